@@ -1,0 +1,70 @@
+/*
+ * The shared-memory segment of a node: what is counted across workers.
+ *
+ * Made by the master before it forks, mapped at the same address in every
+ * worker. Nothing in it is a pointer, and every cell is an atomic. Shares are
+ * kept in a column per worker, so that shm_worker_gone() can take a dead
+ * worker's share out of the totals. Slot keys are stable 64-bit hashes.
+ */
+#ifndef BASE_SHM_H
+#define BASE_SHM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#define SHM_MAX_WORKERS 64
+
+/* Kinds of counted things: each has a table of its own. */
+enum shm_kind {
+	SHM_DEST,   /* connections to a destination */
+	SHM_CLIENT, /* connections from a client address */
+	SHM_KINDS
+};
+
+/* Identifiers that are never reused. */
+enum shm_id { SHM_ICID, SHM_MID, SHM_DCID, SHM_IDS };
+
+struct shm;
+
+/* Anonymous memory; the only kind of failure is a lack of it. */
+struct shm *shm_new(unsigned workers, struct err *why);
+void shm_destroy(struct shm **sp);
+unsigned shm_workers(const struct shm *s);
+
+/*
+ * Takes one share of key for this worker unless the total is at limit
+ * already (exact across workers); false: no share taken. A full table (16,384
+ * live keys) counts per worker only. shm_release() gives one back.
+ */
+bool shm_acquire(struct shm *s, enum shm_kind kind, unsigned worker,
+    uint64_t key, uint32_t limit);
+void shm_release(struct shm *s, enum shm_kind kind, unsigned worker,
+    uint64_t key);
+uint32_t shm_total(struct shm *s, enum shm_kind kind, uint64_t key);
+/* Subtracts everything the worker held. */
+void shm_worker_gone(struct shm *s, unsigned worker);
+
+/* Events per window and key, for rates; returns the count incl. this one. */
+uint32_t shm_rate(struct shm *s, uint64_t key, msec window);
+
+/* The next id; persistent blocks are arranged by base/ids. */
+uint64_t shm_id_next(struct shm *s, enum shm_id id);
+void shm_id_set(struct shm *s, enum shm_id id, uint64_t next, uint64_t limit);
+uint64_t shm_id_peek(struct shm *s, enum shm_id id);
+uint64_t shm_id_limit(struct shm *s, enum shm_id id);
+
+/* Metrics: one cell per metric of tbl/metrics.h and worker. */
+void shm_metric_add(struct shm *s, unsigned worker, unsigned metric,
+    int64_t n);
+void shm_metric_set(struct shm *s, unsigned worker, unsigned metric,
+    int64_t n);
+int64_t shm_metric_sum(struct shm *s, unsigned metric);
+
+/* Life signs, wall milliseconds, and what the worker is busy with. */
+void shm_beat(struct shm *s, unsigned worker, msec now);
+msec shm_beat_last(struct shm *s, unsigned worker);
+
+#endif
