@@ -1,0 +1,68 @@
+/*
+ * DNS, asynchronous and validating (libunbound on our loop).
+ *
+ * An answer is always delivered from the loop, never from inside the call that
+ * asked, though libunbound calls back at once for cached names.
+ */
+#ifndef NET_DNS_H
+#define NET_DNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "net/loop.h"
+
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15,
+	DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
+
+enum dns_status {
+	DNS_OK,	      /* at least one record */
+	DNS_NODATA,   /* the name exists, the type does not */
+	DNS_NXDOMAIN, /* the name does not exist */
+	DNS_FAIL,     /* no answer, SERVFAIL, timeout: temporary */
+	DNS_BOGUS     /* validation failed: treat as temporary, say so */
+};
+
+struct dns_rr {
+	enum dns_type type;
+	uint16_t pref;	   /* MX */
+	const char *name;  /* MX, CNAME, PTR: host without final dot, "" = root */
+	const unsigned char *data; /* rdata as it was */
+	unsigned len;
+};
+
+struct dns_answer {
+	enum dns_status status;
+	bool secure;	   /* validated by DNSSEC */
+	const char *canon; /* name after CNAMEs */
+	uint32_t ttl;	   /* seconds */
+	const struct dns_rr *rr;
+	unsigned n;
+	const char *why;   /* text for DNS_FAIL and DNS_BOGUS */
+};
+
+struct dns_conf {
+	const char *const *servers; /* "IP@port", NULL-terminated; none:
+				       resolv.conf */
+	const char *records;	    /* file of RRs answered locally, or NULL */
+	const char *trust_anchor;   /* file, or NULL: the built-in root key */
+	msec timeout;
+};
+
+struct dns;
+struct dns_query;
+
+typedef void dns_fn(void *arg, const struct dns_answer *a);
+
+int dns_new(struct dns **dns_r, struct loop *l, const struct dns_conf *conf,
+    struct err *why);
+void dns_destroy(struct dns **dp);
+/* The answer is valid during fn only. */
+struct dns_query *dns_ask(struct dns *d, const char *name, enum dns_type type,
+    dns_fn *fn, void *arg);
+/* Sets *qp NULL; fn will not be called. fn itself must forget its pointer. */
+void dns_cancel(struct dns_query **qp);
+
+#endif

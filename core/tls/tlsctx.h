@@ -1,0 +1,60 @@
+/*
+ * TLS contexts: certificates, keys, trust and limits, shared by connections.
+ *
+ * Reference counted: configuration generations and connections die in any
+ * order. Buffers method, certificate buffer pool, TLS 1.2 to 1.3 always set
+ * on both ends. Private-key operations go through struct tls_keyops, so
+ * that they can move to another process: they may answer later.
+ */
+#ifndef TLS_TLSCTX_H
+#define TLS_TLSCTX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct tlsctx;
+
+enum tls_keyop_status { TLS_KEYOP_DONE, TLS_KEYOP_WAIT, TLS_KEYOP_FAILED };
+
+/* Who holds the private keys. sign() returns WAIT and later calls
+ * tlsio_key_done(ticket, …), or fills out at once. */
+struct tls_keyops {
+	enum tls_keyop_status (*sign)(void *arg, const void *key_id,
+	    uint16_t algorithm, struct str in, uint8_t *out, size_t *out_len,
+	    size_t max, void *ticket);
+	void (*cancel)(void *arg, void *ticket);
+};
+
+struct tlsctx_conf {
+	bool server;
+	const char *cert_file;	/* PEM: leaf, intermediates */
+	const char *key_file;	/* PEM; may be the same file */
+	const char *ca_file;	/* trusted roots; NULL: none are trusted */
+	bool request_client_cert;
+	uint16_t min_version, max_version; /* 0: TLS 1.2, TLS 1.3 */
+	const char *ciphers;	/* NULL: the library's order */
+};
+
+/* Errors name the file and what is wrong in it. */
+int tlsctx_new(struct tlsctx **ctx_r, const struct tlsctx_conf *conf,
+    struct err *why);
+/* A server context with a fresh self-signed P-256 certificate for name, kept
+ * in memory only (postern sink, first start). */
+int tlsctx_new_selfsigned(struct tlsctx **ctx_r, const char *name,
+    struct err *why);
+struct tlsctx *tlsctx_ref(struct tlsctx *ctx);
+void tlsctx_unref(struct tlsctx **ctxp);
+/* Session ticket keys, 48 octets, the same in all workers. */
+void tlsctx_ticket_key(struct tlsctx *ctx, const uint8_t key[48]);
+
+/* Version text, API number and where it came from; for `postern version`. */
+const char *tls_library(void);
+unsigned tls_library_api(void);
+/* Do BoringSSL's names come from BoringSSL? (plugins.md 4.1) */
+int tls_self_check(struct err *why);
+
+#endif
