@@ -1,0 +1,138 @@
+/*
+ * The queue: which messages wait, for whom, until when.
+ *
+ * A unit is what can be tried together: the pending recipients of one message
+ * that share a next hop and are due. In memory a waiting unit costs less than
+ * 100 octets (the message is in the store); scheduling is O(log n). A unit
+ * that is due is offered to the relay through ops->due(); the relay takes it
+ * when it has a connection for it, delivers, and reports per recipient.
+ * Everything durable goes through store/; the queue is the only one that
+ * writes there.
+ *
+ * Durability: queue_submit() answers after the commit. queue_report() writes
+ * lazily (completions ride along). A message whose recipients are all done is
+ * deleted. Bounces are put in the same transaction that marks the recipients.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/coll.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "mail/envelope.h"
+#include "net/loop.h"
+#include "store/store.h"
+
+struct queue;
+struct qhop;  /* a next hop with its due units */
+struct qunit;
+
+/* Retry schedule (requirements.md 4.6); part of a configuration. */
+struct queue_profile {
+	const char *name;
+	msec first_retry;	/* 60 s */
+	msec max_retry;		/* 1 h */
+	msec lifetime;		/* 72 h */
+	unsigned max_retries;	/* 100 */
+	unsigned jitter;	/* percent, both ways; 0 in exact tests */
+	bool warn;		/* delayed DSN */
+	msec warn_after;
+};
+
+struct queue_ops {
+	/* The next hop's key for a recipient domain ("" = ours alone), e.g.
+	 * the domain, or "route:NAME"; and the profile that applies. */
+	const char *(*hop_key)(void *arg, struct str domain);
+	const struct queue_profile *(*profile)(void *arg, const char *hop_key);
+	/* hop has due units and had none before. */
+	void (*due)(void *arg, struct qhop *hop);
+	/* The recipients' time is up, or they are to be bounced or warned:
+	 * build the report. ids of the new message are the callee's. */
+	void (*expired)(void *arg, struct qunit *u, const char *status,
+	    const char *why);
+};
+
+int queue_new(struct queue **q_r, struct loop *l, struct store *store,
+    const struct queue_ops *ops, void *arg, struct err *why);
+void queue_destroy(struct queue **qp);
+/* Reads the store's waiting items in the background; due ones are offered as
+ * they come. Again after a reload that changed the routes. */
+void queue_recover(struct queue *q);
+bool queue_recovering(const struct queue *q);
+/* Also take over the store of a worker number that is no longer used. */
+int queue_adopt(struct queue *q, unsigned index, struct err *why);
+
+/* Takes env and a reference to body. done(NULL) when durable: 250 may go
+ * out; delivery starts from memory. done(why): nothing was kept. */
+typedef void queue_submitted(void *arg, const struct err *why);
+void queue_submit(struct queue *q, struct envelope *env,
+    struct body_ref *body, queue_submitted *done, void *arg);
+
+/* ---- for the relay ---- */
+
+const char *qhop_key(const struct qhop *hop);
+void *qhop_data(const struct qhop *hop);	/* the relay's own */
+void qhop_data_set(struct qhop *hop, void *data);
+unsigned qhop_due(const struct qhop *hop);	/* units that wait for us */
+/* The oldest due unit, now active. It may have to be read from the store:
+ * fn is called from the loop (or at once when it is in memory). u NULL: it
+ * vanished (deleted, held) meanwhile; ask again if qhop_due(). */
+typedef void qhop_taken(void *arg, struct qunit *u);
+void qhop_take(struct qhop *hop, qhop_taken *fn, void *arg);
+
+const struct envelope *qunit_env(const struct qunit *u);
+struct body_ref *qunit_body(const struct qunit *u);
+uint64_t qunit_mid(const struct qunit *u);
+struct rcpt *const *qunit_rcpt(const struct qunit *u, unsigned *n_r);
+unsigned qunit_attempts(const struct qunit *u);
+const struct queue_profile *qunit_profile(const struct qunit *u);
+
+enum qresult {
+	QRESULT_DONE,	 /* delivered */
+	QRESULT_RETRY,	 /* try again by the profile, or bounce if it ends */
+	QRESULT_BOUNCE,	 /* failed for good */
+	QRESULT_AGAIN	 /* not tried: stays due, no attempt counted */
+};
+
+struct qreport {
+	unsigned i;		/* index into qunit_rcpt() */
+	enum qresult result;
+	int code;
+	const char *status;	/* enhanced code */
+	struct str text;	/* reply or reason */
+	struct str remote;	/* host that said it */
+	uint64_t dcid;		/* 0: no connection existed */
+};
+
+/* One per recipient; then the unit is closed. Logs Bounced/Delayed/pending/
+ * finished lines, schedules what is left, asks ops->expired for reports. */
+void queue_report(struct queue *q, struct qunit *u, const struct qreport *v,
+    unsigned n);
+/* Within ops->expired and queue_report: a generated message that belongs to
+ * the same transaction. */
+void queue_generate(struct queue *q, struct qunit *of, struct envelope *env,
+    struct body_ref *body);
+
+/* ---- for the administrator (async, JSON rows come from the store) ---- */
+
+enum queue_verb { QUEUE_FLUSH, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE,
+	QUEUE_REQUEUE, QUEUE_BOUNCE };
+typedef void queue_acted(void *arg, uint64_t count, const struct err *why);
+void queue_act(struct queue *q, enum queue_verb verb,
+    const struct store_filter *f, queue_acted *fn, void *arg);
+/* Due now: everything for that domain (ETRN); returns how many units. */
+unsigned queue_flush_domain(struct queue *q, struct str domain,
+    bool subdomains);
+
+struct queue_stats {
+	uint64_t messages, units, active, due, held, bytes;
+	msec oldest;		/* wall time, 0: empty */
+	unsigned hops;
+};
+void queue_stats(const struct queue *q, struct queue_stats *r);
+
+#endif

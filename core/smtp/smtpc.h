@@ -1,0 +1,129 @@
+/*
+ * The SMTP client: one connection to one host, any number of messages.
+ *
+ * It connects, greets, negotiates TLS and AUTH as the settings want, then
+ * reports ready(). smtpc_send() runs one transaction, pipelined with two
+ * cursors (what is sent, what is answered); the result comes recipient by
+ * recipient and then as a whole. After done() the connection is ready again.
+ * It classifies nothing: what a reply means is relay/verdict's business.
+ *
+ * Replies are read with limits (lines of 4 kB, 100 lines, 64 kB; EHLO 6,000
+ * lines); octets that nobody asked for, or codes that differ inside a reply,
+ * are protocol errors and end the connection. What the peer offered before
+ * TLS is forgotten after it. Demands of each message (SIZE, 8BITMIME,
+ * SMTPUTF8) are checked at each transaction against what is offered now.
+ */
+#ifndef SMTP_SMTPC_H
+#define SMTP_SMTPC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "mail/envelope.h"
+#include "net/stream.h"
+#include "tls/tlsctx.h"
+#include "tls/tlsio.h"
+
+/* Steps, for timeouts and for phrases: tbl/steps.h has both. */
+enum smtpc_step {
+#define STEP(id, seconds, phrase) SMTPC_##id,
+#include "tbl/steps.h"
+#undef STEP
+	SMTPC_STEPS
+};
+
+struct smtpc_conf {
+	const char *helo;	  /* our name */
+	struct sock_addr to;
+	struct sock_addr from;	  /* len 0: any */
+	const char *host;	  /* MX or route host name (SNI, log) */
+	struct str domain;	  /* next-hop domain (verification) */
+	struct tlswant want;
+	struct tlsctx *tlsctx;	  /* client context; NULL: no TLS */
+	bool implicit_tls;
+	bool avoid_tls;		  /* clear text after a failed handshake */
+	const char *auth_user;	  /* NULL: no AUTH */
+	const char *auth_password;
+	bool lmtp_never;	  /* reserved, false */
+	double timeout_scale;	  /* 1.0: RFC 5321 4.5.3.2 */
+};
+
+/* What the peer said, or why there is no reply. */
+struct smtpc_reply {
+	int code;		/* 0: no reply */
+	char enh[12];		/* "" if it gave none */
+	struct str text;	/* lines joined by \n, without the codes */
+	enum smtpc_step step;	/* where */
+	enum smtpc_fail {
+		SMTPC_REPLY,	   /* the peer answered */
+		SMTPC_NETWORK,	   /* connect failed, reset */
+		SMTPC_LOST,	   /* closed unexpectedly */
+		SMTPC_TIMEOUT,
+		SMTPC_PROTOCOL,	   /* nonsense from the peer */
+		SMTPC_TLS,	   /* handshake or verification failed */
+		SMTPC_TLS_REFUSED, /* required, and not offered or refused */
+		SMTPC_AUTH,	   /* no usable mechanism, or not over TLS */
+		SMTPC_DEMAND	   /* the peer lacks what the message needs
+				      (5.3.4 SIZE, 5.6.3, 5.6.7) */
+	} fail;
+};
+
+/* Where the content comes from: pieces of at most max octets. */
+enum smtpc_more { SMTPC_DATA, SMTPC_EOF, SMTPC_LATER, SMTPC_ERROR };
+struct smtpc_source {
+	/* LATER: smtpc_source_ready() follows. ERROR: the connection is
+	 * closed before the final dot, so that nothing half arrives. */
+	enum smtpc_more (*next)(void *arg, struct str *piece_r);
+	void *arg;
+};
+
+struct smtpc_txn {
+	const struct envelope *env;
+	struct rcpt *const *rcpt;
+	unsigned nrcpt;
+	struct str header;	/* put in front of the content; may be "" */
+	uint64_t size;		/* header and content, before stuffing */
+	struct smtpc_source source;
+	bool dsn_relay;		/* pass RFC 3461 parameters on if offered */
+};
+
+struct smtpc;
+
+struct smtpc_ops {
+	/* The connection is there (for the log: DCID), before the banner. */
+	void (*connected)(void *arg);
+	/* TLS came up, or failed (then fail or a retry follows). */
+	void (*tls)(void *arg, const struct tls_info *info,
+	    const struct smtpc_reply *why);
+	void (*ready)(void *arg);
+	/* The answer for recipient i of the transaction at RCPT. */
+	void (*rcpt)(void *arg, unsigned i, const struct smtpc_reply *r);
+	/* End of transaction: MAIL or DATA refused, the final reply, or all
+	 * recipients refused (r NULL then). The connection is ready again
+	 * unless closed() follows. */
+	void (*done)(void *arg, const struct smtpc_reply *r);
+	/* The connection is gone; r tells why (NULL: we quit). A running
+	 * transaction got no done(): its fate is r. Last call but destroy. */
+	void (*closed)(void *arg, const struct smtpc_reply *r);
+};
+
+struct smtpc *smtpc_new(struct loop *l, const struct smtpc_conf *conf,
+    const struct smtpc_ops *ops, void *arg);
+/* Only when ready() or done() was the last word. txn must live until done. */
+void smtpc_send(struct smtpc *c, const struct smtpc_txn *txn);
+void smtpc_source_ready(struct smtpc *c);
+void smtpc_quit(struct smtpc *c); /* QUIT; closed(NULL) follows */
+void smtpc_destroy(struct smtpc **cp); /* silent */
+
+bool smtpc_is_ready(const struct smtpc *c);
+const struct tls_info *smtpc_tls(const struct smtpc *c); /* NULL: clear */
+const struct stream *smtpc_stream(const struct smtpc *c); /* NULL: none yet */
+bool smtpc_offers_dsn(const struct smtpc *c);
+unsigned smtpc_messages(const struct smtpc *c); /* sent on it so far */
+/* "while sending RCPT TO" */
+const char *smtpc_step_phrase(enum smtpc_step step);
+
+#endif

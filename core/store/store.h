@@ -1,0 +1,155 @@
+/*
+ * The durable queue store: one per worker, two engines (SQLite, memory).
+ *
+ * What is committed survives kill -9 and a power cut: store_commit() calls
+ * done() only after the transaction, its bodies and what the directory needs
+ * are on the disk. Transactions handed in while one commit is in flight go
+ * together into the next (group commit); each stays atomic, and if the group
+ * fails they are tried one by one, so that one bad message fails alone. Lazy
+ * transactions (completions) ride along, at most STORE_LAZY_MS late.
+ *
+ * All disk work runs on the store's offload thread; callbacks come from the
+ * loop. What a transaction points at must stay unchanged until done().
+ *
+ * Bodies: a struct body_ref is content that never changes, counted, with its
+ * bytes in memory, in a row, or in a segment file. It is written once.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "mail/envelope.h"
+#include "net/loop.h"
+
+#define STORE_LAZY_MS 10
+
+struct store;
+struct store_txn;
+struct body_ref;
+
+/* State of one recipient beyond the envelope's: what a retry needs. */
+struct store_rcpt {
+	unsigned rid;
+	enum rcpt_state state;
+	bool warned;
+	unsigned attempts;
+	msec next;		/* wall time of the next attempt */
+	int code;		/* last reply, 0: none */
+	const char *status;	/* last enhanced code, "" at first */
+	const char *text;	/* last reply or reason, "" at first */
+	const char *remote;	/* host that said it, "" */
+};
+
+enum store_hold { STORE_ACTIVE, STORE_HELD, STORE_FROZEN };
+
+typedef void store_done(void *arg, const struct err *why); /* NULL: durable */
+
+struct store_conf {
+	const char *dir;	/* SPOOL */
+	unsigned index;		/* worker number: store-N.db, seg-N/ */
+	uint64_t body_in_row;	/* octets; larger go to segments */
+	uint64_t segment_size;	/* octets at which a segment is full */
+	bool memory;		/* the memory engine (simulation) */
+};
+
+/* Recovers first: sets aside what is corrupt under SPOOL/corrupt/ and says
+ * so through log_warning. Called in the worker. Waits for the disk. */
+int store_open(struct store **store_r, struct loop *l,
+    const struct store_conf *conf, struct err *why);
+void store_close(struct store **sp); /* commits what waits */
+/* Stores of the directory that belong to no index below workers. */
+unsigned store_orphans(const char *dir, unsigned workers, unsigned *v,
+    unsigned max);
+
+struct store_txn *store_txn_new(struct store *s);
+/* New message: envelope, body (finished), all recipients pending at next.
+ * The txn keeps a reference to the body. */
+void store_put(struct store_txn *t, const struct envelope *env,
+    struct body_ref *body, msec next);
+/* New state of a recipient (strings are copied). */
+void store_rcpt(struct store_txn *t, uint64_t mid,
+    const struct store_rcpt *r);
+void store_hold(struct store_txn *t, uint64_t mid, enum store_hold hold);
+/* The message is finished: rows and body go. */
+void store_delete(struct store_txn *t, uint64_t mid);
+/* Consumes the txn. done may be NULL. */
+void store_commit(struct store_txn *t, bool lazy, store_done *done, void *arg);
+void store_txn_drop(struct store_txn **tp);
+
+/* What the scheduler needs of each waiting recipient, in mid, rid order. */
+struct store_item {
+	uint64_t mid;
+	unsigned rid;
+	unsigned attempts;
+	msec queued, next;
+	enum store_hold hold;
+	const char *domain;	/* recipient's, lower case; valid in fn only */
+	const char *sender;
+};
+/* From the loop, in slices; done at the end. Items put in after the start
+ * are not listed. */
+typedef void store_item_fn(void *arg, const struct store_item *v, size_t n);
+void store_scan(struct store *s, store_item_fn *fn, store_done *done,
+    void *arg);
+
+/* A whole message back from the disk. */
+struct store_loaded {
+	struct envelope *env;	/* the receiver's */
+	struct store_rcpt *rcpt; /* env->nrcpt of them, in env's pool */
+	struct body_ref *body;	/* a reference of the receiver's */
+	enum store_hold hold;
+};
+typedef void store_load_fn(void *arg, struct store_loaded *m,
+    const struct err *why); /* m NULL: gone (why NULL) or unreadable */
+void store_load(struct store *s, uint64_t mid, store_load_fn *fn, void *arg);
+
+/* For `postern queue`: rows that match, as JSON objects, in slices. */
+struct store_filter {
+	uint64_t mid;		/* 0: any */
+	const char *sender, *rcpt, *domain, *reason; /* NULL: any; * wildcard */
+	msec older_than, newer_than; /* age; 0: any */
+	int hold;		/* -1: any, else enum store_hold */
+	uint64_t limit;		/* 0: all */
+};
+typedef void store_row_fn(void *arg, struct str json);
+void store_list(struct store *s, const struct store_filter *f,
+    store_row_fn *fn, store_done *done, void *arg);
+
+struct store_stats {
+	uint64_t commits, txns, bytes, failures;
+	uint64_t waiting;	/* transactions not yet durable */
+	bool degraded;		/* the last commit failed */
+};
+void store_stats(const struct store *s, struct store_stats *r);
+
+/*
+ * Writing a body: small ones stay in memory until the commit; from
+ * body_in_row on they are appended to a segment as they come, so that memory
+ * per message is bounded whatever its size. body_write() returns false when
+ * the caller must wait for ready() before writing more.
+ */
+typedef void body_ready(void *arg, const struct err *why);
+struct body_ref *body_new(struct store *s, body_ready *ready, void *arg);
+bool body_write(struct body_ref *b, const char *p, size_t n);
+/* No more bytes. Errors so far come out of the commit as well. */
+void body_finish(struct body_ref *b);
+struct body_ref *body_ref(struct body_ref *b);
+void body_unref(struct body_ref **bp);
+uint64_t body_size(const struct body_ref *b);
+/* The whole content if it is in memory, else STR_NULL. */
+struct str body_memory(const struct body_ref *b);
+/* Bytes from an offset, at most max, from the loop; piece valid until the
+ * next read or unref. In-memory bodies answer at once: returns true and
+ * fills *piece_r; else false, and fn follows (n 0: end, why: unreadable). */
+typedef void body_read_fn(void *arg, struct str piece, const struct err *why);
+bool body_read(struct body_ref *b, uint64_t off, size_t max,
+    struct str *piece_r, body_read_fn *fn, void *arg);
+void body_read_cancel(struct body_ref *b);
+
+#endif
