@@ -5,7 +5,8 @@
  * that share a next hop and are due. In memory a waiting unit costs less than
  * 100 octets (the message is in the store); scheduling is O(log n). A unit
  * that is due is offered to the relay through ops->due(); the relay takes it
- * when it has a connection for it, delivers, and reports per recipient.
+ * when it has a connection for it, delivers, and reports per recipient. A due
+ * unit that nobody took before its lifetime ended is bounced by the queue.
  * Everything durable goes through store/; the queue is the only one that
  * writes there.
  *
@@ -24,6 +25,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "mail/envelope.h"
+#include "mail/report.h"
 #include "net/loop.h"
 #include "store/store.h"
 
@@ -43,6 +45,23 @@ struct queue_profile {
 	msec warn_after;
 };
 
+enum qresult {
+	QRESULT_DONE,	 /* delivered */
+	QRESULT_RETRY,	 /* try again by the profile, or bounce if it ends */
+	QRESULT_BOUNCE,	 /* failed for good */
+	QRESULT_AGAIN	 /* not tried: stays due, no attempt counted */
+};
+
+struct qreport {
+	unsigned i;		/* index into qunit_rcpt() */
+	enum qresult result;
+	int code;
+	const char *status;	/* enhanced code */
+	struct str text;	/* reply or reason */
+	struct str remote;	/* host that said it */
+	uint64_t dcid;		/* 0: no connection existed */
+};
+
 struct queue_ops {
 	/* The next hop's key for a recipient domain ("" = ours alone), e.g.
 	 * the domain, or "route:NAME"; and the profile that applies. */
@@ -50,10 +69,11 @@ struct queue_ops {
 	const struct queue_profile *(*profile)(void *arg, const char *hop_key);
 	/* hop has due units and had none before. */
 	void (*due)(void *arg, struct qhop *hop);
-	/* The recipients' time is up, or they are to be bounced or warned:
-	 * build the report. ids of the new message are the callee's. */
-	void (*expired)(void *arg, struct qunit *u, const char *status,
-	    const char *why);
+	/* These recipients (of u) failed for good, are delayed, or succeeded:
+	 * build the DSN that is owed, if any, and give it to queue_generate()
+	 * now or later; the unit's transaction waits for it. */
+	void (*dsn)(void *arg, struct qunit *u, enum report_kind kind,
+	    const struct qreport *v, unsigned n);
 };
 
 int queue_new(struct queue **q_r, struct loop *l, struct store *store,
@@ -91,29 +111,16 @@ struct rcpt *const *qunit_rcpt(const struct qunit *u, unsigned *n_r);
 unsigned qunit_attempts(const struct qunit *u);
 const struct queue_profile *qunit_profile(const struct qunit *u);
 
-enum qresult {
-	QRESULT_DONE,	 /* delivered */
-	QRESULT_RETRY,	 /* try again by the profile, or bounce if it ends */
-	QRESULT_BOUNCE,	 /* failed for good */
-	QRESULT_AGAIN	 /* not tried: stays due, no attempt counted */
-};
-
-struct qreport {
-	unsigned i;		/* index into qunit_rcpt() */
-	enum qresult result;
-	int code;
-	const char *status;	/* enhanced code */
-	struct str text;	/* reply or reason */
-	struct str remote;	/* host that said it */
-	uint64_t dcid;		/* 0: no connection existed */
-};
-
-/* One per recipient; then the unit is closed. Logs Bounced/Delayed/pending/
- * finished lines, schedules what is left, asks ops->expired for reports. */
+/* One per recipient; then u is the queue's again. Logs the Bounced, Delayed,
+ * pending and finished lines, schedules what is left or bounces it when the profile ends (5.4.7), and asks
+ * ops->dsn for the reports. */
 void queue_report(struct queue *q, struct qunit *u, const struct qreport *v,
     unsigned n);
-/* Within ops->expired and queue_report: a generated message that belongs to
- * the same transaction. */
+/*
+ * The answer to ops->dsn, exactly one for each call: a generated message (its
+ * envelope and finished body are taken over) that is put in the same
+ * transaction that marks the recipients; env NULL: no DSN is owed.
+ */
 void queue_generate(struct queue *q, struct qunit *of, struct envelope *env,
     struct body_ref *body);
 

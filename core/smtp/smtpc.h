@@ -29,7 +29,7 @@
 
 /* Steps, for timeouts and for phrases: tbl/steps.h has both. */
 enum smtpc_step {
-#define STEP(id, seconds, phrase) SMTPC_##id,
+#define STEP(id, seconds, phrase) SMTPC_AT_##id,
 #include "tbl/steps.h"
 #undef STEP
 	SMTPC_STEPS
@@ -58,21 +58,26 @@ struct smtpc_reply {
 	struct str text;	/* lines joined by \n, without the codes */
 	enum smtpc_step step;	/* where */
 	enum smtpc_fail {
-		SMTPC_REPLY,	   /* the peer answered */
-		SMTPC_NETWORK,	   /* connect failed, reset */
-		SMTPC_LOST,	   /* closed unexpectedly */
-		SMTPC_TIMEOUT,
-		SMTPC_PROTOCOL,	   /* nonsense from the peer */
-		SMTPC_TLS,	   /* handshake or verification failed */
-		SMTPC_TLS_REFUSED, /* required, and not offered or refused */
-		SMTPC_AUTH,	   /* no usable mechanism, or not over TLS */
-		SMTPC_DEMAND	   /* the peer lacks what the message needs
+		SMTPC_FAIL_NONE,	   /* the peer answered */
+		SMTPC_FAIL_NETWORK,	   /* connect failed, reset */
+		SMTPC_FAIL_LOST,	   /* closed unexpectedly */
+		SMTPC_FAIL_TIMEOUT,
+		SMTPC_FAIL_PROTOCOL,	   /* nonsense from the peer */
+		SMTPC_FAIL_TLS,	   /* handshake or verification failed */
+		SMTPC_FAIL_TLS_REFUSED, /* required, and not offered or refused */
+		SMTPC_FAIL_AUTH,	   /* no usable mechanism, or not over TLS */
+		SMTPC_FAIL_DEMAND	   /* the peer lacks what the message needs
 				      (5.3.4 SIZE, 5.6.3, 5.6.7) */
 	} fail;
 };
 
 /* Where the content comes from: pieces of at most max octets. */
-enum smtpc_more { SMTPC_DATA, SMTPC_EOF, SMTPC_LATER, SMTPC_ERROR };
+enum smtpc_more {
+	SMTPC_MORE_DATA,
+	SMTPC_MORE_EOF,
+	SMTPC_MORE_LATER,
+	SMTPC_MORE_ERROR
+};
 struct smtpc_source {
 	/* LATER: smtpc_source_ready() follows. ERROR: the connection is
 	 * closed before the final dot, so that nothing half arrives. */
