@@ -1,0 +1,105 @@
+/*
+ * Delivery: from due units to other hosts' 250 (DESIGN.md 3).
+ *
+ * The queue offers next hops with due units; for each the relay finds the
+ * hosts (static route, MX), takes a connection within the limits (reused only
+ * if its established security meets the want), sends, classifies each answer
+ * in relay/verdict and reports to the queue. Host and destination back-off,
+ * concurrency across workers (shared memory), connection reuse and the DSNs
+ * live here too.
+ */
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/shm.h"
+#include "net/dns.h"
+#include "net/loop.h"
+#include "net/mx.h"
+#include "queue/queue.h"
+#include "tls/tlsctx.h"
+#include "tls/tlswant.h"
+
+/* A static route: where mail for a domain goes instead of its MX. */
+struct relay_route {
+	const char *domain;	/* "example.net", ".example.net", "*" */
+	const char *const *hosts; /* "host:port" …, NULL-terminated; for MX of
+				     another name "mx:name" (net/mx.h) */
+	const char *auth_user;	/* NULL: no AUTH */
+	const char *auth_password;
+	bool implicit_tls;
+	/* -1, 0 or NULL: as in relay_conf */
+	int tls;		/* enum tlswant_level */
+	int ip;			/* enum mx_ip */
+	unsigned concurrency;
+	unsigned max_messages;	/* per connection */
+	unsigned max_rcpt;	/* per transaction */
+	const struct queue_profile *profile;
+};
+
+/* Const while referenced; belongs to a configuration generation. */
+struct relay_conf {
+	const char *hostname;	/* EHLO name, reporting MTA */
+	const char *postmaster;	/* From: of DSNs */
+	uint16_t port;		/* 25 */
+	enum mx_ip ip;
+	const char *bind_v4, *bind_v6; /* local addresses, or NULL */
+	enum tlswant_level tls;
+	struct tlsctx *tlsctx;	/* client context */
+	unsigned concurrency;	/* connections per destination, all workers */
+	unsigned total;		/* connections of this worker */
+	unsigned max_messages;	/* per connection, then a new one */
+	unsigned max_rcpt;	/* per transaction */
+	msec idle;		/* how long a connection waits for more */
+	msec connect_timeout;
+	double timeout_scale;
+	msec host_backoff;	/* first pause after a host failed */
+	msec host_backoff_max;
+	uint64_t return_bound;	/* whole message in a DSN below (10 kB) */
+	msec broken_tls;	/* memory of failed handshakes (10 min) */
+	const struct queue_profile *profile; /* "default" */
+	const struct relay_route *route;
+	unsigned nroute;
+};
+
+struct relay;
+
+struct relay_world {
+	struct loop *loop;
+	struct dns *dns;
+	struct shm *shm;
+	struct ids *ids;
+	struct store *store;	/* bodies of DSNs */
+	unsigned worker;
+};
+
+/* conf must live until relay_conf_set() gave another or relay_destroy(). */
+struct relay *relay_new(const struct relay_world *w,
+    const struct relay_conf *conf);
+/* The queue's operations, to be handed to queue_new() with the relay as arg;
+ * then the queue itself. */
+const struct queue_ops *relay_queue_ops(void);
+void relay_queue_set(struct relay *r, struct queue *q);
+/* New settings: running transactions end under the old ones. old() is called
+ * with arg when nothing refers to the previous conf any more. */
+void relay_conf_set(struct relay *r, const struct relay_conf *conf,
+    loop_fn *old, void *arg);
+/* No new transactions; done() when the running ones have ended. */
+void relay_stop(struct relay *r, loop_fn *done, void *arg);
+void relay_destroy(struct relay **rp);
+/* Forget back-offs for this next hop or all (NULL): flush, ETRN. */
+void relay_wake(struct relay *r, const char *hop_key);
+
+struct relay_stats {
+	unsigned connections, idle, hops, hops_down;
+};
+void relay_stats(const struct relay *r, struct relay_stats *st);
+/* One JSON object per next hop: key, due, connections, state, last error. */
+typedef void relay_row_fn(void *arg, struct str json);
+void relay_list(struct relay *r, relay_row_fn *fn, void *arg);
+
+#endif
