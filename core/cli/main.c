@@ -48,7 +48,8 @@ help(int argc, char **argv)
 
 	(void)puts("usage: postern subcommand [argument ...]");
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		(void)printf("  %-10s %s\n", commands[i].name, commands[i].help);
+		(void)printf("  %-10s %s\n", commands[i].name,
+		    commands[i].help);
 	return EXIT_SUCCESS;
 }
 
