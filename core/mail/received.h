@@ -23,7 +23,7 @@ struct received {
 	const char *tls_cipher;
 	int tls_bits, tls_alg_bits;
 	uint64_t mid;
-	struct str rcpt;	/* only with a single recipient, else STR_NULL */
+	struct str rcpt;	/* of a single recipient, else STR_NULL */
 	msec wall;
 };
 

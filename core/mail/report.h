@@ -27,7 +27,7 @@ struct report_rcpt {
 	const char *status;	/* "5.1.1" */
 	struct str remote_mta;	/* host that answered, or "" */
 	struct str diagnostic;	/* its reply, or our text */
-	bool diagnostic_smtp;	/* reply of a peer: "smtp;", else "x-postern;" */
+	bool diagnostic_smtp;	/* a peer said it: "smtp;", not "x-postern;" */
 	msec last_attempt;	/* wall */
 	msec will_retry_until;	/* wall, delayed only */
 };
@@ -36,7 +36,7 @@ struct report {
 	enum report_kind kind;
 	const char *hostname;	/* reporting MTA */
 	const char *postmaster;	/* From: address */
-	uint64_t mid;		/* of the report itself (Message-ID, boundary) */
+	uint64_t mid;		/* of the report (Message-ID, boundary) */
 	msec now;		/* wall */
 	const struct envelope *env; /* the message reported on */
 	const struct report_rcpt *rcpt;

@@ -28,7 +28,7 @@ enum dns_status {
 struct dns_rr {
 	enum dns_type type;
 	uint16_t pref;	   /* MX */
-	const char *name;  /* MX, CNAME, PTR: host without final dot, "" = root */
+	const char *name;  /* MX, CNAME, PTR: host, no final dot, "" = root */
 	const unsigned char *data; /* rdata as it was */
 	unsigned len;
 };
