@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/str.h"
@@ -20,6 +21,8 @@ int xtext_encode(struct buf *dst, struct str src);
 /* -1 if malformed or if a decoded octet is a control, LF and CR included. */
 int xtext_decode(struct buf *dst, struct str src);
 
+/* Octets of the character at the front of s, 0 if it is not UTF-8. */
+size_t utf8_char(struct str s, uint32_t *cp_r);
 bool utf8_valid(struct str s); /* shortest forms, no surrogates */
 bool ascii_only(struct str s);
 
