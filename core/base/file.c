@@ -14,7 +14,6 @@
 
 static int write_temporary(const char *tmp, const void *p, size_t n,
     mode_t mode, struct err *why);
-static int sync_parent(const char *path, struct err *why);
 
 int
 file_read(struct buf *b, const char *path, struct err *why)
@@ -70,7 +69,7 @@ file_replace(const char *path, const void *p, size_t n, mode_t mode,
 	if (rc != 0)
 		(void)unlink(tmp);
 	mem_free(tmp);
-	return rc != 0 ? rc : sync_parent(path, why);
+	return rc != 0 ? rc : file_sync_parent(path, why);
 }
 
 int
@@ -85,7 +84,7 @@ file_mkdirs(const char *path, mode_t mode, struct err *why)
 		end = *slash;
 		*slash = '\0';
 		if (mkdir(copy, mode) == 0)
-			rc = sync_parent(copy, why);
+			rc = file_sync_parent(copy, why);
 		else if (errno != EEXIST)
 			rc = err_errno(why, "%s: mkdir", copy);
 		*slash = end;
@@ -108,6 +107,22 @@ file_sync_dir(const char *path, struct err *why)
 	if (sys_fsync(fd) != 0 && errno != EINVAL)
 		rc = err_errno(why, "%s: fsync", path);
 	(void)close(fd);
+	return rc;
+}
+
+int
+file_sync_parent(const char *path, struct err *why)
+{
+	char *copy = mem_strdup(path), *end = copy + strlen(copy);
+	int rc;
+
+	while (end > copy + 1 && end[-1] == '/')
+		end--;
+	while (end > copy && end[-1] != '/')
+		end--;
+	*end = '\0';
+	rc = file_sync_dir(copy[0] == '\0' ? "." : copy, why);
+	mem_free(copy);
 	return rc;
 }
 
@@ -146,21 +161,5 @@ write_temporary(const char *tmp, const void *p, size_t n, mode_t mode,
 		rc = err_errno(why, "%s", tmp);
 	if (close(fd) != 0 && rc == 0)
 		rc = err_errno(why, "%s", tmp);
-	return rc;
-}
-
-static int
-sync_parent(const char *path, struct err *why)
-{
-	char *copy = mem_strdup(path), *end = copy + strlen(copy);
-	int rc;
-
-	while (end > copy + 1 && end[-1] == '/')
-		end--;
-	while (end > copy && end[-1] != '/')
-		end--;
-	*end = '\0';
-	rc = file_sync_dir(copy[0] == '\0' ? "." : copy, why);
-	mem_free(copy);
 	return rc;
 }

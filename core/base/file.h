@@ -18,6 +18,8 @@ int file_replace(const char *path, const void *p, size_t n, mode_t mode,
 /* Makes path and its parents; those that exist are fine. */
 int file_mkdirs(const char *path, mode_t mode, struct err *why);
 int file_sync_dir(const char *path, struct err *why);
+/* The directory that path is in: makes its creation or removal durable. */
+int file_sync_parent(const char *path, struct err *why);
 void file_close(int *fdp); /* -1 is fine; leaves -1 */
 int file_nonblock(int fd, struct err *why); /* and close-on-exec */
 

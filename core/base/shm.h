@@ -27,6 +27,14 @@ enum shm_kind {
 /* Identifiers that are never reused. */
 enum shm_id { SHM_ICID, SHM_MID, SHM_DCID, SHM_IDS };
 
+/* M_SESSIONS and so on. */
+enum shm_metric {
+#define METRIC(id, name, kind, help) M_##id,
+#include "tbl/metrics.h"
+#undef METRIC
+	M_COUNT
+};
+
 struct shm;
 
 /* Anonymous memory; the only kind of failure is a lack of it. */
@@ -37,22 +45,31 @@ unsigned shm_workers(const struct shm *s);
 /*
  * Takes one share of key for this worker unless the total is at limit
  * already (exact across workers); false: no share taken. A full table (16,384
- * live keys) counts per worker only. shm_release() gives one back.
+ * live keys; some more usually fit) counts per worker only. shm_release() gives one back.
  */
 bool shm_acquire(struct shm *s, enum shm_kind kind, unsigned worker,
     uint64_t key, uint32_t limit);
 void shm_release(struct shm *s, enum shm_kind kind, unsigned worker,
     uint64_t key);
 uint32_t shm_total(struct shm *s, enum shm_kind kind, uint64_t key);
-/* Subtracts everything the worker held. */
+/*
+ * Called by the master when a worker has ended, before it is replaced: takes
+ * away everything it held, wherever in a call it was when it died. Until then
+ * such a share may count once too often, never once too little.
+ */
 void shm_worker_gone(struct shm *s, unsigned worker);
 
-/* Events per window and key, for rates; returns the count incl. this one. */
+/*
+ * Events per window and key, for rates; returns the count incl. this one. The
+ * window begins with the first event. Sixteen thousand live keys have room;
+ * beyond, the key with the fewest events is forgotten.
+ */
 uint32_t shm_rate(struct shm *s, uint64_t key, msec window);
 
 /* The next id; persistent blocks are arranged by base/ids. */
 uint64_t shm_id_next(struct shm *s, enum shm_id id);
 void shm_id_set(struct shm *s, enum shm_id id, uint64_t next, uint64_t limit);
+void shm_id_extend(struct shm *s, enum shm_id id, uint64_t limit);
 uint64_t shm_id_peek(struct shm *s, enum shm_id id);
 uint64_t shm_id_limit(struct shm *s, enum shm_id id);
 

@@ -1,0 +1,139 @@
+#include "base/shm.h"
+
+#include "base/die.h"
+#include "base/shm_priv.h"
+
+#define RATE_UNIT 64 /* milliseconds */
+
+uint32_t
+shm_rate(struct shm *s, uint64_t key, msec window)
+{
+	uint64_t now = (uint64_t)clock_now() / RATE_UNIT, word, next, old;
+	uint64_t end = now + (uint64_t)(window + RATE_UNIT - 1) / RATE_UNIT;
+	unsigned n, best;
+	struct rates *r;
+	int i;
+
+	/* The same key with another window is another counter. */
+	key ^= (uint64_t)window * 0x9e3779b97f4a7c15ULL;
+	key = key != 0 ? key : 1;
+	r = &s->map->rate[(key ^ key >> 32) % BUCKETS];
+	while ((i = shm_find(r->key, key)) >= 0) {
+		word = r->word[i];
+		next = now >= word >> 32 ? end << 32 | 1 : word + 1;
+		if ((uint32_t)next == 0)
+			next--;
+		if (atomic_compare_exchange_weak(&r->word[i], &word, next))
+			return (uint32_t)next;
+	}
+	/* Two workers here may count one event in two slots: no harm. */
+	for (best = 0, n = 0; n < WAYS; n++) {
+		word = r->word[n];
+		if (r->key[n] == 0 || now >= word >> 32) {
+			best = n;
+			break;
+		}
+		if ((uint32_t)word < (uint32_t)r->word[best])
+			best = n;
+	}
+	old = r->key[best];
+	if (atomic_compare_exchange_strong(&r->key[best], &old, key))
+		r->word[best] = end << 32 | 1;
+	return 1;
+}
+
+uint64_t
+shm_id_next(struct shm *s, enum shm_id id)
+{
+	return atomic_fetch_add(&s->map->id_next[id], 1);
+}
+
+void
+shm_id_set(struct shm *s, enum shm_id id, uint64_t next, uint64_t limit)
+{
+	s->map->id_next[id] = next;
+	s->map->id_limit[id] = limit;
+}
+
+void
+shm_id_extend(struct shm *s, enum shm_id id, uint64_t limit)
+{
+	uint64_t old = s->map->id_limit[id];
+
+	while (old < limit && !atomic_compare_exchange_weak(
+	    &s->map->id_limit[id], &old, limit))
+		;
+}
+
+uint64_t
+shm_id_peek(struct shm *s, enum shm_id id)
+{
+	return s->map->id_next[id];
+}
+
+uint64_t
+shm_id_limit(struct shm *s, enum shm_id id)
+{
+	return s->map->id_limit[id];
+}
+
+/* One writer per cell, so that no locked instruction is needed. */
+void
+shm_metric_add(struct shm *s, unsigned worker, unsigned metric, int64_t n)
+{
+	_Atomic int64_t *cell;
+
+	ASSERT(metric < M_COUNT && worker < s->workers);
+	cell = &s->map->metric[metric][worker];
+	atomic_store_explicit(cell,
+	    atomic_load_explicit(cell, memory_order_relaxed) + n,
+	    memory_order_relaxed);
+}
+
+void
+shm_metric_set(struct shm *s, unsigned worker, unsigned metric, int64_t n)
+{
+	ASSERT(metric < M_COUNT && worker < s->workers);
+	atomic_store_explicit(&s->map->metric[metric][worker], n,
+	    memory_order_relaxed);
+}
+
+int64_t
+shm_metric_sum(struct shm *s, unsigned metric)
+{
+	int64_t sum = 0;
+	unsigned i;
+
+	ASSERT(metric < M_COUNT);
+	for (i = 0; i < s->workers; i++)
+		sum += atomic_load_explicit(&s->map->metric[metric][i],
+		    memory_order_relaxed);
+	return sum;
+}
+
+void
+shm_beat(struct shm *s, unsigned worker, msec now)
+{
+	ASSERT(worker < s->workers);
+	s->map->beat[worker] = now;
+}
+
+msec
+shm_beat_last(struct shm *s, unsigned worker)
+{
+	ASSERT(worker < s->workers);
+	return s->map->beat[worker];
+}
+
+int
+shm_find(_Atomic uint64_t *keys, uint64_t key)
+{
+	unsigned i;
+
+	for (i = 0; i < WAYS; i++) {
+		if (atomic_load_explicit(&keys[i], memory_order_acquire) ==
+		    key)
+			return (int)i;
+	}
+	return -1;
+}

@@ -1,0 +1,52 @@
+/*
+ * The shared memory as its two halves see it: shm.c counts shares, shm_cells.c
+ * has what is one cell or one word each.
+ */
+#ifndef BASE_SHM_PRIV_H
+#define BASE_SHM_PRIV_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "base/coll.h"
+#include "base/shm.h"
+
+#define SHM_MAGIC 0x73686d21U
+#define WAYS 16U
+#define BUCKETS 4096U
+
+struct bucket {
+	_Atomic uint64_t key[WAYS];  /* 0: never used */
+	_Atomic uint64_t word[WAYS]; /* version << 32 | total */
+	_Atomic uint32_t lock;	     /* 0, or worker + 1 */
+	_Atomic uint32_t share[];    /* [slot * workers + worker] */
+};
+
+/* word: end of the window in units << 32 | events */
+struct rates {
+	_Atomic uint64_t key[WAYS];
+	_Atomic uint64_t word[WAYS];
+};
+
+struct map {
+	_Atomic uint64_t id_next[SHM_IDS], id_limit[SHM_IDS];
+	_Atomic int64_t beat[SHM_MAX_WORKERS];
+	_Atomic uint64_t intent[SHM_MAX_WORKERS];
+	_Atomic int64_t metric[M_COUNT][SHM_MAX_WORKERS];
+	struct rates rate[BUCKETS];
+};
+
+/* This process's view; the local counts are what the tables cannot hold. */
+struct shm {
+	unsigned magic;
+	unsigned workers;
+	struct map *map;
+	char *tables;
+	size_t bytes, bucket_bytes;
+	struct hash local[SHM_KINDS];
+};
+
+/* The slot of key among WAYS of them, or -1. */
+int shm_find(_Atomic uint64_t *keys, uint64_t key);
+
+#endif
