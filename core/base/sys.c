@@ -182,6 +182,12 @@ sys_ftruncate(int fd, off_t size)
 	return rc;
 }
 
+bool
+sys_fault_point(enum sys_call call)
+{
+	return fails(call);
+}
+
 void
 sys_fault(unsigned mask, uint64_t nth, int error, bool sticky)
 {

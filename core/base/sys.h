@@ -46,6 +46,9 @@ int sys_ftruncate(int fd, off_t size);
 void sys_fault(unsigned mask, uint64_t nth, int error, bool sticky);
 void sys_fault_off(void);
 uint64_t sys_fault_count(void); /* counted calls so far */
+/* For code that must make the call itself (SQLite's VFS): counts one call of
+ * this kind; true, with errno set, if it is the one to fail. */
+bool sys_fault_point(enum sys_call call);
 void sys_fault_from_env(void);
 
 #endif
