@@ -2,30 +2,45 @@
  * The mail log's lines (requirements.md section 5).
  *
  * EVENT(id, level, json name, text)
- * In the text, %T{name} is an argument: T is d (int64_t), u (uint64_t), s (a
- * clean C string of ours), e (struct str from outside, escaped), q (struct str
- * from outside, quoted as Python's repr() does), r (struct log_rids: "[0, 1]").
- * The name is the key in the JSON form.
+ * In the text, %T{name} is an argument and name its key in the JSON form. T:
+ *   d  int64_t
+ *   u  uint64_t
+ *   s  const char *, of ours
+ *   e  struct str from outside, escaped
+ *   q  struct str from outside, quoted as Python's repr() does
+ *   l  struct str of lines with LF between them: 'one', 'two'
+ *   r  struct log_rids: [0, 1]
+ * %T{name|text}: text stands there when the argument is empty (null in JSON).
+ * %[ and %] enclose what is left out when all arguments in it are empty.
  */
+EVENT(LOG_BEGIN, INFO, "log_begin", "Begin Logfile")
+EVENT(LOG_VERSION, INFO, "log_version", "Version: %s{version} SN: %s{serial}")
+EVENT(LOG_OFFSET, INFO, "log_offset",
+    "Time offset from UTC: %d{seconds} seconds")
+EVENT(LOG_LOST, WARNING, "log_lost",
+    "Log: %u{lines} lines were lost while this log could not be written")
+
 EVENT(NEW_ICID, INFO, "connection",
-    "New SMTP ICID %u{icid} interface %s{interface} (%s{interface_ip}) "
-    "address %s{client_ip} reverse dns host %e{client_name} verified "
-    "%s{verified}")
+    "New SMTP ICID %u{icid} interface %s{interface|unknown} "
+    "(%s{interface_ip}) address %s{client_ip} "
+    "reverse dns host %e{client_name|unknown} verified %s{verified|no}")
 EVENT(ICID_SG, INFO, "sender_group",
-    "ICID %u{icid} %s{action} SG %s{group} match %e{match} SBRS not enabled "
-    "country not enabled")
+    "ICID %u{icid} %s{action} SG %s{group|None}%[ match %e{match}%] "
+    "SBRS not enabled country not enabled")
 EVENT(ICID_TLS_OK, INFO, "tls_in",
     "ICID %u{icid} TLS success protocol %s{protocol} cipher %s{cipher}")
 EVENT(ICID_TLS_FAILED, INFO, "tls_in_failed",
-    "ICID %u{icid} TLS failed: %e{why}")
+    "ICID %u{icid} TLS failed: %e{why|unknown reason}")
 EVENT(ICID_TLS_REQUIRED, INFO, "tls_in_required",
     "ICID %u{icid} TLS was required but remote host did not initiate it")
 EVENT(ICID_LOST, INFO, "client_lost", "ICID %u{icid} lost")
 EVENT(ICID_CLOSE, INFO, "client_close", "ICID %u{icid} close")
 EVENT(ICID_FAILED, INFO, "receiving_failed",
-    "ICID %u{icid} Receiving Failed: %e{why}")
+    "ICID %u{icid} Receiving Failed: %e{why|unknown reason}")
 EVENT(ICID_DISCONNECTED, INFO, "disconnected",
-    "ICID %u{icid} disconnected address %s{client_ip}, %e{why}")
+    "ICID %u{icid} disconnected address %s{client_ip}, "
+    "%e{why|unknown reason}")
+
 EVENT(MID_START, INFO, "start", "Start MID %u{mid} ICID %u{icid}")
 EVENT(MID_FROM, INFO, "from", "MID %u{mid} ICID %u{icid} From: <%e{from}>")
 EVENT(MID_TO, INFO, "to",
@@ -39,25 +54,27 @@ EVENT(MID_READY, INFO, "ready",
     "MID %u{mid} ready %u{bytes} bytes from <%e{from}>")
 EVENT(MID_QUEUED, INFO, "queued", "MID %u{mid} queued for delivery")
 EVENT(MID_ABORTED, INFO, "aborted",
-    "Message aborted MID %u{mid} %e{why}")
+    "Message aborted MID %u{mid} %e{why|unknown reason}")
 EVENT(MID_BOUNCE_OF, INFO, "generated",
     "MID %u{mid} was generated for bounce of MID %u{of}")
+
 EVENT(NEW_DCID, INFO, "delivery_connection",
-    "New SMTP DCID %u{dcid} interface %s{interface} address %s{ip} port "
-    "%u{port}")
+    "New SMTP DCID %u{dcid} interface %s{interface|unknown} "
+    "address %s{ip} port %u{port}")
 EVENT(DCID_TLS_OK, INFO, "tls_out",
-    "DCID %u{dcid} TLS success protocol %s{protocol} cipher %s{cipher} for "
-    "%e{domain}")
+    "DCID %u{dcid} TLS success protocol %s{protocol} cipher %s{cipher}"
+    "%[ for %e{domain}%]")
 EVENT(DCID_TLS_FAILED, INFO, "tls_out_failed",
-    "DCID %u{dcid} TLS failed: %e{why}")
+    "DCID %u{dcid} TLS failed: %e{why|unknown reason}")
 EVENT(DCID_TLS_REQUIRED, WARNING, "tls_out_required",
     "DCID %u{dcid} IP %s{ip} TLS was required but could not be successfully "
     "negotiated")
 EVENT(DCID_CLOSE, INFO, "delivery_close", "DCID %u{dcid} close")
 EVENT(CONN_ERROR, INFO, "connection_error",
-    "Connection Error: DCID %u{dcid} domain: %e{domain} IP: %s{ip} port: "
-    "%u{port} details: %e{details} interface: %s{interface} reason: "
-    "%s{reason}")
+    "Connection Error: DCID %u{dcid} domain: %e{domain} IP: %s{ip|unknown} "
+    "port: %u{port} details: %e{details|none} "
+    "interface: %s{interface|unknown} reason: %s{reason}")
+
 EVENT(DELIVERY_START, INFO, "delivery_start",
     "Delivery start DCID %u{dcid} MID %u{mid} to RID %r{rids}")
 EVENT(MESSAGE_DONE, INFO, "delivered",
@@ -68,11 +85,12 @@ EVENT(MESSAGE_FINISHED, INFO, "finished",
     "Message finished MID %u{mid} %s{how}")
 EVENT(BOUNCED, INFO, "bounced",
     "Bounced: DCID %u{dcid} MID %u{mid} to RID %u{rid} - %s{status} - "
-    "%s{text} (%q{code}, [%q{reply}]) []")
+    "%s{text} (%q{code|'000'}, [%l{reply}]) []")
 EVENT(DELAYED, INFO, "delayed",
     "Delayed: DCID %u{dcid} MID %u{mid} to RID %u{rid} - %s{status} - "
-    "%s{text} (%q{code}, [%q{reply}]) []")
+    "%s{text} (%q{code|'000'}, [%l{reply}]) []")
 EVENT(PENDING, INFO, "pending",
-    "MID %u{mid} to RID %r{rids} pending till %s{till} [%s{profile}]")
+    "MID %u{mid} to RID %r{rids} pending till %s{till}%[ [%s{profile}]%]")
 EVENT(DOUBLE_BOUNCE, INFO, "double_bounce",
-    "Double bounce: MID %u{mid} to RID %u{rid} - %s{status} - %e{text}")
+    "Double bounce: MID %u{mid} to RID %u{rid} - %s{status} - "
+    "%e{text|Other mail system problem}")

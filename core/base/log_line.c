@@ -1,0 +1,395 @@
+#include <string.h>
+
+#include "base/codec.h"
+#include "base/log_priv.h"
+#include "base/mem.h"
+
+/* Octets of one text from outside that a line shows. */
+#define SHOWN 2048
+
+/* A piece of a template: literal text, argument, or end of an option. */
+struct seg {
+	char type;	/* t: text; [ ]: option; else the argument's */
+	unsigned arg;	/* its number */
+	unsigned end;	/* of '[': the ']' */
+	struct str text; /* literal, or the argument's name */
+	struct str none; /* what stands for an empty argument */
+};
+
+struct line {
+	struct seg *seg;
+	unsigned n;
+	enum log_level level;
+	const char *name;
+};
+
+static const struct {
+	enum log_level level;
+	const char *name;
+	const char *text;
+} events[EV_COUNT] = {
+#define EVENT(id, lv, json, line)                                              \
+	[EV_##id] = { LOG_LV_##lv, json, line },
+#include "tbl/events.h"
+#undef EVENT
+};
+
+static const struct {
+	struct str text, json;
+} levels[] = {
+	[LOG_LV_CRITICAL] = { STR("Critical"), STR("critical") },
+	[LOG_LV_WARNING] = { STR("Warning"), STR("warning") },
+	[LOG_LV_INFO] = { STR("Info"), STR("info") },
+	[LOG_LV_DEBUG] = { STR("Debug"), STR("debug") },
+	[LOG_LV_TRACE] = { STR("Trace"), STR("trace") },
+};
+
+static struct line lines[EV_COUNT];
+
+static const struct line *line_of(enum log_event ev);
+static void compile(struct line *l, const char *text);
+static bool empty(const struct seg *s, const struct log_arg *arg);
+static void add_arg(struct buf *dst, const struct seg *s,
+    const struct log_arg *arg);
+static void json_head(struct buf *dst, enum log_level level, const char *name,
+    msec wall);
+static void json_arg(struct buf *dst, const struct seg *s,
+    const struct log_arg *arg);
+static void add_u64(struct buf *dst, uint64_t n);
+
+const char *
+log_level_name(enum log_level level)
+{
+	return levels[level].text.p;
+}
+
+int
+log_level_parse(struct str s, enum log_level *level_r)
+{
+	unsigned i;
+
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (str_ieq(s, levels[i].text)) {
+			*level_r = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+enum log_level
+log_event_level(enum log_event ev)
+{
+	return events[ev].level;
+}
+
+void
+log_args(enum log_event ev, struct log_arg *arg, va_list ap)
+{
+	const struct line *l = line_of(ev);
+	unsigned i;
+
+	for (i = 0; i < l->n; i++) {
+		struct log_arg *a = &arg[l->seg[i].arg];
+
+		switch (l->seg[i].type) {
+		case 'd':
+			a->d = va_arg(ap, int64_t);
+			break;
+		case 'u':
+			a->u = va_arg(ap, uint64_t);
+			break;
+		case 's':
+			a->s = str_c(va_arg(ap, const char *));
+			break;
+		case 'e':
+		case 'q':
+		case 'l':
+			a->s = va_arg(ap, struct str);
+			break;
+		case 'r':
+			a->r = va_arg(ap, struct log_rids);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+void
+log_line_text(struct buf *dst, enum log_event ev, const struct log_arg *arg)
+{
+	const struct line *l = line_of(ev);
+	const struct seg *s;
+	unsigned i, j;
+
+	(void)buf_add_str(dst, levels[l->level].text);
+	(void)buf_add(dst, ": ", 2);
+	for (i = 0; i < l->n; i++) {
+		s = &l->seg[i];
+		if (s->type == 't') {
+			(void)buf_add_str(dst, s->text);
+		} else if (s->type == '[') {
+			for (j = i + 1; j < s->end; j++) {
+				if (!empty(&l->seg[j], arg))
+					break;
+			}
+			if (j == s->end)
+				i = s->end;
+		} else if (s->type != ']') {
+			add_arg(dst, s, arg);
+		}
+	}
+}
+
+void
+log_line_json(struct buf *dst, enum log_event ev, const struct log_arg *arg,
+    msec wall)
+{
+	const struct line *l = line_of(ev);
+	const struct seg *s;
+	unsigned i;
+
+	json_head(dst, l->level, l->name, wall);
+	for (i = 0; i < l->n; i++) {
+		s = &l->seg[i];
+		if (s->type == 't' || s->type == '[' || s->type == ']')
+			continue;
+		(void)buf_add(dst, ",\"", 2);
+		(void)buf_add_str(dst, s->text);
+		(void)buf_add(dst, "\":", 2);
+		json_arg(dst, s, arg);
+	}
+	(void)buf_add_char(dst, '}');
+}
+
+void
+log_free_text(struct buf *dst, enum log_level level, struct str text)
+{
+	(void)buf_add_str(dst, levels[level].text);
+	(void)buf_add(dst, ": ", 2);
+	(void)log_clean(dst, text, SHOWN, true);
+}
+
+void
+log_free_json(struct buf *dst, enum log_level level, struct str text,
+    msec wall)
+{
+	json_head(dst, level, "text", wall);
+	(void)buf_add_c(dst, ",\"text\":");
+	(void)json_quote(dst, text);
+	(void)buf_add_char(dst, '}');
+}
+
+struct str
+log_stamp(msec wall)
+{
+	static char stamp[40];
+	static msec second = -1;
+	static size_t n;
+
+	if (wall / 1000 != second) {
+		clock_asctime(stamp, sizeof(stamp) - 1, wall);
+		n = strlen(stamp);
+		stamp[n++] = ' ';
+		second = wall / 1000;
+	}
+	return str_n(stamp, n);
+}
+
+static const struct line *
+line_of(enum log_event ev)
+{
+	struct line *l = &lines[ev];
+
+	if (l->seg == NULL) {
+		compile(l, events[ev].text);
+		l->level = events[ev].level;
+		l->name = events[ev].name;
+	}
+	return l;
+}
+
+/* Once per event, so that a line is put together without reading formats. */
+static void
+compile(struct line *l, const char *text)
+{
+	struct str rest = str_c(text), body;
+	unsigned args = 0, option = 0, cap = 2;
+	struct seg *s;
+	size_t n;
+
+	for (n = 0; n < rest.n; n++)
+		cap += rest.p[n] == '%' ? 2 : 0;
+	l->seg = mem_array(cap, sizeof(l->seg[0]));
+	while (rest.n > 0) {
+		ASSERT(l->n < cap);
+		s = &l->seg[l->n++];
+		n = str_find(rest, '%');
+		if (n > 0) {
+			s->type = 't';
+			s->text = str_n(rest.p, n);
+			rest = str_n(rest.p + n, rest.n - n);
+			continue;
+		}
+		ASSERT(rest.n >= 2);
+		s->type = rest.p[1];
+		rest = str_n(rest.p + 2, rest.n - 2);
+		if (s->type == '[') {
+			option = l->n - 1;
+			continue;
+		}
+		if (s->type == ']') {
+			l->seg[option].end = l->n - 1;
+			continue;
+		}
+		ASSERT(rest.n > 0 && rest.p[0] == '{');
+		n = str_find(rest, '}');
+		ASSERT(n < rest.n && args < LOG_ARGS);
+		ASSERT(memchr("duseqlr", s->type, 7) != NULL);
+		body = str_n(rest.p + 1, n - 1);
+		rest = str_n(rest.p + n + 1, rest.n - n - 1);
+		s->arg = args++;
+		(void)str_split(&body, '|', &s->text);
+		s->none = body;
+	}
+}
+
+static bool
+empty(const struct seg *s, const struct log_arg *arg)
+{
+	switch (s->type) {
+	case 't':
+		return true;
+	case 'd':
+	case 'u':
+		return arg[s->arg].u == 0;
+	case 'r':
+		return arg[s->arg].r.n == 0;
+	default:
+		return arg[s->arg].s.n == 0;
+	}
+}
+
+static void
+add_list(struct buf *dst, struct str text, bool json)
+{
+	struct str rest, line;
+	bool first = true;
+
+	rest = str_n(text.p, text.n < SHOWN * 2 ? text.n : SHOWN * 2);
+	while (str_split(&rest, '\n', &line)) {
+		if (!first)
+			(void)buf_add_c(dst, json ? "," : ", ");
+		first = false;
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (json)
+			(void)json_quote(dst, line);
+		else
+			(void)log_repr(dst, line, SHOWN);
+	}
+}
+
+static void
+add_rids(struct buf *dst, struct log_rids r, const char *comma)
+{
+	unsigned i;
+
+	(void)buf_add_char(dst, '[');
+	for (i = 0; i < r.n; i++) {
+		if (i > 0)
+			(void)buf_add_c(dst, comma);
+		add_u64(dst, r.v[i]);
+	}
+	(void)buf_add_char(dst, ']');
+}
+
+static void
+add_arg(struct buf *dst, const struct seg *s, const struct log_arg *arg)
+{
+	const struct log_arg *a = &arg[s->arg];
+
+	if (s->none.n > 0 && empty(s, arg)) {
+		(void)buf_add_str(dst, s->none);
+		return;
+	}
+	switch (s->type) {
+	case 'd':
+		if (a->d < 0)
+			(void)buf_add_char(dst, '-');
+		add_u64(dst, a->d < 0 ? 0 - (uint64_t)a->d : (uint64_t)a->d);
+		break;
+	case 'u':
+		add_u64(dst, a->u);
+		break;
+	case 's':
+	case 'e':
+		(void)log_clean(dst, a->s, SHOWN, true);
+		break;
+	case 'q':
+		(void)log_repr(dst, a->s, SHOWN);
+		break;
+	case 'l':
+		add_list(dst, a->s, false);
+		break;
+	case 'r':
+		add_rids(dst, a->r, ", ");
+		break;
+	default:
+		panic("type %c in the table of events", s->type);
+	}
+}
+
+static void
+json_head(struct buf *dst, enum log_level level, const char *name, msec wall)
+{
+	static char stamp[40];
+	static msec last = -1;
+
+	if (wall != last) {
+		clock_rfc3339(stamp, sizeof(stamp), wall);
+		last = wall;
+	}
+	(void)buf_add_c(dst, "{\"time\":\"");
+	(void)buf_add_c(dst, stamp);
+	(void)buf_add_c(dst, "\",\"level\":\"");
+	(void)buf_add_str(dst, levels[level].json);
+	(void)buf_add_c(dst, "\",\"event\":\"");
+	(void)buf_add_c(dst, name);
+	(void)buf_add_char(dst, '"');
+}
+
+static void
+json_arg(struct buf *dst, const struct seg *s, const struct log_arg *arg)
+{
+	const struct log_arg *a = &arg[s->arg];
+
+	if (s->type == 'r') {
+		add_rids(dst, a->r, ",");
+	} else if (s->type == 'l') {
+		(void)buf_add_char(dst, '[');
+		add_list(dst, a->s, true);
+		(void)buf_add_char(dst, ']');
+	} else if (s->type == 'd' || s->type == 'u') {
+		add_arg(dst, s, arg);
+	} else if (s->none.n > 0 && a->s.n == 0) {
+		(void)buf_add_c(dst, "null");
+	} else {
+		(void)json_quote(dst, str_n(a->s.p,
+		    a->s.n < SHOWN ? a->s.n : SHOWN));
+	}
+}
+
+static void
+add_u64(struct buf *dst, uint64_t n)
+{
+	char digits[20];
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	(void)buf_add(dst, digits + i, sizeof(digits) - i);
+}
