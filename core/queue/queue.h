@@ -60,11 +60,13 @@ struct qreport {
 	struct str text;	/* reply or reason */
 	struct str remote;	/* host that said it */
 	uint64_t dcid;		/* 0: no connection existed */
+	bool dsn_passed;	/* the next hop took over RFC 3461's duties */
 };
 
 struct queue_ops {
 	/* The next hop's key for a recipient domain ("" = ours alone), e.g.
-	 * the domain, or "route:NAME"; and the profile that applies. */
+	 * the domain, or "route:NAME" (valid until the next call); and the
+	 * profile that applies. */
 	const char *(*hop_key)(void *arg, struct str domain);
 	const struct queue_profile *(*profile)(void *arg, const char *hop_key);
 	/* hop has due units and had none before. */
@@ -107,6 +109,7 @@ void qhop_take(struct qhop *hop, qhop_taken *fn, void *arg);
 const struct envelope *qunit_env(const struct qunit *u);
 struct body_ref *qunit_body(const struct qunit *u);
 uint64_t qunit_mid(const struct qunit *u);
+/* n_r may be NULL. */
 struct rcpt *const *qunit_rcpt(const struct qunit *u, unsigned *n_r);
 unsigned qunit_attempts(const struct qunit *u);
 const struct queue_profile *qunit_profile(const struct qunit *u);

@@ -21,6 +21,7 @@
 #include "net/loop.h"
 #include "net/mx.h"
 #include "queue/queue.h"
+#include "smtp/smtpc.h"
 #include "tls/tlsctx.h"
 #include "tls/tlswant.h"
 
@@ -68,6 +69,31 @@ struct relay_conf {
 
 struct relay;
 
+/*
+ * The road to other hosts: DNS and the SMTP client, or, in the simulation,
+ * something that behaves like them on a fake clock. The functions are those
+ * of net/mx.h and smtp/smtpc.h of the same name.
+ */
+struct relay_peer {
+	struct mx_query *(*lookup)(struct dns *d, struct pool *pool,
+	    const char *domain, uint16_t port, enum mx_ip ip, mx_fn *fn,
+	    void *arg);
+	struct mx_query *(*hosts)(struct dns *d, struct pool *pool,
+	    const char *const *hosts, uint16_t port, enum mx_ip ip, mx_fn *fn,
+	    void *arg);
+	void (*lookup_cancel)(struct mx_query **qp);
+	struct smtpc *(*open)(struct loop *l, const struct smtpc_conf *conf,
+	    const struct smtpc_ops *ops, void *arg);
+	void (*send)(struct smtpc *c, const struct smtpc_txn *txn);
+	void (*source_ready)(struct smtpc *c);
+	void (*quit)(struct smtpc *c);
+	void (*destroy)(struct smtpc **cp);
+	bool (*is_ready)(const struct smtpc *c);
+	bool (*offers_dsn)(const struct smtpc *c);
+	/* The local address of the connection, for the log; returns dst. */
+	const char *(*local)(const struct smtpc *c, char *dst, size_t n);
+};
+
 struct relay_world {
 	struct loop *loop;
 	struct dns *dns;
@@ -75,6 +101,7 @@ struct relay_world {
 	struct ids *ids;
 	struct store *store;	/* bodies of DSNs */
 	unsigned worker;
+	const struct relay_peer *peer; /* NULL: the real one */
 };
 
 /* conf must live until relay_conf_set() gave another or relay_destroy(). */

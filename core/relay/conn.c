@@ -1,0 +1,427 @@
+#include <stdio.h>
+
+#include "relay/relay_priv.h"
+
+static void fill_conf(struct conn *c, const struct dest_cand *cand);
+static void on_connected(void *arg);
+static void on_tls(void *arg, const struct tls_info *info,
+    const struct smtpc_reply *why);
+static void on_ready(void *arg);
+static void on_rcpt(void *arg, unsigned i, const struct smtpc_reply *r);
+static void on_done(void *arg, const struct smtpc_reply *r);
+static void on_closed(void *arg, const struct smtpc_reply *r);
+static void taken(void *arg, struct qunit *u);
+static void opening_failed(struct conn *c, const struct smtpc_reply *r);
+static void log_failure(struct conn *c, const struct smtpc_reply *r);
+static void make_fail(struct conn *c, const struct smtpc_reply *r,
+    struct dest_fail *f);
+static bool clear_instead(const struct conn *c, const struct smtpc_reply *r);
+static void leave_idle(struct conn *c);
+static void detach(struct conn *c);
+static void release(struct conn *c);
+static void on_idle(void *arg);
+
+static const struct smtpc_ops client_ops = {
+	.connected = on_connected,
+	.tls = on_tls,
+	.ready = on_ready,
+	.rcpt = on_rcpt,
+	.done = on_done,
+	.closed = on_closed,
+};
+
+int
+conn_open(struct dest *d, struct dest_cand *cand)
+{
+	struct relay *r = d->relay;
+	struct conn *c;
+
+	if (r->nconn >= r->gen->conf->total) {
+		if ((c = TAILQ_FIRST(&r->idle)) != NULL)
+			conn_retire(c);
+		return -1;
+	}
+	if (!shm_acquire(r->w.shm, SHM_DEST, r->w.worker, d->shm_key,
+	        relay_dest_concurrency(d)))
+		return -1;
+	OBJ_NEW(c, CONN_MAGIC);
+	c->relay = r;
+	c->dest = d;
+	c->gen = r->gen;
+	c->gen->refs++;
+	c->host = cand->host;
+	c->host->refs++;
+	c->host->conns++;
+	c->name = mem_strdup(cand->name != NULL ? cand->name : "");
+	c->state = CONN_OPENING;
+	loop_timer_init(r->w.loop, &c->timer, on_idle, c);
+	TAILQ_INSERT_TAIL(&d->conns, c, link);
+	d->nconn++;
+	d->nopening++;
+	r->nconn++;
+	fill_conf(c, cand);
+	c->client = r->peer->open(r->w.loop, &c->conf, &client_ops, c);
+	return 0;
+}
+
+void
+conn_feed(struct conn *c)
+{
+	struct relay *r = c->relay;
+	struct dest *d = c->dest;
+	unsigned max = r->gen->conf->max_messages;
+
+	OBJ_CHECK(c, CONN_MAGIC);
+	if (d->route != NULL && d->route->max_messages > 0)
+		max = d->route->max_messages;
+	if (max > 0 && c->messages >= max)
+		c->retired = true;
+	leave_idle(c);
+	if (c->retired || r->stopping) {
+		c->state = CONN_CLOSING;
+		r->peer->quit(c->client);
+		return;
+	}
+	if (qhop_due(d->hop) > 0 && d->state != DEST_FAILING) {
+		c->state = CONN_TAKING;
+		qhop_take(d->hop, taken, c);
+		return;
+	}
+	c->state = CONN_IDLE;
+	c->linked = true;
+	TAILQ_INSERT_TAIL(&r->idle, c, idle_link);
+	r->nidle++;
+	loop_timer_set(&c->timer, r->gen->conf->idle);
+}
+
+void
+conn_retire(struct conn *c)
+{
+	OBJ_CHECK(c, CONN_MAGIC);
+	c->retired = true;
+	if (c->state == CONN_IDLE)
+		conn_feed(c);
+	else if (c->state == CONN_OPENING)
+		conn_kill(&c);
+}
+
+void
+conn_kill(struct conn **cp)
+{
+	struct conn *c = *cp;
+
+	OBJ_CHECK(c, CONN_MAGIC);
+	delivery_abort(&c->delivery);
+	c->relay->peer->destroy(&c->client);
+	if (c->dcid != 0)
+		mail_log(EV_DCID_CLOSE, c->dcid);
+	detach(c);
+	if (c->state == CONN_TAKING)
+		c->dead = true;
+	else
+		release(c);
+	*cp = NULL;
+}
+
+struct conn *
+conn_idle_of(struct dest *d)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &d->conns, link)
+		if (c->state == CONN_IDLE)
+			return c;
+	return NULL;
+}
+
+void
+conn_remote(const struct conn *c, char *dst, size_t n)
+{
+	char ip[SOCK_IP_MAX];
+
+	(void)sock_addr_ip_text(&c->host->addr, ip, sizeof(ip));
+	if (c->name[0] == '\0' || c->name[0] == '[')
+		(void)snprintf(dst, n, "[%s]", ip);
+	else
+		(void)snprintf(dst, n, "%s", c->name);
+}
+
+static void
+fill_conf(struct conn *c, const struct dest_cand *cand)
+{
+	const struct relay_conf *conf = c->gen->conf;
+	const struct relay_route *route = c->dest->route;
+	struct smtpc_conf *sc = &c->conf;
+	bool v6 = cand->addr->ss.ss_family == AF_INET6;
+	const char *from = v6 ? conf->bind_v6 : conf->bind_v4;
+	struct err why;
+
+	sc->helo = conf->hostname;
+	sc->to = *cand->addr;
+	if (from != NULL)
+		(void)sock_addr_ip(str_c(from), 0, &sc->from, &why);
+	sc->host = c->name;
+	/* A static route is trusted as it is written; MX names are not. */
+	sc->domain = str_c(route != NULL ? c->name : c->dest->key);
+	sc->want.level = relay_dest_level(c->dest);
+	sc->tlsctx = conf->tlsctx;
+	sc->timeout_scale = conf->timeout_scale;
+	sc->avoid_tls = sc->want.level == TLSWANT_OPPORTUNISTIC &&
+	    c->host->clear_until > clock_now();
+	if (route == NULL)
+		return;
+	sc->implicit_tls = route->implicit_tls;
+	sc->auth_user = route->auth_user;
+	sc->auth_password = route->auth_password;
+}
+
+static void
+on_connected(void *arg)
+{
+	char local[SOCK_IP_MAX], ip[SOCK_IP_MAX];
+	struct conn *c;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	c->dcid = ids_next(c->relay->w.ids, SHM_DCID);
+	mail_log(EV_NEW_DCID, c->dcid,
+	    c->relay->peer->local(c->client, local, sizeof(local)),
+	    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)),
+	    (uint64_t)sock_addr_port(&c->host->addr));
+}
+
+static void
+on_tls(void *arg, const struct tls_info *info, const struct smtpc_reply *why)
+{
+	struct conn *c;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	if (info != NULL)
+		mail_log(EV_DCID_TLS_OK, c->dcid, info->version, info->cipher,
+		    str_c(c->dest->key));
+	else
+		mail_log(EV_DCID_TLS_FAILED, c->dcid, why->text);
+}
+
+static void
+on_ready(void *arg)
+{
+	struct dest *d;
+	struct conn *c;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	d = c->dest;
+	ASSERT(c->state == CONN_OPENING);
+	d->nopening--;
+	host_works(c->host);
+	dest_proved(d);
+	conn_feed(c);
+	dest_kick(d);
+}
+
+static void
+taken(void *arg, struct qunit *u)
+{
+	struct conn *c;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	if (c->dead) {
+		struct dest_fail untried = { .result = QRESULT_AGAIN };
+
+		if (u != NULL)
+			dest_tell(c->relay, u, &untried);
+		release(c);
+		return;
+	}
+	ASSERT(c->state == CONN_TAKING);
+	if (u == NULL) {
+		c->state = CONN_READY;
+		loop_timer_set(&c->timer, 0);
+		return;
+	}
+	c->state = CONN_BUSY;
+	c->messages++;
+	delivery_start(c, u);
+}
+
+static void
+on_rcpt(void *arg, unsigned i, const struct smtpc_reply *r)
+{
+	struct conn *c;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	delivery_rcpt(c->delivery, i, r);
+}
+
+static void
+on_done(void *arg, const struct smtpc_reply *r)
+{
+	struct dest *d;
+	struct conn *c;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	d = c->dest;
+	delivery_done(c->delivery, r);
+	if (c->delivery != NULL)
+		return; /* more recipients of the same message */
+	if (!c->relay->peer->is_ready(c->client)) {
+		c->state = CONN_CLOSING; /* closed() follows */
+		return;
+	}
+	c->state = CONN_READY;
+	if (c->sending) /* not from inside send() */
+		loop_timer_set(&c->timer, 0);
+	else
+		conn_feed(c);
+	if (qhop_due(d->hop) > d->nconn)
+		dest_kick(d);
+}
+
+static void
+on_closed(void *arg, const struct smtpc_reply *r)
+{
+	struct relay *relay;
+	struct dest *d;
+	struct conn *c;
+	bool opening;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	d = c->dest;
+	relay = c->relay;
+	opening = c->state == CONN_OPENING;
+	if (r != NULL && (opening || c->delivery != NULL))
+		log_failure(c, r);
+	if (c->delivery != NULL) {
+		d->proven = false;
+		delivery_lost(c->delivery, r);
+	}
+	if (c->dcid != 0)
+		mail_log(EV_DCID_CLOSE, c->dcid);
+	if (opening && r != NULL) {
+		opening_failed(c, r); /* detaches */
+	} else {
+		detach(c);
+	}
+	relay->peer->destroy(&c->client);
+	if (c->state == CONN_TAKING)
+		c->dead = true; /* taken() frees it */
+	else
+		release(c);
+	relay_check_stopped(relay);
+}
+
+static void
+opening_failed(struct conn *c, const struct smtpc_reply *r)
+{
+	struct dest *d = c->dest;
+	struct host *h = c->host;
+	struct dest_fail f;
+
+	make_fail(c, r, &f);
+	if (clear_instead(c, r)) {
+		h->clear_until = clock_now() + c->gen->conf->broken_tls;
+		detach(c);
+		dest_kick(d);
+		return;
+	}
+	host_failed(c->relay, h);
+	detach(c);
+	dest_host_failed(d, h, &f);
+}
+
+static bool
+clear_instead(const struct conn *c, const struct smtpc_reply *r)
+{
+	return r->fail == SMTPC_FAIL_TLS && !c->conf.avoid_tls &&
+	    !c->conf.implicit_tls &&
+	    c->conf.want.level == TLSWANT_OPPORTUNISTIC;
+}
+
+static void
+log_failure(struct conn *c, const struct smtpc_reply *r)
+{
+	char local[SOCK_IP_MAX], ip[SOCK_IP_MAX];
+
+	(void)sock_addr_ip_text(&c->host->addr, ip, sizeof(ip));
+	mail_log(EV_CONN_ERROR, c->dcid, str_c(c->dest->key), ip,
+	    (uint64_t)sock_addr_port(&c->host->addr), r->text,
+	    c->relay->peer->local(c->client, local, sizeof(local)),
+	    verdict_reason(r));
+	if (r->fail == SMTPC_FAIL_TLS_REFUSED)
+		mail_log(EV_DCID_TLS_FAILED, c->dcid, r->text);
+	if ((r->fail == SMTPC_FAIL_TLS || r->fail == SMTPC_FAIL_TLS_REFUSED) &&
+	    c->conf.want.level >= TLSWANT_REQUIRED)
+		mail_log(EV_DCID_TLS_REQUIRED, c->dcid, ip);
+}
+
+static void
+make_fail(struct conn *c, const struct smtpc_reply *r, struct dest_fail *f)
+{
+	struct verdict v;
+
+	memset(f, 0, sizeof(*f));
+	verdict_of_reply(r, 0, &v);
+	f->result = QRESULT_RETRY;
+	f->code = v.code;
+	f->dcid = c->dcid;
+	(void)snprintf(f->status, sizeof(f->status), "%s", v.status);
+	(void)snprintf(f->text, sizeof(f->text), "%.*s %s", STR_FMT(r->text),
+	    r->fail == SMTPC_FAIL_NONE ? "" : smtpc_step_phrase(r->step));
+	conn_remote(c, f->remote, sizeof(f->remote));
+}
+
+static void
+leave_idle(struct conn *c)
+{
+	loop_timer_clear(&c->timer);
+	if (!c->linked)
+		return;
+	c->linked = false;
+	TAILQ_REMOVE(&c->relay->idle, c, idle_link);
+	c->relay->nidle--;
+}
+
+/* Out of its destination and of every count; the struct stays. */
+static void
+detach(struct conn *c)
+{
+	struct relay *r = c->relay;
+	struct dest *d = c->dest;
+
+	leave_idle(c);
+	if (c->state == CONN_OPENING)
+		d->nopening--;
+	TAILQ_REMOVE(&d->conns, c, link);
+	d->nconn--;
+	r->nconn--;
+	c->host->conns--;
+	host_release(c->host);
+	shm_release(r->w.shm, SHM_DEST, r->w.worker, d->shm_key);
+	relay_gen_unref(&c->gen);
+	c->dest = NULL;
+	if (r->stopping || d->state == DEST_DOWN || d->state == DEST_FAILING)
+		return;
+	if (qhop_due(d->hop) > 0)
+		loop_timer_set(&d->patience, 0);
+	else
+		loop_timer_set(&d->timer, 0); /* settles it */
+}
+
+static void
+release(struct conn *c)
+{
+	loop_timer_clear(&c->timer);
+	mem_free(c->name);
+	OBJ_FREE(c);
+}
+
+/* Idle for long enough, or asked to look for the next unit. */
+static void
+on_idle(void *arg)
+{
+	struct conn *c;
+
+	OBJ_CAST(c, arg, CONN_MAGIC);
+	if (c->state == CONN_IDLE)
+		c->retired = true;
+	conn_feed(c);
+}

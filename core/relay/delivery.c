@@ -1,0 +1,260 @@
+#include <stdio.h>
+
+#include "relay/relay_priv.h"
+
+#define PIECE_MAX (256 * 1024)
+
+struct delivery {
+	unsigned magic;
+#define DELIVERY_MAGIC 0xd9e11fe7u
+	struct pool *pool;	/* this struct and all below */
+	struct conn *conn;
+	struct qunit *unit;
+	struct rcpt *const *rcpt;
+	unsigned n;
+	unsigned first, count;	/* the transaction that runs */
+	unsigned accepted;	/* in it, at RCPT */
+	struct qreport *v;
+	bool *decided;
+	unsigned *rids;		/* scratch for the log */
+	struct body_ref *body;
+	uint64_t off;
+	struct str piece;	/* read, not yet handed out */
+	bool reading, have, broken;
+	struct smtpc_txn txn;
+	char remote[256];
+};
+
+static void send_slice(struct delivery *dl);
+static void finish(struct delivery *dl);
+static void decide(struct delivery *dl, unsigned i,
+    const struct smtpc_reply *r, const struct verdict *v);
+static void log_done(struct delivery *dl, const struct smtpc_reply *r);
+static enum smtpc_more next_piece(void *arg, struct str *piece_r);
+static void was_read(void *arg, struct str piece, const struct err *why);
+static bool stale(const struct delivery *dl, const struct smtpc_reply *r);
+
+void
+delivery_start(struct conn *c, struct qunit *u)
+{
+	struct pool *pool = pool_new(0);
+	struct delivery *dl = POOL_NEW(pool, struct delivery);
+
+	OBJ_INIT(dl, DELIVERY_MAGIC);
+	dl->pool = pool;
+	dl->conn = c;
+	dl->unit = u;
+	dl->rcpt = qunit_rcpt(u, &dl->n);
+	dl->v = pool_alloc(pool, dl->n * sizeof(*dl->v));
+	dl->decided = pool_alloc(pool, dl->n * sizeof(*dl->decided));
+	dl->rids = pool_alloc(pool, dl->n * sizeof(*dl->rids));
+	dl->body = qunit_body(u);
+	conn_remote(c, dl->remote, sizeof(dl->remote));
+	c->delivery = dl;
+	send_slice(dl);
+}
+
+void
+delivery_rcpt(struct delivery *dl, unsigned i, const struct smtpc_reply *r)
+{
+	struct verdict v;
+
+	OBJ_CHECK(dl, DELIVERY_MAGIC);
+	ASSERT(i < dl->count);
+	verdict_of_reply(r, dl->accepted, &v);
+	if (v.result == QRESULT_DONE)
+		dl->accepted++; /* the end of data decides */
+	else
+		decide(dl, dl->first + i, r, &v);
+}
+
+void
+delivery_done(struct delivery *dl, const struct smtpc_reply *r)
+{
+	struct verdict v;
+	unsigned i;
+
+	OBJ_CHECK(dl, DELIVERY_MAGIC);
+	if (r != NULL && !stale(dl, r)) {
+		verdict_of_reply(r, 0, &v);
+		if (v.result == QRESULT_DONE)
+			log_done(dl, r);
+		for (i = dl->first; i < dl->first + dl->count; i++)
+			if (!dl->decided[i])
+				decide(dl, i, r, &v);
+	}
+	dl->first += dl->count;
+	if (dl->first < dl->n && !dl->conn->retired &&
+	    dl->conn->relay->peer->is_ready(dl->conn->client))
+		send_slice(dl);
+	else
+		finish(dl);
+}
+
+void
+delivery_lost(struct delivery *dl, const struct smtpc_reply *r)
+{
+	struct verdict v;
+	unsigned i;
+
+	OBJ_CHECK(dl, DELIVERY_MAGIC);
+	if (r != NULL && !stale(dl, r)) {
+		verdict_of_reply(r, 0, &v);
+		for (i = dl->first; i < dl->first + dl->count; i++)
+			if (!dl->decided[i])
+				decide(dl, i, r, &v);
+	}
+	finish(dl);
+}
+
+void
+delivery_abort(struct delivery **dlp)
+{
+	if (*dlp != NULL)
+		finish(*dlp);
+	ASSERT(*dlp == NULL);
+}
+
+static void
+send_slice(struct delivery *dl)
+{
+	const struct relay_conf *conf = dl->conn->gen->conf;
+	const struct relay_route *route = dl->conn->dest->route;
+	unsigned max = conf->max_rcpt;
+	struct log_rids rids;
+	struct conn *c = dl->conn;
+	unsigned i;
+
+	if (route != NULL && route->max_rcpt > 0)
+		max = route->max_rcpt;
+	dl->count = dl->n - dl->first;
+	if (max > 0 && dl->count > max)
+		dl->count = max;
+	dl->accepted = 0;
+	dl->off = 0;
+	dl->have = false;
+	for (i = 0; i < dl->count; i++)
+		dl->rids[i] = dl->rcpt[dl->first + i]->rid;
+	rids.v = dl->rids;
+	rids.n = dl->count;
+	mail_log(EV_DELIVERY_START, c->dcid, qunit_mid(dl->unit), rids);
+	dl->txn.env = qunit_env(dl->unit);
+	dl->txn.rcpt = dl->rcpt + dl->first;
+	dl->txn.nrcpt = dl->count;
+	dl->txn.size = body_size(dl->body);
+	dl->txn.source.next = next_piece;
+	dl->txn.source.arg = dl;
+	dl->txn.dsn_relay = true;
+	c->sending = true;
+	c->relay->peer->send(c->client, &dl->txn);
+	c->sending = false;
+}
+
+/* Every recipient without a decision was not tried. */
+static void
+finish(struct delivery *dl)
+{
+	struct conn *c = dl->conn;
+	struct pool *pool = dl->pool;
+	unsigned i;
+
+	if (dl->reading)
+		body_read_cancel(dl->body);
+	for (i = 0; i < dl->n; i++) {
+		dl->v[i].i = i;
+		if (!dl->decided[i])
+			dl->v[i].result = QRESULT_AGAIN;
+	}
+	c->delivery = NULL;
+	queue_report(c->relay->queue, dl->unit, dl->v, dl->n);
+	OBJ_FINI(dl);
+	pool_destroy(&pool);
+}
+
+static void
+decide(struct delivery *dl, unsigned i, const struct smtpc_reply *r,
+    const struct verdict *v)
+{
+	struct qreport *q = &dl->v[i];
+
+	dl->decided[i] = true;
+	q->result = v->result;
+	q->code = v->code;
+	q->status = pool_strdup(dl->pool, v->status);
+	q->text = pool_str(dl->pool, r->text);
+	if (r->fail != SMTPC_FAIL_NONE && r->fail != SMTPC_FAIL_DEMAND)
+		q->text = str_c(pool_printf(dl->pool, "%.*s %s",
+		    STR_FMT(r->text), smtpc_step_phrase(r->step)));
+	q->remote = str_c(dl->remote);
+	q->dcid = dl->conn->dcid;
+	q->dsn_passed =
+	    dl->conn->relay->peer->offers_dsn(dl->conn->client);
+}
+
+static void
+log_done(struct delivery *dl, const struct smtpc_reply *r)
+{
+	uint64_t mid = qunit_mid(dl->unit);
+	struct log_rids rids = { dl->rids, 0 };
+	unsigned i;
+
+	for (i = dl->first; i < dl->first + dl->count; i++)
+		if (!dl->decided[i])
+			dl->rids[rids.n++] = dl->rcpt[i]->rid;
+	mail_log(EV_MESSAGE_DONE, dl->conn->dcid, mid, rids);
+	mail_log(EV_RESPONSE, mid, rids, r->text);
+}
+
+static enum smtpc_more
+next_piece(void *arg, struct str *piece_r)
+{
+	struct delivery *dl;
+
+	OBJ_CAST(dl, arg, DELIVERY_MAGIC);
+	if (dl->broken)
+		return SMTPC_MORE_ERROR;
+	if (dl->off >= body_size(dl->body))
+		return SMTPC_MORE_EOF;
+	if (!dl->have) {
+		dl->reading = true;
+		if (!body_read(dl->body, dl->off, PIECE_MAX, &dl->piece,
+		        was_read, dl))
+			return SMTPC_MORE_LATER;
+		dl->reading = false;
+	}
+	dl->have = false;
+	dl->off += dl->piece.n;
+	*piece_r = dl->piece;
+	return SMTPC_MORE_DATA;
+}
+
+static void
+was_read(void *arg, struct str piece, const struct err *why)
+{
+	struct delivery *dl;
+
+	OBJ_CAST(dl, arg, DELIVERY_MAGIC);
+	dl->reading = false;
+	dl->have = true;
+	dl->piece = piece;
+	if (why != NULL || piece.n == 0) {
+		dl->broken = true;
+		log_warning("MID %llu: content unreadable: %s",
+		    (unsigned long long)qunit_mid(dl->unit),
+		    why != NULL ? why->text : "shorter than recorded");
+	}
+	dl->conn->relay->peer->source_ready(dl->conn->client);
+}
+
+/* A kept connection that the peer had given up before our MAIL arrived says
+ * nothing about the message. */
+static bool
+stale(const struct delivery *dl, const struct smtpc_reply *r)
+{
+	if (dl->conn->messages <= 1 || dl->first > 0)
+		return false;
+	if (r->step != SMTPC_AT_MAIL && r->step != SMTPC_AT_READY)
+		return false;
+	return r->fail == SMTPC_FAIL_LOST || r->fail == SMTPC_FAIL_NETWORK ||
+	    r->code == 421;
+}

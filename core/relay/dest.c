@@ -1,0 +1,458 @@
+#include <stdio.h>
+
+#include "relay/relay_priv.h"
+#include "relay/route.h"
+
+static void resolve(struct dest *d);
+static void resolved(void *arg, const struct mx_result *mx);
+static void make_candidates(struct dest *d, const struct mx_result *mx);
+static void drop_candidates(struct dest *d);
+static void spread(struct dest *d);
+static struct dest_cand *pick(struct dest *d);
+static void give_up(struct dest *d);
+static void tell_slice(struct dest *d);
+static void told(void *arg, struct qunit *u);
+static void on_timer(void *arg);
+static void on_patience(void *arg);
+
+struct dest *
+dest_new(struct relay *r, struct qhop *hop)
+{
+	struct dest *d;
+
+	OBJ_NEW(d, DEST_MAGIC);
+	d->relay = r;
+	d->hop = hop;
+	d->key = mem_strdup(qhop_key(hop));
+	d->shm_key = hash_stable(d->key, strlen(d->key));
+	d->route = route_of_key(r->gen->conf, d->key);
+	d->pool = pool_new(0);
+	TAILQ_INIT(&d->conns);
+	loop_timer_init(r->w.loop, &d->timer, on_timer, d);
+	loop_timer_init(r->w.loop, &d->patience, on_patience, d);
+	TAILQ_INSERT_TAIL(&r->dests, d, link);
+	r->ndest++;
+	qhop_data_set(hop, d);
+	return d;
+}
+
+void
+dest_destroy(struct dest **dp)
+{
+	struct dest *d = *dp;
+	struct conn *c;
+
+	if (d == NULL)
+		return;
+	OBJ_CHECK(d, DEST_MAGIC);
+	while ((c = TAILQ_FIRST(&d->conns)) != NULL)
+		conn_kill(&c);
+	if (d->query != NULL)
+		d->relay->peer->lookup_cancel(&d->query);
+	drop_candidates(d);
+	loop_timer_clear(&d->timer);
+	loop_timer_clear(&d->patience);
+	TAILQ_REMOVE(&d->relay->dests, d, link);
+	d->relay->ndest--;
+	qhop_data_set(d->hop, NULL);
+	pool_destroy(&d->pool);
+	mem_free(d->key);
+	OBJ_FREE(d);
+	*dp = NULL;
+}
+
+void
+dest_settle(struct dest *d)
+{
+	OBJ_CHECK(d, DEST_MAGIC);
+	if (d->nconn > 0 || qhop_due(d->hop) > 0 || d->taking)
+		return;
+	if (d->state == DEST_NEW || d->state == DEST_UP)
+		dest_destroy(&d);
+}
+
+void
+dest_kick(struct dest *d)
+{
+	OBJ_CHECK(d, DEST_MAGIC);
+	if (d->relay->stopping || qhop_due(d->hop) == 0)
+		return;
+	switch (d->state) {
+	case DEST_NEW:
+		resolve(d);
+		return;
+	case DEST_UP:
+		if (clock_now() >= d->mx_until && d->nopening == 0)
+			resolve(d);
+		else
+			spread(d);
+		return;
+	case DEST_RESOLVING:
+	case DEST_DOWN:
+	case DEST_FAILING:
+		return;
+	}
+	panic("destination in state %d", (int)d->state);
+}
+
+void
+dest_renew(struct dest *d, bool settings)
+{
+	struct conn *c, *next;
+
+	OBJ_CHECK(d, DEST_MAGIC);
+	if (settings) {
+		d->route = route_of_key(d->relay->gen->conf, d->key);
+		TAILQ_FOREACH_SAFE(c, &d->conns, link, next)
+			conn_retire(c);
+		if (d->query != NULL) {
+			d->relay->peer->lookup_cancel(&d->query);
+			d->state = DEST_NEW;
+		}
+	}
+	d->backoff = 0;
+	d->mx_until = 0;
+	if (d->state == DEST_DOWN) {
+		loop_timer_clear(&d->timer);
+		d->state = DEST_NEW;
+	}
+	if (qhop_due(d->hop) > 0)
+		dest_kick(d);
+	else
+		dest_settle(d);
+}
+
+void
+dest_proved(struct dest *d)
+{
+	unsigned i;
+
+	d->proven = true;
+	d->backoff = 0;
+	d->fail.text[0] = '\0';
+	for (i = 0; i < d->ncand; i++)
+		d->cand[i].tried = false;
+}
+
+void
+dest_host_failed(struct dest *d, struct host *h, const struct dest_fail *f)
+{
+	unsigned i;
+
+	OBJ_CHECK(d, DEST_MAGIC);
+	d->fail = *f;
+	d->proven = false;
+	for (i = 0; i < d->ncand; i++)
+		if (d->cand[i].host == h)
+			d->cand[i].tried = true;
+	if (d->relay->stopping || d->state != DEST_UP)
+		return;
+	if (pick(d) != NULL) {
+		dest_kick(d);
+		return;
+	}
+	if (d->nconn > 0) { /* those that work go on working */
+		loop_timer_set(&d->patience, RELAY_PATIENCE);
+		return;
+	}
+	give_up(d);
+}
+
+void
+dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f)
+{
+	struct qreport *v;
+	unsigned i, n;
+
+	(void)qunit_rcpt(u, &n);
+	v = mem_array(n, sizeof(*v));
+	for (i = 0; i < n; i++) {
+		v[i].i = i;
+		v[i].result = f->result;
+		v[i].code = f->code;
+		v[i].status = f->status;
+		v[i].text = str_c(f->text);
+		v[i].remote = str_c(f->remote);
+		v[i].dcid = f->dcid;
+	}
+	queue_report(r->queue, u, v, n);
+	mem_free(v);
+}
+
+const char *
+dest_state_name(const struct dest *d)
+{
+	switch (d->state) {
+	case DEST_NEW:
+		return "new";
+	case DEST_RESOLVING:
+		return "resolving";
+	case DEST_UP:
+		return "up";
+	case DEST_DOWN:
+		return "down";
+	case DEST_FAILING:
+		return "failing";
+	}
+	panic("destination in state %d", (int)d->state);
+}
+
+static void
+resolve(struct dest *d)
+{
+	struct relay *r = d->relay;
+	const struct relay_conf *conf = r->gen->conf;
+	enum mx_ip ip = conf->ip;
+
+	drop_candidates(d);
+	d->state = DEST_RESOLVING;
+	if (d->route != NULL) {
+		if (d->route->ip >= 0)
+			ip = (enum mx_ip)d->route->ip;
+		d->query = r->peer->hosts(r->w.dns, d->pool, d->route->hosts,
+		    conf->port, ip, resolved, d);
+		return;
+	}
+	d->query = r->peer->lookup(r->w.dns, d->pool, d->key, conf->port, ip,
+	    resolved, d);
+}
+
+static void
+resolved(void *arg, const struct mx_result *mx)
+{
+	struct verdict v;
+	struct dest *d;
+	msec ttl;
+
+	OBJ_CAST(d, arg, DEST_MAGIC);
+	d->query = NULL;
+	ttl = SECONDS(mx->ttl);
+	if (ttl < RELAY_MX_MIN)
+		ttl = RELAY_MX_MIN;
+	if (ttl > RELAY_MX_MAX)
+		ttl = RELAY_MX_MAX;
+	d->mx_until = clock_now() + ttl;
+	if (mx->status == MX_OK)
+		make_candidates(d, mx);
+	d->state = DEST_UP;
+	if (d->ncand > 0) {
+		dest_kick(d);
+		dest_settle(d);
+		return;
+	}
+	verdict_of_mx(mx, &v);
+	memset(&d->fail, 0, sizeof(d->fail));
+	d->fail.result = v.result;
+	(void)snprintf(d->fail.status, sizeof(d->fail.status), "%s", v.status);
+	(void)snprintf(d->fail.text, sizeof(d->fail.text), "%s",
+	    mx->why != NULL ? mx->why : "no address found for its hosts");
+	give_up(d);
+}
+
+static void
+make_candidates(struct dest *d, const struct mx_result *mx)
+{
+	unsigned i, j;
+
+	d->cand = pool_alloc(d->pool, RELAY_MAX_HOSTS * sizeof(*d->cand));
+	for (i = 0; i < mx->nhost; i++)
+		for (j = 0; j < mx->host[i].naddr; j++) {
+			struct dest_cand *c = &d->cand[d->ncand];
+
+			if (d->ncand == RELAY_MAX_HOSTS)
+				return;
+			c->addr = &mx->host[i].addr[j];
+			c->name = mx->host[i].name;
+			/* Addresses of one host are tried in their order. */
+			c->pref = mx->host[i].pref * 64 + i;
+			c->host = host_get(d->relay, c->addr);
+			d->ncand++;
+		}
+}
+
+static void
+drop_candidates(struct dest *d)
+{
+	unsigned i;
+
+	for (i = 0; i < d->ncand; i++)
+		host_release(d->cand[i].host);
+	d->ncand = 0;
+	d->cand = NULL;
+	pool_reset(d->pool);
+}
+
+/* Brings due units and connections together. */
+static void
+spread(struct dest *d)
+{
+	struct dest_cand *cand;
+	unsigned due, i;
+	struct conn *c;
+
+	while (qhop_due(d->hop) > 0 && (c = conn_idle_of(d)) != NULL)
+		conn_feed(c);
+	due = qhop_due(d->hop);
+	if (due == 0)
+		return;
+	loop_timer_set(&d->patience, RELAY_PATIENCE);
+	if (d->nopening >= due || (d->nopening > 0 && !d->proven))
+		return;
+	if (d->nconn > 0 && due <= d->nconn)
+		return; /* they will be through with it soon */
+	cand = pick(d);
+	if (cand == NULL && d->nconn > 0)
+		return;
+	if (cand == NULL) { /* a new round */
+		for (i = 0; i < d->ncand; i++)
+			d->cand[i].tried = false;
+		cand = pick(d);
+	}
+	ASSERT(cand != NULL);
+	(void)conn_open(d, cand);
+}
+
+/* The best untried address: one that is not down, then by preference, then
+ * the one with the fewest connections. */
+static struct dest_cand *
+pick(struct dest *d)
+{
+	struct dest_cand *best = NULL;
+	msec now = clock_now();
+	bool best_down = false;
+	unsigned i;
+
+	for (i = 0; i < d->ncand; i++) {
+		struct dest_cand *c = &d->cand[i];
+		bool down = c->host->down_until > now;
+
+		if (c->tried)
+			continue;
+		if (best == NULL || (best_down && !down)) {
+			best = c;
+			best_down = down;
+			continue;
+		}
+		if (down != best_down || c->pref > best->pref)
+			continue;
+		if (c->pref < best->pref ||
+		    c->host->conns < best->host->conns)
+			best = c;
+	}
+	return best;
+}
+
+/* Every host failed: the units that are due now are told why, each by its
+ * own schedule; the destination pauses. */
+static void
+give_up(struct dest *d)
+{
+	const struct relay_conf *conf = d->relay->gen->conf;
+
+	loop_timer_clear(&d->patience);
+	d->state = DEST_FAILING;
+	d->failing = qhop_due(d->hop);
+	if (d->backoff == 0)
+		d->backoff = conf->host_backoff;
+	else if (d->backoff < conf->host_backoff_max / 2)
+		d->backoff *= 2;
+	else
+		d->backoff = conf->host_backoff_max;
+	tell_slice(d);
+}
+
+static void
+tell_slice(struct dest *d)
+{
+	unsigned n;
+
+	d->slicing = true;
+	for (n = 0; n < RELAY_FAIL_SLICE; n++) {
+		if (d->failing == 0 || qhop_due(d->hop) == 0)
+			break;
+		d->failing--;
+		d->taking = true;
+		qhop_take(d->hop, told, d);
+		if (d->taking) {
+			d->slicing = false;
+			return; /* told() goes on */
+		}
+	}
+	d->slicing = false;
+	if (n == RELAY_FAIL_SLICE) {
+		loop_timer_set(&d->timer, 0);
+		return;
+	}
+	if (d->fail.result == QRESULT_RETRY) {
+		d->state = DEST_DOWN;
+		loop_timer_set(&d->timer, d->backoff);
+		return;
+	}
+	d->backoff = 0;
+	d->mx_until = 0;
+	d->state = DEST_NEW;
+	if (qhop_due(d->hop) > 0)
+		loop_timer_set(&d->timer, 0);
+	else
+		dest_settle(d);
+}
+
+static void
+told(void *arg, struct qunit *u)
+{
+	struct dest *d;
+
+	OBJ_CAST(d, arg, DEST_MAGIC);
+	d->taking = false;
+	if (u != NULL)
+		dest_tell(d->relay, u, &d->fail);
+	if (!d->slicing)
+		loop_timer_set(&d->timer, 0);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct dest *d;
+
+	OBJ_CAST(d, arg, DEST_MAGIC);
+	if (d->state == DEST_FAILING) {
+		tell_slice(d);
+		return;
+	}
+	if (d->state == DEST_DOWN) {
+		d->state = DEST_NEW;
+		d->mx_until = 0;
+	}
+	if (qhop_due(d->hop) > 0)
+		dest_kick(d);
+	else
+		dest_settle(d);
+}
+
+static void
+on_patience(void *arg)
+{
+	struct dest_cand *cand;
+	struct dest *d;
+	unsigned i;
+
+	OBJ_CAST(d, arg, DEST_MAGIC);
+	if (d->relay->stopping || d->state != DEST_UP ||
+	    qhop_due(d->hop) == 0)
+		return;
+	if (d->nconn == 0) {
+		dest_kick(d);
+		return;
+	}
+	loop_timer_set(&d->patience, RELAY_PATIENCE);
+	if (d->nopening > 0)
+		return;
+	cand = pick(d);
+	if (cand != NULL) {
+		(void)conn_open(d, cand);
+		return;
+	}
+	for (i = 0; i < d->ncand; i++)
+		d->cand[i].tried = false;
+}

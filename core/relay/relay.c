@@ -1,0 +1,268 @@
+#include "relay/relay.h"
+
+#include "base/codec.h"
+#include "relay/relay_priv.h"
+#include "relay/route.h"
+
+static const char *hop_key(void *arg, struct str domain);
+static const struct queue_profile *profile(void *arg, const char *key);
+static void due(void *arg, struct qhop *hop);
+static const char *local_text(const struct smtpc *c, char *dst, size_t n);
+static void list_dest(const struct dest *d, struct buf *b);
+
+static const struct relay_peer real_peer = {
+	.lookup = mx_lookup,
+	.hosts = mx_hosts,
+	.lookup_cancel = mx_cancel,
+	.open = smtpc_new,
+	.send = smtpc_send,
+	.source_ready = smtpc_source_ready,
+	.quit = smtpc_quit,
+	.destroy = smtpc_destroy,
+	.is_ready = smtpc_is_ready,
+	.offers_dsn = smtpc_offers_dsn,
+	.local = local_text,
+};
+
+static const struct queue_ops queue_ops = {
+	.hop_key = hop_key,
+	.profile = profile,
+	.due = due,
+	.dsn = bounce_dsn,
+};
+
+struct relay *
+relay_new(const struct relay_world *w, const struct relay_conf *conf)
+{
+	struct relay *r;
+
+	OBJ_NEW(r, RELAY_MAGIC);
+	r->w = *w;
+	r->peer = w->peer != NULL ? w->peer : &real_peer;
+	TAILQ_INIT(&r->dests);
+	TAILQ_INIT(&r->idle);
+	hash_init(&r->hosts);
+	r->gen = mem_zalloc(sizeof(*r->gen));
+	r->gen->relay = r;
+	r->gen->conf = conf;
+	r->gen->refs = 1;
+	return r;
+}
+
+const struct queue_ops *
+relay_queue_ops(void)
+{
+	return &queue_ops;
+}
+
+void
+relay_queue_set(struct relay *r, struct queue *q)
+{
+	OBJ_CHECK(r, RELAY_MAGIC);
+	r->queue = q;
+}
+
+void
+relay_conf_set(struct relay *r, const struct relay_conf *conf, loop_fn *old,
+    void *arg)
+{
+	struct relay_gen *gen = r->gen;
+	struct dest *d, *next;
+
+	OBJ_CHECK(r, RELAY_MAGIC);
+	gen->old = old;
+	gen->arg = arg;
+	r->gen = mem_zalloc(sizeof(*r->gen));
+	r->gen->relay = r;
+	r->gen->conf = conf;
+	r->gen->refs = 1;
+	TAILQ_FOREACH_SAFE(d, &r->dests, link, next)
+		dest_renew(d, true);
+	relay_gen_unref(&gen);
+}
+
+void
+relay_gen_unref(struct relay_gen **gp)
+{
+	struct relay_gen *gen = *gp;
+
+	*gp = NULL;
+	ASSERT(gen->refs > 0);
+	if (--gen->refs > 0)
+		return;
+	if (gen->old != NULL)
+		loop_defer(gen->relay->w.loop, gen->old, gen->arg);
+	mem_free(gen);
+}
+
+void
+relay_stop(struct relay *r, loop_fn *done, void *arg)
+{
+	struct dest *d, *next_dest;
+	struct conn *c, *next;
+
+	OBJ_CHECK(r, RELAY_MAGIC);
+	r->stopping = true;
+	r->stopped = done;
+	r->stopped_arg = arg;
+	TAILQ_FOREACH_SAFE(d, &r->dests, link, next_dest) {
+		loop_timer_clear(&d->timer);
+		loop_timer_clear(&d->patience);
+		TAILQ_FOREACH_SAFE(c, &d->conns, link, next)
+			conn_retire(c);
+	}
+	relay_check_stopped(r);
+}
+
+void
+relay_check_stopped(struct relay *r)
+{
+	loop_fn *done = r->stopped;
+
+	if (!r->stopping || r->nconn > 0 || done == NULL)
+		return;
+	r->stopped = NULL;
+	loop_defer(r->w.loop, done, r->stopped_arg);
+}
+
+void
+relay_destroy(struct relay **rp)
+{
+	struct relay *r = *rp;
+	struct dest *d;
+
+	if (r == NULL)
+		return;
+	OBJ_CHECK(r, RELAY_MAGIC);
+	r->stopping = true;
+	while ((d = TAILQ_FIRST(&r->dests)) != NULL)
+		dest_destroy(&d);
+	host_free_all(r);
+	relay_gen_unref(&r->gen);
+	OBJ_FREE(r);
+	*rp = NULL;
+}
+
+void
+relay_wake(struct relay *r, const char *key)
+{
+	struct dest *d, *next;
+
+	OBJ_CHECK(r, RELAY_MAGIC);
+	TAILQ_FOREACH_SAFE(d, &r->dests, link, next)
+		if (key == NULL || strcmp(d->key, key) == 0)
+			dest_renew(d, false);
+}
+
+void
+relay_stats(const struct relay *r, struct relay_stats *st)
+{
+	const struct dest *d;
+
+	memset(st, 0, sizeof(*st));
+	st->connections = r->nconn;
+	st->idle = r->nidle;
+	st->hops = r->ndest;
+	TAILQ_FOREACH(d, &r->dests, link)
+		if (d->state == DEST_DOWN)
+			st->hops_down++;
+}
+
+void
+relay_list(struct relay *r, relay_row_fn *fn, void *arg)
+{
+	struct dest *d;
+	struct buf b;
+
+	OBJ_CHECK(r, RELAY_MAGIC);
+	buf_init(&b, 8192);
+	TAILQ_FOREACH(d, &r->dests, link) {
+		buf_reset(&b);
+		list_dest(d, &b);
+		fn(arg, buf_str(&b));
+	}
+	buf_fini(&b);
+}
+
+unsigned
+relay_dest_concurrency(const struct dest *d)
+{
+	if (d->route != NULL && d->route->concurrency > 0)
+		return d->route->concurrency;
+	return d->relay->gen->conf->concurrency;
+}
+
+enum tlswant_level
+relay_dest_level(const struct dest *d)
+{
+	if (d->route != NULL && d->route->tls >= 0)
+		return (enum tlswant_level)d->route->tls;
+	return d->relay->gen->conf->tls;
+}
+
+static const char *
+hop_key(void *arg, struct str domain)
+{
+	struct relay *r;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	route_key(r->gen->conf, domain, r->key, sizeof(r->key));
+	return r->key;
+}
+
+static const struct queue_profile *
+profile(void *arg, const char *key)
+{
+	const struct relay_route *route;
+	struct relay *r;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	route = route_of_key(r->gen->conf, key);
+	if (route != NULL && route->profile != NULL)
+		return route->profile;
+	return r->gen->conf->profile;
+}
+
+static void
+due(void *arg, struct qhop *hop)
+{
+	struct relay *r;
+	struct dest *d;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	d = qhop_data(hop);
+	if (d == NULL)
+		d = dest_new(r, hop);
+	dest_kick(d);
+}
+
+static const char *
+local_text(const struct smtpc *c, char *dst, size_t n)
+{
+	const struct stream *s = smtpc_stream(c);
+
+	if (s == NULL) {
+		(void)str_copy(dst, n, STR("-"));
+		return dst;
+	}
+	return sock_addr_ip_text(stream_local(s), dst, n);
+}
+
+static void
+list_dest(const struct dest *d, struct buf *b)
+{
+	msec now = clock_now();
+	msec wait = 0;
+
+	if (d->state == DEST_DOWN && loop_timer_armed(&d->timer))
+		wait = d->timer.node.key - now;
+	(void)buf_add_c(b, "{\"hop\":");
+	(void)json_quote(b, str_c(d->key));
+	(void)buf_printf(b,
+	    ",\"due\":%u,\"connections\":%u,\"state\":\"%s\",\"wait\":%lld",
+	    qhop_due(d->hop), d->nconn, dest_state_name(d),
+	    (long long)(wait > 0 ? wait / 1000 : 0));
+	(void)buf_add_c(b, ",\"last_error\":");
+	(void)json_quote(b, str_c(d->fail.text));
+	(void)buf_add_c(b, "}");
+}

@@ -1,0 +1,204 @@
+/*
+ * What the files of the relay share. Nobody outside includes this.
+ *
+ *   relay     one per worker: settings, all destinations, hosts, connections
+ *   dest      a next hop: its hosts, its connections, its back-off
+ *   host      an address, shared by destinations: what we know about it
+ *   conn      a connection to a host for a destination
+ *   delivery  a unit on a connection
+ */
+#ifndef RELAY_RELAY_PRIV_H
+#define RELAY_RELAY_PRIV_H
+
+#include "base/coll.h"
+#include "base/log.h"
+#include "base/obj.h"
+#include "base/pool.h"
+#include "relay/relay.h"
+#include "relay/verdict.h"
+
+#define RELAY_KEY_MAX 272	    /* "route:" and a domain */
+#define RELAY_MAX_HOSTS 32	    /* addresses tried per destination */
+#define RELAY_PATIENCE 50	    /* ms until another connection helps */
+#define RELAY_FAIL_SLICE 100	    /* units failed per loop round */
+#define RELAY_MX_MIN SECONDS(5)	    /* bounds of a cached MX answer */
+#define RELAY_MX_MAX HOURS(1)
+
+/* A configuration, kept while a connection was made under it. */
+struct relay_gen {
+	struct relay *relay;
+	const struct relay_conf *conf;
+	unsigned refs;
+	loop_fn *old;
+	void *arg;
+};
+
+TAILQ_HEAD(conn_list, conn);
+TAILQ_HEAD(dest_list, dest);
+
+struct relay {
+	unsigned magic;
+#define RELAY_MAGIC 0x7a91c4e1u
+	struct relay_world w;
+	const struct relay_peer *peer;
+	struct queue *queue;
+	struct relay_gen *gen;
+	struct dest_list dests;
+	unsigned ndest;
+	struct conn_list idle;	/* the longest idle first */
+	unsigned nconn, nidle;
+	struct hash hosts;
+	bool stopping;
+	loop_fn *stopped;
+	void *stopped_arg;
+	char key[RELAY_KEY_MAX];
+};
+
+struct host {
+	struct hash_node node;
+	struct sock_addr addr;
+	unsigned refs;		/* candidates and connections */
+	unsigned conns;
+	unsigned fails;		/* in a row */
+	msec down_until;	/* clock_now; others are tried before it */
+	msec clear_until;	/* TLS is broken: clear text where allowed */
+};
+
+struct dest_cand {
+	const struct sock_addr *addr;
+	const char *name;
+	unsigned pref;
+	struct host *host;
+	bool tried;		/* failed in this round */
+};
+
+enum dest_state {
+	DEST_NEW,	/* hosts unknown or too old */
+	DEST_RESOLVING,
+	DEST_UP,	/* hosts known */
+	DEST_DOWN,	/* all failed: waits for its timer */
+	DEST_FAILING	/* its due units are being reported */
+};
+
+/* Why a destination failed; what its units are told. */
+struct dest_fail {
+	enum qresult result;
+	int code;
+	char status[12];
+	char text[512];
+	char remote[256];
+	uint64_t dcid;
+};
+
+struct dest {
+	unsigned magic;
+#define DEST_MAGIC 0x31d0be57u
+	struct relay *relay;
+	struct qhop *hop;
+	char *key;
+	uint64_t shm_key;
+	const struct relay_route *route;
+	enum dest_state state;
+	struct pool *pool;	/* mx and cand; reset with each lookup */
+	struct mx_query *query;
+	msec mx_until;
+	struct dest_cand *cand;
+	unsigned ncand;
+	bool proven;		/* a host of it was ready since it failed */
+	struct conn_list conns;
+	unsigned nconn, nopening;
+	struct loop_timer timer; /* end of DOWN, or the next slice */
+	struct loop_timer patience;
+	msec backoff;
+	struct dest_fail fail;
+	unsigned failing;	/* due units still to be told */
+	bool taking;		/* a unit to be told is being read */
+	bool slicing;		/* inside the loop that tells them */
+	TAILQ_ENTRY(dest) link;
+};
+
+enum conn_state {
+	CONN_OPENING,
+	CONN_READY,	/* between messages; the timer will feed it */
+	CONN_IDLE,	/* kept for a while */
+	CONN_TAKING,	/* its unit is being read from the store */
+	CONN_BUSY,
+	CONN_CLOSING
+};
+
+struct conn {
+	unsigned magic;
+#define CONN_MAGIC 0x5c0e99a3u
+	struct relay *relay;
+	struct dest *dest;
+	struct relay_gen *gen;
+	struct host *host;
+	char *name;		/* of the host */
+	struct smtpc_conf conf;
+	struct smtpc *client;
+	enum conn_state state;
+	bool linked;		/* in relay->idle */
+	bool sending;		/* inside send(): results are deferred */
+	bool dead;		/* gone while a unit was being read */
+	bool retired;		/* no more messages on it */
+	uint64_t dcid;		/* 0: never connected */
+	unsigned messages;
+	struct loop_timer timer;
+	struct delivery *delivery;
+	TAILQ_ENTRY(conn) link, idle_link;
+};
+
+/* relay.c */
+void relay_gen_unref(struct relay_gen **gp);
+unsigned relay_dest_concurrency(const struct dest *d);
+enum tlswant_level relay_dest_level(const struct dest *d);
+void relay_check_stopped(struct relay *r);
+
+/* dest.c */
+struct dest *dest_new(struct relay *r, struct qhop *hop);
+void dest_destroy(struct dest **dp);
+void dest_kick(struct dest *d);
+/* Forgets back-offs and cached hosts; with `settings`, also routes and
+ * connections, because a new configuration holds. */
+void dest_renew(struct dest *d, bool settings);
+/* Frees it when nothing is left to do. */
+void dest_settle(struct dest *d);
+/* A connection became ready: the destination works. */
+void dest_proved(struct dest *d);
+/* A connection attempt to a host failed; tries the next, or gives up. */
+void dest_host_failed(struct dest *d, struct host *h,
+    const struct dest_fail *f);
+/* Reports the same about every recipient of u. */
+void dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f);
+const char *dest_state_name(const struct dest *d);
+
+/* host.c */
+/* A reference; nobody frees a host that has one. */
+struct host *host_get(struct relay *r, const struct sock_addr *a);
+void host_failed(struct relay *r, struct host *h);
+void host_works(struct host *h);
+void host_release(struct host *h);
+void host_free_all(struct relay *r);
+
+/* conn.c */
+int conn_open(struct dest *d, struct dest_cand *c); /* -1: no slot free */
+void conn_feed(struct conn *c);	   /* idle: take the next unit, or wait */
+void conn_retire(struct conn *c);  /* no more messages after this one */
+void conn_kill(struct conn **cp);  /* silent */
+struct conn *conn_idle_of(struct dest *d);
+void conn_remote(const struct conn *c, char *dst, size_t n);
+
+/* delivery.c */
+void delivery_start(struct conn *c, struct qunit *u);
+void delivery_rcpt(struct delivery *dl, unsigned i,
+    const struct smtpc_reply *r);
+void delivery_done(struct delivery *dl, const struct smtpc_reply *r);
+/* The connection went away below it; reports and frees. */
+void delivery_lost(struct delivery *dl, const struct smtpc_reply *r);
+void delivery_abort(struct delivery **dlp);
+
+/* bounce.c: struct queue_ops.dsn */
+void bounce_dsn(void *arg, struct qunit *u, enum report_kind kind,
+    const struct qreport *v, unsigned n);
+
+#endif

@@ -1,0 +1,62 @@
+#include "relay/route.h"
+
+#include <stdio.h>
+
+#include "base/codec.h"
+
+#define KEY_PREFIX "route:"
+
+const struct relay_route *
+route_find(const struct relay_conf *conf, struct str domain)
+{
+	const struct relay_route *best = NULL;
+	size_t best_len = 0;
+	unsigned i;
+
+	for (i = 0; i < conf->nroute; i++) {
+		const struct relay_route *r = &conf->route[i];
+		struct str pattern = str_c(r->domain);
+
+		if (str_ieq(pattern, domain))
+			return r;
+		if (!domain_matches(pattern, domain))
+			continue;
+		if (best == NULL || pattern.n > best_len) {
+			best = r;
+			best_len = pattern.n;
+		}
+	}
+	return best;
+}
+
+const struct relay_route *
+route_of_key(const struct relay_conf *conf, const char *key)
+{
+	size_t skip = sizeof(KEY_PREFIX) - 1;
+	unsigned i;
+
+	if (strncmp(key, KEY_PREFIX, skip) != 0)
+		return NULL;
+	for (i = 0; i < conf->nroute; i++)
+		if (strcmp(conf->route[i].domain, key + skip) == 0)
+			return &conf->route[i];
+	return NULL;
+}
+
+void
+route_key(const struct relay_conf *conf, struct str domain, char *dst,
+    size_t n)
+{
+	const struct relay_route *r;
+
+	if (domain.n == 0)
+		domain = str_c(conf->hostname);
+	r = route_find(conf, domain);
+	if (r != NULL) {
+		(void)snprintf(dst, n, KEY_PREFIX "%s", r->domain);
+		return;
+	}
+	if (ascii_only(domain) || domain_to_ascii(domain, dst, n) == -1)
+		(void)str_copy(dst, n, domain);
+	str_lower(dst, strlen(dst));
+}
