@@ -115,8 +115,8 @@ unsigned qunit_attempts(const struct qunit *u);
 const struct queue_profile *qunit_profile(const struct qunit *u);
 
 /* One per recipient; then u is the queue's again. Logs the Bounced, Delayed,
- * pending and finished lines, schedules what is left or bounces it when the profile ends (5.4.7), and asks
- * ops->dsn for the reports. */
+ * pending and finished lines, schedules what is left or bounces it when the
+ * profile ends (5.4.7), and asks ops->dsn for the reports. */
 void queue_report(struct queue *q, struct qunit *u, const struct qreport *v,
     unsigned n);
 /*

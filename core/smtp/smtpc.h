@@ -58,16 +58,16 @@ struct smtpc_reply {
 	struct str text;	/* lines joined by \n, without the codes */
 	enum smtpc_step step;	/* where */
 	enum smtpc_fail {
-		SMTPC_FAIL_NONE,	   /* the peer answered */
-		SMTPC_FAIL_NETWORK,	   /* connect failed, reset */
-		SMTPC_FAIL_LOST,	   /* closed unexpectedly */
+		SMTPC_FAIL_NONE,	/* the peer answered */
+		SMTPC_FAIL_NETWORK,	/* connect failed, reset */
+		SMTPC_FAIL_LOST,	/* closed unexpectedly */
 		SMTPC_FAIL_TIMEOUT,
-		SMTPC_FAIL_PROTOCOL,	   /* nonsense from the peer */
-		SMTPC_FAIL_TLS,	   /* handshake or verification failed */
-		SMTPC_FAIL_TLS_REFUSED, /* required, and not offered or refused */
-		SMTPC_FAIL_AUTH,	   /* no usable mechanism, or not over TLS */
-		SMTPC_FAIL_DEMAND	   /* the peer lacks what the message needs
-				      (5.3.4 SIZE, 5.6.3, 5.6.7) */
+		SMTPC_FAIL_PROTOCOL,	/* nonsense from the peer */
+		SMTPC_FAIL_TLS,		/* handshake or verification */
+		SMTPC_FAIL_TLS_REFUSED, /* required: not offered, refused */
+		SMTPC_FAIL_AUTH,	/* no mechanism, or not over TLS */
+		SMTPC_FAIL_DEMAND	/* the peer lacks what the message
+					 * needs (5.3.4, 5.6.3, 5.6.7) */
 	} fail;
 };
 

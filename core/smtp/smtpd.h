@@ -27,7 +27,11 @@
 #include "tls/tlsctx.h"
 #include "tls/tlsio.h"
 
-enum smtpd_tls { SMTPD_TLS_OFF, SMTPD_TLS_PREFERRED, SMTPD_TLS_REQUIRED };
+enum smtpd_tls {
+	SMTPD_TLS_OFF,
+	SMTPD_TLS_PREFERRED,
+	SMTPD_TLS_REQUIRED
+};
 
 /* Const while any session uses it; belongs to a configuration generation. */
 struct smtpd_conf {
