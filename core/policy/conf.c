@@ -1,0 +1,395 @@
+#include "policy/conf_priv.h"
+
+#include "base/file.h"
+#include "base/obj.h"
+
+struct job {
+	struct conf *c;
+	struct conf_script script;
+	const char *dir;
+	const struct conf_reader *reader;
+};
+
+static int	apply(struct job *, struct err *);
+static int	apply_blocks(struct job *, enum conf_scope_id, struct err *);
+static void	*named_new(struct conf *, enum conf_scope_id,
+		    const struct conf_block *);
+static int	apply_block(struct job *, const struct conf_block *, void *,
+		    struct err *);
+static int	apply_item(struct job *, const struct conf_block *,
+		    const struct conf_item *, void *, struct err *);
+static int	check_required(struct job *, const struct conf_block *,
+		    struct err *);
+static void	set_defaults(struct conf *, enum conf_scope_id, void *);
+static void	*plain_base(struct conf *, enum conf_scope_id);
+static int	plain_read(void *, const char *, struct buf *, struct err *);
+static const char *plain_path(void *, struct pool *, const char *);
+static void	dump_scope(struct buf *, enum conf_scope_id, const char *,
+		    const void *, const void *);
+
+const struct conf_reader conf_reader_plain = {
+	.read = plain_read,
+	.path = plain_path,
+};
+
+int
+conf_load(struct conf **conf_r, const char *file,
+    const struct conf_reader *reader, struct err *why)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, CONF_MAX);
+	r = file_read(&text, file, why);
+	if (r == 0)
+		r = conf_parse(conf_r, file, buf_str(&text), reader, why);
+	buf_fini(&text);
+	return r;
+}
+
+int
+conf_parse(struct conf **conf_r, const char *file, struct str text,
+    const struct conf_reader *reader, struct err *why)
+{
+	struct job j = { .reader = reader };
+	const char *slash;
+	struct conf *c;
+
+	OBJ_NEW(c, CONF_MAGIC);
+	c->refs = 1;
+	c->generation = 1;
+	c->pool = pool_new(16384);
+	c->file = pool_strdup(c->pool, file);
+	slash = strrchr(c->file, '/');
+	j.c = c;
+	j.dir = slash == NULL ? "." : slash == c->file ? "" :
+	    pool_strndup(c->pool, c->file, (size_t)(slash - c->file));
+	j.script.pool = c->pool;
+	j.script.file = c->file;
+	j.script.text = text;
+	if (conf_run(&j.script, why) != 0 || apply(&j, why) != 0 ||
+	    conf_build(c, reader, why) != 0) {
+		conf_unref(&c);
+		return -1;
+	}
+	*conf_r = c;
+	return 0;
+}
+
+struct conf *
+conf_ref(struct conf *conf)
+{
+	OBJ_CHECK(conf, CONF_MAGIC);
+	conf->refs++;
+	return conf;
+}
+
+void
+conf_unref(struct conf **confp)
+{
+	struct conf *c = *confp;
+	unsigned i;
+
+	if (c == NULL)
+		return;
+	OBJ_CHECK(c, CONF_MAGIC);
+	*confp = NULL;
+	ASSERT(c->refs > 0);
+	if (--c->refs > 0)
+		return;
+	for (i = 0; i < c->nlistener; i++)
+		tlsctx_unref(&c->listener[i].smtpd.tlsctx);
+	tlsctx_unref(&c->relay_conf.tlsctx);
+	pool_destroy(&c->pool);
+	OBJ_FREE(c);
+}
+
+/* The general limits come before the listeners, which start from them. */
+static int
+apply(struct job *j, struct err *why)
+{
+	static const enum conf_scope_id order[] = { CONF_SCOPE_TOP,
+		CONF_SCOPE_LOG, CONF_SCOPE_LIMITS, CONF_SCOPE_DNS,
+		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
+		CONF_SCOPE_PROFILE, CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER };
+	const struct conf_block *b;
+	struct conf *c = j->c;
+	unsigned n[CONF_SCOPES] = { 0 };
+	size_t i;
+
+	for (b = j->script.blocks; b != NULL; b = b->next)
+		n[b->scope - conf_scopes]++;
+	c->listener = pool_alloc(c->pool, (n[CONF_SCOPE_LISTENER] + 1) *
+	    sizeof(*c->listener));
+	c->route = pool_alloc(c->pool, (n[CONF_SCOPE_ROUTE] + 1) *
+	    sizeof(*c->route));
+	c->profile = pool_alloc(c->pool, (n[CONF_SCOPE_PROFILE] + 2) *
+	    sizeof(*c->profile));
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (apply_blocks(j, order[i], why) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+apply_blocks(struct job *j, enum conf_scope_id id, struct err *why)
+{
+	const struct conf_scope *scope = &conf_scopes[id];
+	const struct conf_block *b, *o;
+	void *base;
+
+	if (!scope->named)
+		set_defaults(j->c, id, plain_base(j->c, id));
+	for (b = j->script.blocks; b != NULL; b = b->next) {
+		if (b->scope != scope)
+			continue;
+		for (o = j->script.blocks; scope->named && o != b;
+		    o = o->next) {
+			if (o->scope == scope && strcmp(o->name, b->name) == 0)
+				return err_text(why, "%s:%d: %s \"%s\" is "
+				    "there already on line %d", j->c->file,
+				    b->line, scope->name, b->name, o->line);
+		}
+		base = scope->named ? named_new(j->c, id, b) :
+		    plain_base(j->c, id);
+		if (apply_block(j, b, base, why) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void *
+named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
+{
+	void *base;
+
+	if (id == CONF_SCOPE_LISTENER) {
+		struct conf_listener *l = &c->listener[c->nlistener++];
+
+		l->name = b->name;
+		l->limits = c->limits;
+		base = l;
+	} else if (id == CONF_SCOPE_ROUTE) {
+		struct conf_route *r = &c->route[c->nroute++];
+
+		r->name = b->name;
+		base = r;
+	} else {
+		struct conf_profile *p = &c->profile[c->nprofile++];
+
+		p->name = b->name;
+		base = p;
+	}
+	set_defaults(c, id, base);
+	return base;
+}
+
+static int
+apply_block(struct job *j, const struct conf_block *b, void *base,
+    struct err *why)
+{
+	const struct conf_item *item;
+
+	for (item = b->items; item != NULL; item = item->next) {
+		if (apply_item(j, b, item, base, why) != 0)
+			return -1;
+	}
+	return check_required(j, b, why);
+}
+
+static int
+apply_item(struct job *j, const struct conf_block *b,
+    const struct conf_item *item, void *base, struct err *why)
+{
+	const struct conf_scope *second = NULL;
+	const struct conf_param *p;
+	const char *near;
+
+	p = conf_param_find(b->scope, item->key);
+	if (p == NULL && b->scope == &conf_scopes[CONF_SCOPE_LISTENER]) {
+		second = &conf_scopes[CONF_SCOPE_LIMITS];
+		p = conf_param_find(second, item->key);
+		if (p != NULL)
+			base = &((struct conf_listener *)base)->limits;
+	}
+	if (p == NULL) {
+		near = conf_nearest(b->scope, second, item->key);
+		(void)err_text(why, "%s:%d: unknown setting \"%.60s\"%s%s",
+		    j->c->file, item->line, item->key,
+		    b->scope->name[0] != '\0' ? " in " : "", b->scope->name);
+		if (near != NULL)
+			(void)err_text(why, "%s:%d: unknown setting "
+			    "\"%.60s\"%s%s (did you mean \"%s\"?)",
+			    j->c->file, item->line, item->key,
+			    b->scope->name[0] != '\0' ? " in " : "",
+			    b->scope->name, near);
+		return -1;
+	}
+	if (conf_value_set(j->c->pool, j->dir, p, base, item->value, why) != 0)
+		return err_prefix(why, "%s:%d: ", j->c->file, item->line);
+	return 0;
+}
+
+static int
+check_required(struct job *j, const struct conf_block *b, struct err *why)
+{
+	const struct conf_item *item;
+	size_t i;
+
+	for (i = 0; i < b->scope->nparam; i++) {
+		if (strcmp(b->scope->param[i].range, "required") != 0)
+			continue;
+		for (item = b->items; item != NULL; item = item->next) {
+			if (strcmp(item->key, b->scope->param[i].name) == 0)
+				break;
+		}
+		if (item == NULL)
+			return err_text(why, "%s:%d: %s \"%s\" has no %s",
+			    j->c->file, b->line, b->scope->name, b->name,
+			    b->scope->param[i].name);
+	}
+	return 0;
+}
+
+static void
+set_defaults(struct conf *c, enum conf_scope_id id, void *base)
+{
+	const struct conf_scope *scope = &conf_scopes[id];
+	size_t i;
+
+	for (i = 0; i < scope->nparam; i++)
+		conf_value_default(c->pool, &scope->param[i], base);
+}
+
+static void *
+plain_base(struct conf *c, enum conf_scope_id id)
+{
+	switch (id) {
+	case CONF_SCOPE_TOP:
+		return &c->top;
+	case CONF_SCOPE_LOG:
+		return &c->log;
+	case CONF_SCOPE_LIMITS:
+		return &c->limits;
+	case CONF_SCOPE_DNS:
+		return &c->dns;
+	case CONF_SCOPE_RELAY:
+		return &c->relay;
+	case CONF_SCOPE_DELIVERY:
+		return &c->delivery;
+	case CONF_SCOPE_QUEUE:
+		return &c->queue;
+	case CONF_SCOPE_LISTENER:
+	case CONF_SCOPE_ROUTE:
+	case CONF_SCOPE_PROFILE:
+	case CONF_SCOPES:
+		break;
+	}
+	panic("scope %d", (int)id);
+}
+
+static int
+plain_read(void *arg, const char *path, struct buf *dst, struct err *why)
+{
+	(void)arg;
+	return file_read(dst, path, why);
+}
+
+static const char *
+plain_path(void *arg, struct pool *pool, const char *path)
+{
+	(void)arg;
+	(void)pool;
+	return path;
+}
+
+int
+conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
+    struct err *why)
+{
+	const struct conf_listener *l;
+	unsigned i;
+
+	for (i = 0; i < conf->nlistener; i++) {
+		l = &conf->listener[i];
+		if ((l->cert[0] != '\0' && fn(arg, l->cert, why) != 0) ||
+		    (l->key[0] != '\0' && fn(arg, l->key, why) != 0) ||
+		    (l->client_ca[0] != '\0' &&
+			fn(arg, l->client_ca, why) != 0))
+			return -1;
+	}
+	for (i = 0; i < conf->nroute; i++) {
+		if (conf->route[i].auth_password_file[0] != '\0' &&
+		    fn(arg, conf->route[i].auth_password_file, why) != 0)
+			return -1;
+	}
+	if (conf->relay.users[0] != '\0')
+		return fn(arg, conf->relay.users, why);
+	return 0;
+}
+
+void
+conf_dump(const struct conf *c, struct buf *dst)
+{
+	unsigned i;
+
+	dump_scope(dst, CONF_SCOPE_TOP, NULL, &c->top, NULL);
+	dump_scope(dst, CONF_SCOPE_LOG, NULL, &c->log, NULL);
+	dump_scope(dst, CONF_SCOPE_LIMITS, NULL, &c->limits, NULL);
+	for (i = 0; i < c->nlistener; i++)
+		dump_scope(dst, CONF_SCOPE_LISTENER, c->listener[i].name,
+		    &c->listener[i], &c->listener[i].limits);
+	dump_scope(dst, CONF_SCOPE_DNS, NULL, &c->dns, NULL);
+	dump_scope(dst, CONF_SCOPE_RELAY, NULL, &c->relay, NULL);
+	dump_scope(dst, CONF_SCOPE_DELIVERY, NULL, &c->delivery, NULL);
+	for (i = 0; i < c->nroute; i++)
+		dump_scope(dst, CONF_SCOPE_ROUTE, c->route[i].name,
+		    &c->route[i], NULL);
+	for (i = 0; i < c->nprofile; i++)
+		dump_scope(dst, CONF_SCOPE_PROFILE, c->profile[i].name,
+		    &c->profile[i], NULL);
+	dump_scope(dst, CONF_SCOPE_QUEUE, NULL, &c->queue, NULL);
+}
+
+static void
+dump_scope(struct buf *dst, enum conf_scope_id id, const char *name,
+    const void *base, const void *limits)
+{
+	const struct conf_scope *scope = &conf_scopes[id];
+	const struct conf_scope *more = &conf_scopes[CONF_SCOPE_LIMITS];
+	bool top = id == CONF_SCOPE_TOP;
+	size_t i;
+
+	if (!top) {
+		(void)buf_printf(dst, "%s ", scope->name);
+		if (name != NULL)
+			(void)buf_printf(dst, "\"%s\" ", name);
+		(void)buf_add_c(dst, "{\n");
+	}
+	for (i = 0; i < scope->nparam; i++) {
+		(void)buf_printf(dst, "%s%s = ", top ? "" : "  ",
+		    scope->param[i].name);
+		conf_value_text(&scope->param[i], base, dst);
+		(void)buf_add_c(dst, top ? "\n" : ",\n");
+	}
+	for (i = 0; limits != NULL && i < more->nparam; i++) {
+		(void)buf_printf(dst, "  %s = ", more->param[i].name);
+		conf_value_text(&more->param[i], limits, dst);
+		(void)buf_add_c(dst, ",\n");
+	}
+	if (!top)
+		(void)buf_add_c(dst, "}\n");
+}
+
+bool
+conf_nets_has(const struct conf_nets *nets, const struct sock_addr *a)
+{
+	unsigned i;
+
+	for (i = 0; i < nets->n; i++) {
+		if (sock_net_has(&nets->v[i], a))
+			return true;
+	}
+	return false;
+}

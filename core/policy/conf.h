@@ -1,0 +1,182 @@
+/*
+ * The configuration: one generation of what the boot file says.
+ *
+ * The boot file is Lua in a bare sandbox (no io, os, require or load; bounded
+ * instructions and memory). Each setting is a line of tbl/params.h, from
+ * which the structs here are made; unknown ones are refused with file, line
+ * and the nearest name. A generation is reference counted: whoever works
+ * under it (a session, the relay) keeps it alive, and it never changes.
+ *
+ * Files that settings name are read through struct conf_reader, so that a
+ * worker without the right to open them gets what the master read.
+ */
+#ifndef POLICY_CONF_H
+#define POLICY_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/pool.h"
+#include "net/sock.h"
+#include "queue/queue.h"
+#include "relay/relay.h"
+#include "smtp/smtpd.h"
+
+#define CONF_MAX (1024 * 1024)	/* octets of a boot file or of one it names */
+#define CONF_MAX_LIST 10000	/* elements of a list, blocks of a file */
+
+struct conf_nets {
+	const struct sock_net *v;
+	const char *const *text;
+	unsigned n;
+};
+
+struct conf_addrs {
+	const struct sock_addr *v; /* "*:25" became two */
+	unsigned n;
+};
+
+/* What each TYPE of tbl/params.h is in C. */
+#define CONF_C_STRING const char *
+#define CONF_C_PATH const char *	     /* absolute, or "" */
+#define CONF_C_BOOL bool
+#define CONF_C_INT unsigned
+#define CONF_C_SIZE uint64_t
+#define CONF_C_DURATION msec
+#define CONF_C_CHOICE int		     /* place in the range, -1: none */
+#define CONF_C_STRINGS const char *const * /* NULL at the end */
+#define CONF_C_NETS struct conf_nets
+#define CONF_C_ADDRS struct conf_addrs
+#define CONF_FIELD(name, type, def, range, help) CONF_C_##type name;
+
+struct conf_top {
+#define PARAM_TOP CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_log {
+#define PARAM_LOG CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_limits {
+#define PARAM_LIMITS CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_dns {
+#define PARAM_DNS CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_relay {
+#define PARAM_RELAY CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_delivery {
+#define PARAM_DELIVERY CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_queue {
+#define PARAM_QUEUE CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_route {
+	const char *name;
+#define PARAM_ROUTE CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_profile {
+	const char *name;
+#define PARAM_PROFILE CONF_FIELD
+#include "tbl/params.h"
+};
+
+enum conf_reverse { CONF_REVERSE_OFF, CONF_REVERSE_PUBLIC, CONF_REVERSE_ALL };
+
+struct conf_listener {
+	const char *name;
+#define PARAM_LISTENER CONF_FIELD
+#include "tbl/params.h"
+	struct conf_limits limits; /* the general ones and its own */
+	struct smtpd_conf smtpd;
+};
+
+/* A user of relay.users. */
+struct conf_user {
+	const char *name, *hash;
+};
+
+struct conf {
+	unsigned magic;
+	unsigned refs;
+	uint64_t generation;	/* 1, 2, …: set by who switches to it */
+	struct pool *pool;
+	const char *file;
+	struct conf_top top;
+	struct conf_log log;
+	struct conf_limits limits;
+	struct conf_dns dns;
+	struct conf_relay relay;
+	struct conf_delivery delivery;
+	struct conf_queue queue;
+	struct conf_listener *listener;
+	unsigned nlistener;
+	struct conf_route *route;
+	unsigned nroute;
+	struct conf_profile *profile;
+	unsigned nprofile;
+	/* made of the above for the layers that use it */
+	const struct queue_profile *queue_profile; /* nprofile of them */
+	struct relay_conf relay_conf;
+	struct conf_user *user;
+	unsigned nuser;
+};
+
+/* How a file that a setting names is read, or handed to a library. */
+struct conf_reader {
+	int (*read)(void *arg, const char *path, struct buf *dst,
+	    struct err *why);
+	/* A path the library can open; it may be another. */
+	const char *(*path)(void *arg, struct pool *pool, const char *path);
+	void *arg;
+};
+
+/* Plain files, and the files as they are. */
+extern const struct conf_reader conf_reader_plain;
+
+/* "FILE:LINE: …" in why. The generation has one reference. */
+int conf_load(struct conf **conf_r, const char *file,
+    const struct conf_reader *reader, struct err *why);
+int conf_parse(struct conf **conf_r, const char *file, struct str text,
+    const struct conf_reader *reader, struct err *why);
+/* Opens certificates, keys and roots; before the first use in a worker.
+ * selfsigned: the PEM file for listeners without a certificate, or NULL. */
+int conf_tls(struct conf *conf, const struct conf_reader *reader,
+    const char *selfsigned, struct err *why);
+/* Does a listener need the self-signed certificate? */
+bool conf_wants_selfsigned(const struct conf *conf);
+struct conf *conf_ref(struct conf *conf);
+void conf_unref(struct conf **confp);
+
+/* Each file that a setting names and a worker may not be able to open. */
+typedef int conf_file_fn(void *arg, const char *path, struct err *why);
+int conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
+    struct err *why);
+
+/* All settings as they are in force, in the form of a boot file. */
+void conf_dump(const struct conf *conf, struct buf *dst);
+/* The settings, their types, defaults and meanings, for a person. */
+void conf_help(struct buf *dst);
+
+bool conf_nets_has(const struct conf_nets *nets, const struct sock_addr *a);
+
+#endif

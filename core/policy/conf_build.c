@@ -1,0 +1,418 @@
+/*
+ * From settings to what the layers take: smtpd_conf, relay_conf, profiles.
+ */
+#include "policy/conf_priv.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "mail/addr.h"
+
+static const char *default_hostname(struct pool *);
+static int	build_names(struct conf *, struct err *);
+static int	build_profiles(struct conf *, struct err *);
+static int	build_routes(struct conf *, const struct conf_reader *,
+		    struct err *);
+static int	build_route(struct conf *, const struct conf_route *,
+		    struct relay_route *, const struct conf_reader *,
+		    struct err *);
+static void	build_relay(struct conf *);
+static void	build_listener(struct conf *, struct conf_listener *);
+static int	build_permissions(struct conf *, const struct conf_reader *,
+		    struct err *);
+static int	read_users(struct conf *, const struct conf_reader *,
+		    struct err *);
+static int	listener_tls(struct conf *, struct conf_listener *,
+		    const struct conf_reader *, const char *, struct err *);
+static const struct queue_profile *profile_find(const struct conf *,
+		    const char *);
+
+int
+conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
+{
+	unsigned i;
+
+	if (build_names(c, why) != 0 || build_profiles(c, why) != 0)
+		return -1;
+	build_relay(c);
+	if (build_routes(c, reader, why) != 0 ||
+	    build_permissions(c, reader, why) != 0)
+		return -1;
+	for (i = 0; i < c->nlistener; i++)
+		build_listener(c, &c->listener[i]);
+	return 0;
+}
+
+static int
+build_names(struct conf *c, struct err *why)
+{
+	if (c->top.hostname[0] == '\0')
+		c->top.hostname = default_hostname(c->pool);
+	if (!domain_valid(str_c(c->top.hostname), false))
+		return err_text(why, "%s: hostname \"%s\" is not a host name",
+		    c->file, c->top.hostname);
+	if (c->top.postmaster[0] == '\0')
+		c->top.postmaster = pool_printf(c->pool, "postmaster@%s",
+		    c->top.hostname);
+	if (c->top.workers == 0) {
+		long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+		c->top.workers = n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+	}
+	return 0;
+}
+
+/* The name with a dot for this host in /etc/hosts; no lookups at start. */
+static const char *
+default_hostname(struct pool *pool)
+{
+	struct str rest, line, word, found = STR_NULL;
+	char name[256] = "";
+	struct buf hosts;
+
+	if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0')
+		return "localhost";
+	if (strchr(name, '.') != NULL)
+		return pool_strdup(pool, name);
+	buf_init(&hosts, CONF_MAX);
+	if (file_read(&hosts, "/etc/hosts", NULL) == 0) {
+		rest = buf_str(&hosts);
+		while (found.n == 0 && str_split(&rest, '\n', &line)) {
+			struct str first = STR_NULL;
+
+			line.n = str_find(line, '#');
+			while (str_word(&line, &word)) {
+				if (first.n == 0 && str_find(word, '.') <
+				    word.n && str_find(word, ':') == word.n &&
+				    !ch_digit(word.p[word.n - 1]))
+					first = word;
+				if (str_ieq_c(word, name))
+					found = first;
+			}
+		}
+	}
+	if (found.n > 0)
+		(void)str_copy(name, sizeof(name), found);
+	buf_fini(&hosts);
+	return pool_strdup(pool, name);
+}
+
+/* There is always a profile "default". */
+static int
+build_profiles(struct conf *c, struct err *why)
+{
+	const struct conf_scope *scope = &conf_scopes[CONF_SCOPE_PROFILE];
+	struct queue_profile *v;
+	struct conf_profile *p;
+	unsigned i;
+	size_t k;
+
+	for (i = 0; i < c->nprofile; i++) {
+		if (strcmp(c->profile[i].name, "default") == 0)
+			break;
+	}
+	if (i == c->nprofile) {
+		p = &c->profile[c->nprofile++];
+		p->name = "default";
+		for (k = 0; k < scope->nparam; k++)
+			conf_value_default(c->pool, &scope->param[k], p);
+	}
+	v = pool_alloc(c->pool, (c->nprofile + 1) * sizeof(*v));
+	for (i = 0; i < c->nprofile; i++) {
+		p = &c->profile[i];
+		if (p->first_retry > p->max_retry)
+			return err_text(why, "%s: bounce_profile \"%s\": "
+			    "first_retry is longer than max_retry", c->file,
+			    p->name);
+		v[i] = (struct queue_profile){ .name = p->name,
+			.first_retry = p->first_retry,
+			.max_retry = p->max_retry,
+			.lifetime = p->lifetime,
+			.max_retries = p->max_retries,
+			.jitter = p->jitter,
+			.warn = p->warn,
+			.warn_after = p->warn_after };
+	}
+	c->queue_profile = v;
+	c->relay_conf.profile = profile_find(c, "default");
+	return 0;
+}
+
+static const struct queue_profile *
+profile_find(const struct conf *c, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < c->nprofile; i++) {
+		if (strcmp(c->queue_profile[i].name, name) == 0)
+			return &c->queue_profile[i];
+	}
+	return NULL;
+}
+
+static void
+build_relay(struct conf *c)
+{
+	const struct conf_delivery *d = &c->delivery;
+	struct relay_conf *r = &c->relay_conf;
+
+	r->hostname = c->top.hostname;
+	r->postmaster = c->top.postmaster;
+	r->port = (uint16_t)d->port;
+	r->ip = (enum mx_ip)d->ip;
+	r->bind_v4 = d->bind_v4[0] != '\0' ? d->bind_v4 : NULL;
+	r->bind_v6 = d->bind_v6[0] != '\0' ? d->bind_v6 : NULL;
+	r->tls = (enum tlswant_level)d->tls;
+	r->concurrency = d->concurrency;
+	r->total = d->connections;
+	r->max_messages = d->max_messages;
+	r->max_rcpt = d->max_recipients;
+	r->idle = d->idle;
+	r->connect_timeout = d->connect_timeout;
+	r->timeout_scale = (double)d->timeouts / 100;
+	r->host_backoff = d->host_backoff;
+	if (r->host_backoff == 0) {
+		r->host_backoff = r->profile->first_retry;
+		if (r->host_backoff > SECONDS(30))
+			r->host_backoff = SECONDS(30);
+	}
+	r->host_backoff_max = d->host_backoff_max;
+	if (r->host_backoff_max > r->profile->max_retry)
+		r->host_backoff_max = r->profile->max_retry;
+	if (r->host_backoff_max < r->host_backoff)
+		r->host_backoff_max = r->host_backoff;
+	r->return_bound = d->return_size;
+	r->broken_tls = d->broken_tls;
+}
+
+static int
+build_routes(struct conf *c, const struct conf_reader *reader,
+    struct err *why)
+{
+	struct relay_route *v;
+	unsigned i;
+
+	v = pool_alloc(c->pool, (c->nroute + 1) * sizeof(*v));
+	for (i = 0; i < c->nroute; i++) {
+		if (build_route(c, &c->route[i], &v[i], reader, why) != 0)
+			return err_prefix(why, "%s: route \"%s\": ", c->file,
+			    c->route[i].name);
+	}
+	c->relay_conf.route = v;
+	c->relay_conf.nroute = c->nroute;
+	return 0;
+}
+
+static int
+build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
+    const struct conf_reader *reader, struct err *why)
+{
+	struct str name = str_c(r->name), rest, line;
+	struct buf b;
+	int ret = 0;
+
+	if (name.p[0] == '.')
+		name = str_n(name.p + 1, name.n - 1);
+	if (!str_eq_c(name, "*") && !domain_valid(name, true) &&
+	    name.p[0] != '[')
+		return err_text(why, "this is no domain");
+	if (r->hosts[0] == NULL)
+		return err_text(why, "hosts is empty");
+	v->domain = r->name;
+	v->hosts = r->hosts;
+	v->implicit_tls = r->implicit_tls;
+	v->tls = r->tls;
+	v->ip = r->ip;
+	v->concurrency = r->concurrency;
+	v->max_messages = r->max_messages;
+	v->max_rcpt = r->max_recipients;
+	if (r->bounce_profile[0] != '\0') {
+		v->profile = profile_find(c, r->bounce_profile);
+		if (v->profile == NULL)
+			return err_text(why, "no bounce_profile \"%s\"",
+			    r->bounce_profile);
+	}
+	if (r->auth_user[0] == '\0')
+		return 0;
+	if (r->auth_password_file[0] == '\0')
+		return err_text(why, "auth_user without auth_password_file");
+	buf_init(&b, CONF_MAX);
+	if (reader->read(reader->arg, r->auth_password_file, &b, why) == 0) {
+		rest = buf_str(&b);
+		line = STR_NULL;
+		(void)str_split(&rest, '\n', &line);
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		v->auth_user = r->auth_user;
+		v->auth_password = pool_str(c->pool, line).p;
+	} else {
+		ret = -1;
+	}
+	buf_fini(&b);
+	return ret;
+}
+
+static int
+build_permissions(struct conf *c, const struct conf_reader *reader,
+    struct err *why)
+{
+	const char *const *p;
+	struct str s;
+	size_t i;
+
+	for (p = c->relay.domains; *p != NULL; p++) {
+		s = str_c(*p);
+		if (s.n > 0 && s.p[0] == '.')
+			s = str_n(s.p + 1, s.n - 1);
+		if (str_eq_c(s, "*"))
+			return err_text(why, "%s: relay: domains = \"*\" would "
+			    "relay for everybody to everywhere", c->file);
+		if (!domain_valid(s, true))
+			return err_text(why, "%s: relay: \"%s\" is no domain",
+			    c->file, *p);
+	}
+	for (p = c->relay.certificates; *p != NULL; p++) {
+		for (i = 0, s = str_c(*p); i < s.n; i++) {
+			char ch = ch_lower(s.p[i]);
+
+			if (!ch_digit(ch) && ch != ':' && (ch < 'a' || ch > 'f'))
+				break;
+		}
+		if (i < s.n || s.n < 64)
+			return err_text(why, "%s: relay: \"%s\" is no SHA-256 "
+			    "fingerprint", c->file, *p);
+	}
+	return c->relay.users[0] != '\0' ? read_users(c, reader, why) : 0;
+}
+
+static int
+read_users(struct conf *c, const struct conf_reader *reader, struct err *why)
+{
+	struct str rest, line;
+	struct buf b;
+	size_t n = 1, i, colon;
+	int ret;
+
+	buf_init(&b, CONF_MAX);
+	ret = reader->read(reader->arg, c->relay.users, &b, why);
+	for (i = 0; ret == 0 && i < buf_len(&b); i++)
+		n += buf_p(&b)[i] == '\n';
+	c->user = pool_alloc(c->pool, n * sizeof(*c->user));
+	rest = buf_str(&b);
+	for (n = 1; ret == 0 && str_split(&rest, '\n', &line); n++) {
+		line = str_trim(line);
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (line.n == 0 || line.p[0] == '#')
+			continue;
+		colon = str_find(line, ':');
+		if (colon == 0 || colon + 1 >= line.n) {
+			ret = err_text(why, "%s:%zu: this is not user:hash",
+			    c->relay.users, n);
+			break;
+		}
+		c->user[c->nuser].name = pool_strndup(c->pool, line.p, colon);
+		c->user[c->nuser++].hash = pool_strndup(c->pool,
+		    line.p + colon + 1, line.n - colon - 1);
+	}
+	buf_fini(&b);
+	return ret;
+}
+
+static void
+build_listener(struct conf *c, struct conf_listener *l)
+{
+	const struct conf_limits *m = &l->limits;
+
+	l->smtpd = (struct smtpd_conf){
+		.hostname = c->top.hostname,
+		.banner_host = l->banner_host[0] != '\0' ? l->banner_host :
+		    c->top.hostname,
+		.banner_text = l->banner_text,
+		.listener = l->name,
+		.tls = (enum smtpd_tls)l->tls,
+		.implicit_tls = l->implicit_tls,
+		.max_size = m->message_size,
+		.max_header = m->header_size,
+		.max_rcpt = m->recipients,
+		.max_messages = m->messages,
+		.max_hops = m->hops,
+		.max_errors = m->errors,
+		.max_bad_rcpt = m->refused_recipients,
+		.max_commands = m->idle_commands,
+		.idle_timeout = m->idle_timeout,
+		.data_timeout = m->data_timeout,
+		.total_timeout = m->session_timeout,
+		.min_rate = m->min_rate,
+		.tls_timeout = m->tls_timeout,
+		.normalize = m->bare_newlines == 1,
+		.etrn = l->etrn,
+		.dsn = l->dsn,
+		.chunking = l->chunking,
+		.smtputf8 = l->smtputf8,
+		.limits = l->announce_limits,
+		.auth = c->nuser > 0,
+		.received_tls = l->received_tls,
+	};
+}
+
+bool
+conf_wants_selfsigned(const struct conf *c)
+{
+	const struct conf_listener *l;
+	unsigned i;
+
+	for (i = 0; i < c->nlistener; i++) {
+		l = &c->listener[i];
+		if (l->cert[0] == '\0' && c->top.tls_selfsigned &&
+		    (l->tls != SMTPD_TLS_OFF || l->implicit_tls))
+			return true;
+	}
+	return false;
+}
+
+int
+conf_tls(struct conf *c, const struct conf_reader *reader,
+    const char *selfsigned, struct err *why)
+{
+	struct tlsctx_conf client = { .ca_file = c->delivery.ca_file };
+	unsigned i;
+
+	for (i = 0; i < c->nlistener; i++) {
+		if (listener_tls(c, &c->listener[i], reader, selfsigned,
+			why) != 0)
+			return err_prefix(why, "%s: listener \"%s\": ",
+			    c->file, c->listener[i].name);
+	}
+	if (client.ca_file[0] == '\0' || access(client.ca_file, F_OK) != 0)
+		client.ca_file = NULL; /* nobody is trusted then */
+	if (tlsctx_new(&c->relay_conf.tlsctx, &client, why) != 0)
+		return err_prefix(why, "%s: delivery: ", c->file);
+	return 0;
+}
+
+static int
+listener_tls(struct conf *c, struct conf_listener *l,
+    const struct conf_reader *reader, const char *selfsigned, struct err *why)
+{
+	struct tlsctx_conf t = { .server = true };
+
+	if (l->tls == SMTPD_TLS_OFF && !l->implicit_tls)
+		return 0;
+	if (l->cert[0] != '\0') {
+		t.cert_file = reader->path(reader->arg, c->pool, l->cert);
+		t.key_file = l->key[0] == '\0' ? t.cert_file :
+		    reader->path(reader->arg, c->pool, l->key);
+	} else if (c->top.tls_selfsigned && selfsigned != NULL) {
+		t.cert_file = t.key_file = selfsigned;
+	} else if (l->tls == SMTPD_TLS_REQUIRED || l->implicit_tls) {
+		return err_text(why, "TLS is demanded, but there is no cert");
+	} else {
+		return 0;
+	}
+	if (l->client_ca[0] != '\0')
+		t.ca_file = reader->path(reader->arg, c->pool, l->client_ca);
+	t.request_client_cert = t.ca_file != NULL ||
+	    c->relay.certificates[0] != NULL;
+	return tlsctx_new(&l->smtpd.tlsctx, &t, why);
+}

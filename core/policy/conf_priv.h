@@ -1,0 +1,116 @@
+/*
+ * Private to policy/conf*.c: the boot file between Lua and the structs.
+ */
+#ifndef POLICY_CONF_PRIV_H
+#define POLICY_CONF_PRIV_H
+
+#include "policy/conf.h"
+
+#define CONF_MAGIC 0xc04f0001u
+
+/* A Lua value, copied out of the interpreter. */
+enum conf_raw_type { RAW_BOOL, RAW_INT, RAW_STRING, RAW_LIST };
+
+struct conf_raw {
+	enum conf_raw_type type;
+	bool b;
+	int64_t i;
+	struct str s;
+	struct conf_raw **v;
+	unsigned n;
+};
+
+struct conf_item {
+	const char *key;
+	const struct conf_raw *value;
+	int line;
+	struct conf_item *next;
+};
+
+/* One `scope { … }` or `scope "name" { … }`; the top level is one as well. */
+struct conf_block {
+	const struct conf_scope *scope;
+	const char *name; /* NULL: none */
+	int line;
+	struct conf_item *items;
+	struct conf_block *next;
+};
+
+struct conf_script {
+	struct pool *pool;
+	const char *file;
+	struct str text;
+	struct conf_block *blocks; /* in order; the first is the top level */
+	unsigned nblocks;
+};
+
+enum conf_type {
+	CONF_STRING,
+	CONF_PATH,
+	CONF_BOOL,
+	CONF_INT,
+	CONF_SIZE,
+	CONF_DURATION,
+	CONF_CHOICE,
+	CONF_STRINGS,
+	CONF_NETS,
+	CONF_ADDRS
+};
+
+struct conf_param {
+	const char *name;
+	enum conf_type type;
+	size_t offset;
+	const char *def, *range, *help;
+};
+
+enum conf_scope_id {
+	CONF_SCOPE_TOP,
+	CONF_SCOPE_LOG,
+	CONF_SCOPE_LISTENER,
+	CONF_SCOPE_LIMITS,
+	CONF_SCOPE_DNS,
+	CONF_SCOPE_RELAY,
+	CONF_SCOPE_DELIVERY,
+	CONF_SCOPE_ROUTE,
+	CONF_SCOPE_PROFILE,
+	CONF_SCOPE_QUEUE,
+	CONF_SCOPES
+};
+
+struct conf_scope {
+	const char *name; /* the word in the file; "" for the top level */
+	bool named;
+	const struct conf_param *param;
+	size_t nparam;
+};
+
+extern const struct conf_scope conf_scopes[CONF_SCOPES];
+
+const struct conf_param *conf_param_find(const struct conf_scope *scope,
+    const char *name);
+/* The nearest name of the scope (and of second, if not NULL), or NULL. */
+const char *conf_nearest(const struct conf_scope *scope,
+    const struct conf_scope *second, const char *word);
+const char *conf_type_name(enum conf_type type);
+
+/* Runs the file; fills s->blocks. s->pool, file and text are given. */
+int conf_run(struct conf_script *s, struct err *why);
+/* The line on which key is set, from a line on; that line if not found. */
+int conf_locate(struct str text, int line, const char *key);
+
+/* Value to field; dir: what relative paths are relative to. why has no
+ * place in it yet. */
+int conf_value_set(struct pool *pool, const char *dir,
+    const struct conf_param *p, void *base, const struct conf_raw *raw,
+    struct err *why);
+void conf_value_default(struct pool *pool, const struct conf_param *p,
+    void *base);
+void conf_value_text(const struct conf_param *p, const void *base,
+    struct buf *dst);
+
+/* Fills smtpd_conf, relay_conf, profiles and routes from the settings. */
+int conf_build(struct conf *c, const struct conf_reader *reader,
+    struct err *why);
+
+#endif

@@ -1,0 +1,231 @@
+#include "policy/conf_priv.h"
+
+#include "base/num.h"
+
+#define NELEM(a) (sizeof(a) / sizeof((a)[0]))
+#define ENTRY(st, name, type, def, range, help)                                \
+	{ #name, CONF_##type, offsetof(st, name), def, range, help },
+
+static const struct conf_param top_params[] = {
+#define PARAM_TOP(...) ENTRY(struct conf_top, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param log_params[] = {
+#define PARAM_LOG(...) ENTRY(struct conf_log, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param listener_params[] = {
+#define PARAM_LISTENER(...) ENTRY(struct conf_listener, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param limits_params[] = {
+#define PARAM_LIMITS(...) ENTRY(struct conf_limits, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param dns_params[] = {
+#define PARAM_DNS(...) ENTRY(struct conf_dns, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param relay_params[] = {
+#define PARAM_RELAY(...) ENTRY(struct conf_relay, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param delivery_params[] = {
+#define PARAM_DELIVERY(...) ENTRY(struct conf_delivery, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param route_params[] = {
+#define PARAM_ROUTE(...) ENTRY(struct conf_route, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param profile_params[] = {
+#define PARAM_PROFILE(...) ENTRY(struct conf_profile, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param queue_params[] = {
+#define PARAM_QUEUE(...) ENTRY(struct conf_queue, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+const struct conf_scope conf_scopes[CONF_SCOPES] = {
+	[CONF_SCOPE_TOP] = { "", false, top_params, NELEM(top_params) },
+	[CONF_SCOPE_LOG] = { "log", false, log_params, NELEM(log_params) },
+	[CONF_SCOPE_LISTENER] = { "listener", true, listener_params,
+	    NELEM(listener_params) },
+	[CONF_SCOPE_LIMITS] = { "limits", false, limits_params,
+	    NELEM(limits_params) },
+	[CONF_SCOPE_DNS] = { "dns", false, dns_params, NELEM(dns_params) },
+	[CONF_SCOPE_RELAY] = { "relay", false, relay_params,
+	    NELEM(relay_params) },
+	[CONF_SCOPE_DELIVERY] = { "delivery", false, delivery_params,
+	    NELEM(delivery_params) },
+	[CONF_SCOPE_ROUTE] = { "route", true, route_params,
+	    NELEM(route_params) },
+	[CONF_SCOPE_PROFILE] = { "bounce_profile", true, profile_params,
+	    NELEM(profile_params) },
+	[CONF_SCOPE_QUEUE] = { "queue", false, queue_params,
+	    NELEM(queue_params) },
+};
+
+static void	nearest_in(const struct conf_scope *, const char *,
+		    const char **, unsigned *);
+static unsigned	distance(const char *, const char *);
+static void	help_range(struct buf *, const struct conf_param *);
+
+const struct conf_param *
+conf_param_find(const struct conf_scope *scope, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < scope->nparam; i++) {
+		if (strcmp(scope->param[i].name, name) == 0)
+			return &scope->param[i];
+	}
+	return NULL;
+}
+
+const char *
+conf_nearest(const struct conf_scope *scope, const struct conf_scope *second,
+    const char *word)
+{
+	const char *best = NULL;
+	unsigned least;
+	size_t i, len = strlen(word);
+
+	/* One mistake in three letters is as far as a slip goes. */
+	least = (unsigned)(len < 3 ? 2 : len / 3 + 2);
+	nearest_in(scope, word, &best, &least);
+	if (second != NULL)
+		nearest_in(second, word, &best, &least);
+	if (scope == &conf_scopes[CONF_SCOPE_TOP]) {
+		for (i = 1; i < CONF_SCOPES; i++) {
+			unsigned d = distance(word, conf_scopes[i].name);
+
+			if (d < least) {
+				least = d;
+				best = conf_scopes[i].name;
+			}
+		}
+	}
+	return best;
+}
+
+static void
+nearest_in(const struct conf_scope *scope, const char *word, const char **best,
+    unsigned *least)
+{
+	unsigned d;
+	size_t i;
+
+	for (i = 0; i < scope->nparam; i++) {
+		d = distance(word, scope->param[i].name);
+		if (d < *least) {
+			*least = d;
+			*best = scope->param[i].name;
+		}
+	}
+}
+
+/* Insertions, deletions, changes and swaps of neighbours that turn a to b. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned row[3][64], i, j, cost;
+	unsigned la = (unsigned)strlen(a), lb = (unsigned)strlen(b);
+
+	if (la >= 64 || lb >= 64)
+		return 64;
+	for (j = 0; j <= lb; j++)
+		row[0][j] = j;
+	for (i = 1; i <= la; i++) {
+		unsigned *now = row[i % 3], *last = row[(i + 2) % 3];
+
+		now[0] = i;
+		for (j = 1; j <= lb; j++) {
+			cost = ch_lower(a[i - 1]) != ch_lower(b[j - 1]);
+			now[j] = last[j - 1] + cost;
+			if (last[j] + 1 < now[j])
+				now[j] = last[j] + 1;
+			if (now[j - 1] + 1 < now[j])
+				now[j] = now[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] &&
+			    row[(i + 1) % 3][j - 2] + 1 < now[j])
+				now[j] = row[(i + 1) % 3][j - 2] + 1;
+		}
+	}
+	return row[la % 3][lb];
+}
+
+const char *
+conf_type_name(enum conf_type type)
+{
+	switch (type) {
+	case CONF_STRING:
+		return "a string";
+	case CONF_PATH:
+		return "a path";
+	case CONF_BOOL:
+		return "true or false";
+	case CONF_INT:
+		return "a number";
+	case CONF_SIZE:
+		return "a size such as \"64k\" or \"150M\"";
+	case CONF_DURATION:
+		return "a duration such as \"90s\" or \"1h30m\"";
+	case CONF_CHOICE:
+		return "a choice";
+	case CONF_STRINGS:
+		return "a list of strings";
+	case CONF_NETS:
+		return "a list of networks such as \"192.0.2.0/24\"";
+	case CONF_ADDRS:
+		return "a list of addresses such as \"127.0.0.1:25\"";
+	}
+	panic("type %d", (int)type);
+}
+
+void
+conf_help(struct buf *dst)
+{
+	const struct conf_scope *scope;
+	const struct conf_param *p;
+	size_t i;
+
+	for (scope = conf_scopes; scope < conf_scopes + CONF_SCOPES; scope++) {
+		if (scope->name[0] == '\0')
+			(void)buf_add_c(dst, "top level: name = value\n");
+		else
+			(void)buf_printf(dst, "\n%s %s{ ... }\n", scope->name,
+			    scope->named ? "\"name\" " : "");
+		for (i = 0; i < scope->nparam; i++) {
+			p = &scope->param[i];
+			(void)buf_printf(dst, "  %-24s %s\n", p->name,
+			    p->help);
+			help_range(dst, p);
+		}
+	}
+}
+
+static void
+help_range(struct buf *dst, const struct conf_param *p)
+{
+	(void)buf_printf(dst, "  %-24s %s", "",
+	    p->type == CONF_CHOICE ? p->range : conf_type_name(p->type));
+	if (strcmp(p->range, "required") == 0)
+		(void)buf_add_c(dst, "; must be given");
+	else if (p->type != CONF_CHOICE && p->range[0] != '\0')
+		(void)buf_printf(dst, ", %s", p->range);
+	if (p->def[0] != '\0')
+		(void)buf_printf(dst, "; default %s", p->def);
+	(void)buf_add_char(dst, '\n');
+}

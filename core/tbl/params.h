@@ -1,0 +1,252 @@
+/*
+ * The settings of the boot file (postern.lua(5)).
+ *
+ * PARAM(scope, name, TYPE, default, range, help)
+ * Every setting is this line and the code that uses it: from here come the
+ * structs of policy/conf.h, the parser, the defaults, `postern check --dump`
+ * and the test that each is described in the manual.
+ *
+ * TYPE: STRING PATH BOOL INT SIZE DURATION CHOICE STRINGS NETS ADDRS. The
+ * default is text as a person writes it; lists are separated by blanks. range
+ * is "low..high" for numbers, "a|b|c" for a choice ("a=x": x is another word
+ * for a), "required" for what must be given, else "". An empty default of a
+ * CHOICE means "not given" (-1).
+ *
+ * Whoever includes this defines PARAM_<SCOPE>() for the scopes it wants.
+ */
+#ifndef PARAM_TOP
+#define PARAM_TOP(...)
+#endif
+#ifndef PARAM_LOG
+#define PARAM_LOG(...)
+#endif
+#ifndef PARAM_LISTENER
+#define PARAM_LISTENER(...)
+#endif
+#ifndef PARAM_LIMITS
+#define PARAM_LIMITS(...)
+#endif
+#ifndef PARAM_DNS
+#define PARAM_DNS(...)
+#endif
+#ifndef PARAM_RELAY
+#define PARAM_RELAY(...)
+#endif
+#ifndef PARAM_DELIVERY
+#define PARAM_DELIVERY(...)
+#endif
+#ifndef PARAM_ROUTE
+#define PARAM_ROUTE(...)
+#endif
+#ifndef PARAM_PROFILE
+#define PARAM_PROFILE(...)
+#endif
+#ifndef PARAM_QUEUE
+#define PARAM_QUEUE(...)
+#endif
+#define PARAM(scope, ...) PARAM_##scope(__VA_ARGS__)
+
+/* Top level. */
+PARAM(TOP, hostname, STRING, "", "",
+    "name of this host in greeting, EHLO, Received and reports")
+PARAM(TOP, postmaster, STRING, "", "",
+    "sender shown in reports; default postmaster@hostname")
+PARAM(TOP, spool, PATH, "/var/spool/postern", "",
+    "directory of the queue")
+PARAM(TOP, run, PATH, "/run/postern", "",
+    "directory of the control sockets")
+PARAM(TOP, user, STRING, "", "",
+    "user of the workers when started by root; default postern, else nobody")
+PARAM(TOP, workers, INT, "0", "0..64",
+    "worker processes; 0: one for each core")
+PARAM(TOP, open_files, INT, "65536", "256..1048576",
+    "file descriptors of a process")
+PARAM(TOP, stop_timeout, DURATION, "30s", "0s..1h",
+    "how long a graceful stop waits for transactions")
+PARAM(TOP, watchdog, DURATION, "10s", "0s..10m",
+    "silence after which a worker is replaced; 0s: never")
+PARAM(TOP, tls_selfsigned, BOOL, "true", "",
+    "offer STARTTLS with a certificate of our own where none is set")
+
+/* log { }: with no sink at all, the log goes to standard error. */
+PARAM(LOG, file, PATH, "", "", "mail log")
+PARAM(LOG, json, PATH, "", "", "the same as JSON lines")
+PARAM(LOG, stderr, BOOL, "false", "", "mail log to standard error as well")
+PARAM(LOG, syslog, BOOL, "false", "", "mail log to syslog as well")
+PARAM(LOG, ident, STRING, "mail_logs", "", "tag of the syslog lines")
+PARAM(LOG, level, CHOICE, "info", "critical|warning|info|debug|trace",
+    "least important level that is logged")
+
+/* listener "name" { }: takes each setting of limits { } as well. */
+PARAM(LISTENER, address, ADDRS, "", "required",
+    "addresses and ports to listen on")
+PARAM(LISTENER, tls, CHOICE, "preferred", "off=none|preferred|required",
+    "whether STARTTLS is offered, or demanded before mail")
+PARAM(LISTENER, implicit_tls, BOOL, "false", "",
+    "TLS from the first octet (port 465)")
+PARAM(LISTENER, cert, PATH, "", "", "certificate chain, PEM")
+PARAM(LISTENER, key, PATH, "", "", "private key, PEM; default the file of cert")
+PARAM(LISTENER, client_ca, PATH, "", "",
+    "roots trusted for client certificates, PEM")
+PARAM(LISTENER, banner_host, STRING, "", "", "host in the greeting")
+PARAM(LISTENER, banner_text, STRING, "Postern", "", "text in the greeting")
+PARAM(LISTENER, proxy_from, NETS, "", "",
+    "clients that must begin with a PROXY header")
+PARAM(LISTENER, reverse_dns, CHOICE, "public", "off=none|public|all",
+    "clients whose name is looked up")
+PARAM(LISTENER, reverse_timeout, DURATION, "2s", "0s..30s",
+    "longest wait for that name before the greeting")
+PARAM(LISTENER, backlog, INT, "1024", "1..65535",
+    "connections the system keeps until we accept them")
+PARAM(LISTENER, received_tls, BOOL, "true", "",
+    "tell in Received how the connection was encrypted")
+PARAM(LISTENER, etrn, BOOL, "true", "", "offer ETRN, to relay clients")
+PARAM(LISTENER, dsn, BOOL, "true", "", "offer DSN")
+PARAM(LISTENER, chunking, BOOL, "true", "", "offer CHUNKING (BDAT)")
+PARAM(LISTENER, smtputf8, BOOL, "true", "", "offer SMTPUTF8")
+PARAM(LISTENER, announce_limits, BOOL, "true", "", "offer LIMITS (RFC 9422)")
+
+/* limits { } */
+PARAM(LIMITS, message_size, SIZE, "150000000", "1k..4G",
+    "octets of a message")
+PARAM(LIMITS, header_size, SIZE, "256k", "1k..16M",
+    "octets of its header")
+PARAM(LIMITS, recipients, INT, "1000", "100..100000",
+    "recipients of a message")
+PARAM(LIMITS, messages, INT, "0", "0..1000000",
+    "messages of a session; 0: any number")
+PARAM(LIMITS, hops, INT, "100", "1..1000",
+    "Received fields, above which a message is a loop")
+PARAM(LIMITS, errors, INT, "20", "1..10000",
+    "mistakes of a session")
+PARAM(LIMITS, refused_recipients, INT, "50", "1..100000",
+    "refused recipients of a session")
+PARAM(LIMITS, idle_commands, INT, "100", "1..100000",
+    "commands without a message between them")
+PARAM(LIMITS, idle_timeout, DURATION, "5m", "1s..1h",
+    "wait for a command")
+PARAM(LIMITS, data_timeout, DURATION, "3m", "1s..1h",
+    "wait for more of a message")
+PARAM(LIMITS, session_timeout, DURATION, "2h", "10s..7d",
+    "length of a session")
+PARAM(LIMITS, tls_timeout, DURATION, "30s", "1s..10m",
+    "length of a TLS handshake")
+PARAM(LIMITS, min_rate, SIZE, "100", "0..1M",
+    "octets a second that a client must send in a message; 0: any")
+PARAM(LIMITS, bare_newlines, CHOICE, "refuse", "refuse|normalize",
+    "what becomes of a CR or LF alone in a message")
+PARAM(LIMITS, connections, INT, "20000", "1..1000000",
+    "connections of all clients")
+PARAM(LIMITS, client_connections, INT, "20", "0..100000",
+    "connections of one client outside relay.networks; 0: any number")
+PARAM(LIMITS, client_rate, INT, "300", "0..1000000",
+    "connections a minute of such a client; 0: any number")
+PARAM(LIMITS, relay_client_connections, INT, "0", "0..100000",
+    "connections of one client of relay.networks; 0: any number")
+PARAM(LIMITS, relay_client_rate, INT, "0", "0..1000000",
+    "connections a minute of such a client; 0: any number")
+PARAM(LIMITS, free_space, SIZE, "16M", "0..1T",
+    "room on the spool's disk below which mail is refused for now")
+PARAM(LIMITS, backlog, INT, "20000", "0..10000000",
+    "due messages of a worker above which acceptance slows; 0: never")
+
+/* dns { } */
+PARAM(DNS, servers, STRINGS, "", "",
+    "resolvers, IP or IP@PORT; default those of resolv.conf")
+PARAM(DNS, records, PATH, "", "",
+    "file of records in zone-file form that are answered locally")
+PARAM(DNS, trust_anchor, PATH, "", "",
+    "DNSSEC trust anchor; default the built-in root key")
+PARAM(DNS, timeout, DURATION, "10s", "100ms..5m", "wait for an answer")
+
+/* relay { } */
+PARAM(RELAY, networks, NETS, "127.0.0.0/8 ::1", "",
+    "clients that may send to anywhere")
+PARAM(RELAY, domains, STRINGS, "", "",
+    "domains that anybody may send to; .domain means its sub-domains")
+PARAM(RELAY, certificates, STRINGS, "", "",
+    "SHA-256 fingerprints of client certificates that may send to anywhere")
+PARAM(RELAY, users, PATH, "", "",
+    "file of user:hash lines; turns AUTH on, inside TLS only")
+
+/* delivery { } */
+PARAM(DELIVERY, port, INT, "25", "1..65535", "port of other hosts")
+PARAM(DELIVERY, ip, CHOICE, "prefer-ipv6",
+    "prefer-ipv6|prefer-ipv4|require-ipv6|require-ipv4",
+    "which addresses of a host are tried")
+PARAM(DELIVERY, bind_v4, STRING, "", "", "local IPv4 address")
+PARAM(DELIVERY, bind_v6, STRING, "", "", "local IPv6 address")
+PARAM(DELIVERY, tls, CHOICE, "opportunistic",
+    "none|opportunistic|preferred|preferred-verify|required|required-verify",
+    "protection on the way out")
+PARAM(DELIVERY, ca_file, PATH, "/etc/ssl/certs/ca-certificates.crt", "",
+    "roots trusted for other hosts, PEM")
+PARAM(DELIVERY, concurrency, INT, "20", "1..10000",
+    "connections to one destination, all workers together")
+PARAM(DELIVERY, connections, INT, "500", "1..100000",
+    "connections of one worker to all destinations")
+PARAM(DELIVERY, max_messages, INT, "100", "1..1000000",
+    "messages on one connection")
+PARAM(DELIVERY, max_recipients, INT, "100", "1..100000",
+    "recipients of one transaction")
+PARAM(DELIVERY, idle, DURATION, "5s", "0s..5m",
+    "how long an unused connection is kept")
+PARAM(DELIVERY, connect_timeout, DURATION, "30s", "1s..10m",
+    "wait for a connection")
+PARAM(DELIVERY, timeouts, INT, "100", "1..1000",
+    "other waits, in percent of what RFC 5321 asks for")
+PARAM(DELIVERY, host_backoff, DURATION, "0s", "0s..1d",
+    "first pause after a host failed; 0s: first_retry, at most 30s")
+PARAM(DELIVERY, host_backoff_max, DURATION, "10m", "100ms..1d",
+    "longest such pause")
+PARAM(DELIVERY, return_size, SIZE, "10k", "0..64k",
+    "messages up to this size are returned whole in a report")
+PARAM(DELIVERY, broken_tls, DURATION, "10m", "0s..1d",
+    "how long a failed handshake is remembered")
+
+/* route "domain" { } */
+PARAM(ROUTE, hosts, STRINGS, "", "required",
+    "host:port, [address]:port or mx:domain, tried in order")
+PARAM(ROUTE, auth_user, STRING, "", "", "user for AUTH, inside TLS only")
+PARAM(ROUTE, auth_password_file, PATH, "", "",
+    "file whose first line is the password")
+PARAM(ROUTE, implicit_tls, BOOL, "false", "", "TLS from the first octet")
+PARAM(ROUTE, tls, CHOICE, "",
+    "none|opportunistic|preferred|preferred-verify|required|required-verify",
+    "as in delivery")
+PARAM(ROUTE, ip, CHOICE, "",
+    "prefer-ipv6|prefer-ipv4|require-ipv6|require-ipv4", "as in delivery")
+PARAM(ROUTE, concurrency, INT, "0", "0..10000", "as in delivery")
+PARAM(ROUTE, max_messages, INT, "0", "0..1000000", "as in delivery")
+PARAM(ROUTE, max_recipients, INT, "0", "0..100000", "as in delivery")
+PARAM(ROUTE, bounce_profile, STRING, "", "", "name of a bounce_profile")
+
+/* bounce_profile "name" { } */
+PARAM(PROFILE, first_retry, DURATION, "60s", "100ms..1d",
+    "pause before the second attempt")
+PARAM(PROFILE, max_retry, DURATION, "1h", "100ms..7d", "longest pause")
+PARAM(PROFILE, lifetime, DURATION, "72h", "1s..60d",
+    "age at which mail goes back")
+PARAM(PROFILE, max_retries, INT, "100", "1..10000",
+    "attempts after which mail goes back")
+PARAM(PROFILE, jitter, INT, "10", "0..50", "percent by which pauses vary")
+PARAM(PROFILE, warn, BOOL, "false", "", "tell the sender of a delay")
+PARAM(PROFILE, warn_after, DURATION, "4h", "1s..60d", "when")
+
+/* queue { } */
+PARAM(QUEUE, body_in_row, SIZE, "16k", "0..16M",
+    "larger messages go to segment files")
+PARAM(QUEUE, segment_size, SIZE, "64M", "64k..4G",
+    "size at which a segment file is full")
+
+#undef PARAM
+#undef PARAM_TOP
+#undef PARAM_LOG
+#undef PARAM_LISTENER
+#undef PARAM_LIMITS
+#undef PARAM_DNS
+#undef PARAM_RELAY
+#undef PARAM_DELIVERY
+#undef PARAM_ROUTE
+#undef PARAM_PROFILE
+#undef PARAM_QUEUE
