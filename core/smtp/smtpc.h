@@ -35,6 +35,7 @@ enum smtpc_step {
 	SMTPC_STEPS
 };
 
+/* Copied by smtpc_new(); what it points to must outlive the connection. */
 struct smtpc_conf {
 	const char *helo;	  /* our name */
 	struct sock_addr to;
@@ -55,7 +56,9 @@ struct smtpc_conf {
 struct smtpc_reply {
 	int code;		/* 0: no reply */
 	char enh[12];		/* "" if it gave none */
-	struct str text;	/* lines joined by \n, without the codes */
+	struct str text;	/* lines joined by \n, without the reply
+				 * code but with their enhanced status; or
+				 * our own words */
 	enum smtpc_step step;	/* where */
 	enum smtpc_fail {
 		SMTPC_FAIL_NONE,	/* the peer answered */
@@ -66,8 +69,9 @@ struct smtpc_reply {
 		SMTPC_FAIL_TLS,		/* handshake or verification */
 		SMTPC_FAIL_TLS_REFUSED, /* required: not offered, refused */
 		SMTPC_FAIL_AUTH,	/* no mechanism, or not over TLS */
-		SMTPC_FAIL_DEMAND	/* the peer lacks what the message
+		SMTPC_FAIL_DEMAND,	/* the peer lacks what the message
 					 * needs (5.3.4, 5.6.3, 5.6.7) */
+		SMTPC_FAIL_SOURCE	/* SMTPC_MORE_ERROR: our trouble */
 	} fail;
 };
 
