@@ -22,7 +22,12 @@ struct loop;
 typedef void loop_fn(void *arg);
 
 struct loop *loop_new(void);
+/* Runs what is deferred first, so that dead objects are freed. Watches of the
+ * owner's must be stopped before. */
 void loop_destroy(struct loop **lp);
+/* In a child, before it destroys a loop it inherited: cuts the tie to the
+ * parent's epoll set, which the child's clean-up would empty otherwise. */
+void loop_forked(struct loop *l);
 void loop_run(struct loop *l);	/* until loop_stop() */
 void loop_stop(struct loop *l);
 /* One round; wait: block until something happens, else only what is ready. */
@@ -61,13 +66,15 @@ void loop_signal_stop(struct loop_signal **sp);
 
 /* fn(arg) at the end of this round, in order; the reaper of dead objects. */
 void loop_defer(struct loop *l, loop_fn *fn, void *arg);
-/* fn(arg) at the end of every round (log_flush and the like). */
+/* fn(arg) at the end of every round, after all deferred calls and before the
+ * loop blocks (log_flush and the like); until loop_destroy(). */
 void loop_each_round(struct loop *l, loop_fn *fn, void *arg);
 /* Reaps o's jobs on this loop. */
 void loop_offload(struct loop *l, struct offload *o);
 void loop_offload_stop(struct loop *l, struct offload *o);
 
-/* With a fake clock: moves time to the next timer (at most until `until`) and
+/* With a fake clock: does what is ready now (fds, deferred calls, jobs of
+ * offloads), then moves time to the next timer (at most until `until`) and
  * runs what is due; false when nothing is left before `until`. */
 bool loop_step_fake(struct loop *l, msec until);
 

@@ -4,6 +4,7 @@
 #ifndef NET_SOCK_H
 #define NET_SOCK_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -14,8 +15,14 @@
 #define SOCK_IP_MAX 46	 /* text of an address, with NUL */
 #define SOCK_TEXT_MAX 64 /* "[2001:db8::1]:25" */
 
+/* IPv4 or IPv6; anything else (a socketpair in a test) has family AF_UNSPEC
+ * or AF_UNIX and shows as "local". Small: every connection keeps two. */
 struct sock_addr {
-	struct sockaddr_storage ss;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	};
 	socklen_t len;
 };
 
@@ -52,5 +59,6 @@ int sock_accept(int fd, struct sock_addr *peer_r);
 int sock_connect(const struct sock_addr *to, const struct sock_addr *from,
     int *fd_r, struct err *why);
 int sock_local(int fd, struct sock_addr *a_r);
+int sock_peer(int fd, struct sock_addr *a_r);
 
 #endif

@@ -7,9 +7,10 @@
  * that or close). Reading stops while paused or while in_max is reached.
  * Output: stream_write() collects; the bytes go out at the end of the loop
  * round or when 64 KB wait, in as few system calls as possible (TCP_NODELAY is
- * on). ops->drained() is called when output falls below low_water after having
- * been above it; whoever sends much watches stream_out_len().
- * An idle stream keeps no buffers.
+ * on). ops->drained() is called, from the loop, when output falls below
+ * STREAM_LOW_WATER after having been above it; whoever sends much watches
+ * stream_out_len(). An idle stream keeps no buffers. If writing fails, what
+ * the peer had sent before is still offered, then closed() comes.
  *
  * A filter (TLS) sits between the socket and these buffers: from
  * stream_filter_set() on, raw bytes go to the filter, and plain ones come
@@ -32,6 +33,9 @@
 #include "net/loop.h"
 #include "net/sock.h"
 
+#define STREAM_LOW_WATER 32768
+#define STREAM_IN_MAX 65536 /* of stream_connect(), until it is changed */
+
 struct stream;
 
 enum stream_end {
@@ -50,7 +54,9 @@ struct stream *stream_new(struct loop *l, int fd, size_t in_max,
     const struct stream_ops *ops, void *arg);
 void stream_destroy(struct stream **sp); /* pending output is tried once */
 void stream_ops_set(struct stream *s, const struct stream_ops *ops, void *arg);
+void stream_in_max_set(struct stream *s, size_t in_max);
 
+/* Valid until the callback returns or stream_consume(). */
 struct str stream_in(struct stream *s);
 void stream_consume(struct stream *s, size_t n);
 void stream_discard(struct stream *s); /* all input that is buffered */
@@ -61,7 +67,9 @@ void stream_write(struct stream *s, const void *p, size_t n);
 void stream_printf(struct stream *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
 size_t stream_out_len(const struct stream *s);
 void stream_flush(struct stream *s); /* now, as far as the socket takes it */
-/* Sends what waits, then shuts down and calls closed(EOF). */
+/* Sends what waits, then shuts down and calls closed(EOF); input is thrown
+ * away meanwhile. A peer that keeps talking is listened to for a moment
+ * after stream_destroy(), so that a reset cannot overtake the last reply. */
 void stream_finish(struct stream *s);
 
 int stream_fd(const struct stream *s);
@@ -74,7 +82,8 @@ void stream_peer_set(struct stream *s, const struct sock_addr *peer,
 uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
 
-/* Connects, then gives a stream or an error; never from inside the call. */
+/* Connects, then gives a stream or an error; never from inside the call. The
+ * error is the bare reason ("Connection refused"), code 451 4.4.1. */
 struct stream_connect;
 typedef void stream_connected(void *arg, struct stream *s,
     const struct err *why); /* s NULL: failed; ops still unset: set them now */
@@ -87,15 +96,24 @@ void stream_connect_cancel(struct stream_connect **cp);
  * A filter: bytes change between socket and buffers. input() consumes all
  * raw octets, adds plain ones to `plain` and answers for the peer through
  * stream_filter_raw(); output() takes plain octets and produces raw ones the
- * same way. Return -1 with why to end the stream. finish() sends the
- * filter's own goodbye (close_notify). room: how many plain octets there is
- * place for; the filter keeps what is more and is called again with raw_n 0.
+ * same way. finish() sends the filter's own goodbye (close_notify). The
+ * stream must not be paused while a filter negotiates.
  */
+enum stream_more {
+	STREAM_DONE,
+	STREAM_MORE, /* plain was full (its ceiling); the filter keeps the rest
+			and is called again with raw_n 0 */
+	STREAM_BYE,  /* the peer said goodbye: end of file */
+	STREAM_REFUSED /* *why filled: ends the stream */
+};
+
 struct stream_filter {
-	int (*input)(void *filter, const char *raw, size_t raw_n,
+	enum stream_more (*input)(void *filter, const char *raw, size_t raw_n,
 	    struct buf *plain, struct err *why);
+	/* 0, or -1 with *why: ends the stream. */
 	int (*output)(void *filter, const char *plain, size_t n,
 	    struct err *why);
+	/* The peer closed its side: 0, or -1 if that cuts something off. */
 	int (*eof)(void *filter, struct buf *plain, struct err *why);
 	void (*finish)(void *filter);
 	void (*destroy)(void *filter);
