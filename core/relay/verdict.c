@@ -97,6 +97,9 @@ verdict_of_reply(const struct smtpc_reply *r, unsigned accepted,
 	case SMTPC_FAIL_AUTH:
 		set_retry(v_r, r, "4.7.8");
 		break;
+	case SMTPC_FAIL_SOURCE: /* ours: no other host would help */
+		set_retry(v_r, r, "4.3.0");
+		return;
 	}
 	v_r->host = true;
 }
@@ -136,6 +139,7 @@ verdict_reason(const struct smtpc_reply *r)
 		return "unexpected SMTP response";
 	case SMTPC_FAIL_NETWORK:
 	case SMTPC_FAIL_LOST:
+	case SMTPC_FAIL_SOURCE:
 		return "network error";
 	case SMTPC_FAIL_TIMEOUT:
 		return "timeout";

@@ -36,7 +36,7 @@ enum { TXN_RSET, TXN_MAIL, TXN_RCPT };
 
 struct smtpc_run {
 	const struct smtpc_txn *txn; /* NULL: no transaction */
-	unsigned sent, answered;     /* next position to send, to be answered */
+	unsigned sent, answered;     /* the next to send, to be answered */
 	unsigned accepted;	     /* recipients */
 	bool begun;		     /* something may have been sent */
 	bool utf8;		     /* MAIL says SMTPUTF8 */
