@@ -99,3 +99,13 @@ def resolver(makers):
         nsd = makers.add(dnsserver.Nsd(zones)).start()
         return makers.add(dnsserver.Unbound(nsd, zones)).start()
     return make
+
+
+@pytest.fixture(scope="module")
+def standing():
+    """One relay with one sink for all tests of a file that only talk."""
+    made = Makers()
+    sink = made.add(sinks.Sink())
+    relay = made.add(postern.Postern(sink.port)).start()
+    yield relay, sink
+    made.close()

@@ -212,8 +212,8 @@ class Session:
         self.sock = sock
         self.peer = peer
         self.number = number
-        self.pending = b""
-        self.received = b""
+        self.pending = bytearray()
+        self.received = bytearray()
         self.tls = None
         self.auth = None
         self.helo = None
@@ -265,8 +265,14 @@ class Session:
     def line(self):
         while b"\r\n" not in self.pending:
             self.fill()
-        line, self.pending = self.pending.split(b"\r\n", 1)
-        return line.decode("utf-8", "surrogateescape")
+        line = self.take(self.pending.index(b"\r\n") + 2)
+        return line[:-2].decode("utf-8", "surrogateescape")
+
+    def take(self, size):
+        """Remove and return the first bytes that are pending."""
+        data = bytes(self.pending[:size])
+        del self.pending[:size]
+        return data
 
     def answer(self, stage, line, usual):
         """Send the usual reply or the fault; returns what was sent."""
@@ -317,7 +323,7 @@ class Session:
         context.load_cert_chain(self.sink.tls.cert, self.sink.tls.key)
         self.sock = context.wrap_socket(self.sock, server_side=True)
         self.tls = self.sock.version()
-        self.pending = b""
+        self.pending.clear()
         self.helo = None
         self.reset()
 
@@ -353,24 +359,27 @@ class Session:
         usual = "354 go" if self.recipients else "554 5.5.1 no recipients"
         if self.answer("data", line, usual) != "354":
             return
-        while not self.pending.startswith(b".\r\n") and \
-                b"\r\n.\r\n" not in self.pending[-262144 - 4:]:
-            self.fill()
-        if self.pending.startswith(b".\r\n"):
-            raw, self.pending = b".\r\n", self.pending[3:]
-        else:
-            body, self.pending = self.pending.split(b"\r\n.\r\n", 1)
-            raw = body + b"\r\n.\r\n"
+        raw = self.take(self.end_of_content())
         data = (b"\r\n" + raw[:-3]).replace(b"\r\n..", b"\r\n.")[2:]
         self.end_of_data(data, raw)
+
+    def end_of_content(self):
+        """Read until the final dot has come; where it ends."""
+        searched = 0
+        while not self.pending.startswith(b".\r\n"):
+            found = self.pending.find(b"\r\n.\r\n", searched)
+            if found >= 0:
+                return found + 5
+            searched = max(0, len(self.pending) - 4)
+            self.fill()
+        return 3
 
     def do_bdat(self, line):
         words = line.split(" ")
         size = int(words[1])
         while len(self.pending) < size:
             self.fill()
-        self.chunks += self.pending[:size]
-        self.pending = self.pending[size:]
+        self.chunks += self.take(size)
         if len(words) > 2 and words[2].upper() == "LAST":
             self.end_of_data(self.chunks, b"")
         else:
