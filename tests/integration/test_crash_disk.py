@@ -1,0 +1,165 @@
+"""Full disks and failing syncs: 4xx, nothing lost, and it goes on after."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from lib import base, load as loads, postern
+
+SLOW = {"bounce_profile": {"default": {"first_retry": "1h",
+                                       "max_retry": "1h"}}}
+
+
+class SmallDisk:
+    def __init__(self, size):
+        self.place = base.private_dir("tmpfs")
+        base.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=" + size,
+                  "none", self.place])
+
+    def spool(self):
+        path = os.path.join(self.place, "spool")
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def fill(self):
+        """Leave nothing free."""
+        file = os.open(os.path.join(self.place, "ballast"),
+                       os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(file, b"x" * 4096)
+        except OSError:
+            os.close(file)
+
+    def free(self):
+        os.unlink(os.path.join(self.place, "ballast"))
+
+    def close(self):
+        base.run(["umount", "-l", self.place], check=False)
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+def only_4xx(refusals):
+    """No 5xx, and each refusal of a whole message is a 452 or 451."""
+    return all(word[0] in "234" for text in refusals
+               for word in text.split("\n")[0].split(" ")
+               if len(word) == 3 and word.isdigit())
+
+
+@pytest.mark.parametrize("free_space", ["16M", "0"],
+                         ids=["with-reserve", "to-the-last-byte"])
+def test_a_full_disk_refuses_for_now_and_recovers(makers, sink, free_space):
+    sink.stop_listening()
+    arrivals = loads.Arrivals(sink)
+    disk = makers.add(SmallDisk("48M"))
+    server = makers.add(postern.Postern(sink.port, dict(
+        SLOW, limits={"free_space": free_space}), spool=disk.spool())).start()
+    load = loads.Load(server).start()
+    try:
+        base.wait_for(lambda: len(load.refusals) > 50, "refusals")
+        assert any(text.startswith("452 4.3.1") or "452" in text
+                   for text in load.refusals), load.refusals[:5]
+        assert only_4xx(load.refusals), load.refusals[:5]
+        sink.start()
+        server.cli("queue", "flush")
+        base.wait_for(lambda: len(arrivals.times) > 20, "deliveries")
+        before = len(load.acknowledged)
+        load.wait_acknowledged(before + 50)
+    finally:
+        load.stop()
+    server.cli("queue", "flush")
+    arrivals.wait_all(load, server)
+    server.wait_empty()
+
+
+def test_a_disk_that_others_fill_and_free(makers, sink):
+    arrivals = loads.Arrivals(sink)
+    disk = makers.add(SmallDisk("64M"))
+    server = makers.add(postern.Postern(sink.port, {
+        "limits": {"free_space": "0"}}, spool=disk.spool())).start()
+    load = loads.Load(server).start()
+    try:
+        for _ in range(3):
+            load.wait_acknowledged(len(load.acknowledged) + 50)
+            disk.fill()
+            before = len(load.refusals)
+            base.wait_for(lambda: len(load.refusals) > before + 10,
+                          "refusals on a full disk")
+            disk.free()
+        load.wait_acknowledged(len(load.acknowledged) + 50)
+    finally:
+        load.stop()
+    assert only_4xx(load.refusals), load.refusals[:5]
+    arrivals.wait_all(load, server)
+    server.wait_empty()
+
+
+class FailingSync:
+    """fsync and fdatasync of these processes answer EIO, by strace."""
+
+    def __init__(self, pids, output):
+        args = ["strace", "-f", "-qq", "-o", output,
+                "-e", "trace=fsync,fdatasync",
+                "-e", "inject=fsync,fdatasync:error=EIO"]
+        for pid in pids:
+            args += ["-p", str(pid)]
+        self.output = output
+        self.process = subprocess.Popen(args)
+
+    def wait_used(self):
+        base.wait_for(lambda: "INJECTED" in base.read_text(self.output),
+                      "a sync that failed")
+
+    def close(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+
+
+def test_a_sync_that_fails_is_a_4xx_and_loses_nothing(makers, sink):
+    arrivals = loads.Arrivals(sink)
+    server = makers.add(postern.Postern(sink.port)).start()
+    load = loads.Load(server).start()
+    try:
+        load.wait_acknowledged(50)
+        broken = FailingSync(server.wait_workers(), os.path.join(
+            server.dir, "strace"))
+        broken.wait_used()
+        base.wait_for(lambda: len(load.refusals) > 20, "refusals")
+        # Acknowledgements may have been on their way; then there are none.
+        before = len(load.acknowledged)
+        refused = len(load.refusals)
+        base.wait_for(lambda: len(load.refusals) > refused + 50,
+                      "more refusals")
+        assert len(load.acknowledged) - before <= 6
+        broken.close()
+        load.wait_acknowledged(len(load.acknowledged) + 100)
+    finally:
+        load.stop()
+    assert only_4xx(load.refusals), load.refusals[:5]
+    arrivals.wait_all(load, server)
+    server.wait_empty()
+
+
+def test_a_damaged_store_is_set_aside_and_the_relay_starts(makers, sink):
+    dead = base.free_port()
+    server = makers.add(postern.Postern(dead, SLOW)).start()
+    load = loads.Load(server, threads=2).start()
+    load.wait_acknowledged(50)
+    load.stop()
+    server.stop()
+    stores = [name for name in os.listdir(server.spool)
+              if name.startswith("store-") and name.endswith(".db")]
+    assert stores
+    with open(os.path.join(server.spool, sorted(stores)[0]), "r+b") as file:
+        file.write(b"this is not a database any more" * 300)
+    server.start()
+    corrupt = os.path.join(server.spool, "corrupt")
+    base.wait_for(lambda: os.path.isdir(corrupt) and os.listdir(corrupt),
+                  "the damaged store under corrupt/")
+    with server.client() as peer:
+        peer.ehlo()
+    assert "corrupt" in server.tail() or "damaged" in server.tail()
+    print("%d messages still to be read" % server.queue_count())
