@@ -1,0 +1,256 @@
+#include "mail/addr.h"
+
+#include <string.h>
+
+#include "base/codec.h"
+
+/* What is wrong with the address of a sender (ADDR_NULL_OK) or recipient. */
+static int bad(unsigned flags, struct err *why, const char *text);
+static int mailbox(struct pool *pool, struct str *rest, unsigned flags,
+    struct addr *a_r, struct err *why);
+static int local_part(struct str *rest, unsigned flags, struct str *local_r,
+    struct err *why);
+static int domain_part(struct str *rest, unsigned flags, struct addr *a,
+    struct err *why);
+static int source_route(struct str *rest, unsigned flags, struct err *why);
+static size_t text_char(struct str s, unsigned flags, bool quoted);
+static void fill(struct pool *pool, struct str local, struct str domain,
+    struct addr *a);
+
+static void
+skip(struct str *s, size_t n)
+{
+	s->p += n;
+	s->n -= n;
+}
+
+int
+addr_parse_path(struct pool *pool, struct str *rest, unsigned flags,
+    struct addr *a_r, struct err *why)
+{
+	struct str s = *rest;
+	struct addr a;
+
+	if (s.n == 0 || s.p[0] != '<')
+		return bad(flags, why, "address must be in angle brackets");
+	skip(&s, 1);
+	if (s.n > 0 && s.p[0] == '>') {
+		if ((flags & ADDR_NULL_OK) == 0)
+			return bad(flags, why, "empty address");
+		memset(&a, 0, sizeof(a));
+		fill(pool, STR(""), STR(""), &a);
+	} else {
+		if (source_route(&s, flags, why) != 0 ||
+		    mailbox(pool, &s, flags, &a, why) != 0)
+			return -1;
+		if (s.n == 0 || s.p[0] != '>')
+			return bad(flags, why, "address is malformed");
+	}
+	skip(&s, 1);
+	*rest = s;
+	*a_r = a;
+	return 0;
+}
+
+int
+addr_parse(struct pool *pool, struct str text, unsigned flags,
+    struct addr *a_r, struct err *why)
+{
+	struct str s = text;
+	struct addr a;
+
+	if (s.n == 0) {
+		if ((flags & ADDR_NULL_OK) == 0)
+			return bad(flags, why, "empty address");
+		memset(&a, 0, sizeof(a));
+		fill(pool, STR(""), STR(""), &a);
+	} else if (mailbox(pool, &s, flags, &a, why) != 0) {
+		return -1;
+	}
+	if (s.n > 0)
+		return bad(flags, why, "address is malformed");
+	*a_r = a;
+	return 0;
+}
+
+static int
+bad(unsigned flags, struct err *why, const char *text)
+{
+	bool sender = (flags & ADDR_NULL_OK) != 0;
+
+	return err_set(why, 501, sender ? "5.1.7" : "5.1.3", "%s %s",
+	    sender ? "Sender" : "Recipient", text);
+}
+
+/* "local@domain" at the front of rest; or postmaster alone. */
+static int
+mailbox(struct pool *pool, struct str *rest, unsigned flags, struct addr *a_r,
+    struct err *why)
+{
+	struct str s = *rest, local;
+	struct addr a;
+
+	memset(&a, 0, sizeof(a));
+	if (local_part(&s, flags, &local, why) != 0)
+		return -1;
+	if (s.n == 0 || s.p[0] != '@') {
+		if ((flags & ADDR_POSTMASTER_OK) == 0 ||
+		    !str_ieq_c(local, "postmaster"))
+			return bad(flags, why, "address has no domain");
+		fill(pool, local, STR(""), &a);
+	} else {
+		skip(&s, 1);
+		if (domain_part(&s, flags, &a, why) != 0)
+			return -1;
+		if (local.n + 1 + a.domain.n + 2 > ADDR_PATH_MAX)
+			return bad(flags, why, "address is too long");
+		fill(pool, local, a.domain, &a);
+	}
+	*rest = s;
+	*a_r = a;
+	return 0;
+}
+
+/* Dot-string or Quoted-string (RFC 5321 4.1.2, RFC 6531 3.3). */
+static int
+local_part(struct str *rest, unsigned flags, struct str *local_r,
+    struct err *why)
+{
+	struct str s = *rest;
+	bool quoted = s.n > 0 && s.p[0] == '"';
+	size_t i = quoted ? 1 : 0, n, start = i;
+
+	while (i < s.n) {
+		if (quoted && s.p[i] == '"')
+			break;
+		if (!quoted && s.p[i] == '.' && i > start) {
+			/* No two dots, none at the end. */
+			start = ++i;
+			continue;
+		}
+		n = text_char(str_n(s.p + i, s.n - i), flags, quoted);
+		if (n == 0)
+			break;
+		i += n;
+	}
+	if (i < s.n && (unsigned char)s.p[i] >= 0x80)
+		return (flags & ADDR_UTF8_OK) != 0 ?
+		    bad(flags, why, "address is not valid UTF-8") :
+		    err_set(why, 553, "5.6.7", "Non-ASCII address needs "
+			"SMTPUTF8");
+	if (quoted) {
+		if (i >= s.n)
+			return bad(flags, why, "address is malformed");
+		i++;
+	} else if (i == start) {
+		return bad(flags, why, "local part is malformed");
+	}
+	if (i > ADDR_LOCAL_MAX)
+		return bad(flags, why, "local part is too long");
+	*local_r = str_n(s.p, i);
+	*rest = str_n(s.p + i, s.n - i);
+	return 0;
+}
+
+static int
+domain_part(struct str *rest, unsigned flags, struct addr *a, struct err *why)
+{
+	bool utf8 = (flags & ADDR_UTF8_OK) != 0;
+	char ip[64], ascii[ADDR_DOMAIN_MAX + 1];
+	struct str s = *rest;
+	size_t n = 0;
+
+	if (s.n > 0 && s.p[0] == '[') {
+		n = str_find(s, ']');
+		if (n < s.n)
+			n++;
+		a->literal = true;
+		if (!domain_literal(str_n(s.p, n), ip, sizeof(ip)))
+			return bad(flags, why, "address literal is malformed");
+	} else {
+		while (n < s.n && (ch_alnum(s.p[n]) || s.p[n] == '-' ||
+		    s.p[n] == '.' || (unsigned char)s.p[n] >= 0x80))
+			n++;
+		if (!utf8 && !ascii_only(str_n(s.p, n)))
+			return err_set(why, 553, "5.6.7", "Non-ASCII address "
+			    "needs SMTPUTF8");
+		if (n > ADDR_DOMAIN_MAX)
+			return bad(flags, why, "domain is too long");
+		if (!domain_valid(str_n(s.p, n), utf8) ||
+		    (utf8 && domain_to_ascii(str_n(s.p, n), ascii,
+		    sizeof(ascii)) != 0))
+			return bad(flags, why, "domain is malformed");
+	}
+	a->domain = str_n(s.p, n);
+	*rest = str_n(s.p + n, s.n - n);
+	return 0;
+}
+
+/* "@one,@two:" is read and dropped (RFC 5321 appendix C). */
+static int
+source_route(struct str *rest, unsigned flags, struct err *why)
+{
+	struct str s = *rest;
+	struct addr hop;
+
+	if (s.n == 0 || s.p[0] != '@')
+		return 0;
+	for (;;) {
+		memset(&hop, 0, sizeof(hop));
+		if (s.n == 0 || s.p[0] != '@')
+			return bad(flags, why, "source route is malformed");
+		skip(&s, 1);
+		if (domain_part(&s, flags, &hop, why) != 0)
+			return -1;
+		if (s.n == 0 || (s.p[0] != ',' && s.p[0] != ':'))
+			return bad(flags, why, "source route is malformed");
+		skip(&s, 1);
+		if (s.p[-1] == ':')
+			break;
+	}
+	*rest = s;
+	return 0;
+}
+
+/* Octets of one character of a local part, 0 if it cannot be there. */
+static size_t
+text_char(struct str s, unsigned flags, bool quoted)
+{
+	static const char atext[] = "!#$%&'*+-/=?^_`{|}~";
+	uint32_t cp = 0;
+	char c = s.p[0];
+	size_t n;
+
+	if ((unsigned char)c >= 0x80) {
+		n = (flags & ADDR_UTF8_OK) != 0 ? utf8_char(s, &cp) : 0;
+		/* C1 controls and separators have no place in a line. */
+		return cp < 0xa0 || cp == 0x2028 || cp == 0x2029 ? 0 : n;
+	}
+	if (!quoted)
+		return ch_alnum(c) || (c != '\0' && strchr(atext, c) != NULL);
+	if (c == '\\')
+		return s.n >= 2 && ch_print(s.p[1]) ? 2 : 0;
+	return ch_print(c) && c != '"';
+}
+
+static void
+fill(struct pool *pool, struct str local, struct str domain, struct addr *a)
+{
+	size_t n = domain.n > 0 ? local.n + 1 + domain.n : local.n;
+	char *full = pool_alloc(pool, n + 1);
+
+	if (local.n > 0)
+		memcpy(full, local.p, local.n);
+	a->full = str_n(full, n);
+	a->local = str_n(full, local.n);
+	a->domain = str_n(full + n, 0);
+	if (domain.n > 0) {
+		full[local.n] = '@';
+		memcpy(full + local.n + 1, domain.p, domain.n);
+		/* Only letters: "[IPv6:" keeps its looks. */
+		if (!a->literal)
+			str_lower(full + local.n + 1, domain.n);
+		a->domain = str_n(full + local.n + 1, domain.n);
+	}
+	a->utf8 = !ascii_only(a->full);
+}
