@@ -152,7 +152,7 @@ fill_conf(struct conn *c, const struct dest_cand *cand)
 	const struct relay_conf *conf = c->gen->conf;
 	const struct relay_route *route = c->dest->route;
 	struct smtpc_conf *sc = &c->conf;
-	bool v6 = cand->addr->ss.ss_family == AF_INET6;
+	bool v6 = cand->addr->sa.sa_family == AF_INET6;
 	const char *from = v6 ? conf->bind_v6 : conf->bind_v4;
 	struct err why;
 
