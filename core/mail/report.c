@@ -125,8 +125,8 @@ add_human(struct build *b)
 		    "below. It is\r\nstill being tried, so you need not send "
 		    "it again.\r\n",
 		[REPORT_SUCCESS] =
-		    "Your message was handed on for the recipients below, as "
-		    "you asked to be\r\ntold.\r\n",
+		    ("Your message was handed on for the recipients below, as "
+		    "you asked to be\r\ntold.\r\n"),
 	};
 	const struct report *r = b->r;
 	size_t from = buf_len(b->dst);
