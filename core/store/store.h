@@ -12,7 +12,10 @@
  * loop. What a transaction points at must stay unchanged until done().
  *
  * Bodies: a struct body_ref is content that never changes, counted, with its
- * bytes in memory, in a row, or in a segment file. It is written once.
+ * bytes in memory, in a row, or in a segment file. It is written once, and
+ * given back before its store is closed. Up to 256 KB stay in memory and go to
+ * a row or, behind those of the same group, to a shared segment; a larger body
+ * is streamed to a segment of its own.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -48,13 +51,15 @@ struct store_rcpt {
 
 enum store_hold { STORE_ACTIVE, STORE_HELD, STORE_FROZEN };
 
-typedef void store_done(void *arg, const struct err *why); /* NULL: durable */
+/* why NULL: durable. What is lazy states facts, so it is tried again until it
+ * is durable; it fails only when the store closes. */
+typedef void store_done(void *arg, const struct err *why);
 
 struct store_conf {
 	const char *dir;	/* SPOOL */
 	unsigned index;		/* worker number: store-N.db, seg-N/ */
 	uint64_t body_in_row;	/* octets; larger go to segments */
-	uint64_t segment_size;	/* octets at which a segment is full */
+	uint64_t segment_size;	/* octets at which a segment is full; 0: 64 MB */
 	bool memory;		/* the memory engine (simulation) */
 };
 
@@ -62,7 +67,8 @@ struct store_conf {
  * so through log_warning. Called in the worker. Waits for the disk. */
 int store_open(struct store **store_r, struct loop *l,
     const struct store_conf *conf, struct err *why);
-void store_close(struct store **sp); /* commits what waits */
+/* Commits what waits and calls every done(); not from a callback. */
+void store_close(struct store **sp);
 /* Stores of the directory that belong to no index below workers. */
 unsigned store_orphans(const char *dir, unsigned workers, unsigned *v,
     unsigned max);
@@ -112,14 +118,21 @@ void store_load(struct store *s, uint64_t mid, store_load_fn *fn, void *arg);
 /* For `postern queue`: rows that match, as JSON objects, in slices. */
 struct store_filter {
 	uint64_t mid;		/* 0: any */
-	const char *sender, *rcpt, *domain, *reason; /* NULL: any; * wildcard */
+	/* NULL: any; * is a wildcard; reason: any part of the last reply. */
+	const char *sender, *rcpt, *domain, *reason;
 	msec older_than, newer_than; /* age; 0: any */
 	int hold;		/* -1: any, else enum store_hold */
 	uint64_t limit;		/* 0: all */
 };
 typedef void store_row_fn(void *arg, struct str json);
+/* One object per recipient: mid rid sender rcpt queued next attempts hold
+ * size status reason remote. */
 void store_list(struct store *s, const struct store_filter *f,
     store_row_fn *fn, store_done *done, void *arg);
+
+/* The same rows, for the scheduler to act on; waiting recipients only. */
+void store_pick(struct store *s, const struct store_filter *f,
+    store_item_fn *fn, store_done *done, void *arg);
 
 struct store_stats {
 	uint64_t commits, txns, bytes, failures;
@@ -141,6 +154,9 @@ bool body_write(struct body_ref *b, const char *p, size_t n);
 void body_finish(struct body_ref *b);
 struct body_ref *body_ref(struct body_ref *b);
 void body_unref(struct body_ref **bp);
+/* A reference with a reading position of its own: one body_read() at a time
+ * goes through one reference, so each delivery takes one of these. */
+struct body_ref *body_reader(struct body_ref *b);
 uint64_t body_size(const struct body_ref *b);
 /* The whole content if it is in memory, else STR_NULL. */
 struct str body_memory(const struct body_ref *b);

@@ -1,0 +1,613 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/obj.h"
+#include "base/sys.h"
+#include "store/segment.h"
+#include "store/store_priv.h"
+
+#define MEMORY_FIRST 4096
+#define CHUNK	     (256 * 1024)
+#define IN_FLIGHT    2
+#define READ_MAX     (256 * 1024)
+
+/* The reader's side of a large body; touched by its jobs only. */
+struct body_file {
+	int fd;
+	uint64_t at;
+	struct sum sum;
+	bool failed;
+	struct err why;
+};
+
+struct body_waiter {
+	SLIST_ENTRY(body_waiter) link;
+	struct store_txn *t;
+};
+
+struct body_ref {
+	unsigned magic;
+	unsigned refs;
+	struct store *store;
+	struct body_ref *base;	/* a handle for reading; NULL: the content */
+	uint64_t size;
+	bool finished, large, synced, committed, failed;
+	struct err why;
+	char *mem;		/* small, or the chunk that is being filled */
+	size_t nmem, cap;
+	struct body_place place;
+	struct body_file file;
+	unsigned writing;	/* write jobs in flight */
+	bool stalled;		/* body_write() said false */
+	body_ready *ready;
+	void *arg;
+	SLIST_HEAD(, body_waiter) waiters;
+	struct body_job *reading;
+	char *piece;
+};
+
+struct body_job {
+	unsigned magic;
+	struct body_ref *b;	/* with a reference */
+	struct body_ref *content;
+	char *bytes;
+	size_t n;
+	uint64_t off;
+	bool failed;
+	struct err why;
+	body_read_fn *fn;	/* NULL: cancelled */
+	store_done *checked;
+	void *arg;
+	uint64_t mid;
+};
+
+static struct body_job *job_new(struct body_ref *b);
+static void job_free(struct body_job *j);
+static void send_chunk(struct body_ref *b);
+static void write_work(void *arg);
+static void write_done(void *arg);
+static void sync_work(void *arg);
+static void sync_done(void *arg);
+static void read_work(void *arg);
+static void read_done(void *arg);
+static void check_work(void *arg);
+static void check_done(void *arg);
+static void aside_work(void *arg);
+static void aside_done(void *arg);
+static void drop_work(void *arg);
+static void drop_done(void *arg);
+
+static struct body_ref *
+content(const struct body_ref *b)
+{
+	OBJ_CHECK(b, BODY_MAGIC);
+	return b->base != NULL ? b->base : (struct body_ref *)b;
+}
+
+struct body_ref *
+body_new(struct store *s, body_ready *ready, void *arg)
+{
+	struct body_ref *b;
+
+	OBJ_CHECK(s, STORE_MAGIC);
+	OBJ_NEW(b, BODY_MAGIC);
+	b->refs = 1;
+	b->store = s;
+	b->ready = ready;
+	b->arg = arg;
+	b->file.fd = -1;
+	SLIST_INIT(&b->waiters);
+	return b;
+}
+
+bool
+body_write(struct body_ref *b, const char *p, size_t n)
+{
+	OBJ_CHECK(b, BODY_MAGIC);
+	ASSERT(!b->finished && b->base == NULL);
+	b->size += n;
+	if (b->failed)
+		return true;
+	if (!b->large && !b->store->conf.memory && b->size > BODY_MEMORY_MAX) {
+		b->large = true;
+		b->place.seg = atomic_fetch_add(&b->store->next_seg, 1);
+	}
+	if (b->nmem + n > b->cap) {
+		if (b->cap == 0)
+			b->cap = MEMORY_FIRST;
+		while (b->cap < b->nmem + n)
+			b->cap *= 2;
+		b->mem = mem_realloc(b->mem, b->cap);
+	}
+	if (n > 0)
+		memcpy(b->mem + b->nmem, p, n);
+	b->nmem += n;
+	if (b->large && b->nmem >= CHUNK)
+		send_chunk(b);
+	b->stalled = b->writing >= IN_FLIGHT;
+	return !b->stalled;
+}
+
+void
+body_finish(struct body_ref *b)
+{
+	OBJ_CHECK(b, BODY_MAGIC);
+	ASSERT(!b->finished);
+	b->finished = true;
+	b->stalled = false;
+	b->ready = NULL;
+	if (b->large) {
+		if (b->nmem > 0)
+			send_chunk(b);
+		store_run(b->store, true, sync_work, sync_done, job_new(b));
+	} else if (b->cap > 2 * b->nmem || b->cap - b->nmem > MEMORY_FIRST) {
+		b->cap = b->nmem > 0 ? b->nmem : 1;
+		b->mem = mem_realloc(b->mem, b->cap);
+	}
+}
+
+struct body_ref *
+body_ref(struct body_ref *b)
+{
+	OBJ_CHECK(b, BODY_MAGIC);
+	b->refs++;
+	return b;
+}
+
+struct body_ref *
+body_reader(struct body_ref *b)
+{
+	struct body_ref *r, *c = content(b);
+
+	if (!c->large)
+		return body_ref(c);
+	r = body_new(c->store, NULL, NULL);
+	r->base = body_ref(c);
+	return r;
+}
+
+void
+body_unref(struct body_ref **bp)
+{
+	struct body_ref *b = *bp;
+	struct body_job *j;
+
+	if (b == NULL)
+		return;
+	OBJ_CHECK(b, BODY_MAGIC);
+	*bp = NULL;
+	ASSERT(b->refs > 0);
+	if (--b->refs > 0)
+		return;
+	mem_free(b->mem);
+	mem_free(b->piece);
+	b->mem = b->piece = NULL;
+	if (b->large) {
+		/* Closing and removing a large file takes time. */
+		j = job_new(b);
+		store_run(b->store, true, drop_work, drop_done, j);
+		return;
+	}
+	body_unref(&b->base);
+	OBJ_FREE(b);
+}
+
+uint64_t
+body_size(const struct body_ref *b)
+{
+	return content(b)->size;
+}
+
+struct str
+body_memory(const struct body_ref *b)
+{
+	const struct body_ref *c = content(b);
+
+	if (c->large)
+		return STR_NULL;
+	return str_n(c->mem != NULL ? c->mem : "", c->nmem);
+}
+
+bool
+body_read(struct body_ref *b, uint64_t off, size_t max, struct str *piece_r,
+    body_read_fn *fn, void *arg)
+{
+	struct body_ref *c = content(b);
+	struct body_job *j;
+	uint64_t left = off < c->size ? c->size - off : 0;
+
+	ASSERT(b->reading == NULL);
+	if (!c->large || left == 0) {
+		*piece_r = left == 0 ?
+		    str_n("", 0) :
+		    str_n(c->mem + off, left < max ? (size_t)left : max);
+		return true;
+	}
+	j = job_new(b);
+	j->n = max < READ_MAX ? max : READ_MAX;
+	if (j->n > left)
+		j->n = (size_t)left;
+	j->off = c->place.off + off;
+	j->fn = fn;
+	j->arg = arg;
+	j->bytes = b->piece; /* as large as any read, once there is one */
+	b->piece = NULL;
+	b->reading = j;
+	store_run(b->store, true, read_work, read_done, j);
+	return false;
+}
+
+void
+body_read_cancel(struct body_ref *b)
+{
+	OBJ_CHECK(b, BODY_MAGIC);
+	if (b->reading == NULL)
+		return;
+	b->reading->fn = NULL;
+	b->reading = NULL;
+}
+
+/* ---- for the store ---- */
+
+struct body_ref *
+body_loaded(struct store *s, const struct body_place *place, char *bytes)
+{
+	struct body_ref *b = body_new(s, NULL, NULL);
+
+	b->size = place->len;
+	b->place = *place;
+	b->finished = b->synced = b->committed = true;
+	b->large = bytes == NULL && place->len > 0;
+	if (!b->large) {
+		b->mem = bytes;
+		b->nmem = b->cap = (size_t)place->len;
+	}
+	return b;
+}
+
+void
+body_check(struct body_ref *b, uint64_t mid, store_done *fn, void *arg)
+{
+	struct body_job *j;
+
+	if (!b->large) {
+		fn(arg, NULL);
+		return;
+	}
+	j = job_new(b);
+	j->checked = fn;
+	j->arg = arg;
+	j->mid = mid;
+	store_run(b->store, true, check_work, check_done, j);
+}
+
+bool
+body_wait_synced(struct body_ref *b, struct store_txn *t)
+{
+	struct body_waiter *w;
+
+	OBJ_CHECK(b, BODY_MAGIC);
+	ASSERT(b->finished && b->base == NULL);
+	if (!b->large || b->synced || b->failed)
+		return false;
+	w = mem_zalloc(sizeof(*w));
+	w->t = t;
+	SLIST_INSERT_HEAD(&b->waiters, w, link);
+	return true;
+}
+
+bool
+body_large(const struct body_ref *b, struct body_place *place_r)
+{
+	if (b->large)
+		*place_r = b->place;
+	return b->large;
+}
+
+const struct err *
+body_error(const struct body_ref *b)
+{
+	return b->failed ? &b->why : NULL;
+}
+
+void
+body_committed(struct body_ref *b)
+{
+	b->committed = true;
+}
+
+/* ---- jobs; the _work functions run on the reader ---- */
+
+static struct body_job *
+job_new(struct body_ref *b)
+{
+	struct body_job *j;
+
+	OBJ_NEW(j, BODY_JOB_MAGIC);
+	j->b = body_ref(b);
+	j->content = content(b);
+	return j;
+}
+
+static void
+job_free(struct body_job *j)
+{
+	mem_free(j->bytes);
+	body_unref(&j->b);
+	OBJ_FREE(j);
+}
+
+static void
+fail(struct body_ref *b, const struct err *why)
+{
+	if (b->failed)
+		return;
+	b->failed = true;
+	b->why = *why;
+}
+
+static void
+send_chunk(struct body_ref *b)
+{
+	struct body_job *j = job_new(b);
+
+	j->bytes = b->mem;
+	j->n = b->nmem;
+	b->mem = NULL;
+	b->nmem = b->cap = 0;
+	b->writing++;
+	store_run(b->store, true, write_work, write_done, j);
+}
+
+static void
+write_work(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+	struct body_file *f;
+	const char *dir;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->content;
+	f = &b->file;
+	dir = b->store->seg_dir;
+	if (f->fd < 0 && !f->failed) {
+		sum_init(&f->sum);
+		f->fd = seg_create(dir, b->place.seg, &f->why);
+		f->failed = f->fd < 0;
+	}
+	if (!f->failed &&
+	    sys_pwrite_all(f->fd, j->bytes, j->n, (off_t)f->at) < 0) {
+		f->failed = true;
+		(void)seg_err(&f->why, "write", dir);
+		/* The room is needed at once, not when the client gives up. */
+		(void)sys_ftruncate(f->fd, 0);
+	}
+	sum_add(&f->sum, j->bytes, j->n);
+	f->at += j->n;
+	j->failed = f->failed;
+	j->why = f->why;
+}
+
+static void
+write_done(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->content;
+	b->writing--;
+	if (j->failed)
+		fail(b, &j->why);
+	if (b->stalled && b->writing < IN_FLIGHT) {
+		b->stalled = false;
+		if (b->ready != NULL)
+			b->ready(b->arg, body_error(b));
+	}
+	job_free(j);
+}
+
+static void
+sync_work(void *arg)
+{
+	struct body_job *j;
+	struct body_file *f;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	f = &j->content->file;
+	if (!f->failed && sys_fdatasync(f->fd) < 0) {
+		f->failed = true;
+		(void)seg_err(&f->why, "sync", j->content->store->seg_dir);
+	}
+	j->failed = f->failed;
+	j->why = f->why;
+}
+
+static void
+sync_done(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+	struct body_waiter *w;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->content;
+	if (j->failed)
+		fail(b, &j->why);
+	b->synced = true;
+	b->place.len = b->size;
+	b->place.sum = sum_end(&b->file.sum);
+	while ((w = SLIST_FIRST(&b->waiters)) != NULL) {
+		SLIST_REMOVE_HEAD(&b->waiters, link);
+		store_txn_synced(w->t);
+		mem_free(w);
+	}
+	job_free(j);
+}
+
+/* The reader opens what it has not written itself. */
+static int
+open_file(struct body_ref *b, struct err *why)
+{
+	char path[SEG_PATH_MAX];
+
+	if (b->file.fd >= 0)
+		return 0;
+	seg_path(path, b->store->seg_dir, b->place.seg);
+	b->file.fd = open(path, O_RDONLY | O_CLOEXEC);
+	return b->file.fd < 0 ? seg_err(why, "open", path) : 0;
+}
+
+static int
+read_file(struct body_ref *b, char *dst, size_t n, uint64_t off,
+    struct err *why)
+{
+	ssize_t got;
+
+	if (open_file(b, why) < 0)
+		return -1;
+	while (n > 0) {
+		got = pread(b->file.fd, dst, n, (off_t)off);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return seg_err(why, "read", b->store->seg_dir);
+		if (got == 0)
+			return err_set(why, 451, "4.3.0",
+			    "the body is cut short");
+		dst += got;
+		n -= (size_t)got;
+		off += (uint64_t)got;
+	}
+	return 0;
+}
+
+static void
+read_work(void *arg)
+{
+	struct body_job *j;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	j->bytes = mem_realloc(j->bytes, j->n);
+	j->failed =
+	    read_file(j->content, j->bytes, j->n, j->off, &j->why) < 0;
+}
+
+static void
+read_done(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->b;
+	if (j->fn != NULL) {
+		b->reading = NULL;
+		mem_free(b->piece);
+		b->piece = j->bytes;
+		j->bytes = NULL;
+		if (j->failed)
+			j->fn(j->arg, str_n("", 0), &j->why);
+		else
+			j->fn(j->arg, str_n(b->piece, j->n), NULL);
+	}
+	job_free(j);
+}
+
+static void
+check_work(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+	struct sum sum;
+	uint64_t at, left;
+	size_t n;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->content;
+	sum_init(&sum);
+	j->bytes = mem_alloc(READ_MAX);
+	for (at = 0; at < b->size; at += n) {
+		left = b->size - at;
+		n = left < READ_MAX ? (size_t)left : READ_MAX;
+		j->failed = read_file(b, j->bytes, n, b->place.off + at,
+				&j->why) < 0;
+		if (j->failed)
+			return;
+		sum_add(&sum, j->bytes, n);
+	}
+	if (sum_end(&sum) != b->place.sum) {
+		j->failed = true;
+		(void)err_set(&j->why, 451, "4.3.0",
+		    "the body's checksum is wrong");
+	}
+}
+
+static void
+check_done(void *arg)
+{
+	struct body_job *j;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	if (j->failed) {
+		store_run(j->b->store, false, aside_work, aside_done, j);
+		return;
+	}
+	j->checked(j->arg, NULL);
+	job_free(j);
+}
+
+/* On the writer. */
+static void
+aside_work(void *arg)
+{
+	struct body_job *j;
+	struct store *s;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	s = j->b->store;
+	s->engine->set_aside(s->e, j->mid, j->why.text);
+}
+
+static void
+aside_done(void *arg)
+{
+	struct body_job *j;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	j->checked(j->arg, &j->why);
+	job_free(j);
+}
+
+static void
+drop_work(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+	char path[SEG_PATH_MAX];
+	bool was_open;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->content;
+	was_open = b->file.fd >= 0;
+	file_close(&b->file.fd);
+	if (b->committed || !was_open)
+		return;
+	seg_path(path, b->store->seg_dir, b->place.seg);
+	(void)sys_unlink(path);
+}
+
+static void
+drop_done(void *arg)
+{
+	struct body_job *j;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	OBJ_FREE(j->b);
+	OBJ_FREE(j);
+}

@@ -1,0 +1,104 @@
+/*
+ * The SQLite engine's inside: sq.c (opening, statements, recovery),
+ * sq_commit.c, sq_load.c, sq_walk.c (the reader's connection), sq_salvage.c.
+ *
+ * The writer owns db and segs. The reader has a connection of its own, which
+ * it opens again when the generation of the database file has changed.
+ */
+#ifndef STORE_SQ_H
+#define STORE_SQ_H
+
+#include <sqlite3.h>
+
+#include "store/segment.h"
+#include "store/store_priv.h"
+
+#define SQ_MAGIC 0x53714c69U
+
+#define SQ_SCHEMA_VERSION 1
+
+/* STMT(id, SQL) */
+#define SQ_STMTS                                                               \
+	STMT(BEGIN, "BEGIN IMMEDIATE")                                         \
+	STMT(COMMIT, "COMMIT")                                                 \
+	STMT(PUT, "INSERT INTO message(mid, queued, hold, sender, size, seg, " \
+		  "off, len, sum, icid, flags, envid, client_ip, helo, auth, " \
+		  "listener) VALUES(?,?,0,?,?,?,?,?,?,?,?,?,?,?,?,?)")         \
+	STMT(PUT_RCPT, "INSERT INTO recipient(mid, rid, state, warned, "       \
+		       "attempts, next, addr, orcpt, notify, code, status, "   \
+		       "reason, remote) "                                      \
+		       "VALUES(?,?,?,?,0,?,?,?,?,0,'','','')")                 \
+	STMT(PUT_BODY, "INSERT INTO body(mid, data) VALUES(?,?)")              \
+	STMT(RCPT, "UPDATE recipient SET state=?, warned=?, attempts=?, "      \
+		   "next=?, code=?, status=?, reason=?, remote=? "             \
+		   "WHERE mid=? AND rid=?")                                    \
+	STMT(HOLD, "UPDATE message SET hold=? WHERE mid=?")                    \
+	STMT(PLACE, "SELECT seg, off, len, sum FROM message WHERE mid=?")      \
+	STMT(DELETE, "DELETE FROM message WHERE mid=?")                        \
+	STMT(DELETE_RCPT, "DELETE FROM recipient WHERE mid=?")                 \
+	STMT(DELETE_BODY, "DELETE FROM body WHERE mid=?")                      \
+	STMT(MOVE, "UPDATE message SET seg=?, off=? WHERE mid=? AND seg=?")    \
+	STMT(MEMBERS, "SELECT mid FROM message WHERE seg=? LIMIT ?")           \
+	STMT(LOAD, "SELECT queued, hold, sender, size, seg, off, len, sum, "   \
+		   "icid, flags, envid, client_ip, helo, auth, listener "      \
+		   "FROM message WHERE mid=?")                                 \
+	STMT(LOAD_RCPT, "SELECT rid, state, warned, attempts, next, addr, "    \
+			"orcpt, notify, code, status, reason, remote "         \
+			"FROM recipient WHERE mid=? ORDER BY rid")             \
+	STMT(LOAD_BODY, "SELECT data FROM body WHERE mid=?")                   \
+	STMT(ASIDE, "INSERT OR REPLACE INTO corrupt(mid, at, why, sender, "    \
+		    "recipients) SELECT mid, ?2, ?3, sender, (SELECT "         \
+		    "group_concat(addr, ' ') FROM recipient r WHERE "          \
+		    "r.mid = m.mid) FROM message m WHERE mid = ?1")
+
+enum sq_stmt {
+#define STMT(id, sql) SQ_##id,
+	SQ_STMTS
+#undef STMT
+	    SQ_STMT_COUNT
+};
+
+struct sq {
+	unsigned magic;
+	struct store *store;
+	int lock;		/* SPOOL/store-N.lock */
+	sqlite3 *db;		/* NULL: to be opened again */
+	sqlite3_stmt *st[SQ_STMT_COUNT];
+	struct segs *segs;
+	/* Messages whose commit failed but may be there all the same. */
+	uint64_t *ghost;
+	size_t nghost, ghost_cap;
+	/* The reader's. */
+	sqlite3 *rdb;
+	unsigned rgeneration;
+};
+
+/* Opens the database, making or migrating the schema. */
+int sq_open_db(struct sq *q, struct err *why);
+/* careful: without the checkpoint SQLite does when the last one closes. */
+void sq_close_db(struct sq *q, bool careful);
+int sq_make_schema(sqlite3 *db);
+void sq_settings(sqlite3 *db);
+/* why from SQLite's result; the code depends on what went wrong. */
+int sq_err(sqlite3 *db, int rc, struct err *why, const char *what);
+bool sq_is_damage(int rc); /* the file is not, or no longer, a database */
+/* Steps a statement that gives no rows, and resets it. */
+int sq_step(struct sq *q, enum sq_stmt id);
+void sq_bind_str(sqlite3_stmt *st, int i, struct str s);
+void sq_bind_u64(sqlite3_stmt *st, int i, uint64_t n);
+struct str sq_column(sqlite3_stmt *st, int i); /* valid until the next step */
+void sq_rollback(struct sq *q);
+
+bool sq_commit(void *e, struct store_txn **v, size_t n);
+uint64_t sq_thin(void *e);
+size_t sq_members(void *e, uint64_t seg, uint64_t *mid, size_t max);
+void sq_load(void *e, struct store_load_job *job);
+void sq_set_aside(void *e, uint64_t mid, const char *why);
+void sq_walk(void *e, struct store_walk *w, size_t max);
+void sq_walk_close(struct sq *q);
+
+/* Moves the damaged database to SPOOL/corrupt/, makes a new one and takes
+ * over what can be read; text_r (of 496 octets) says what became of it. */
+int sq_salvage(struct sq *q, char *text_r, struct err *why);
+
+#endif

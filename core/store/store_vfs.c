@@ -1,0 +1,224 @@
+#include "store/store_vfs.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stddef.h>
+
+#include "base/die.h"
+#include "base/sys.h"
+
+/* SQLite allocates szOsFile octets: ours, and the real file behind it. */
+struct vfile {
+	sqlite3_file head;
+	sqlite3_file *real;
+};
+
+#define REAL(f) (((struct vfile *)(void *)(f))->real)
+#define CALL(f, fn, ...) (REAL(f)->pMethods->fn(REAL(f), ##__VA_ARGS__))
+
+static sqlite3_vfs *base_of(sqlite3_vfs *vfs);
+
+static int
+refusal(int otherwise)
+{
+	return errno == ENOSPC ? SQLITE_FULL : otherwise;
+}
+
+static int
+file_close_(sqlite3_file *f)
+{
+	int rc = CALL(f, xClose);
+
+	f->pMethods = NULL;
+	return rc;
+}
+
+static int
+file_read_(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
+{
+	return CALL(f, xRead, p, n, at);
+}
+
+static int
+file_write_(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+	if (sys_fault_point(SYS_WRITE))
+		return refusal(SQLITE_IOERR_WRITE);
+	return CALL(f, xWrite, p, n, at);
+}
+
+static int
+file_truncate_(sqlite3_file *f, sqlite3_int64 size)
+{
+	if (sys_fault_point(SYS_TRUNCATE))
+		return refusal(SQLITE_IOERR_TRUNCATE);
+	return CALL(f, xTruncate, size);
+}
+
+static int
+file_sync_(sqlite3_file *f, int flags)
+{
+	if (sys_fault_point(SYS_FSYNC))
+		return refusal(SQLITE_IOERR_FSYNC);
+	return CALL(f, xSync, flags);
+}
+
+static int
+file_size_(sqlite3_file *f, sqlite3_int64 *size_r)
+{
+	return CALL(f, xFileSize, size_r);
+}
+
+static int
+file_lock_(sqlite3_file *f, int level)
+{
+	return CALL(f, xLock, level);
+}
+
+static int
+file_unlock_(sqlite3_file *f, int level)
+{
+	return CALL(f, xUnlock, level);
+}
+
+static int
+file_check_lock_(sqlite3_file *f, int *held_r)
+{
+	return CALL(f, xCheckReservedLock, held_r);
+}
+
+static int
+file_control_(sqlite3_file *f, int op, void *arg)
+{
+	return CALL(f, xFileControl, op, arg);
+}
+
+static int
+file_sector_(sqlite3_file *f)
+{
+	return CALL(f, xSectorSize);
+}
+
+static int
+file_device_(sqlite3_file *f)
+{
+	return CALL(f, xDeviceCharacteristics);
+}
+
+static int
+file_shm_map_(sqlite3_file *f, int i, int n, int extend, void volatile **p_r)
+{
+	return CALL(f, xShmMap, i, n, extend, p_r);
+}
+
+static int
+file_shm_lock_(sqlite3_file *f, int from, int n, int flags)
+{
+	return CALL(f, xShmLock, from, n, flags);
+}
+
+static void
+file_shm_barrier_(sqlite3_file *f)
+{
+	CALL(f, xShmBarrier);
+}
+
+static int
+file_shm_unmap_(sqlite3_file *f, int remove)
+{
+	return CALL(f, xShmUnmap, remove);
+}
+
+static int
+file_fetch_(sqlite3_file *f, sqlite3_int64 at, int n, void **p_r)
+{
+	return CALL(f, xFetch, at, n, p_r);
+}
+
+static int
+file_unfetch_(sqlite3_file *f, sqlite3_int64 at, void *p)
+{
+	return CALL(f, xUnfetch, at, p);
+}
+
+static const sqlite3_io_methods methods = {
+	.iVersion = 3,
+	.xClose = file_close_,
+	.xRead = file_read_,
+	.xWrite = file_write_,
+	.xTruncate = file_truncate_,
+	.xSync = file_sync_,
+	.xFileSize = file_size_,
+	.xLock = file_lock_,
+	.xUnlock = file_unlock_,
+	.xCheckReservedLock = file_check_lock_,
+	.xFileControl = file_control_,
+	.xSectorSize = file_sector_,
+	.xDeviceCharacteristics = file_device_,
+	.xShmMap = file_shm_map_,
+	.xShmLock = file_shm_lock_,
+	.xShmBarrier = file_shm_barrier_,
+	.xShmUnmap = file_shm_unmap_,
+	.xFetch = file_fetch_,
+	.xUnfetch = file_unfetch_,
+};
+
+static int
+vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
+    int *flags_r)
+{
+	struct vfile *file = (struct vfile *)(void *)f;
+	int rc;
+
+	file->head.pMethods = NULL;
+	file->real = (sqlite3_file *)(void *)(file + 1);
+	if (sys_fault_point(SYS_OPEN))
+		return refusal(SQLITE_CANTOPEN);
+	rc = base_of(vfs)->xOpen(base_of(vfs), name, file->real, flags,
+	    flags_r);
+	if (file->real->pMethods == NULL)
+		return rc;
+	ASSERT(file->real->pMethods->iVersion >= 3);
+	file->head.pMethods = &methods;
+	return rc;
+}
+
+static int
+vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_dir)
+{
+	if (sys_fault_point(SYS_UNLINK))
+		return SQLITE_IOERR_DELETE;
+	return base_of(vfs)->xDelete(base_of(vfs), name, sync_dir);
+}
+
+static sqlite3_vfs *
+base_of(sqlite3_vfs *vfs)
+{
+	return vfs->pAppData;
+}
+
+void
+store_vfs_init(void)
+{
+	sqlite3_vfs *base, *vfs;
+
+	if (sqlite3_vfs_find(STORE_VFS) != NULL)
+		return;
+	base = sqlite3_vfs_find("unix");
+	if (base == NULL)
+		fatal("SQLite has no unix VFS");
+	vfs = sqlite3_malloc(sizeof(*vfs));
+	if (vfs == NULL)
+		fatal("out of memory");
+	/* The other methods of the unix VFS take no VFS of their own kind:
+	 * paths, time and randomness only. */
+	*vfs = *base;
+	vfs->szOsFile = (int)sizeof(struct vfile) + base->szOsFile;
+	vfs->pNext = NULL;
+	vfs->zName = STORE_VFS;
+	vfs->pAppData = base;
+	vfs->xOpen = vfs_open;
+	vfs->xDelete = vfs_delete;
+	if (sqlite3_vfs_register(vfs, 0) != SQLITE_OK)
+		fatal("SQLite refuses a VFS");
+}
