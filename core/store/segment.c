@@ -33,7 +33,7 @@ struct seg {
 static int seg_cmp(const struct seg *a, const struct seg *b);
 
 RB_HEAD(seg_tree, seg);
-RB_PROTOTYPE_STATIC(seg_tree, seg, node, seg_cmp)
+RB_PROTOTYPE_INTERNAL(seg_tree, seg, node, seg_cmp, ATTR_UNUSED static)
 
 struct segs {
 	unsigned magic;
@@ -122,14 +122,21 @@ segs_account(struct segs *s, uint64_t id, int64_t len)
 }
 
 void
-segs_sweep(struct segs *s)
+segs_sweep(struct segs *s, const char *keep)
 {
 	struct seg *seg, *after;
-	char path[SEG_PATH_MAX];
+	char path[SEG_PATH_MAX], to[SEG_PATH_MAX];
+	int rc;
 
 	TAILQ_FOREACH_SAFE (seg, &s->dead, dead_link, after) {
 		seg_path(path, s->dir, seg->id);
-		if (sys_unlink(path) < 0 && errno != ENOENT)
+		if (keep == NULL) {
+			rc = sys_unlink(path);
+		} else {
+			seg_path(to, keep, seg->id);
+			rc = sys_rename(path, to);
+		}
+		if (rc < 0 && errno != ENOENT)
 			continue;
 		TAILQ_REMOVE(&s->dead, seg, dead_link);
 		(void)RB_REMOVE(seg_tree, &s->tree, seg);
@@ -261,7 +268,7 @@ seg_cmp(const struct seg *a, const struct seg *b)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-RB_GENERATE_STATIC(seg_tree, seg, node, seg_cmp)
+RB_GENERATE_INTERNAL(seg_tree, seg, node, seg_cmp, ATTR_UNUSED static)
 
 /* Every file counts as referred to by nothing until the rows say more. */
 static int

@@ -37,8 +37,9 @@ void segs_close(struct segs **sp);
 bool segs_size(const struct segs *s, uint64_t seg, uint64_t *size_r);
 /* A row refers to len octets of seg more (negative: fewer). */
 void segs_account(struct segs *s, uint64_t seg, int64_t len);
-/* Removes what nothing refers to, the open segment excepted. */
-void segs_sweep(struct segs *s);
+/* Removes what nothing refers to, the open segment excepted; or moves it to
+ * the directory keep, after the rows were lost. */
+void segs_sweep(struct segs *s, const char *keep);
 
 /* Appends and syncs; the octets are at *off_r of *seg_r. On failure nothing
  * is referred to and the room is given back as far as the disk allows. */

@@ -210,6 +210,7 @@ static int
 sq_open(void **e_r, struct store *s, struct err *why)
 {
 	char text[sizeof(why->text)];
+	const char *keep = NULL;
 	struct sq *q;
 	int rc;
 
@@ -233,6 +234,7 @@ sq_open(void **e_r, struct store *s, struct err *why)
 		rc = sq_salvage(q, text, why);
 		if (rc == 0) {
 			log_warning("%s", text);
+			keep = s->corrupt_dir;
 			rc = recover(q, why);
 		}
 	}
@@ -242,7 +244,7 @@ sq_open(void **e_r, struct store *s, struct err *why)
 		sq_close(q);
 		return -1;
 	}
-	segs_sweep(q->segs);
+	segs_sweep(q->segs, keep);
 	*e_r = q;
 	return 0;
 }
@@ -253,6 +255,7 @@ sq_close(void *e)
 	struct sq *q;
 
 	OBJ_CAST(q, e, SQ_MAGIC);
+	sq_drop_ghosts(q);
 	sq_walk_close(q);
 	sq_close_db(q, false);
 	segs_close(&q->segs);

@@ -90,6 +90,8 @@ struct str sq_column(sqlite3_stmt *st, int i); /* valid until the next step */
 void sq_rollback(struct sq *q);
 
 bool sq_commit(void *e, struct store_txn **v, size_t n);
+/* What was refused and may be there all the same goes now. */
+void sq_drop_ghosts(struct sq *q);
 uint64_t sq_thin(void *e);
 size_t sq_members(void *e, uint64_t seg, uint64_t *mid, size_t max);
 void sq_load(void *e, struct store_load_job *job);

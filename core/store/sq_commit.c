@@ -96,6 +96,19 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 	return ok;
 }
 
+void
+sq_drop_ghosts(struct sq *q)
+{
+	struct store_txn empty = { .magic = STORE_TXN_MAGIC };
+	struct store_txn *v = &empty;
+	struct err ignored = ERR_INIT;
+	int rc;
+
+	STAILQ_INIT(&empty.ops);
+	if (q->nghost > 0)
+		(void)commit_group(q, &v, 1, &ignored, &rc);
+}
+
 uint64_t
 sq_thin(void *e)
 {
@@ -160,7 +173,7 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
 	q->nghost = 0;
 	for (i = 0; i < g.ndelta; i++)
 		segs_account(q->segs, g.delta[i].seg, g.delta[i].len);
-	segs_sweep(q->segs);
+	segs_sweep(q->segs, NULL);
 	mem_free(g.iov);
 	mem_free(g.delta);
 	return true;

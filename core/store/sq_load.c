@@ -114,21 +114,21 @@ is_clean(struct str s, size_t max)
 	return true;
 }
 
-/* An address as addr_parse_path() had left it; -1: it never did. */
+/* An address as addr_parse_path() had left it, pointing into text; -1: it
+ * never did. */
 static int
-make_addr(struct pool *pool, struct str text, bool null_ok, struct addr *a)
+make_addr(struct str text, bool null_ok, struct addr *a)
 {
 	size_t i, at;
 
 	if (!is_clean(text, ADDR_MAX) || (text.n == 0 && !null_ok))
 		return -1;
 	memset(a, 0, sizeof(*a));
-	a->full = pool_str(pool, text);
+	a->full = text;
 	for (at = text.n; at > 0 && text.p[at - 1] != '@';)
 		at--;
-	a->local = str_n(a->full.p, at > 0 ? at - 1 : text.n);
-	a->domain = at > 0 ? str_n(a->full.p + at, text.n - at) :
-			     str_n(a->full.p + text.n, 0);
+	a->local = str_n(text.p, at > 0 ? at - 1 : text.n);
+	a->domain = at > 0 ? str_n(text.p + at, text.n - at) : STR("");
 	a->literal = a->domain.n > 0 && a->domain.p[0] == '[';
 	for (i = 0; i < text.n; i++)
 		a->utf8 |= (unsigned char)text.p[i] > 0x7f;
@@ -165,7 +165,7 @@ load_message(struct sq *q, struct store_load_job *job)
 	job->place.sum = (uint32_t)sqlite3_column_int64(st, 7);
 	e->icid = (uint64_t)sqlite3_column_int64(st, 8);
 	e->flags = (unsigned)sqlite3_column_int(st, 9);
-	rc = make_addr(pool, sq_column(st, 2), true, &e->sender);
+	rc = make_addr(pool_str(pool, sq_column(st, 2)), true, &e->sender);
 	for (i = 10; rc == 0 && i <= 14; i++)
 		rc = is_clean(sq_column(st, i), TEXT_MAX) ? 0 : -1;
 	if (rc == 0) {
@@ -182,8 +182,7 @@ load_message(struct sq *q, struct store_load_job *job)
 }
 
 static int
-load_rcpt(struct sq *q, struct store_load_job *job, sqlite3_stmt *st,
-    struct store_rcpt *s)
+load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 {
 	struct pool *pool = job->env->pool;
 	struct str orcpt = sq_column(st, 6);
@@ -194,7 +193,7 @@ load_rcpt(struct sq *q, struct store_load_job *job, sqlite3_stmt *st,
 	if (sqlite3_column_int64(st, 0) != job->env->nrcpt ||
 	    job->env->nrcpt >= RCPT_MAX || state < RCPT_PENDING ||
 	    state > RCPT_DELETED ||
-	    make_addr(pool, sq_column(st, 5), false, &addr) < 0 ||
+	    make_addr(sq_column(st, 5), false, &addr) < 0 ||
 	    !is_clean(orcpt, TEXT_MAX))
 		return damaged(job, "a recipient is not readable");
 	r = envelope_add_rcpt(job->env, &addr, orcpt,
@@ -210,7 +209,6 @@ load_rcpt(struct sq *q, struct store_load_job *job, sqlite3_stmt *st,
 	s->status = pool_str(pool, sq_column(st, 9)).p;
 	s->text = pool_str(pool, sq_column(st, 10)).p;
 	s->remote = pool_str(pool, sq_column(st, 11)).p;
-	(void)q;
 	return 0;
 }
 
@@ -228,7 +226,7 @@ load_rcpts(struct sq *q, struct store_load_job *job)
 			cap = cap == 0 ? 4 : cap * 2;
 			v = mem_realloc(v, cap * sizeof(*v));
 		}
-		rc = load_rcpt(q, job, st, &v[n]);
+		rc = load_rcpt(job, st, &v[n]);
 	}
 	(void)sqlite3_reset(st);
 	if (rc == 0 && step != SQLITE_DONE)

@@ -1,0 +1,377 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/codec.h"
+#include "base/mem.h"
+#include "base/obj.h"
+#include "store/store_priv.h"
+
+/*
+ * The memory engine: what a simulation uses instead of a disk. The same
+ * semantics, no durability, nothing on a thread.
+ */
+
+#define MEM_MAGIC 0x4d656d53U
+
+struct mem_msg {
+	RB_ENTRY(mem_msg) node;
+	uint64_t mid;
+	struct envelope *env;
+	struct store_rcpt *rcpt; /* strings on the heap */
+	struct body_ref *body;
+	enum store_hold hold;
+};
+
+static int
+mem_cmp(const struct mem_msg *a, const struct mem_msg *b)
+{
+	return a->mid < b->mid ? -1 : a->mid > b->mid;
+}
+
+RB_HEAD(mem_tree, mem_msg);
+RB_PROTOTYPE_INTERNAL(mem_tree, mem_msg, node, mem_cmp, ATTR_UNUSED static)
+RB_GENERATE_INTERNAL(mem_tree, mem_msg, node, mem_cmp, ATTR_UNUSED static)
+
+struct mem {
+	unsigned magic;
+	struct store *store;
+	struct mem_tree tree;
+};
+
+static int mem_open(void **e_r, struct store *s, struct err *why);
+static void mem_close(void *e);
+static bool mem_commit(void *e, struct store_txn **v, size_t n);
+static void mem_load(void *e, struct store_load_job *job);
+static void mem_set_aside(void *e, uint64_t mid, const char *why);
+static void mem_walk(void *e, struct store_walk *w, size_t max);
+
+const struct store_engine store_mem = {
+	.open = mem_open,
+	.close = mem_close,
+	.commit = mem_commit,
+	.load = mem_load,
+	.set_aside = mem_set_aside,
+	.walk = mem_walk,
+};
+
+static int
+mem_open(void **e_r, struct store *s, struct err *why)
+{
+	struct mem *m;
+
+	(void)why;
+	OBJ_NEW(m, MEM_MAGIC);
+	m->store = s;
+	RB_INIT(&m->tree);
+	*e_r = m;
+	return 0;
+}
+
+static struct mem_msg *
+find(struct mem *m, uint64_t mid)
+{
+	struct mem_msg key = { .mid = mid };
+
+	return RB_FIND(mem_tree, &m->tree, &key);
+}
+
+static void
+free_strings(struct store_rcpt *r)
+{
+	mem_free((char *)(uintptr_t)r->status);
+	mem_free((char *)(uintptr_t)r->text);
+	mem_free((char *)(uintptr_t)r->remote);
+}
+
+static void
+set_rcpt(struct store_rcpt *to, const struct store_rcpt *from)
+{
+	struct store_rcpt old = *to;
+
+	*to = *from;
+	to->status = mem_strdup(from->status);
+	to->text = mem_strdup(from->text);
+	to->remote = mem_strdup(from->remote);
+	free_strings(&old);
+}
+
+static void
+remove_msg(struct mem *m, struct mem_msg *msg)
+{
+	unsigned i;
+
+	(void)RB_REMOVE(mem_tree, &m->tree, msg);
+	for (i = 0; i < msg->env->nrcpt; i++)
+		free_strings(&msg->rcpt[i]);
+	mem_free(msg->rcpt);
+	envelope_destroy(&msg->env);
+	body_unref(&msg->body);
+	mem_free(msg);
+}
+
+static void
+mem_close(void *e)
+{
+	struct mem_msg *msg;
+	struct mem *m;
+
+	OBJ_CAST(m, e, MEM_MAGIC);
+	while ((msg = RB_ROOT(&m->tree)) != NULL)
+		remove_msg(m, msg);
+	OBJ_FREE(m);
+}
+
+static struct envelope *
+copy_env(const struct envelope *from)
+{
+	struct envelope *e = envelope_new();
+	struct rcpt *r;
+	unsigned i;
+
+	e->mid = from->mid;
+	e->icid = from->icid;
+	e->queued = from->queued;
+	e->sender = from->sender;
+	e->sender.full = pool_str(e->pool, from->sender.full);
+	e->sender.local = str_n(e->sender.full.p, from->sender.local.n);
+	if (from->sender.domain.n > 0)
+		e->sender.domain = str_n(e->sender.full.p +
+			from->sender.full.n - from->sender.domain.n,
+		    from->sender.domain.n);
+	e->envid = pool_str(e->pool, from->envid);
+	e->flags = from->flags;
+	e->size = from->size;
+	e->client_ip = pool_str(e->pool, from->client_ip);
+	e->helo = pool_str(e->pool, from->helo);
+	e->auth = pool_str(e->pool, from->auth);
+	e->listener = pool_strdup(e->pool, from->listener);
+	for (i = 0; i < from->nrcpt; i++) {
+		r = envelope_add_rcpt(e, &from->rcpt[i]->addr,
+		    from->rcpt[i]->orcpt, from->rcpt[i]->notify);
+		r->state = from->rcpt[i]->state;
+		r->warned = from->rcpt[i]->warned;
+	}
+	return e;
+}
+
+static void
+put(struct mem *m, const struct store_op *op)
+{
+	static const struct store_rcpt empty = { .status = "", .text = "",
+		.remote = "" };
+	struct mem_msg *msg = find(m, op->mid);
+	unsigned i;
+
+	if (msg != NULL)
+		remove_msg(m, msg);
+	msg = mem_zalloc(sizeof(*msg));
+	msg->mid = op->mid;
+	msg->env = copy_env(op->env);
+	msg->body = body_ref(op->body);
+	msg->rcpt = mem_array(msg->env->nrcpt, sizeof(*msg->rcpt));
+	for (i = 0; i < msg->env->nrcpt; i++) {
+		set_rcpt(&msg->rcpt[i], &empty);
+		msg->rcpt[i].rid = i;
+		msg->rcpt[i].state = msg->env->rcpt[i]->state;
+		msg->rcpt[i].warned = msg->env->rcpt[i]->warned;
+		msg->rcpt[i].next = op->next;
+	}
+	(void)RB_INSERT(mem_tree, &m->tree, msg);
+}
+
+static bool
+mem_commit(void *e, struct store_txn **v, size_t n)
+{
+	struct mem_msg *msg;
+	struct store_op *op;
+	struct mem *m;
+	size_t i;
+
+	OBJ_CAST(m, e, MEM_MAGIC);
+	for (i = 0; i < n; i++) {
+		STAILQ_FOREACH (op, &v[i]->ops, link) {
+			msg = find(m, op->mid);
+			if (op->kind == OP_PUT)
+				put(m, op);
+			else if (op->kind == OP_DELETE && msg != NULL)
+				remove_msg(m, msg);
+			else if (op->kind == OP_HOLD && msg != NULL)
+				msg->hold = op->hold;
+			else if (op->kind == OP_RCPT && msg != NULL &&
+			    op->rcpt.rid < msg->env->nrcpt)
+				set_rcpt(&msg->rcpt[op->rcpt.rid], &op->rcpt);
+		}
+	}
+	return true;
+}
+
+static void
+mem_load(void *e, struct store_load_job *job)
+{
+	struct mem_msg *msg;
+	struct store_rcpt *r;
+	struct mem *m;
+	unsigned i;
+
+	OBJ_CAST(m, e, MEM_MAGIC);
+	msg = find(m, job->mid);
+	if (msg == NULL)
+		return;
+	job->env = copy_env(msg->env);
+	job->rcpt = pool_dup(job->env->pool, msg->rcpt,
+	    msg->env->nrcpt * sizeof(*msg->rcpt));
+	for (i = 0; i < msg->env->nrcpt; i++) {
+		r = &job->rcpt[i];
+		r->status = pool_strdup(job->env->pool, r->status);
+		r->text = pool_strdup(job->env->pool, r->text);
+		r->remote = pool_strdup(job->env->pool, r->remote);
+		job->env->rcpt[i]->state = r->state;
+		job->env->rcpt[i]->warned = r->warned;
+	}
+	job->hold = msg->hold;
+	job->shared = body_ref(msg->body);
+}
+
+static void
+mem_set_aside(void *e, uint64_t mid, const char *why)
+{
+	struct mem_msg *msg;
+	struct mem *m;
+
+	(void)why;
+	OBJ_CAST(m, e, MEM_MAGIC);
+	msg = find(m, mid);
+	if (msg != NULL)
+		remove_msg(m, msg);
+}
+
+/* "*" stands for any octets; ASCII case does not matter. */
+static bool
+matches(const char *p, struct str s)
+{
+	if (*p == '\0')
+		return s.n == 0;
+	if (*p != '*')
+		return s.n > 0 && ch_lower(*p) == ch_lower(s.p[0]) &&
+		    matches(p + 1, str_n(s.p + 1, s.n - 1));
+	for (;;) {
+		if (matches(p + 1, s))
+			return true;
+		if (s.n == 0)
+			return false;
+		s = str_n(s.p + 1, s.n - 1);
+	}
+}
+
+static bool
+wanted(const struct mem_msg *msg, unsigned i, const struct store_filter *f)
+{
+	const struct envelope *env = msg->env;
+	const struct store_rcpt *r = &msg->rcpt[i];
+	char reason[1024], *pattern;
+	bool ok = true;
+
+	if (r->state != RCPT_PENDING || (f->mid != 0 && f->mid != msg->mid))
+		return false;
+	if (f->hold >= 0 && (int)msg->hold != f->hold)
+		return false;
+	if ((f->older_than > 0 && env->queued > f->older_than) ||
+	    (f->newer_than > 0 && env->queued < f->newer_than))
+		return false;
+	if (f->sender != NULL && !matches(f->sender, env->sender.full))
+		return false;
+	if (f->rcpt != NULL && !matches(f->rcpt, env->rcpt[i]->addr.full))
+		return false;
+	if (f->domain != NULL &&
+	    !matches(f->domain, env->rcpt[i]->addr.domain))
+		return false;
+	if (f->reason != NULL) {
+		struct pool *pool = pool_new(0);
+
+		pattern = pool_printf(pool, "*%s*", f->reason);
+		(void)str_copy(reason, sizeof(reason),
+		    str_c(pool_printf(pool, "%s %s", r->status, r->text)));
+		ok = matches(pattern, str_c(reason));
+		pool_destroy(&pool);
+	}
+	return ok;
+}
+
+static void
+list(struct store_walk *w, const struct mem_msg *msg, unsigned i)
+{
+	static const char *const hold[] = { "active", "held", "frozen" };
+	const struct store_rcpt *r = &msg->rcpt[i];
+	char when[40];
+	struct buf b;
+
+	buf_init(&b, 65536);
+	(void)buf_printf(&b, "{\"mid\":%" PRIu64 ",\"rid\":%u,\"sender\":",
+	    msg->mid, i);
+	(void)json_quote(&b, msg->env->sender.full);
+	(void)buf_add_c(&b, ",\"rcpt\":");
+	(void)json_quote(&b, msg->env->rcpt[i]->addr.full);
+	clock_rfc3339(when, sizeof(when), msg->env->queued);
+	(void)buf_printf(&b, ",\"queued\":\"%s\"", when);
+	clock_rfc3339(when, sizeof(when), r->next);
+	(void)buf_printf(&b, ",\"next\":\"%s\",\"attempts\":%u", when,
+	    r->attempts);
+	(void)buf_printf(&b, ",\"hold\":\"%s\",\"size\":%" PRIu64
+			     ",\"code\":%d,\"status\":",
+	    hold[msg->hold], msg->env->size, r->code);
+	(void)json_quote(&b, str_c(r->status));
+	(void)buf_add_c(&b, ",\"reason\":");
+	(void)json_quote(&b, str_c(r->text));
+	(void)buf_add_c(&b, ",\"remote\":");
+	(void)json_quote(&b, str_c(r->remote));
+	(void)buf_add_char(&b, '}');
+	w->json[w->n] = pool_str(w->pool, buf_str(&b));
+	buf_fini(&b);
+}
+
+static void
+item(struct store_walk *w, const struct mem_msg *msg, unsigned i)
+{
+	struct store_item *it = &w->v[w->n];
+
+	it->mid = msg->mid;
+	it->rid = i;
+	it->attempts = msg->rcpt[i].attempts;
+	it->queued = msg->env->queued;
+	it->next = msg->rcpt[i].next;
+	it->hold = msg->hold;
+	it->domain = pool_str(w->pool, msg->env->rcpt[i]->addr.domain).p;
+	it->sender = pool_str(w->pool, msg->env->sender.full).p;
+}
+
+static void
+mem_walk(void *e, struct store_walk *w, size_t max)
+{
+	struct mem_msg key = { .mid = w->mid }, *msg;
+	struct mem *m;
+	unsigned i;
+
+	OBJ_CAST(m, e, MEM_MAGIC);
+	if (w->last == 0) {
+		msg = RB_MAX(mem_tree, &m->tree);
+		w->last = msg != NULL ? msg->mid : 0;
+	}
+	for (msg = RB_NFIND(mem_tree, &m->tree, &key);
+	     msg != NULL && msg->mid <= w->last;
+	     msg = RB_NEXT(mem_tree, &m->tree, msg)) {
+		i = msg->mid == w->mid && w->mid != 0 ? w->rid + 1 : 0;
+		for (; i < msg->env->nrcpt; i++) {
+			if (!wanted(msg, i, &w->f))
+				continue;
+			if (w->n == max)
+				return;
+			w->mid = msg->mid;
+			w->rid = i;
+			if (w->kind == WALK_LIST)
+				list(w, msg, i);
+			else
+				item(w, msg, i);
+			w->n++;
+		}
+	}
+}
