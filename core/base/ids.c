@@ -18,10 +18,11 @@
 #define IDS_MAGIC 0x69647321U
 #define BLOCK 10000U
 #define RECORD 512
+#define SKIPPED (10 * BLOCK) /* when a record was damaged */
 
 /*
  * The file has two records of one disk sector, written in turn, so that a torn
- * write leaves the other. Text, for whoever looks:
+ * write leaves the other. Text, for whoever wants to look:
  *
  *	postern ids 1
  *	seq 7
@@ -197,7 +198,7 @@ load(int fd, struct marks *m_r, struct err *why)
 {
 	char mem[2 * RECORD];
 	struct marks m, best = { 0, { 1, 1, 1 } };
-	size_t i, zero = 0;
+	size_t i, zero = 0, damaged = 0;
 	ssize_t n;
 
 	do
@@ -206,7 +207,9 @@ load(int fd, struct marks *m_r, struct err *why)
 	if (n < 0)
 		return err_errno(why, "read");
 	for (i = 0; i + RECORD <= (size_t)n; i += RECORD) {
-		if (parse(str_n(mem + i, RECORD), &m) && m.seq > best.seq)
+		if (!parse(str_n(mem + i, RECORD), &m))
+			damaged++;
+		else if (m.seq > best.seq)
 			best = m;
 	}
 	/*
@@ -218,6 +221,9 @@ load(int fd, struct marks *m_r, struct err *why)
 	if (best.seq == 0 && zero < (size_t)n)
 		return err_set(why, 451, "4.3.0", "damaged: no valid record "
 		    "of the ids in use");
+	/* It may have been the newer one, and its mark in use. */
+	for (i = 0; damaged > 0 && best.seq > 0 && i < SHM_IDS; i++)
+		best.v[i] += SKIPPED;
 	*m_r = best;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/coll.h"
 #include "base/obj.h"
@@ -29,6 +30,7 @@
  */
 #define BUSY UINT32_MAX /* as a total: the slot changes its key */
 #define SPINS 2000
+#define PATIENCE 2000 /* naps of 0.1 ms, for all slots together */
 
 struct local {
 	struct hash_node node;
@@ -52,9 +54,11 @@ static struct local *local_find(struct shm *s, enum shm_kind kind,
 static bool local_acquire(struct shm *s, enum shm_kind kind, uint64_t key,
     uint32_t limit);
 static void local_free(struct hash_node *node, void *arg);
-static void forget(struct shm *s, struct bucket *b, unsigned worker);
+static void forget(struct shm *s, struct bucket *b, unsigned worker,
+    unsigned *patience);
+static uint32_t sum_of(struct shm *s, struct bucket *b, unsigned i);
 static void recompute(struct shm *s, struct bucket *b, unsigned i,
-    unsigned worker);
+    unsigned worker, uint32_t mine, unsigned *patience);
 
 struct shm *
 shm_new(unsigned workers, struct err *why)
@@ -193,14 +197,14 @@ shm_total(struct shm *s, enum shm_kind kind, uint64_t key)
 void
 shm_worker_gone(struct shm *s, unsigned worker)
 {
+	unsigned m, patience = PATIENCE;
 	size_t i;
-	unsigned m;
 
 	ASSERT(worker < s->workers);
+	s->map->intent[worker] = 0;
 	for (i = 0; i < SHM_KINDS * BUCKETS; i++)
 		forget(s, (struct bucket *)(void *)(s->tables +
-		    i * s->bucket_bytes), worker);
-	s->map->intent[worker] = 0;
+		    i * s->bucket_bytes), worker, &patience);
 	s->map->beat[worker] = 0;
 	/* Counters go on; what was open is closed now. */
 	for (m = 0; m < M_COUNT; m++) {
@@ -357,26 +361,41 @@ local_free(struct hash_node *node, void *arg)
 	mem_free(COLL_OF(node, struct local, node));
 }
 
-/* Takes a dead worker out of a bucket. */
+/*
+ * Takes a dead worker out of a bucket. Any slot that does not add up is looked
+ * at: its own half-done call, or what an earlier hurry left over.
+ */
 static void
-forget(struct shm *s, struct bucket *b, unsigned worker)
+forget(struct shm *s, struct bucket *b, unsigned worker, unsigned *patience)
 {
-	uint64_t intent = s->map->intent[worker];
-	uint32_t held = worker + 1;
+	uint32_t held = worker + 1, mine;
+	uint64_t word;
 	unsigned i;
 
 	for (i = 0; i < WAYS; i++) {
-		if (b->lock == held && (uint32_t)b->word[i] == BUSY) {
+		word = b->word[i];
+		if (b->lock == held && (uint32_t)word == BUSY) {
 			b->key[i] = 0;
-			b->word[i] = ((b->word[i] >> 32) + 1) << 32;
+			b->word[i] = ((word >> 32) + 1) << 32;
 		}
 		if (b->key[i] == 0)
 			continue;
-		if (atomic_exchange(&b->share[i * s->workers + worker], 0) !=
-		    0 || intent == (uint64_t)(uintptr_t)&b->word[i])
-			recompute(s, b, i, worker);
+		mine = atomic_exchange(&b->share[i * s->workers + worker], 0);
+		if (mine != 0 || (uint32_t)word != sum_of(s, b, i))
+			recompute(s, b, i, worker, mine, patience);
 	}
 	(void)atomic_compare_exchange_strong(&b->lock, &held, 0);
+}
+
+static uint32_t
+sum_of(struct shm *s, struct bucket *b, unsigned i)
+{
+	uint32_t sum = 0;
+	unsigned j;
+
+	for (j = 0; j < s->workers; j++)
+		sum += b->share[i * s->workers + j];
+	return sum;
 }
 
 static bool
@@ -395,35 +414,36 @@ intended(struct shm *s, struct bucket *b, unsigned i, unsigned dead)
 /*
  * total = sum of the shares, at a moment when nobody alive is between the two
  * changes of a call: intents before and after the sum, the version around it.
- * A worker that stands still there (stopped by a debugger) is waited for only
- * so long; what is left then is at most its one share too many.
+ * A worker that stands still there (no processor, a debugger) is waited for
+ * only so long. Then just the dead one's shares are taken off; one may remain
+ * too many until the next time.
  */
 static void
-recompute(struct shm *s, struct bucket *b, unsigned i, unsigned worker)
+recompute(struct shm *s, struct bucket *b, unsigned i, unsigned worker,
+    uint32_t mine, unsigned *patience)
 {
-	uint64_t word, sum;
+	struct timespec nap = { 0, 100000 };
+	uint64_t word;
+	uint32_t sum;
 	bool busy;
-	unsigned j;
-	int tries;
 
-	for (tries = 0; tries < SPINS * 10; tries++) {
+	for (;;) {
 		word = b->word[i];
 		busy = intended(s, b, i, worker);
-		for (sum = 0, j = 0; j < s->workers; j++)
-			sum += b->share[i * s->workers + j];
+		sum = sum_of(s, b, i);
 		busy = busy || intended(s, b, i, worker);
 		/* Another key's now: it could have it as the total was 0. */
 		if ((uint32_t)word == BUSY)
 			return;
-		if (busy && tries < SPINS * 9) {
-			(void)sched_yield();
+		if (busy && *patience > 0) {
+			--*patience;
+			(void)nanosleep(&nap, NULL);
 			continue;
 		}
-		/* A share too many is safe, one too few is not. */
-		if (busy && sum < UINT32_MAX - 1)
-			sum++;
+		if (busy)
+			sum = (uint32_t)word - mine;
 		if (atomic_compare_exchange_strong(&b->word[i], &word,
-		    ((word >> 32) + 1) << 32 | (uint32_t)sum))
+		    ((word >> 32) + 1) << 32 | sum))
 			return;
 	}
 }

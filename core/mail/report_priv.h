@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-/* At most max octets of s; what is not printable becomes '?'. */
+/* At most max octets of s; line ends become blanks, the rest '?'. */
 void report_text(struct buf *dst, struct str s, bool utf8, size_t max);
 /* The same on lines of 76 octets, the first after prefix, CRLF at the end. */
 void report_folded(struct buf *dst, const char *prefix, struct str s,

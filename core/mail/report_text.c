@@ -19,7 +19,8 @@ report_text(struct buf *dst, struct str s, bool utf8, size_t max)
 			(void)buf_add(dst, s.p, n);
 		} else {
 			n = 1;
-			(void)buf_add_char(dst, ch_print(*s.p) ? *s.p : '?');
+			(void)buf_add_char(dst, ch_print(*s.p) ? *s.p :
+			    memchr("\t\r\n", *s.p, 3) != NULL ? ' ' : '?');
 		}
 	}
 }
