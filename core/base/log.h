@@ -70,7 +70,7 @@ struct log_rids {
  * One mail-log line. The arguments after ev are those named in the table's
  * text: %d{n} int64_t, %u{n} uint64_t, %s{n} const char * (ours, clean),
  * %e{n} struct str (outside: cleaned), %q{n} struct str (outside: repr()),
- * %l{n} struct str (outside: lines with LF between them), %r{n} struct log_rids.
+ * %l{n} struct str (outside: lines, LF between them), %r{n} struct log_rids.
  * Wrong types are caught by tests/check and by the event's unit test.
  */
 void mail_log(enum log_event ev, ...);

@@ -47,7 +47,7 @@ struct log_sink {
 	enum log_form form;
 	bool on;
 	bool head;	  /* begins with the file head */
-	char *path;	  /* a file; NULL: fd is not ours (stderr) or a socket */
+	char *path;	  /* NULL: fd is not ours (stderr) or a socket */
 	const char *tag;  /* syslog */
 	int fd;
 	msec retry;	  /* monotonic; not before */

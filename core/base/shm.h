@@ -45,7 +45,8 @@ unsigned shm_workers(const struct shm *s);
 /*
  * Takes one share of key for this worker unless the total is at limit
  * already (exact across workers); false: no share taken. A full table (16,384
- * live keys; some more usually fit) counts per worker only. shm_release() gives one back.
+ * live keys; some more usually fit) counts per worker only. shm_release() gives
+ * one back.
  */
 bool shm_acquire(struct shm *s, enum shm_kind kind, unsigned worker,
     uint64_t key, uint32_t limit);

@@ -14,7 +14,7 @@ void report_text(struct buf *dst, struct str s, bool utf8, size_t max);
 /* The same on lines of 76 octets, the first after prefix, CRLF at the end. */
 void report_folded(struct buf *dst, const char *prefix, struct str s,
     size_t max);
-/* No bare CR or LF, no NUL, no line of more than 998 octets, CRLF at the end. */
+/* No bare CR or LF, no NUL, no line over 998 octets, CRLF at the end. */
 bool report_lines_fit(struct str s);
 /* The header at the front of s, whole lines, at most max octets. */
 struct str report_header(struct str s, size_t max);

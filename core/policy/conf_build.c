@@ -275,7 +275,8 @@ build_permissions(struct conf *c, const struct conf_reader *reader,
 		for (i = 0, s = str_c(*p); i < s.n; i++) {
 			char ch = ch_lower(s.p[i]);
 
-			if (!ch_digit(ch) && ch != ':' && (ch < 'a' || ch > 'f'))
+			if (!ch_digit(ch) && ch != ':' &&
+			    (ch < 'a' || ch > 'f'))
 				break;
 		}
 		if (i < s.n || s.n < 64)

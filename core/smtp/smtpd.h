@@ -35,7 +35,7 @@ enum smtpd_tls {
 
 /* Const while any session uses it; belongs to a configuration generation. */
 struct smtpd_conf {
-	const char *hostname;	  /* "by" name, and greeting unless banner_host */
+	const char *hostname;	  /* "by"; greets unless banner_host */
 	const char *banner_host;
 	const char *banner_text;  /* behind "220 HOST ESMTP " */
 	const char *listener;	  /* name, for log and rules */

@@ -346,7 +346,8 @@ count_segments(struct sq *q, struct bad *bad)
 		len = sqlite3_column_int64(st, 3);
 		if (seg < 0 || off < 0 || len < 0 ||
 		    !segs_size(q->segs, (uint64_t)seg, &size) ||
-		    (uint64_t)off > size || (uint64_t)len > size - (uint64_t)off)
+		    (uint64_t)off > size ||
+		    (uint64_t)len > size - (uint64_t)off)
 			add_bad(bad, (uint64_t)mid);
 		else
 			segs_account(q->segs, (uint64_t)seg, len);

@@ -59,7 +59,7 @@ struct store_conf {
 	const char *dir;	/* SPOOL */
 	unsigned index;		/* worker number: store-N.db, seg-N/ */
 	uint64_t body_in_row;	/* octets; larger go to segments */
-	uint64_t segment_size;	/* octets at which a segment is full; 0: 64 MB */
+	uint64_t segment_size;	/* octets that fill a segment; 0: 64 MB */
 	bool memory;		/* the memory engine (simulation) */
 };
 

@@ -162,13 +162,13 @@ struct store {
 	size_t nwait, nurgent, nparked;
 	struct store_loads loads;
 	struct store_batch *batch; /* the commit in flight */
-	char *news;		   /* of the writer, for the log, after a batch */
+	char *news;		   /* of the writer, for the log */
 	struct loop_timer lazy, again, thin;
 	bool kick, closing;
 	size_t nwalks;
 	uint64_t seg_moving;
 	_Atomic uint64_t next_seg;
-	_Atomic unsigned generation; /* of the database file; see store_sqlite */
+	_Atomic unsigned generation; /* of the file; see store_sqlite */
 	struct store_stats stats;
 };
 

@@ -292,8 +292,8 @@ static const struct pick picks[] = {
 START_TEST(lists_what_the_filter_wants)
 {
 	struct store_rcpt r = { .rid = 0, .attempts = 1, .next = 99,
-		.code = 451, .status = "4.7.1", .text = "you are Greylisted \"x\"",
-		.remote = "mx" };
+		.code = 451, .status = "4.7.1",
+		.text = "you are Greylisted \"x\"", .remote = "mx" };
 	struct store_txn *t;
 	struct bench b;
 	int i;
