@@ -158,6 +158,13 @@ go_on(struct smtpc *c)
 {
 	struct smtpc_run *run = &c->run;
 
+	settle(c);
+	if (c->ended)
+		return;
+	if (run->answered == run->sent && smtpc_unasked(c)) {
+		unasked(c);
+		return;
+	}
 	push(c);
 	if (c->ended)
 		return;
@@ -385,6 +392,8 @@ fill(struct smtpc *c)
 {
 	size_t sent = 0;
 
+	if (c->step != SMTPC_AT_CONTENT || c->run.filling)
+		return;
 	c->run.filling = true;
 	smtpc_patience(c);
 	while (fill_some(c, &sent))
@@ -433,7 +442,6 @@ fill_some(struct smtpc *c, size_t *sent)
 static size_t
 put(struct smtpc *c, struct str piece)
 {
-	struct bodyout before = c->run.out;
 	struct buf stuffed;
 
 	if (piece.n == 0)
@@ -442,8 +450,7 @@ put(struct smtpc *c, struct str piece)
 		stream_write(c->stream, piece.p, piece.n);
 		return piece.n;
 	}
-	c->run.out = before;
-	buf_init(&stuffed, 2 * piece.n + 1);
+	buf_init(&stuffed, 2 * piece.n + 4);
 	bodyout_feed(&c->run.out, piece.p, piece.n, &stuffed);
 	stream_write(c->stream, buf_p(&stuffed), buf_len(&stuffed));
 	buf_fini(&stuffed);
