@@ -268,7 +268,8 @@ START_TEST(recovers_from_workers_killed_in_the_middle)
 		ck_assert_int_eq(waitpid(pid[w], NULL, 0), pid[w]);
 		shm_worker_gone(shm, w);
 		for (k = 0; k < 4; k++)
-			ck_assert_uint_le(shm_total(shm, SHM_DEST, k + 1), LIMIT);
+			ck_assert_uint_le(
+			    shm_total(shm, SHM_DEST, k + 1), LIMIT);
 		pid[w] = fork();
 		if (pid[w] == 0)
 			hammer(f, w, 4, 0);
