@@ -35,7 +35,7 @@ enum smtpd_tls {
 
 /* Const while any session uses it; belongs to a configuration generation. */
 struct smtpd_conf {
-	const char *hostname;	  /* "by" name, and greeting unless banner_host */
+	const char *hostname;	  /* "by"; greets unless banner_host */
 	const char *banner_host;
 	const char *banner_text;  /* behind "220 HOST ESMTP " */
 	const char *listener;	  /* name, for log and rules */
@@ -82,15 +82,30 @@ enum smtpd_end {
 	SMTPD_END_LOST	   /* the peer vanished */
 };
 
-/* arg is what smtpd_new was given. All but close may be answered later. */
+/*
+ * arg is what smtpd_new was given. Whatever returns enum smtpd_step may be
+ * answered later; v is SMTPD_OK when asked. A question that is NULL is answered
+ * with yes (auth, etrn: no); body, eom, abort and close must be there.
+ * While a question is open a vanished client is not reported: close() comes
+ * after the answer, so that no answer meets a session that is gone.
+ * Replies: a verdict without a code gets the usual one; one line of printable
+ * text, cut at 512 octets. 421 always closes.
+ */
 struct smtpd_ops {
+	/* From the loop after smtpd_new(). SMTPD_REFUSE: 554 in place of the
+	 * greeting, then only QUIT is understood. */
 	enum smtpd_step (*connect)(void *arg, struct smtpd_verdict *v);
 	enum smtpd_step (*helo)(void *arg, struct smtpd_verdict *v);
-	/* After a handshake (ok) or a failed one (the session ends). */
+	/* After a handshake (ok) or a failed one (the session ends, no answer
+	 * is read). No command waits for a reply: SMTPD_REFUSE answers all
+	 * that follow. */
 	enum smtpd_step (*tls)(void *arg, bool ok, const struct err *why,
 	    struct smtpd_verdict *v);
+	/* The strings are gone when it returns. */
 	enum smtpd_step (*auth)(void *arg, struct str user, struct str pass,
 	    struct smtpd_verdict *v);
+	/* env: sender, flags, envid, helo, auth, client_ip, listener; size
+	 * is what the client declared, or 0. */
 	enum smtpd_step (*mail)(void *arg, struct envelope *env,
 	    struct smtpd_verdict *v);
 	/* rcpt is not in env yet; it is added after SMTPD_OK. */
@@ -99,13 +114,20 @@ struct smtpd_ops {
 	/* Before 354, or at the first BDAT. */
 	enum smtpd_step (*data)(void *arg, struct envelope *env,
 	    struct smtpd_verdict *v);
-	/* Content; SMTPD_WAIT: taken, but no more until smtpd_answer(). */
+	/* Content; SMTPD_WAIT: taken, but no more until smtpd_answer(). Its
+	 * answer SMTPD_REFUSE: the rest is read and thrown away, the refusal
+	 * said then. */
 	enum smtpd_step (*body)(void *arg, const char *p, size_t n);
-	/* Everything is there and within the limits: commit, then 250. */
+	/* Everything is there and within the limits: commit, then 250. env
+	 * belongs to the owner from here on, whatever it answers; facts are
+	 * gone when it returns. env->size is the content as received. */
 	enum smtpd_step (*eom)(void *arg, struct envelope *env,
 	    const struct bodyin *facts, struct smtpd_verdict *v);
-	/* The transaction ends without eom: RSET, refusal, loss. */
+	/* A transaction to which mail said SMTPD_OK ends without eom: RSET,
+	 * refusal, loss. env is freed afterwards. */
 	void (*abort)(void *arg, struct envelope *env);
+	/* domain is gone when it returns. SMTPD_OK with a reply of 250 to 253
+	 * or SMTPD_REFUSE with 458, 459 (RFC 1985 5.3). */
 	enum smtpd_step (*etrn)(void *arg, struct str domain, bool subdomains,
 	    struct smtpd_verdict *v);
 	/* An error worth a mail-log line ("Message size exceeds limit"). */
@@ -114,7 +136,9 @@ struct smtpd_ops {
 	void (*close)(void *arg, enum smtpd_end how, const struct err *why);
 };
 
-/* Takes the stream. conf and ops must outlive the session. */
+/* Takes the stream, whose in_max must be at least SMTPD_IN_MAX. conf and ops
+ * must outlive the session. Nothing is asked from inside the call. */
+#define SMTPD_IN_MAX 16384
 struct smtpd *smtpd_new(struct stream *stream, const struct smtpd_conf *conf,
     const struct smtpd_ops *ops, void *arg);
 /* The answer to the one question that is open. */
@@ -122,7 +146,9 @@ void smtpd_answer(struct smtpd *s, const struct smtpd_verdict *v);
 /* 421 4.3.2 as soon as no message is in transit; a transaction that has
  * reached DATA is finished first. For shutdown. */
 void smtpd_stop(struct smtpd *s);
-void smtpd_kill(struct smtpd *s); /* now, without a word */
+/* Now, without a word to the client: abort() and close() come from inside the
+ * call. A question that is open must not be answered any more. */
+void smtpd_kill(struct smtpd *s);
 
 struct stream *smtpd_stream(const struct smtpd *s);
 struct str smtpd_helo(const struct smtpd *s);
