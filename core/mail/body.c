@@ -30,6 +30,7 @@ static void flush(struct feed *f, const char *to);
 static void emit(struct feed *f, const char *p, size_t n);
 static void look(struct bodyin *b, const char *p, size_t n);
 static void header_ends(struct bodyin *b, uint64_t at);
+static void all_read(struct bodyin *b);
 static void captured(struct bodyin *b);
 static const char *header(struct bodyin *b, const char *p, const char *end);
 static unsigned scan(const char *p, size_t n);
@@ -66,8 +67,7 @@ bodyin_feed(struct bodyin *b, const char *p, size_t n, size_t *used_r,
 	while (f.p < f.end && !f.stopped) {
 		if (step(&f)) {
 			b->state = ENDED;
-			if (b->in_header)
-				header_ends(b, b->bytes);
+			all_read(b);
 			*used_r = (size_t)(f.p - p);
 			return BODYIN_END;
 		}
@@ -93,8 +93,7 @@ bodyin_finish(struct bodyin *b, bodyin_sink *sink, void *arg)
 		line_end(b);
 	}
 	b->state = ENDED;
-	if (b->in_header)
-		header_ends(b, b->bytes);
+	all_read(b);
 }
 
 /* Takes at least one octet or changes the state; true at the end of data. */
@@ -272,6 +271,19 @@ header_ends(struct bodyin *b, uint64_t at)
 	captured(b);
 	b->in_header = false;
 	b->header_bytes = at;
+}
+
+/* The content ends: a header without a body, perhaps in half a line. */
+static void
+all_read(struct bodyin *b)
+{
+	if (!b->in_header)
+		return;
+	if (b->hstate == H_NAME || b->hstate == H_NAME_WS ||
+	    b->hstate == H_BLANK)
+		header_ends(b, b->field_at);
+	else
+		header_ends(b, b->bytes);
 }
 
 /* Which of the fields we care about has just been named. */
