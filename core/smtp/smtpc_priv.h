@@ -41,7 +41,7 @@ struct smtpc_run {
 	bool begun;		     /* something may have been sent */
 	bool utf8;		     /* MAIL says SMTPUTF8 */
 	bool mail_refused;	     /* its reply is in c->kept */
-	bool empty;		     /* 354 although no recipient was accepted */
+	bool empty;		     /* 354 with no recipient accepted */
 	bool source_late;	     /* SMTPC_MORE_LATER was the answer */
 	bool header_sent;
 	bool filling;		     /* inside txn_fill(): no second one */
