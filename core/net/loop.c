@@ -164,18 +164,21 @@ loop_stop(struct loop *l)
 
 /*
  * What was left to do before this round (by the code that set things up, or
- * by a last pass that deferred again) is done before the poll.
+ * by a last pass that deferred again) is done before the poll, and then the
+ * caller is to see it before anything blocks.
  */
 void
 loop_once(struct loop *l, bool wait)
 {
 	int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+	unsigned long before;
 
 	OBJ_CHECK(l, LOOP_MAGIC);
+	before = l->calls;
 	loop_run_deferred(l);
 	loop_run_each(l);
 	loop_arm(l);
-	if (!wait || l->deferred.n > 0 || l->stop)
+	if (!wait || l->calls != before || l->deferred.n > 0 || l->stop)
 		flags = EVLOOP_NONBLOCK;
 	l->fresh = false;
 	(void)event_base_loop(l->base, flags);

@@ -3,8 +3,9 @@
  *
  * MX, else the implicit MX (A/AAAA of the domain itself); null MX; CNAMEs
  * followed; hosts of equal preference in random order; addresses of both
- * families by the preference asked for. Hosts whose addresses could not be
- * found now are listed with naddr 0 and temporary set.
+ * families by the preference asked for, each family shuffled. Hosts whose
+ * addresses could not be found now are listed with naddr 0 and temporary set;
+ * hosts that have none are left out. At most 20 hosts and 32 addresses.
  */
 #ifndef NET_MX_H
 #define NET_MX_H
@@ -28,7 +29,7 @@ enum mx_status {
 struct mx_host {
 	const char *name;	/* as in the MX record or route */
 	unsigned pref;
-	bool secure;		/* name came from signed data */
+	bool secure;		/* name came from signed data or a route */
 	bool temporary;		/* addresses: lookup failed for now */
 	struct sock_addr *addr;	/* port filled in */
 	unsigned naddr;
@@ -45,7 +46,9 @@ struct mx_result {
 struct mx_query;
 typedef void mx_fn(void *arg, const struct mx_result *r);
 
-/* The result lives in pool, which must outlive the query. */
+/* domain may be a literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]". fn is
+ * called once, from the loop; it must forget its pointer. The result lives in
+ * pool, which must outlive the query. */
 struct mx_query *mx_lookup(struct dns *d, struct pool *pool,
     const char *domain, uint16_t port, enum mx_ip ip, mx_fn *fn, void *arg);
 /* A static list "host:port", "[ip]:port", tried in order; names that are to
@@ -55,7 +58,8 @@ struct mx_query *mx_hosts(struct dns *d, struct pool *pool,
     void *arg);
 void mx_cancel(struct mx_query **qp);
 
-/* Reverse name with forward confirmation: NULL if there is none. */
+/* Reverse name with forward confirmation: NULL if there is none. The name is
+ * made of letters, digits, '-', '_' and dots only and valid during fn. */
 struct mx_reverse;
 typedef void mx_reverse_fn(void *arg, const char *name, bool verified);
 struct mx_reverse *mx_reverse(struct dns *d, const struct sock_addr *a,

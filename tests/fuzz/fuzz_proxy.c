@@ -17,10 +17,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (proxy_parse(in, &r, &used, &why) != PROXY_DONE)
 		return 0;
 	ASSERT(used > 0 && used <= n && used <= 4096);
-	ASSERT(proxy_parse(str_n(in.p, used), &again, &less, &why) ==
-		PROXY_DONE &&
+	ASSERT(
+	    proxy_parse(str_n(in.p, used), &again, &less, &why) == PROXY_DONE &&
 	    less == used && again.local == r.local);
 	ASSERT(proxy_parse(str_n(in.p, used - 1), &again, &less, &why) ==
-	    PROXY_MORE);
+	       PROXY_MORE);
 	return 0;
 }
