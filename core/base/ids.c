@@ -96,6 +96,13 @@ ids_forked(struct ids *ids)
 	ids->owner = false;
 }
 
+int
+ids_fd(const struct ids *ids)
+{
+	OBJ_CHECK(ids, IDS_MAGIC);
+	return ids->fd;
+}
+
 void
 ids_close(struct ids **idsp)
 {

@@ -24,6 +24,7 @@ int ids_open(struct ids **idsp_r, struct shm *shm, const char *path,
     struct err *why);
 /* In a worker: ids without the right to write the exact end. */
 void ids_forked(struct ids *ids);
+int ids_fd(const struct ids *ids); /* what a forked worker keeps open */
 void ids_close(struct ids **idsp);
 uint64_t ids_next(struct ids *ids, enum shm_id id);
 bool ids_low(struct ids *ids);

@@ -23,12 +23,18 @@ static int	check_required(struct job *, const struct conf_block *,
 static void	set_defaults(struct conf *, enum conf_scope_id, void *);
 static void	*plain_base(struct conf *, enum conf_scope_id);
 static int	plain_read(void *, const char *, struct buf *, struct err *);
+static int	none_read(void *, const char *, struct buf *, struct err *);
 static const char *plain_path(void *, struct pool *, const char *);
 static void	dump_scope(struct buf *, enum conf_scope_id, const char *,
 		    const void *, const void *);
 
 const struct conf_reader conf_reader_plain = {
 	.read = plain_read,
+	.path = plain_path,
+};
+
+const struct conf_reader conf_reader_none = {
+	.read = none_read,
 	.path = plain_path,
 };
 
@@ -294,6 +300,16 @@ plain_read(void *arg, const char *path, struct buf *dst, struct err *why)
 {
 	(void)arg;
 	return file_read(dst, path, why);
+}
+
+static int
+none_read(void *arg, const char *path, struct buf *dst, struct err *why)
+{
+	(void)arg;
+	(void)path;
+	(void)dst;
+	(void)why;
+	return 0;
 }
 
 static const char *

@@ -137,6 +137,7 @@ struct conf {
 	/* made of the above for the layers that use it */
 	const struct queue_profile *queue_profile; /* nprofile of them */
 	struct relay_conf relay_conf;
+	bool postmaster_given;	/* not the default */
 	struct conf_user *user;
 	unsigned nuser;
 };
@@ -150,8 +151,8 @@ struct conf_reader {
 	void *arg;
 };
 
-/* Plain files, and the files as they are. */
-extern const struct conf_reader conf_reader_plain;
+/* The files as they are; or as if each were empty. */
+extern const struct conf_reader conf_reader_plain, conf_reader_none;
 
 /* "FILE:LINE: …" in why. The generation has one reference. */
 int conf_load(struct conf **conf_r, const char *file,
