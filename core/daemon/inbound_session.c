@@ -1,0 +1,420 @@
+/*
+ * A client from accept to goodbye: limits, PROXY, its name, its log lines.
+ */
+#include "daemon/inbound_priv.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/obj.h"
+#include "net/proxy.h"
+
+#define ALL_CLIENTS UINT64_C(0x616c6c) /* key of the total */
+#define PROXY_PATIENCE SECONDS(10)
+#define REFUSED "421 4.7.0 %s %s\r\n"
+
+static void	proxy_input(void *);
+static void	proxy_closed(void *, enum stream_end, const struct err *);
+static void	proxy_late(void *);
+static void	session_begin(struct session *);
+static const char *session_refusal(struct session *);
+static void	session_refuse(struct session *, const char *);
+static void	log_new(struct session *);
+static bool	wants_name(const struct session *);
+static bool	address_private(const struct sock_addr *);
+static void	reverse_known(void *, const char *, bool);
+static void	reverse_late(void *);
+static enum smtpd_step ask_connect(void *, struct smtpd_verdict *);
+static enum smtpd_step ask_tls(void *, bool, const struct err *,
+		    struct smtpd_verdict *);
+static bool	fingerprint_listed(const struct session *, const char *);
+static void	told_trouble(void *, const char *);
+static void	told_close(void *, enum smtpd_end, const struct err *);
+
+const struct smtpd_ops session_ops = {
+	.connect = ask_connect,
+	.tls = ask_tls,
+	.auth = session_auth,
+	.mail = session_mail,
+	.rcpt = session_rcpt,
+	.data = session_data,
+	.body = session_body,
+	.eom = session_eom,
+	.abort = session_abort,
+	.etrn = session_etrn,
+	.trouble = told_trouble,
+	.close = told_close,
+};
+
+static const struct stream_ops proxy_ops = {
+	.input = proxy_input,
+	.closed = proxy_closed,
+};
+
+void
+session_new(struct port *p, int fd, const struct sock_addr *peer)
+{
+	struct inbound *in = p->in;
+	struct session *s;
+	char text[256];
+	int n;
+
+	if (!shm_acquire(in->w.shm, SHM_CLIENT, in->w.worker, ALL_CLIENTS,
+		p->l->limits.connections)) {
+		in->stats.refused++;
+		n = snprintf(text, sizeof(text), "421 4.3.2 %s Too many "
+		    "connections\r\n", p->conf->top.hostname);
+		if (write(fd, text, (size_t)n) == -1)
+			log_debug("a client left before it was refused");
+		(void)close(fd);
+		return;
+	}
+	OBJ_NEW(s, SESSION_MAGIC);
+	s->in = in;
+	s->conf = conf_ref(p->conf);
+	s->l = p->l;
+	s->stream = stream_new(in->w.loop, fd, SMTPD_IN_MAX, &proxy_ops, s);
+	loop_timer_init(in->w.loop, &s->timer, proxy_late, s);
+	LIST_INSERT_HEAD(&in->sessions, s, entry);
+	in->stats.connections++;
+	in->stats.accepted++;
+	if (conf_nets_has(&p->l->proxy_from, peer))
+		loop_timer_set(&s->timer, PROXY_PATIENCE);
+	else
+		session_begin(s);
+}
+
+static void
+proxy_input(void *arg)
+{
+	struct proxy_result r;
+	struct session *s;
+	struct err why = ERR_INIT;
+	size_t used;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	switch (proxy_parse(stream_in(s->stream), &r, &used, &why)) {
+	case PROXY_MORE:
+		return;
+	case PROXY_BAD:
+		log_info("listener %s: a PROXY header was expected: %s",
+		    s->l->name, why.text);
+		session_free(s);
+		return;
+	case PROXY_DONE:
+		loop_timer_clear(&s->timer);
+		stream_consume(s->stream, used);
+		if (!r.local)
+			stream_peer_set(s->stream, &r.source, &r.destination);
+		session_begin(s);
+		return;
+	}
+}
+
+static void
+proxy_closed(void *arg, enum stream_end how, const struct err *why)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	(void)how;
+	(void)why;
+	session_free(s);
+}
+
+static void
+proxy_late(void *arg)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	session_free(s);
+}
+
+static void
+session_begin(struct session *s)
+{
+	const struct sock_addr *peer = stream_peer(s->stream);
+	const char *no;
+
+	s->icid = ids_next(s->in->w.ids, SHM_ICID);
+	s->network = conf_nets_has(&s->conf->relay.networks, peer);
+	s->client = sock_addr_hash(peer);
+	no = session_refusal(s);
+	if (no != NULL) {
+		session_refuse(s, no);
+		return;
+	}
+	loop_timer_init(s->in->w.loop, &s->timer, reverse_late, s);
+	s->smtpd = smtpd_new(s->stream, &s->l->smtpd, &session_ops, s);
+	s->stream = NULL;
+}
+
+/* NULL: welcome. */
+static const char *
+session_refusal(struct session *s)
+{
+	const struct conf_limits *m = &s->l->limits;
+	struct shm *shm = s->in->w.shm;
+	unsigned most, rate;
+
+	most = s->network ? m->relay_client_connections :
+	    m->client_connections;
+	rate = s->network ? m->relay_client_rate : m->client_rate;
+	if (rate > 0 && shm_rate(shm, s->client, MINUTES(1)) > rate)
+		return "Connection rate exceeded";
+	if (most > 0) {
+		s->counted = shm_acquire(shm, SHM_CLIENT, s->in->w.worker,
+		    s->client, most);
+		if (!s->counted)
+			return "Connection limit exceeded";
+	}
+	return NULL;
+}
+
+static void
+session_refuse(struct session *s, const char *no)
+{
+	s->in->stats.refused++;
+	log_new(s);
+	mail_log(EV_ICID_FAILED, s->icid, str_c(no));
+	mail_log(EV_ICID_CLOSE, s->icid);
+	stream_printf(s->stream, REFUSED, s->conf->top.hostname, no);
+	stream_flush(s->stream);
+	session_free(s);
+}
+
+void
+session_free(struct session *s)
+{
+	struct inbound *in = s->in;
+
+	OBJ_CHECK(s, SESSION_MAGIC);
+	ASSERT(s->smtpd == NULL);
+	stream_destroy(&s->stream);
+	loop_timer_clear(&s->timer);
+	mx_reverse_cancel(&s->reverse);
+	if (s->conf != NULL) {
+		shm_release(in->w.shm, SHM_CLIENT, in->w.worker, ALL_CLIENTS);
+		if (s->counted)
+			shm_release(in->w.shm, SHM_CLIENT, in->w.worker,
+			    s->client);
+		in->stats.connections--;
+		conf_unref(&s->conf);
+	}
+	if (s->busy > 0)
+		return; /* the last answer comes back here */
+	body_unref(&s->body);
+	mem_free(s->rname);
+	LIST_REMOVE(s, entry);
+	OBJ_FREE(s);
+	session_checked_end(in);
+}
+
+const char *
+session_ip(const struct session *s, char *dst, size_t n)
+{
+	const struct stream *stream = s->smtpd != NULL ?
+	    smtpd_stream(s->smtpd) : s->stream;
+
+	return sock_addr_ip_text(stream_peer(stream), dst, n);
+}
+
+void
+session_answer(struct session *s, enum smtpd_act act, int code,
+    const char *enh, const char *text)
+{
+	struct smtpd_verdict v = { .act = act };
+
+	if (!s->waiting || s->smtpd == NULL)
+		return;
+	s->waiting = false;
+	if (code != 0)
+		(void)err_set(&v.reply, code, enh, "%s", text);
+	smtpd_answer(s->smtpd, &v);
+}
+
+static enum smtpd_step
+ask_connect(void *arg, struct smtpd_verdict *v)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	(void)v;
+	if (!wants_name(s)) {
+		log_new(s);
+		return SMTPD_NOW;
+	}
+	s->waiting = true;
+	s->reverse = mx_reverse(s->in->w.dns,
+	    stream_peer(smtpd_stream(s->smtpd)), reverse_known, s);
+	loop_timer_set(&s->timer, s->l->reverse_timeout);
+	return SMTPD_WAIT;
+}
+
+static bool
+wants_name(const struct session *s)
+{
+	const struct sock_addr *peer = stream_peer(smtpd_stream(s->smtpd));
+
+	switch ((enum conf_reverse)s->l->reverse_dns) {
+	case CONF_REVERSE_OFF:
+		return false;
+	case CONF_REVERSE_PUBLIC:
+		return s->l->reverse_timeout > 0 &&
+		    !sock_addr_loopback(peer) && !address_private(peer);
+	case CONF_REVERSE_ALL:
+		return s->l->reverse_timeout > 0;
+	}
+	panic("reverse_dns %d", s->l->reverse_dns);
+}
+
+static bool
+address_private(const struct sock_addr *a)
+{
+	static const char *const text[] = { "10.0.0.0/8", "172.16.0.0/12",
+		"192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10" };
+	struct sock_net net;
+	size_t i;
+
+	for (i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+		if (sock_net_parse(str_c(text[i]), &net, NULL) == 0 &&
+		    sock_net_has(&net, a))
+			return true;
+	}
+	return false;
+}
+
+static void
+reverse_known(void *arg, const char *name, bool verified)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	s->reverse = NULL;
+	loop_timer_clear(&s->timer);
+	if (name != NULL)
+		s->rname = mem_strdup(name);
+	s->verified = verified;
+	log_new(s);
+	session_answer(s, SMTPD_OK, 0, "", "");
+}
+
+static void
+reverse_late(void *arg)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	mx_reverse_cancel(&s->reverse);
+	log_new(s);
+	session_answer(s, SMTPD_OK, 0, "", "");
+}
+
+static void
+log_new(struct session *s)
+{
+	const struct stream *stream = s->smtpd != NULL ?
+	    smtpd_stream(s->smtpd) : s->stream;
+	const struct sock_addr *peer = stream_peer(stream);
+	const struct conf_nets *nets = &s->conf->relay.networks;
+	char ip[SOCK_IP_MAX], local[SOCK_IP_MAX];
+	unsigned i;
+
+	s->known = true;
+	mail_log(EV_NEW_ICID, s->icid, s->l->name,
+	    sock_addr_ip_text(stream_local(stream), local, sizeof(local)),
+	    sock_addr_ip_text(peer, ip, sizeof(ip)),
+	    s->rname != NULL ? str_c(s->rname) : STR("unknown"),
+	    s->verified ? "yes" : "no");
+	for (i = 0; i < nets->n; i++) {
+		if (sock_net_has(&nets->v[i], peer)) {
+			mail_log(EV_ICID_SG, s->icid, "RELAY", "RELAYLIST",
+			    str_c(nets->text[i]));
+			return;
+		}
+	}
+	mail_log(EV_ICID_SG, s->icid, "ACCEPT", "None", STR("ALL"));
+}
+
+static enum smtpd_step
+ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
+{
+	const struct tls_info *info;
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	(void)v;
+	if (!s->known) /* implicit TLS that failed before the greeting */
+		log_new(s);
+	if (!ok) {
+		mail_log(EV_ICID_TLS_FAILED, s->icid,
+		    str_c(why != NULL ? why->text : "unknown"));
+		return SMTPD_NOW;
+	}
+	info = smtpd_tls(s->smtpd);
+	if (info == NULL)
+		return SMTPD_NOW;
+	mail_log(EV_ICID_TLS_OK, s->icid, info->version, info->cipher);
+	s->certificate = info->fingerprint[0] != '\0' &&
+	    fingerprint_listed(s, info->fingerprint);
+	return SMTPD_NOW;
+}
+
+/* Colons and capitals are how other programs print them. */
+static bool
+fingerprint_listed(const struct session *s, const char *hex)
+{
+	const char *const *p, *a, *b;
+
+	for (p = s->conf->relay.certificates; *p != NULL; p++) {
+		for (a = *p, b = hex; *a != '\0'; a++) {
+			if (*a == ':')
+				continue;
+			if (ch_lower(*a) != ch_lower(*b))
+				break;
+			b++;
+		}
+		if (*a == '\0' && *b == '\0')
+			return true;
+	}
+	return false;
+}
+
+bool
+session_may_relay(const struct session *s)
+{
+	return s->network || s->certificate ||
+	    (s->smtpd != NULL && smtpd_auth(s->smtpd) != NULL);
+}
+
+static void
+told_trouble(void *arg, const char *what)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	mail_log(EV_ICID_FAILED, s->icid, str_c(what));
+}
+
+static void
+told_close(void *arg, enum smtpd_end how, const struct err *why)
+{
+	char ip[SOCK_IP_MAX];
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	if (s->known) {
+		if (how == SMTPD_END_LOST)
+			mail_log(EV_ICID_LOST, s->icid);
+		else if (how == SMTPD_END_CLOSED && why != NULL)
+			mail_log(EV_ICID_DISCONNECTED, s->icid,
+			    session_ip(s, ip, sizeof(ip)), str_c(why->text));
+		mail_log(EV_ICID_CLOSE, s->icid);
+	}
+	s->smtpd = NULL;
+	s->waiting = false;
+	session_free(s);
+}

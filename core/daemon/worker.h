@@ -1,0 +1,38 @@
+/*
+ * A worker: one loop, one store, its share of the connections.
+ *
+ * Forked by the master, from which it inherits configuration, sockets and
+ * shared memory. It gives up its rights, opens its store and listens at once;
+ * what waits in the queue is read behind the clients' backs.
+ */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include <sys/types.h>
+
+#include "base/ids.h"
+#include "base/shm.h"
+#include "daemon/epoch.h"
+#include "daemon/privs.h"
+#include "policy/conf.h"
+
+struct worker_env {
+	unsigned index, count;
+	pid_t master;
+	struct conf *conf;
+	struct epoch *epoch;
+	struct shm *shm;
+	struct ids *ids;
+	const struct privs *privs;
+	const char *selfsigned; /* the file of our own certificate, or NULL */
+	const uint8_t *ticket_key;
+	int ipc; /* the worker's end */
+	int lock;
+};
+
+/* Runs until it is told to stop; returns the exit status. */
+int worker_main(const struct worker_env *env);
+/* The log's settings as base/log wants them. */
+void worker_log_open(const struct conf *conf, bool sync);
+
+#endif
