@@ -1,0 +1,21 @@
+/*
+ * The subcommands of `postern`. Each gets its part of the command line and
+ * returns the exit status.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE };
+
+int cli_check(int argc, char **argv);
+int cli_queue(int argc, char **argv);
+int cli_log(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_version(int argc, char **argv);
+
+#define CLI_CONF POSTERN_CONFDIR "/postern.lua"
+
+/* "postern: …" on standard error; returns CLI_FAILED. */
+int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

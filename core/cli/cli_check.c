@@ -1,0 +1,155 @@
+/*
+ * `postern check` and `postern version`: small questions.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "policy/conf.h"
+#include "tls/tlsctx.h"
+
+#define DUMP_MAX (16 * 1024 * 1024)
+
+enum check_what { CHECK_ONLY, CHECK_DUMP, CHECK_SETTINGS };
+
+static int	usage(FILE *, int);
+static int	check(const char *, enum check_what, int);
+static void	warn_of(const struct conf *);
+
+int
+cli_fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fprintf(stderr, "postern: ");
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fprintf(stderr, "\n");
+	return CLI_FAILED;
+}
+
+int
+cli_check(int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "dump", no_argument, NULL, 'd' },
+		{ "settings", no_argument, NULL, 's' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	enum check_what what = CHECK_ONLY;
+	const char *file = CLI_CONF;
+	int c, quiet = 0;
+
+	while ((c = getopt_long(argc, argv, "c:hq", table, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'd':
+			what = CHECK_DUMP;
+			break;
+		case 's':
+			what = CHECK_SETTINGS;
+			break;
+		case 'q':
+			quiet = 1;
+			break;
+		case 'h':
+			return usage(stdout, CLI_OK);
+		default:
+			return usage(stderr, CLI_USAGE);
+		}
+	}
+	if (optind + 1 == argc)
+		file = argv[optind];
+	else if (optind < argc)
+		return usage(stderr, CLI_USAGE);
+	return check(file, what, quiet);
+}
+
+static int
+usage(FILE *to, int status)
+{
+	(void)fputs("usage: postern check [-q] [--dump] [-c] [FILE]\n"
+	    "       postern check --settings\n"
+	    "Reads the boot file and what it names: exit status 0 if all is "
+	    "sound, else 1.\n--dump shows all settings as they are in force, "
+	    "--settings explains each.\n", to);
+	return status;
+}
+
+static int
+check(const char *file, enum check_what what, int quiet)
+{
+	struct err why = ERR_INIT;
+	struct conf *c;
+	struct buf b;
+	int r = 0;
+
+	buf_init(&b, DUMP_MAX);
+	if (what == CHECK_SETTINGS) {
+		conf_help(&b);
+		(void)fputs(buf_p(&b), stdout);
+		buf_fini(&b);
+		return CLI_OK;
+	}
+	if (conf_load(&c, file, &conf_reader_plain, &why) != 0) {
+		buf_fini(&b);
+		return cli_fail("%s", why.text);
+	}
+	/* Without its own certificate yet, a listener can only be half seen. */
+	if (!conf_wants_selfsigned(c))
+		r = conf_tls(c, &conf_reader_plain, NULL, &why);
+	if (r != 0) {
+		(void)cli_fail("%s", why.text);
+	} else if (what == CHECK_DUMP) {
+		conf_dump(c, &b);
+		(void)fputs(buf_p(&b), stdout);
+	} else if (quiet == 0) {
+		warn_of(c);
+		(void)printf("%s: ok\n", file);
+	}
+	conf_unref(&c);
+	buf_fini(&b);
+	return r == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static void
+warn_of(const struct conf *c)
+{
+	if (c->nlistener == 0)
+		(void)fprintf(stderr, "%s: there is no listener\n", c->file);
+	if (strchr(c->top.hostname, '.') == NULL)
+		(void)fprintf(stderr, "%s: hostname \"%s\" has no domain; "
+		    "other hosts may refuse it\n", c->file, c->top.hostname);
+	if (access(c->delivery.ca_file, R_OK) != 0)
+		(void)fprintf(stderr, "%s: ca_file %s cannot be read: no "
+		    "certificate will verify\n", c->file, c->delivery.ca_file);
+}
+
+int
+cli_version(int argc, char **argv)
+{
+	struct err why = ERR_INIT;
+	int ok;
+
+	if (argc > 1) {
+		ok = strcmp(argv[1], "--help") == 0;
+		(void)fprintf(ok ? stdout : stderr,
+		    "usage: postern version\nShows the version and the TLS "
+		    "library, and whether it is the right one.\n");
+		return ok ? CLI_OK : CLI_USAGE;
+	}
+	(void)printf("postern %s\n%s, API %u\n", PACKAGE_VERSION,
+	    tls_library(), tls_library_api());
+	if (tls_self_check(&why) != 0)
+		return cli_fail("%s", why.text);
+	return CLI_OK;
+}
