@@ -172,7 +172,7 @@ smtpd_auth_answered(struct smtpd *s, const struct smtpd_verdict *v)
 		s->facts.auth = s->auth_user;
 		s->auth_user = NULL;
 		smtpd_set_state(s, ST_READY);
-		smtpd_said_yes(s, v, 235, "2.7.0", "Authentication successful");
+		smtpd_said_yes(s, v, "235 2.7.0 Authentication successful");
 		return;
 	}
 	if (no.reply.code == 0)

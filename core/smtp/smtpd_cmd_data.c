@@ -186,8 +186,9 @@ past_limits(struct smtpd *s, size_t n)
 	s->content += n;
 	if (c->max_size > 0 && s->content > c->max_size)
 		s->too_big = true;
-	if (c->max_header > 0 &&
-	    (b->in_header ? b->bytes : b->header_bytes) > c->max_header)
+	/* How long it is, is known only when it has ended. */
+	if (c->max_header > 0 && !b->in_header &&
+	    b->header_bytes > c->max_header)
 		s->header_too_big = true;
 	return s->too_big || s->header_too_big || s->body_no != NULL;
 }
@@ -249,7 +250,7 @@ content_check(struct smtpd *s, struct err *why)
 		smtpd_trouble(s, "Message size exceeds limit");
 		return err_set(why, 552, "5.3.4", "Message size exceeds limit");
 	}
-	if (s->header_too_big)
+	if (c->max_header > 0 && b->header_bytes > c->max_header)
 		return err_set(
 		    why, 552, "5.3.4", "Message header size exceeds limit");
 	if (c->max_hops > 0 && b->received > c->max_hops) {
@@ -341,7 +342,7 @@ smtpd_eom_answered(struct smtpd *s, const struct smtpd_verdict *v)
 {
 	smtpd_set_state(s, ST_READY);
 	if (v->act == SMTPD_OK)
-		smtpd_said_yes(s, v, 250, "2.0.0", "Message accepted");
+		smtpd_said_yes(s, v, "250 2.0.0 Message accepted");
 	else
 		smtpd_refused(s, v);
 }

@@ -90,7 +90,7 @@ smtpd_mail_act(struct smtpd *s, const struct smtpd_verdict *v)
 	}
 	s->begun = true;
 	smtpd_set_state(s, ST_MAIL);
-	smtpd_said_yes(s, v, 250, "2.1.0", "Sender ok");
+	smtpd_said_yes(s, v, "250 2.1.0 Sender ok");
 }
 
 void

@@ -101,7 +101,7 @@ smtpd_etrn_act(struct smtpd *s, const struct smtpd_verdict *v)
 
 	s->etrn = STR_NULL;
 	if (v->act == SMTPD_OK) {
-		smtpd_said_yes(s, v, 250, "2.0.0", "Queuing for node started");
+		smtpd_said_yes(s, v, "250 2.0.0 Queuing for node started");
 		return;
 	}
 	if (no.reply.code == 0)

@@ -78,5 +78,5 @@ smtpd_rcpt_act(struct smtpd *s, const struct smtpd_verdict *v)
 	(void)envelope_add_rcpt(s->env, &r->addr, r->orcpt, r->notify);
 	if (s->state == ST_MAIL)
 		smtpd_set_state(s, ST_RCPT);
-	smtpd_said_yes(s, v, 250, "2.1.5", "Recipient ok");
+	smtpd_said_yes(s, v, "250 2.1.5 Recipient ok");
 }

@@ -186,9 +186,9 @@ void smtpd_forget(struct smtpd *s); /* facts */
 
 /* smtpd_reply.c */
 void smtpd_say(struct smtpd *s, const char *line); /* without CRLF */
-/* A verdict that says yes: its own text, or this line "250 2.1.0 Ok". */
-void smtpd_said_yes(struct smtpd *s, const struct smtpd_verdict *v, int code,
-    const char *enh, const char *text);
+/* A verdict that says yes: its own words, or this line, "250 2.1.0 Ok". */
+void smtpd_said_yes(
+    struct smtpd *s, const struct smtpd_verdict *v, const char *line);
 /* Answers a mistake of the client; 5yz are counted, and too many of them end
  * the session, as a 421 does. */
 void smtpd_error(struct smtpd *s, const struct err *why);

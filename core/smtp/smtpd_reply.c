@@ -1,5 +1,6 @@
 #include "smtp/smtpd_priv.h"
 
+#include "base/num.h"
 #include "smtp/reply.h"
 
 static void
@@ -24,19 +25,29 @@ smtpd_say(struct smtpd *s, const char *line)
 	stream_write(s->stream, "\r\n", 2);
 }
 
+/* Nearly always the owner has nothing to add: no formatting then. */
 void
-smtpd_said_yes(struct smtpd *s, const struct smtpd_verdict *v, int code,
-    const char *enh, const char *text)
+smtpd_said_yes(struct smtpd *s, const struct smtpd_verdict *v, const char *line)
 {
-	struct err mine;
+	const struct err *said = &v->reply;
+	struct str rest = str_c(line), code, enh;
+	uint64_t number = 0;
+	char text[sizeof(said->enh)];
 
-	if (v->reply.code / 100 == code / 100 || v->reply.code == 0) {
-		write_err(s, &v->reply, code, enh, text);
+	/* A yes with a number that says no would be taken for a no. */
+	if (said->code != 0 && said->code / 100 != line[0] - '0') {
+		smtpd_say(s, line);
 		return;
 	}
-	/* A yes with a number that says no would be understood as a no. */
-	(void)err_set(&mine, code, enh, "%s", text);
-	write_err(s, &mine, code, enh, text);
+	if (said->code == 0 && said->enh[0] == '\0' && said->text[0] == '\0') {
+		smtpd_say(s, line);
+		return;
+	}
+	(void)str_word(&rest, &code);
+	(void)str_word(&rest, &enh);
+	(void)num_u64(code, 999, &number);
+	(void)str_copy(text, sizeof(text), enh);
+	write_err(s, said, (int)number, text, str_trim(rest).p);
 }
 
 bool
