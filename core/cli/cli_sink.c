@@ -13,7 +13,7 @@
 
 enum { SINK_PORT = 2526 };
 
-enum option {
+enum sink_option {
 	OPT_HELP = 'h',
 	OPT_LISTEN = 'l',
 	OPT_DIR = 'd',
@@ -122,7 +122,7 @@ take_option(struct command_line *cl, int c, const char *value,
 {
 	struct sink_conf *conf = &cl->conf;
 
-	switch ((enum option)c) {
+	switch ((enum sink_option)c) {
 	case OPT_LISTEN:
 		if (conf->listeners == SINK_LISTENERS)
 			return err_text(why, "too many addresses");
