@@ -1,0 +1,66 @@
+-- Postern's boot file: the settings an administrator changes first.
+--
+-- It is Lua, so that lists can be built and text put together, but nothing in
+-- it can read files or run programs. All settings are in postern.lua(5);
+-- `postern check` tells whether this file is sound, `postern check --dump`
+-- shows what is in force, and SIGHUP makes a running relay take it.
+--
+-- As it is, mail from this host is taken on port 25 and delivered to the world.
+
+-- The name in greeting, EHLO and Received. Default: that of the system.
+-- hostname = "mx.example.com"
+
+-- Who reads mail for <postmaster> here, and the sender of reports.
+-- postmaster = "postmaster@example.com"
+
+spool = "/var/spool/postern"
+run = "/run/postern"
+workers = 0 -- one for each core
+
+log {
+  file = "/var/log/postern/mail.log",
+  -- json = "/var/log/postern/mail.json",
+  -- syslog = true,
+}
+
+listener "inbound" {
+  address = { "127.0.0.1:25", "[::1]:25" },
+  -- address = { "*:25" },
+  tls = "preferred",
+  -- Without a certificate, one is made at the first start; nobody can
+  -- verify that.
+  -- cert = "/etc/postern/tls/mx.example.com.pem",
+  -- key = "/etc/postern/tls/mx.example.com.key",
+}
+
+-- Who may send where. Everything else is refused.
+relay {
+  networks = { "127.0.0.0/8", "::1" }, -- to anywhere
+  domains = {}, -- from anybody, to these: { "example.com", ".example.com" }
+  -- users = "/etc/postern/users", -- lines user:hash; turns AUTH on
+}
+
+delivery {
+  tls = "opportunistic",
+  concurrency = 20, -- connections to one destination
+}
+
+-- Domains that do not go to their MX. "*" is everything else: a smarthost.
+-- route "example.net" { hosts = { "192.0.2.25:25" } }
+-- route "*" {
+--   hosts = { "smtp.example.org:587" },
+--   tls = "required-verify",
+--   auth_user = "relay",
+--   auth_password_file = "/etc/postern/smarthost.password",
+-- }
+
+bounce_profile "default" {
+  first_retry = "60s",
+  max_retry = "1h",
+  lifetime = "72h",
+}
+
+limits {
+  message_size = "150000000",
+  recipients = 1000,
+}
