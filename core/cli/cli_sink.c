@@ -71,10 +71,10 @@ static const char usage[] =
     "      --hostname NAME        to greet with\n"
     "  -h, --help                 this text\n";
 
-static int take_option(struct command_line *cl, int c, const char *value,
-    struct err *why);
-static int add(const char **list, unsigned *n, const char *value,
-    struct err *why);
+static int
+take_option(struct command_line *cl, int c, const char *value, struct err *why);
+static int
+add(const char **list, unsigned *n, const char *value, struct err *why);
 static int make_tls(struct command_line *cl, struct err *why);
 
 int
@@ -88,10 +88,10 @@ cli_sink(int argc, char **argv)
 	if (gethostname(host, sizeof(host)) < 0)
 		host[0] = '\0';
 	host[sizeof(host) - 1] = '\0';
-	cl.conf.hostname = domain_valid(str_c(host), false) ? host :
-	    "localhost";
-	while ((c = getopt_long(argc, argv, "hl:d:n:qj", options, NULL)) !=
-	    -1) {
+	cl.conf.hostname =
+	    domain_valid(str_c(host), false) ? host : "localhost";
+	while (
+	    (c = getopt_long(argc, argv, "hl:d:n:qj", options, NULL)) != -1) {
 		if (c == OPT_HELP) {
 			(void)fputs(usage, stdout);
 			return CLI_OK;
@@ -117,8 +117,7 @@ cli_sink(int argc, char **argv)
 }
 
 static int
-take_option(struct command_line *cl, int c, const char *value,
-    struct err *why)
+take_option(struct command_line *cl, int c, const char *value, struct err *why)
 {
 	struct sink_conf *conf = &cl->conf;
 
@@ -133,8 +132,7 @@ take_option(struct command_line *cl, int c, const char *value,
 		return 0;
 	case OPT_COUNT:
 		if (num_u64(str_c(value), UINT64_MAX, &conf->count) < 0)
-			return err_text(why, "--count: %s is no number",
-			    value);
+			return err_text(why, "--count: %s is no number", value);
 		return 0;
 	case OPT_QUIET:
 		conf->quiet = true;
@@ -161,8 +159,8 @@ take_option(struct command_line *cl, int c, const char *value,
 		return 0;
 	case OPT_HOSTNAME:
 		if (!domain_valid(str_c(value), false))
-			return err_text(why, "--hostname: %s is no name",
-			    value);
+			return err_text(
+			    why, "--hostname: %s is no name", value);
 		conf->hostname = value;
 		return 0;
 	case OPT_HELP:
@@ -188,8 +186,8 @@ make_tls(struct command_line *cl, struct err *why)
 	if (cl->no_tls)
 		return 0;
 	if (cl->cert == NULL && cl->key == NULL)
-		return tlsctx_new_selfsigned(&cl->conf.tlsctx,
-		    cl->conf.hostname, why);
+		return tlsctx_new_selfsigned(
+		    &cl->conf.tlsctx, cl->conf.hostname, why);
 	if (cl->cert == NULL)
 		return err_text(why, "--key without --cert");
 	conf.cert_file = cl->cert;

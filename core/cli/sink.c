@@ -19,8 +19,8 @@
 
 enum {
 	BACKLOG = 1024,
-	GRACE = 3000,		/* for sessions to end by themselves */
-	SHOWN_MAX = 32 << 20	/* octets of what is shown of one message */
+	GRACE = 3000,	     /* for sessions to end by themselves */
+	SHOWN_MAX = 32 << 20 /* octets of what is shown of one message */
 };
 
 struct sink_session;
@@ -62,12 +62,12 @@ static void stop(struct sink *s);
 static void stop_soon(void *arg);
 static void tell_totals(const struct sink *s);
 static bool matches(const char *const *pattern, unsigned n, struct str addr);
-static enum smtpd_step on_tls(void *arg, bool ok, const struct err *why,
-    struct smtpd_verdict *v);
+static enum smtpd_step
+on_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v);
 static enum smtpd_step on_rcpt(void *arg, struct envelope *env,
     const struct rcpt *rcpt, struct smtpd_verdict *v);
-static enum smtpd_step on_data(void *arg, struct envelope *env,
-    struct smtpd_verdict *v);
+static enum smtpd_step
+on_data(void *arg, struct envelope *env, struct smtpd_verdict *v);
 static enum smtpd_step on_body(void *arg, const char *p, size_t n);
 static enum smtpd_step on_eom(void *arg, struct envelope *env,
     const struct bodyin *facts, struct smtpd_verdict *v);
@@ -125,8 +125,9 @@ begin(struct sink *s, struct err *why)
 	for (i = 0; i < conf->listeners; i++) {
 		if (sock_listen(&conf->listen[i], BACKLOG, &s->fd[i], why) <
 		    0) {
-			(void)err_prefix(why, "%s: ", sock_addr_text(
-			    &conf->listen[i], text, sizeof(text)));
+			(void)err_prefix(why, "%s: ",
+			    sock_addr_text(
+				&conf->listen[i], text, sizeof(text)));
 			return -1;
 		}
 		s->listen[i] = listen_start(s->loop, s->fd[i], on_accept, s);
@@ -134,8 +135,8 @@ begin(struct sink *s, struct err *why)
 		    sock_local(s->fd[i], &at) == 0)
 			(void)printf("postern sink: listening on %s, %s\n\n",
 			    sock_addr_text(&at, text, sizeof(text)),
-			    conf->tlsctx != NULL ? "with STARTTLS" :
-			    "without TLS");
+			    conf->tlsctx != NULL ? "with STARTTLS"
+						 : "without TLS");
 	}
 	(void)fflush(stdout);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -168,8 +169,8 @@ set_limits(struct sink *s)
 		.banner_host = s->conf->hostname,
 		.banner_text = "postern sink",
 		.listener = "sink",
-		.tls = s->conf->tlsctx != NULL ? SMTPD_TLS_PREFERRED :
-		    SMTPD_TLS_OFF,
+		.tls = s->conf->tlsctx != NULL ? SMTPD_TLS_PREFERRED
+					       : SMTPD_TLS_OFF,
 		.tlsctx = s->conf->tlsctx,
 		.max_size = UINT64_C(1) << 32,
 		.max_header = 16 << 20,
@@ -232,7 +233,7 @@ stop(struct sink *s)
 	for (i = 0; i < s->conf->listeners; i++)
 		listen_stop(&s->listen[i]);
 	loop_timer_set(&s->grace, GRACE);
-	TAILQ_FOREACH_SAFE(ss, &s->sessions, link, next)
+	TAILQ_FOREACH_SAFE (ss, &s->sessions, link, next)
 		smtpd_stop(ss->smtpd);
 	if (TAILQ_EMPTY(&s->sessions))
 		loop_stop(s->loop);
@@ -254,7 +255,7 @@ on_grace(void *arg)
 	struct sink *s;
 
 	OBJ_CAST(s, arg, SINK_MAGIC);
-	TAILQ_FOREACH_SAFE(ss, &s->sessions, link, next)
+	TAILQ_FOREACH_SAFE (ss, &s->sessions, link, next)
 		smtpd_kill(ss->smtpd);
 	loop_stop(s->loop);
 }
@@ -266,11 +267,12 @@ tell_totals(const struct sink *s)
 
 	if (s->conf->quiet)
 		return;
-	(void)fprintf(out, "postern sink: %" PRIu64 " messages, %" PRIu64
+	(void)fprintf(out,
+	    "postern sink: %" PRIu64 " messages, %" PRIu64
 	    " recipients, %" PRIu64 " octets, %" PRIu64 " recipients "
 	    "refused; %" PRIu64 " connections, %" PRIu64 " with TLS\n",
-	    s->messages, s->recipients, s->octets, s->refused,
-	    s->connections, s->with_tls);
+	    s->messages, s->recipients, s->octets, s->refused, s->connections,
+	    s->with_tls);
 	(void)fflush(out);
 }
 
@@ -301,13 +303,12 @@ on_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 	conf = ss->sink->conf;
 	if (matches(conf->reject, conf->rejects, rcpt->addr.full)) {
 		v->act = SMTPD_REFUSE;
-		(void)err_set(&v->reply, 550, "5.1.1",
-		    "No such user at the sink");
-	} else if (matches(conf->tempfail, conf->tempfails,
-	    rcpt->addr.full)) {
+		(void)err_set(
+		    &v->reply, 550, "5.1.1", "No such user at the sink");
+	} else if (matches(conf->tempfail, conf->tempfails, rcpt->addr.full)) {
 		v->act = SMTPD_REFUSE;
-		(void)err_set(&v->reply, 451, "4.2.1",
-		    "The sink does not take this now");
+		(void)err_set(
+		    &v->reply, 451, "4.2.1", "The sink does not take this now");
 	}
 	if (v->act == SMTPD_REFUSE)
 		ss->sink->refused++;
@@ -336,8 +337,8 @@ on_data(void *arg, struct envelope *env, struct smtpd_verdict *v)
 
 	(void)env;
 	OBJ_CAST(ss, arg, SINK_SESSION_MAGIC);
-	if (ss->sink->conf->dir != NULL && sink_file_open(&ss->file,
-	    ss->sink->conf->dir, &v->reply) < 0)
+	if (ss->sink->conf->dir != NULL &&
+	    sink_file_open(&ss->file, ss->sink->conf->dir, &v->reply) < 0)
 		v->act = SMTPD_REFUSE;
 	return SMTPD_NOW;
 }
@@ -385,16 +386,16 @@ take(struct sink_session *ss, const struct envelope *env,
 	struct sink *s = ss->sink;
 	char file[4096] = "";
 
-	if (ss->file.fd >= 0 && sink_file_keep(&ss->file, s->messages + 1,
-	    file, sizeof(file), &v->reply) < 0) {
+	if (ss->file.fd >= 0 && sink_file_keep(&ss->file, s->messages + 1, file,
+				    sizeof(file), &v->reply) < 0) {
 		v->act = SMTPD_REFUSE;
 		return;
 	}
 	s->messages++;
 	s->recipients += env->nrcpt;
 	s->octets += facts->bytes;
-	(void)err_set(&v->reply, 250, "2.0.0", "Message %" PRIu64
-	    " is at the sink", s->messages);
+	(void)err_set(&v->reply, 250, "2.0.0",
+	    "Message %" PRIu64 " is at the sink", s->messages);
 	show(ss, env, facts, file[0] == '\0' ? NULL : file);
 	if (s->conf->count > 0 && s->messages == s->conf->count)
 		loop_defer(s->loop, stop_soon, s);
@@ -405,7 +406,10 @@ show(struct sink_session *ss, const struct envelope *env,
     const struct bodyin *facts, const char *file)
 {
 	struct sink_message m = { .number = ss->sink->messages,
-		.peer = ss->peer, .env = env, .facts = facts, .file = file };
+		.peer = ss->peer,
+		.env = env,
+		.facts = facts,
+		.file = file };
 	const struct sink_conf *conf = ss->sink->conf;
 	char name[4096 + sizeof(".json")];
 	struct err why = ERR_INIT;
@@ -420,8 +424,8 @@ show(struct sink_session *ss, const struct envelope *env,
 	if (file != NULL) {
 		(void)snprintf(name, sizeof(name), "%.*s.json",
 		    (int)(strlen(file) - strlen(".eml")), file);
-		if (file_replace(name, buf_p(&out), buf_len(&out), 0644,
-		    &why) < 0)
+		if (file_replace(name, buf_p(&out), buf_len(&out), 0644, &why) <
+		    0)
 			(void)fprintf(stderr, "postern sink: %s\n", why.text);
 	}
 	if (!conf->json) {

@@ -23,15 +23,15 @@ struct sink_conf {
 	const char *hostname;
 	struct sock_addr listen[SINK_LISTENERS];
 	unsigned listeners;
-	struct tlsctx *tlsctx;	/* NULL: no STARTTLS */
-	const char *dir;	/* where messages go; NULL: nowhere */
+	struct tlsctx *tlsctx; /* NULL: no STARTTLS */
+	const char *dir;       /* where messages go; NULL: nowhere */
 	/* Globs of recipients that get a 550 or a 451. */
 	const char *reject[SINK_PATTERNS];
 	unsigned rejects;
 	const char *tempfail[SINK_PATTERNS];
 	unsigned tempfails;
-	msec delay;		/* before the answer to a message */
-	uint64_t count;		/* end after so many; 0: never */
+	msec delay;	/* before the answer to a message */
+	uint64_t count; /* end after so many; 0: never */
 	bool json;
 	bool quiet;
 };

@@ -50,8 +50,8 @@ sink_file_keep(struct sink_file *f, uint64_t number, char *name_r, size_t n,
 	int result = 0;
 
 	temporary(f, name, sizeof(name));
-	(void)snprintf(kept, sizeof(kept), "%s/%06" PRIu64 ".eml", f->dir,
-	    number);
+	(void)snprintf(
+	    kept, sizeof(kept), "%s/%06" PRIu64 ".eml", f->dir, number);
 	if (f->failed)
 		result = err_set(why, 452, "4.3.1", "cannot write %s", name);
 	else if (sys_rename(name, kept) < 0)
@@ -83,8 +83,8 @@ sink_file_drop(struct sink_file *f)
 static void
 temporary(const struct sink_file *f, char *dst, size_t n)
 {
-	(void)snprintf(dst, n, "%s/.%ld-%p.tmp", f->dir, (long)getpid(),
-	    (const void *)f);
+	(void)snprintf(
+	    dst, n, "%s/.%ld-%p.tmp", f->dir, (long)getpid(), (const void *)f);
 }
 
 void
@@ -127,9 +127,10 @@ sink_message_json(const struct sink_message *m, struct buf *dst)
 	add_pair(dst, "helo", m->helo);
 	(void)buf_printf(dst, ",\"esmtp\":%s", m->esmtp ? "true" : "false");
 	if (m->tls != NULL)
-		(void)buf_printf(dst, ",\"tls\":{\"version\":\"%s\","
-		    "\"cipher\":\"%s\",\"bits\":%d}", m->tls->version,
-		    m->tls->cipher, m->tls->bits);
+		(void)buf_printf(dst,
+		    ",\"tls\":{\"version\":\"%s\","
+		    "\"cipher\":\"%s\",\"bits\":%d}",
+		    m->tls->version, m->tls->cipher, m->tls->bits);
 	else
 		(void)buf_add_c(dst, ",\"tls\":null");
 	add_pair(dst, "from", m->env->sender.full);
@@ -139,9 +140,10 @@ sink_message_json(const struct sink_message *m, struct buf *dst)
 			(void)buf_add_char(dst, ',');
 		(void)json_quote(dst, m->env->rcpt[i]->addr.full);
 	}
-	(void)buf_printf(dst, "],\"size\":%" PRIu64 ",\"eightbit\":%s,"
-	    "\"smtputf8\":%s", m->size,
-	    m->facts->eightbit ? "true" : "false",
+	(void)buf_printf(dst,
+	    "],\"size\":%" PRIu64 ",\"eightbit\":%s,"
+	    "\"smtputf8\":%s",
+	    m->size, m->facts->eightbit ? "true" : "false",
 	    (m->env->flags & ENV_SMTPUTF8) != 0 ? "true" : "false");
 	add_pair(dst, "message_id", buf_str(&m->facts->message_id));
 	add_pair(dst, "subject", subject_of(pool, m->facts));

@@ -2,15 +2,15 @@
 
 enum { CODE_LEN = 3 };
 
-static void			begin(struct replyin *r);
-static enum replyin_status	bad(struct err *why, const char *what);
-static enum replyin_status	octet(struct replyin *r, char c,
-				    unsigned max_lines, struct err *why);
-static enum replyin_status	digit(struct replyin *r, char c,
-				    unsigned max_lines, struct err *why);
-static enum replyin_status	separator(struct replyin *r, char c,
-				    struct err *why);
-static size_t			text_run(const char *p, size_t n);
+static void begin(struct replyin *r);
+static enum replyin_status bad(struct err *why, const char *what);
+static enum replyin_status
+octet(struct replyin *r, char c, unsigned max_lines, struct err *why);
+static enum replyin_status
+digit(struct replyin *r, char c, unsigned max_lines, struct err *why);
+static enum replyin_status
+separator(struct replyin *r, char c, struct err *why);
+static size_t text_run(const char *p, size_t n);
 
 void
 replyin_init(struct replyin *r)
@@ -118,8 +118,8 @@ octet(struct replyin *r, char c, unsigned max_lines, struct err *why)
 	if (r->line == CODE_LEN)
 		return separator(r, c, why);
 	if (c != '\r')
-		return bad(why, c == '\0' ? "NUL in a reply" :
-		    "bare LF in a reply");
+		return bad(
+		    why, c == '\0' ? "NUL in a reply" : "bare LF in a reply");
 	r->cr = true;
 	return REPLYIN_MORE;
 }

@@ -17,22 +17,22 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define REPLYIN_LINE_MAX 4096	/* octets of a line, without CRLF */
-#define REPLYIN_LINES_MAX 100
+#define REPLYIN_LINE_MAX       4096 /* octets of a line, without CRLF */
+#define REPLYIN_LINES_MAX      100
 #define REPLYIN_EHLO_LINES_MAX 6000
-#define REPLYIN_BYTES_MAX 65536 /* octets of a reply, with line ends */
+#define REPLYIN_BYTES_MAX      65536 /* octets of a reply, with line ends */
 
 struct replyin {
 	int code;	 /* of the reply so far, 0: none yet */
 	struct buf text; /* the lines' texts, joined by \n */
 	/* private */
-	int line_code;	 /* of this line, as far as it was read */
-	bool last;	 /* no '-' behind the code */
-	bool cr;	 /* the last octet was a CR */
-	bool done;	 /* the next feed begins a new reply */
+	int line_code; /* of this line, as far as it was read */
+	bool last;     /* no '-' behind the code */
+	bool cr;       /* the last octet was a CR */
+	bool done;     /* the next feed begins a new reply */
 	unsigned lines;
-	size_t line;	 /* octets of this line so far */
-	size_t bytes;	 /* octets of the reply so far */
+	size_t line;  /* octets of this line so far */
+	size_t bytes; /* octets of the reply so far */
 };
 
 enum replyin_status {

@@ -43,19 +43,17 @@ static const unsigned may_lead_to[SMTPC_STEPS] = {
 	[SMTPC_AT_DOT] = TO(READY),
 };
 
-static void	on_connected(void *arg, struct stream *s,
-		    const struct err *why);
-static void	on_input(void *arg);
-static void	on_drained(void *arg);
-static void	on_closed(void *arg, enum stream_end how,
-		    const struct err *why);
-static void	on_timer(void *arg);
-static void	on_soon(void *arg);
-static void	have_reply(struct smtpc *c);
-static void	dispatch(struct smtpc *c, const struct smtpc_reply *r);
-static void	quit_anyhow(struct smtpc *c);
-static void	let_go(struct smtpc *c);
-static void	free_now(void *arg);
+static void on_connected(void *arg, struct stream *s, const struct err *why);
+static void on_input(void *arg);
+static void on_drained(void *arg);
+static void on_closed(void *arg, enum stream_end how, const struct err *why);
+static void on_timer(void *arg);
+static void on_soon(void *arg);
+static void have_reply(struct smtpc *c);
+static void dispatch(struct smtpc *c, const struct smtpc_reply *r);
+static void quit_anyhow(struct smtpc *c);
+static void let_go(struct smtpc *c);
+static void free_now(void *arg);
 
 static const struct stream_ops stream_ops = {
 	.input = on_input,
@@ -262,13 +260,13 @@ smtpc_end_fail(struct smtpc *c, enum smtpc_fail fail, bool quit,
 void
 smtpc_end_protocol(struct smtpc *c, const char *what)
 {
-	smtpc_end_fail(c, SMTPC_FAIL_PROTOCOL, false, "4.5.0",
-	    "protocol error: %s", what);
+	smtpc_end_fail(
+	    c, SMTPC_FAIL_PROTOCOL, false, "4.5.0", "protocol error: %s", what);
 }
 
 struct smtpc_reply
-smtpc_reply_made(const struct smtpc *c, enum smtpc_fail fail,
-    const struct err *e)
+smtpc_reply_made(
+    const struct smtpc *c, enum smtpc_fail fail, const struct err *e)
 {
 	struct smtpc_reply r = { .step = c->step, .fail = fail };
 
@@ -293,8 +291,8 @@ on_connected(void *arg, struct stream *s, const struct err *why)
 	OBJ_CAST(c, arg, SMTPC_MAGIC);
 	c->connecting = NULL;
 	if (s == NULL) {
-		smtpc_end_fail(c, SMTPC_FAIL_NETWORK, false, "4.4.1", "%s",
-		    why->text);
+		smtpc_end_fail(
+		    c, SMTPC_FAIL_NETWORK, false, "4.4.1", "%s", why->text);
 		return;
 	}
 	c->stream = s;
@@ -322,8 +320,9 @@ on_input(void *arg)
 		if (c->step == SMTPC_AT_HANDSHAKE)
 			return;
 		st = replyin_feed(&c->in, in.p, in.n,
-		    c->step == SMTPC_AT_EHLO ? REPLYIN_EHLO_LINES_MAX :
-		    REPLYIN_LINES_MAX, &used, &why);
+		    c->step == SMTPC_AT_EHLO ? REPLYIN_EHLO_LINES_MAX
+					     : REPLYIN_LINES_MAX,
+		    &used, &why);
 		if (st == REPLYIN_BAD) {
 			smtpc_end_fail(c, SMTPC_FAIL_PROTOCOL, false, why.enh,
 			    "%s", why.text);
@@ -423,8 +422,9 @@ on_closed(void *arg, enum stream_end how, const struct err *why)
 	else if (c->step == SMTPC_AT_HANDSHAKE)
 		smtpc_tls_failed(c, why);
 	else
-		smtpc_end_fail(c, how == STREAM_RESET ? SMTPC_FAIL_NETWORK :
-		    SMTPC_FAIL_LOST, false, "4.4.2", "%s", why->text);
+		smtpc_end_fail(c,
+		    how == STREAM_RESET ? SMTPC_FAIL_NETWORK : SMTPC_FAIL_LOST,
+		    false, "4.4.2", "%s", why->text);
 }
 
 static void
@@ -449,8 +449,8 @@ on_timer(void *arg)
 	else if (c->step == SMTPC_AT_HANDSHAKE)
 		smtpc_tls_failed(c, &late);
 	else
-		smtpc_end_fail(c, SMTPC_FAIL_TIMEOUT, false, late.enh, "%s",
-		    late.text);
+		smtpc_end_fail(
+		    c, SMTPC_FAIL_TIMEOUT, false, late.enh, "%s", late.text);
 }
 
 static void

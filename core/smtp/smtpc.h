@@ -37,33 +37,33 @@ enum smtpc_step {
 
 /* Copied by smtpc_new(); what it points to must outlive the connection. */
 struct smtpc_conf {
-	const char *helo;	  /* our name */
+	const char *helo; /* our name */
 	struct sock_addr to;
-	struct sock_addr from;	  /* len 0: any */
-	const char *host;	  /* MX or route host name (SNI, log) */
-	struct str domain;	  /* next-hop domain (verification) */
+	struct sock_addr from; /* len 0: any */
+	const char *host;      /* MX or route host name (SNI, log) */
+	struct str domain;     /* next-hop domain (verification) */
 	struct tlswant want;
-	struct tlsctx *tlsctx;	  /* client context; NULL: no TLS */
+	struct tlsctx *tlsctx; /* client context; NULL: no TLS */
 	bool implicit_tls;
-	bool avoid_tls;		  /* clear text after a failed handshake */
-	const char *auth_user;	  /* NULL: no AUTH */
+	bool avoid_tls;	       /* clear text after a failed handshake */
+	const char *auth_user; /* NULL: no AUTH */
 	const char *auth_password;
-	bool lmtp_never;	  /* reserved, false */
-	double timeout_scale;	  /* 1.0: RFC 5321 4.5.3.2 */
+	bool lmtp_never;      /* reserved, false */
+	double timeout_scale; /* 1.0: RFC 5321 4.5.3.2 */
 };
 
 /* What the peer said, or why there is no reply. */
 struct smtpc_reply {
-	int code;		/* 0: no reply */
-	char enh[12];		/* "" if it gave none */
-	struct str text;	/* lines joined by \n, without the reply
-				 * code but with their enhanced status; or
-				 * our own words */
-	enum smtpc_step step;	/* where */
+	int code;	      /* 0: no reply */
+	char enh[12];	      /* "" if it gave none */
+	struct str text;      /* lines joined by \n, without the reply
+			       * code but with their enhanced status; or
+			       * our own words */
+	enum smtpc_step step; /* where */
 	enum smtpc_fail {
-		SMTPC_FAIL_NONE,	/* the peer answered */
-		SMTPC_FAIL_NETWORK,	/* connect failed, reset */
-		SMTPC_FAIL_LOST,	/* closed unexpectedly */
+		SMTPC_FAIL_NONE,    /* the peer answered */
+		SMTPC_FAIL_NETWORK, /* connect failed, reset */
+		SMTPC_FAIL_LOST,    /* closed unexpectedly */
 		SMTPC_FAIL_TIMEOUT,
 		SMTPC_FAIL_PROTOCOL,	/* nonsense from the peer */
 		SMTPC_FAIL_TLS,		/* handshake or verification */
@@ -93,10 +93,10 @@ struct smtpc_txn {
 	const struct envelope *env;
 	struct rcpt *const *rcpt;
 	unsigned nrcpt;
-	struct str header;	/* put in front of the content; may be "" */
-	uint64_t size;		/* header and content, before stuffing */
+	struct str header; /* put in front of the content; may be "" */
+	uint64_t size;	   /* header and content, before stuffing */
 	struct smtpc_source source;
-	bool dsn_relay;		/* pass RFC 3461 parameters on if offered */
+	bool dsn_relay; /* pass RFC 3461 parameters on if offered */
 };
 
 struct smtpc;
@@ -124,11 +124,11 @@ struct smtpc *smtpc_new(struct loop *l, const struct smtpc_conf *conf,
 /* Only when ready() or done() was the last word. txn must live until done. */
 void smtpc_send(struct smtpc *c, const struct smtpc_txn *txn);
 void smtpc_source_ready(struct smtpc *c);
-void smtpc_quit(struct smtpc *c); /* QUIT; closed(NULL) follows */
+void smtpc_quit(struct smtpc *c);      /* QUIT; closed(NULL) follows */
 void smtpc_destroy(struct smtpc **cp); /* silent */
 
 bool smtpc_is_ready(const struct smtpc *c);
-const struct tls_info *smtpc_tls(const struct smtpc *c); /* NULL: clear */
+const struct tls_info *smtpc_tls(const struct smtpc *c);  /* NULL: clear */
 const struct stream *smtpc_stream(const struct smtpc *c); /* NULL: none yet */
 bool smtpc_offers_dsn(const struct smtpc *c);
 unsigned smtpc_messages(const struct smtpc *c); /* sent on it so far */

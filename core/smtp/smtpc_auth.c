@@ -8,10 +8,9 @@
 
 enum { SECRET_MAX = 1024 };
 
-static void	send_plain(struct smtpc *c);
-static void	send_base64(struct smtpc *c, const char *prefix,
-		    struct str secret);
-static void	wipe(struct buf *b);
+static void send_plain(struct smtpc *c);
+static void send_base64(struct smtpc *c, const char *prefix, struct str secret);
+static void wipe(struct buf *b);
 
 /* Also the way on without AUTH: the connection is ready. */
 void
@@ -27,8 +26,8 @@ smtpc_auth_begin(struct smtpc *c)
 		return;
 	}
 	if (!c->tls_up) {
-		smtpc_end_fail(c, SMTPC_FAIL_AUTH, true, "4.7.11",
-		    "no AUTH without TLS");
+		smtpc_end_fail(
+		    c, SMTPC_FAIL_AUTH, true, "4.7.11", "no AUTH without TLS");
 	} else if (c->caps.auth_plain) {
 		c->auth_state = AUTH_PLAIN;
 		send_plain(c);

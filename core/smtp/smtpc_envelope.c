@@ -13,19 +13,18 @@ enum path_kind {
 	PATH_ASCII,
 	PATH_UTF8_DOMAIN, /* A-labels would do */
 	PATH_UTF8_LOCAL,
-	PATH_BAD	  /* has control octets: never on a command line */
+	PATH_BAD /* has control octets: never on a command line */
 };
 
-static enum path_kind	path_kind(const struct addr *a);
-static bool		header_is_utf8(const struct smtpc *c);
-static int		demand_path(const struct smtpc *c,
-			    const struct addr *a, const char *enh,
-			    struct err *why);
-static void		add_path(const struct smtpc *c, struct buf *dst,
-			    const struct addr *a);
-static void		add_orcpt(struct buf *dst, struct str orcpt);
-static void		add_unitext(struct buf *dst, struct str s);
-static void		add_notify(struct buf *dst, unsigned notify);
+static enum path_kind path_kind(const struct addr *a);
+static bool header_is_utf8(const struct smtpc *c);
+static int demand_path(const struct smtpc *c, const struct addr *a,
+    const char *enh, struct err *why);
+static void
+add_path(const struct smtpc *c, struct buf *dst, const struct addr *a);
+static void add_orcpt(struct buf *dst, struct str orcpt);
+static void add_unitext(struct buf *dst, struct str s);
+static void add_notify(struct buf *dst, unsigned notify);
 
 /*
  * 8BITMIME: content with 8-bit octets whose sender relied on BODY=8BITMIME is
@@ -40,17 +39,18 @@ smtpc_demand_message(const struct smtpc *c, struct err *why)
 	unsigned flags = txn->env->flags;
 
 	if (c->caps.size_max > 0 && txn->size > c->caps.size_max)
-		return err_set(why, 0, "5.3.4", "message of %llu octets is "
+		return err_set(why, 0, "5.3.4",
+		    "message of %llu octets is "
 		    "larger than the %llu that the host takes",
 		    (unsigned long long)txn->size,
 		    (unsigned long long)c->caps.size_max);
 	if (!c->caps.eightbit && (flags & ENV_8BITMIME) != 0 &&
 	    (flags & ENV_8BIT_SEEN) != 0)
-		return err_set(why, 0, "5.6.3",
-		    "the host does not offer 8BITMIME");
+		return err_set(
+		    why, 0, "5.6.3", "the host does not offer 8BITMIME");
 	if (!c->caps.smtputf8 && header_is_utf8(c))
-		return err_set(why, 0, "5.6.7",
-		    "the host does not offer SMTPUTF8");
+		return err_set(
+		    why, 0, "5.6.7", "the host does not offer SMTPUTF8");
 	return demand_path(c, &txn->env->sender, "5.1.7", why);
 }
 
@@ -88,8 +88,8 @@ smtpc_line_mail(const struct smtpc *c, struct buf *dst)
 	add_path(c, dst, &env->sender);
 	(void)buf_add_char(dst, '>');
 	if (c->caps.size)
-		(void)buf_printf(dst, " SIZE=%llu",
-		    (unsigned long long)txn->size);
+		(void)buf_printf(
+		    dst, " SIZE=%llu", (unsigned long long)txn->size);
 	if (c->caps.eightbit &&
 	    (env->flags & (ENV_8BITMIME | ENV_8BIT_SEEN)) != 0)
 		(void)buf_add_c(dst, " BODY=8BITMIME");

@@ -6,9 +6,8 @@
 
 enum { HELLO_MAX = 512 }; /* RFC 5321 4.5.3.1.4 */
 
-static void	hello(struct smtpc *c, enum smtpc_step step,
-		    const char *verb);
-static void	auth_words(struct smtpc_caps *caps, struct str words);
+static void hello(struct smtpc *c, enum smtpc_step step, const char *verb);
+static void auth_words(struct smtpc_caps *caps, struct str words);
 
 /* RFC 5321 4.3.2: 220, or 554 and the like from a host without service. */
 void
@@ -99,8 +98,7 @@ smtpc_caps_parse(struct smtpc_caps *caps_r, struct str text)
 			caps.size = true;
 			/* Not a number: as if it were not there. */
 			if (str_word(&line, &word))
-				(void)num_u64(word, UINT64_MAX,
-				    &caps.size_max);
+				(void)num_u64(word, UINT64_MAX, &caps.size_max);
 		}
 	}
 	*caps_r = caps;

@@ -44,7 +44,7 @@ struct smtpc_run {
 	bool empty;		     /* 354 with no recipient accepted */
 	bool source_late;	     /* SMTPC_MORE_LATER was the answer */
 	bool header_sent;
-	bool filling;		     /* inside txn_fill(): no second one */
+	bool filling; /* inside txn_fill(): no second one */
 	struct bodyout out;
 };
 
@@ -56,15 +56,15 @@ struct smtpc {
 	void *arg;
 
 	struct stream_connect *connecting;
-	struct stream *stream;	/* NULL: not there yet, or gone */
-	struct tlsio *tls;	/* the stream's; NULL: clear */
+	struct stream *stream; /* NULL: not there yet, or gone */
+	struct tlsio *tls;     /* the stream's; NULL: clear */
 	bool tls_up;
-	bool ended;		/* closed() was called, or must not be */
+	bool ended; /* closed() was called, or must not be */
 
-	enum smtpc_step step;	/* set_step() is the only writer */
+	enum smtpc_step step; /* set_step() is the only writer */
 	struct loop_timer timer;
 	uint64_t out_seen;	/* octets written when the timer was set */
-	struct loop_timer soon;	/* runs soon_fn from the loop */
+	struct loop_timer soon; /* runs soon_fn from the loop */
 	void (*soon_fn)(struct smtpc *c);
 
 	struct replyin in;
@@ -72,7 +72,7 @@ struct smtpc {
 	char kept_text[496];
 	struct smtpc_caps caps;
 	enum { AUTH_PLAIN, AUTH_LOGIN_USER, AUTH_LOGIN_PASSWORD } auth_state;
-	bool needs_rset;	/* the peer may think a transaction is open */
+	bool needs_rset; /* the peer may think a transaction is open */
 	unsigned messages;
 	struct smtpc_run run;
 };
@@ -100,8 +100,8 @@ void smtpc_end_fail(struct smtpc *c, enum smtpc_fail fail, bool quit,
     const char *enh, const char *fmt, ...) ATTR_PRINTF(5, 6);
 void smtpc_end_protocol(struct smtpc *c, const char *what);
 /* A reply of ours: its text is e's, so e must live as long. */
-struct smtpc_reply smtpc_reply_made(const struct smtpc *c,
-    enum smtpc_fail fail, const struct err *e);
+struct smtpc_reply smtpc_reply_made(
+    const struct smtpc *c, enum smtpc_fail fail, const struct err *e);
 /* Copies r to c->kept; a long text is cut. */
 void smtpc_keep(struct smtpc *c, const struct smtpc_reply *r);
 

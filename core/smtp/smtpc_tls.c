@@ -10,9 +10,9 @@
 #include "base/obj.h"
 #include "smtp/smtpc_priv.h"
 
-static void	handshake_done(void *arg, bool ok, const struct err *why);
-static bool	is_host_name(const char *host);
-static void	tell_refusal(struct smtpc *c, const char *what);
+static void handshake_done(void *arg, bool ok, const struct err *why);
+static bool is_host_name(const char *host);
+static void tell_refusal(struct smtpc *c, const char *what);
 
 bool
 smtpc_tls_wanted(const struct smtpc *c)
@@ -85,8 +85,8 @@ smtpc_tls_handshake(struct smtpc *c)
 	client.sni = is_host_name(c->conf.host) ? c->conf.host : NULL;
 	c->caps = (struct smtpc_caps){ 0 };
 	smtpc_set_step(c, SMTPC_AT_HANDSHAKE);
-	c->tls = tlsio_start(c->stream, c->conf.tlsctx, &client,
-	    handshake_done, c);
+	c->tls =
+	    tlsio_start(c->stream, c->conf.tlsctx, &client, handshake_done, c);
 }
 
 void
@@ -108,8 +108,8 @@ smtpc_tls_refused(struct smtpc *c, const char *what)
 {
 	tell_refusal(c, what);
 	if (!c->ended)
-		smtpc_end_fail(c, SMTPC_FAIL_TLS_REFUSED,
-		    !c->conf.implicit_tls, "4.7.4", "%s", what);
+		smtpc_end_fail(c, SMTPC_FAIL_TLS_REFUSED, !c->conf.implicit_tls,
+		    "4.7.4", "%s", what);
 }
 
 static void
@@ -160,6 +160,6 @@ is_host_name(const char *host)
 	unsigned char ip[sizeof(struct in6_addr)];
 
 	return host != NULL && host[0] != '\0' && host[0] != '[' &&
-	    inet_pton(AF_INET, host, ip) != 1 &&
-	    inet_pton(AF_INET6, host, ip) != 1;
+	       inet_pton(AF_INET, host, ip) != 1 &&
+	       inet_pton(AF_INET6, host, ip) != 1;
 }

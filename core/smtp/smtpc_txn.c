@@ -11,39 +11,34 @@
 #include "smtp/smtpc_priv.h"
 
 enum {
-	PUSH_MAX = 32768,	/* octets of commands that may wait unsent */
-	LINE_ROOM = 8192,	/* more than the longest command line */
-	FILL_HIGH = 65536,	/* octets of content that may wait unsent */
-	FILL_ROUND = 1 << 20	/* in one round of the loop */
+	PUSH_MAX = 32768,    /* octets of commands that may wait unsent */
+	LINE_ROOM = 8192,    /* more than the longest command line */
+	FILL_HIGH = 65536,   /* octets of content that may wait unsent */
+	FILL_ROUND = 1 << 20 /* in one round of the loop */
 };
 
-static void		begin(struct smtpc *c);
-static void		unasked(struct smtpc *c);
-static bool		any_rcpt(const struct smtpc *c, bool sendable);
-static unsigned		at_data(const struct smtpc *c);
-static enum smtpc_step	step_at(const struct smtpc *c, unsigned pos);
-static void		go_on(struct smtpc *c);
-static void		push(struct smtpc *c);
-static bool		may_push(const struct smtpc *c, size_t waiting);
-static void		add_command(const struct smtpc *c, struct buf *out);
-static void		settle(struct smtpc *c);
-static void		tell_demand(struct smtpc *c, unsigned i,
-			    const struct err *why);
-static void		finish(struct smtpc *c, const struct smtpc_reply *r);
-static void		rset_answer(struct smtpc *c,
-			    const struct smtpc_reply *r);
-static void		mail_answer(struct smtpc *c,
-			    const struct smtpc_reply *r);
-static void		rcpt_answer(struct smtpc *c, unsigned i,
-			    const struct smtpc_reply *r);
-static void		data_answer(struct smtpc *c,
-			    const struct smtpc_reply *r);
-static void		dot_answer(struct smtpc *c,
-			    const struct smtpc_reply *r);
-static void		fill(struct smtpc *c);
-static bool		fill_some(struct smtpc *c, size_t *sent);
-static size_t		put(struct smtpc *c, struct str piece);
-static void		end_of_data(struct smtpc *c);
+static void begin(struct smtpc *c);
+static void unasked(struct smtpc *c);
+static bool any_rcpt(const struct smtpc *c, bool sendable);
+static unsigned at_data(const struct smtpc *c);
+static enum smtpc_step step_at(const struct smtpc *c, unsigned pos);
+static void go_on(struct smtpc *c);
+static void push(struct smtpc *c);
+static bool may_push(const struct smtpc *c, size_t waiting);
+static void add_command(const struct smtpc *c, struct buf *out);
+static void settle(struct smtpc *c);
+static void tell_demand(struct smtpc *c, unsigned i, const struct err *why);
+static void finish(struct smtpc *c, const struct smtpc_reply *r);
+static void rset_answer(struct smtpc *c, const struct smtpc_reply *r);
+static void mail_answer(struct smtpc *c, const struct smtpc_reply *r);
+static void
+rcpt_answer(struct smtpc *c, unsigned i, const struct smtpc_reply *r);
+static void data_answer(struct smtpc *c, const struct smtpc_reply *r);
+static void dot_answer(struct smtpc *c, const struct smtpc_reply *r);
+static void fill(struct smtpc *c);
+static bool fill_some(struct smtpc *c, size_t *sent);
+static size_t put(struct smtpc *c, struct str piece);
+static void end_of_data(struct smtpc *c);
 
 /*
  * The owner is never called from inside smtpc_send(): what cannot begin at
@@ -234,8 +229,8 @@ settle(struct smtpc *c)
 	struct err why = ERR_INIT;
 
 	while (run->answered < run->sent && run->answered >= TXN_RCPT &&
-	    run->answered < at_data(c) &&
-	    smtpc_demand_rcpt(c, run->answered - TXN_RCPT, &why) < 0) {
+	       run->answered < at_data(c) &&
+	       smtpc_demand_rcpt(c, run->answered - TXN_RCPT, &why) < 0) {
 		run->answered++;
 		if (run->mail_refused)
 			continue;

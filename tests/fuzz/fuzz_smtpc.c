@@ -99,8 +99,8 @@ on_rcpt(void *arg, unsigned i, const struct smtpc_reply *reply)
 	struct run *r = arg;
 
 	ASSERT(r->running && i == r->told && i < r->txn.nrcpt);
-	ASSERT(reply->fail == SMTPC_FAIL_NONE ||
-	    reply->fail == SMTPC_FAIL_DEMAND);
+	ASSERT(
+	    reply->fail == SMTPC_FAIL_NONE || reply->fail == SMTPC_FAIL_DEMAND);
 	r->told++;
 }
 
@@ -114,8 +114,8 @@ on_done(void *arg, const struct smtpc_reply *reply)
 	if (reply != NULL && reply->code / 100 == 2) {
 		ASSERT(r->told == r->txn.nrcpt && r->read);
 		hear(r);
-		ASSERT(memmem(buf_p(&r->heard), buf_len(&r->heard),
-		    on_the_wire, sizeof(on_the_wire) - 1) != NULL);
+		ASSERT(memmem(buf_p(&r->heard), buf_len(&r->heard), on_the_wire,
+			   sizeof(on_the_wire) - 1) != NULL);
 		buf_reset(&r->heard);
 	}
 	send_or_quit(r);
@@ -141,8 +141,7 @@ static const struct smtpc_ops ops = {
 };
 
 static void
-address(struct addr *a, const char *local, const char *domain,
-    const char *full)
+address(struct addr *a, const char *local, const char *domain, const char *full)
 {
 	a->full = str_c(full);
 	a->local = str_c(local);
@@ -164,14 +163,19 @@ message(struct run *r, unsigned choice)
 		r->rcpts[i] = &r->rcpt[i];
 	}
 	if ((choice & 8) != 0)
-		address(&r->rcpt[0].addr, "\xc3\xa4", "y.test",
-		    "\xc3\xa4@y.test");
+		address(
+		    &r->rcpt[0].addr, "\xc3\xa4", "y.test", "\xc3\xa4@y.test");
 	if ((choice & 16) != 0)
-		address(&r->rcpt[2].addr, "c", "b\xc3\xbc" "cher.test",
-		    "c@b\xc3\xbc" "cher.test");
-	r->txn = (struct smtpc_txn){ .env = &r->env, .rcpt = r->rcpts,
+		address(&r->rcpt[2].addr, "c",
+		    "b\xc3\xbc"
+		    "cher.test",
+		    "c@b\xc3\xbc"
+		    "cher.test");
+	r->txn = (struct smtpc_txn){ .env = &r->env,
+		.rcpt = r->rcpts,
 		.nrcpt = (choice & 32) != 0 ? 1 : RCPTS,
-		.size = sizeof(body) - 1, .dsn_relay = true };
+		.size = sizeof(body) - 1,
+		.dsn_relay = true };
 	r->txn.source.next = next;
 	r->txn.source.arg = r;
 }
@@ -213,8 +217,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct run r;
 	int fd[2];
 
-	if (n < 1 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) <
-	    0)
+	if (n < 1 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) < 0)
 		return 0;
 	memset(&r, 0, sizeof(r));
 	message(&r, data[0]);

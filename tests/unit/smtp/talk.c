@@ -49,8 +49,8 @@ tell_reply(struct talker *k, const struct smtpc_reply *r)
 		(void)buf_printf(b, " %d %s|%.*s|%s\n", r->code, r->enh,
 		    STR_FMT(r->text), smtpc_step_phrase(r->step));
 	else
-		(void)buf_printf(b, " %s %s|%.*s|%s\n", fails[r->fail],
-		    r->enh, STR_FMT(r->text), smtpc_step_phrase(r->step));
+		(void)buf_printf(b, " %s %s|%.*s|%s\n", fails[r->fail], r->enh,
+		    STR_FMT(r->text), smtpc_step_phrase(r->step));
 }
 
 /* True if the client is gone with this. */
@@ -130,18 +130,18 @@ send_next(struct talker *k)
 	for (n = 0; n < TALK_RCPTS && m->to[n] != NULL; n++) {
 		make_addr(&k->rcpt[n].addr, m->to[n]);
 		k->rcpt[n].rid = n;
-		k->rcpt[n].orcpt = m->orcpt == NULL ? STR("") :
-		    str_c(m->orcpt);
+		k->rcpt[n].orcpt = m->orcpt == NULL ? STR("") : str_c(m->orcpt);
 		k->rcpt[n].notify = m->notify;
 		k->rcpts[n] = &k->rcpt[n];
 	}
 	k->body_at = 0;
 	k->was_late = false;
-	k->txn = (struct smtpc_txn){ .env = &k->env, .rcpt = k->rcpts,
-		.nrcpt = n, .dsn_relay = true };
+	k->txn = (struct smtpc_txn){
+		.env = &k->env, .rcpt = k->rcpts, .nrcpt = n, .dsn_relay = true
+	};
 	k->txn.header = m->header == NULL ? STR("") : str_c(m->header);
-	k->txn.size = m->size != 0 ? m->size :
-	    k->txn.header.n + strlen(m->body);
+	k->txn.size =
+	    m->size != 0 ? m->size : k->txn.header.n + strlen(m->body);
 	k->txn.source.next = next_piece;
 	k->txn.source.arg = k;
 	smtpc_send(k->client, &k->txn);
@@ -275,8 +275,8 @@ script_step(struct talker *k)
 	case 'C':
 	case 'B':
 		if (buf_len(&k->heard) < n + end)
-			n = buf_len(&k->heard) > end ?
-			    buf_len(&k->heard) - end : 0;
+			n = buf_len(&k->heard) > end ? buf_len(&k->heard) - end
+						     : 0;
 		ck_assert_msg(memcmp(buf_p(&k->heard), line + 1, n) == 0,
 		    "expected \"%s\", heard \"%s\"", line, buf_p(&k->heard));
 		if (n < strlen(line + 1))
@@ -298,8 +298,8 @@ script_step(struct talker *k)
 		return true;
 	case 'T':
 		stream_flush(k->server);
-		(void)tlsio_start(k->server, k->t->server_tls, NULL,
-		    on_handshake, k);
+		(void)tlsio_start(
+		    k->server, k->t->server_tls, NULL, on_handshake, k);
 		return true;
 	}
 	ck_abort_msg("script line \"%s\"", line);
@@ -373,8 +373,12 @@ talk_run(struct talk *t)
 	k->t = t;
 	k->at = t->script;
 	buf_init(&k->heard, HEARD_MAX);
-	ck_assert_int_eq(socketpair(AF_UNIX, (t->seqpacket || t->cut > 0 ?
-	    SOCK_SEQPACKET : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX,
+		(t->seqpacket || t->cut > 0 ? SOCK_SEQPACKET : SOCK_STREAM) |
+		    SOCK_NONBLOCK | SOCK_CLOEXEC,
+		0, fd),
+	    0);
 	k->loop = loop_new();
 	loop_timer_init(k->loop, &k->later, on_later, k);
 	k->server = stream_new(k->loop, fd[1], 1 << 20, &server_ops, k);
@@ -394,8 +398,7 @@ talk_run(struct talk *t)
 	t->complete = *k->at == NULL && buf_len(&k->heard) == 0;
 	ck_assert_msg(t->destroy_at > 0 || t->complete,
 	    "script stands at \"%s\", heard \"%s\", told \"%s\"",
-	    *k->at == NULL ? "end" : *k->at, buf_p(&k->heard),
-	    buf_p(&t->told));
+	    *k->at == NULL ? "end" : *k->at, buf_p(&k->heard), buf_p(&t->told));
 	smtpc_destroy(&k->client);
 	stream_destroy(&k->server);
 	loop_timer_clear(&k->later);

@@ -5,7 +5,8 @@
  * it is: 'C' the client must now say this line, 'B' these octets; 'S' the
  * server says this line, 'R' these octets; 'X' the server closes; 'T' it
  * starts TLS. When the server speaks, the client must have said nothing more
- * than the script has up to there. What the client tells its owner is collected as text in talk.told.
+ * than the script has up to there. What the client tells its owner is collected
+ * as text in talk.told.
  */
 #ifndef TALK_H
 #define TALK_H
@@ -21,14 +22,14 @@ struct talk_message {
 	const char *orcpt;
 	const char *envid;
 	unsigned notify;
-	unsigned flags;		/* of the envelope */
-	const char *header;	/* in front of the body */
+	unsigned flags;	    /* of the envelope */
+	const char *header; /* in front of the body */
 	const char *body;
-	uint64_t size;		/* 0: as long as they are */
-	unsigned piece;		/* octets of the body at a time, 0: all */
-	bool late;		/* each piece is preceded by LATER */
-	bool stuck;		/* LATER for ever behind the first piece */
-	bool broken;		/* the source fails behind the first piece */
+	uint64_t size;	/* 0: as long as they are */
+	unsigned piece; /* octets of the body at a time, 0: all */
+	bool late;	/* each piece is preceded by LATER */
+	bool stuck;	/* LATER for ever behind the first piece */
+	bool broken;	/* the source fails behind the first piece */
 };
 
 struct talk {
@@ -37,14 +38,14 @@ struct talk {
 	const char *const *script;
 	const struct talk_message *message; /* one after the other */
 	unsigned messages;
-	unsigned cut;		/* the server's octets come in such pieces */
-	unsigned destroy_at;	/* destroy the client in its nth callback */
-	bool seqpacket;		/* keep the boundaries of what is sent */
+	unsigned cut;	     /* the server's octets come in such pieces */
+	unsigned destroy_at; /* destroy the client in its nth callback */
+	bool seqpacket;	     /* keep the boundaries of what is sent */
 	struct tlsctx *server_tls;
 	/* results */
 	struct buf told;
-	unsigned packets;	/* that the server got */
-	bool complete;		/* the script was followed to its end */
+	unsigned packets; /* that the server got */
+	bool complete;	  /* the script was followed to its end */
 };
 
 void talk_init(struct talk *t);

@@ -34,8 +34,8 @@ static const struct whole whole[] = {
 
 /* Feeds in in pieces of cut octets. */
 static enum replyin_status
-feed(struct replyin *r, struct str in, size_t cut, unsigned lines,
-    size_t *used, struct err *why)
+feed(struct replyin *r, struct str in, size_t cut, unsigned lines, size_t *used,
+    struct err *why)
 {
 	enum replyin_status st = REPLYIN_MORE;
 	size_t n, took;
@@ -61,13 +61,13 @@ START_TEST(reads_a_reply_wherever_it_is_cut)
 	for (cut = 1; cut <= in.n; cut++) {
 		replyin_init(&r);
 		if (w->code == 0) {
-			ck_assert_int_eq(feed(&r, in, cut, 10, &used, &why),
-			    REPLYIN_BAD);
+			ck_assert_int_eq(
+			    feed(&r, in, cut, 10, &used, &why), REPLYIN_BAD);
 			ck_assert_ptr_nonnull(strstr(why.text, w->text));
 			ck_assert_str_eq(why.enh, "4.5.0");
 		} else {
-			ck_assert_int_eq(feed(&r, in, cut, 10, &used, &why),
-			    REPLYIN_DONE);
+			ck_assert_int_eq(
+			    feed(&r, in, cut, 10, &used, &why), REPLYIN_DONE);
 			ck_assert_int_eq(r.code, w->code);
 			ck_assert_str_eq(buf_p(&r.text), w->text);
 			ck_assert_uint_eq(used, w->used);
@@ -86,13 +86,13 @@ START_TEST(begins_anew_behind_a_reply)
 
 	replyin_init(&r);
 	ck_assert(!replyin_begun(&r));
-	ck_assert_int_eq(replyin_feed(&r, "250-a\r\n", 7, 10, &used, &why),
-	    REPLYIN_MORE);
+	ck_assert_int_eq(
+	    replyin_feed(&r, "250-a\r\n", 7, 10, &used, &why), REPLYIN_MORE);
 	ck_assert(replyin_begun(&r));
-	ck_assert_int_eq(replyin_feed(&r, "250 b\r\n", 7, 10, &used, &why),
-	    REPLYIN_DONE);
-	ck_assert_int_eq(replyin_feed(&r, "550 c\r\n", 7, 10, &used, &why),
-	    REPLYIN_DONE);
+	ck_assert_int_eq(
+	    replyin_feed(&r, "250 b\r\n", 7, 10, &used, &why), REPLYIN_DONE);
+	ck_assert_int_eq(
+	    replyin_feed(&r, "550 c\r\n", 7, 10, &used, &why), REPLYIN_DONE);
 	ck_assert_int_eq(r.code, 550);
 	ck_assert_str_eq(buf_p(&r.text), "c");
 	replyin_shrink(&r);
@@ -155,8 +155,9 @@ START_TEST(bounds_the_lines)
 		(void)buf_add_c(&in, "250-x\r\n");
 	(void)buf_add_c(&in, "250 x\r\n");
 	replyin_init(&r);
-	ck_assert_int_eq(feed(&r, buf_str(&in), 1000, REPLYIN_LINES_MAX,
-	    &used, &why), heights[_i].st);
+	ck_assert_int_eq(
+	    feed(&r, buf_str(&in), 1000, REPLYIN_LINES_MAX, &used, &why),
+	    heights[_i].st);
 	replyin_fini(&r);
 	buf_fini(&in);
 }
@@ -185,8 +186,9 @@ START_TEST(bounds_the_whole)
 		(void)buf_printf(&in, "250-%01018d\r\n", 0);
 	(void)buf_printf(&in, "250 %0*d\r\n", (int)masses[_i].more - 6, 0);
 	replyin_init(&r);
-	ck_assert_int_eq(feed(&r, buf_str(&in), 4096, REPLYIN_EHLO_LINES_MAX,
-	    &used, &why), masses[_i].st);
+	ck_assert_int_eq(
+	    feed(&r, buf_str(&in), 4096, REPLYIN_EHLO_LINES_MAX, &used, &why),
+	    masses[_i].st);
 	replyin_fini(&r);
 	buf_fini(&in);
 }

@@ -14,22 +14,24 @@ static const struct {
 	const char *told; /* its end */
 } late[] = {
 	{ { NULL }, "closed TIMEOUT 4.4.2|timed out|"
-	    "while waiting for the greeting\n" },
+		    "while waiting for the greeting\n" },
 	{ { "R220 mx.te", NULL }, "closed TIMEOUT 4.4.2|timed out|"
-	    "while waiting for the greeting\n" },
+				  "while waiting for the greeting\n" },
 	{ { "S220 mx.test", "CEHLO me.test", NULL },
 	    "closed TIMEOUT 4.4.2|timed out|while sending EHLO\n" },
 	{ { "S220 mx.test", "CEHLO me.test", "S250 x", "CMAIL FROM:<a@x>",
 	      "S250 a", "CRCPT TO:<b@y>", NULL },
 	    "closed TIMEOUT 4.4.2|timed out|while sending RCPT TO\n" },
 	{ { "S220 mx.test", "CEHLO me.test", "S250 x", "CMAIL FROM:<a@x>",
-	      "S500 a", "CQUIT", NULL }, "closed nothing\n" },
+	      "S500 a", "CQUIT", NULL },
+	    "closed nothing\n" },
 };
 
 START_TEST(waits_for_no_step_too_long)
 {
-	static const struct talk_message message = { .from = "a@x",
-		.to = { "b@y" }, .body = "hi\r\n" };
+	static const struct talk_message message = {
+		.from = "a@x", .to = { "b@y" }, .body = "hi\r\n"
+	};
 	struct talk t;
 	size_t n;
 
@@ -41,18 +43,17 @@ START_TEST(waits_for_no_step_too_long)
 	talk_run(&t);
 	n = strlen(late[_i].told);
 	ck_assert_uint_ge(buf_len(&t.told), n);
-	ck_assert_str_eq(buf_p(&t.told) + buf_len(&t.told) - n,
-	    late[_i].told);
+	ck_assert_str_eq(buf_p(&t.told) + buf_len(&t.told) - n, late[_i].told);
 	talk_fini(&t);
 }
 END_TEST
 
 START_TEST(names_each_step)
 {
-	ck_assert_str_eq(smtpc_step_phrase(SMTPC_AT_CONNECT),
-	    "while connecting");
-	ck_assert_str_eq(smtpc_step_phrase(SMTPC_AT_QUIT),
-	    "while sending QUIT");
+	ck_assert_str_eq(
+	    smtpc_step_phrase(SMTPC_AT_CONNECT), "while connecting");
+	ck_assert_str_eq(
+	    smtpc_step_phrase(SMTPC_AT_QUIT), "while sending QUIT");
 }
 END_TEST
 
@@ -152,8 +153,8 @@ END_TEST
 
 UNIT_SUITE(smtpc)
 {
-	tcase_add_loop_test(tc, waits_for_no_step_too_long, 0,
-	    sizeof(late) / sizeof(late[0]));
+	tcase_add_loop_test(
+	    tc, waits_for_no_step_too_long, 0, sizeof(late) / sizeof(late[0]));
 	tcase_add_test(tc, names_each_step);
 	tcase_add_test(tc, connects_or_tells_why_not);
 	tcase_add_test(tc, may_be_destroyed_while_connecting);

@@ -20,9 +20,8 @@ static const struct {
 	{ { "S554 5.3.2 no mail here", "CQUIT", NULL },
 	    "connected\nclosed 554 5.3.2|5.3.2 no mail here|"
 	    "while waiting for the greeting\n" },
-	{ { "S421 too busy", NULL },
-	    "connected\nclosed 421 |too busy|"
-	    "while waiting for the greeting\n" },
+	{ { "S421 too busy", NULL }, "connected\nclosed 421 |too busy|"
+				     "while waiting for the greeting\n" },
 	{ { "S220 mx.test", "CEHLO me.test", "S451 later", "CQUIT", NULL },
 	    "connected\nclosed 451 |later|while sending EHLO\n" },
 	{ { "S220 mx.test", "CEHLO me.test", "S502 what?", "CHELO me.test",
@@ -34,9 +33,8 @@ static const struct {
 	{ { "SHTTP/1.1 400 Bad Request", NULL },
 	    "connected\nclosed PROTOCOL 4.5.0|protocol error: a reply does "
 	    "not begin with a code|while waiting for the greeting\n" },
-	{ { "X", NULL },
-	    "connected\nclosed LOST 4.4.2|connection lost|"
-	    "while waiting for the greeting\n" },
+	{ { "X", NULL }, "connected\nclosed LOST 4.4.2|connection lost|"
+			 "while waiting for the greeting\n" },
 	{ { "R220 mx.test\r\n250 mx.test\r\n", NULL },
 	    "connected\nclosed PROTOCOL 4.5.0|protocol error: reply to "
 	    "nothing|while waiting for the greeting\n" },
@@ -60,9 +58,10 @@ START_TEST(learns_what_is_offered)
 {
 	struct smtpc_caps caps = { 0 };
 
-	smtpc_caps_parse(&caps, STR("mx.test PIPELINING\npipelining\n"
-	    "SIZE 1000\n8bitmime \nSMTPUTF8\nSTARTTLS\nDSN\n"
-	    "AUTH CRAM-MD5 login\nX-NEW thing\n\n"));
+	smtpc_caps_parse(
+	    &caps, STR("mx.test PIPELINING\npipelining\n"
+		       "SIZE 1000\n8bitmime \nSMTPUTF8\nSTARTTLS\nDSN\n"
+		       "AUTH CRAM-MD5 login\nX-NEW thing\n\n"));
 	ck_assert(caps.esmtp && caps.pipelining && caps.eightbit);
 	ck_assert(caps.smtputf8 && caps.starttls && caps.dsn);
 	ck_assert(caps.auth_login && !caps.auth_plain);
@@ -98,9 +97,9 @@ END_TEST
 
 UNIT_SUITE(smtpc_hello)
 {
-	tcase_add_loop_test(tc, greets_as_written, 0,
-	    sizeof(talked) / sizeof(talked[0]));
+	tcase_add_loop_test(
+	    tc, greets_as_written, 0, sizeof(talked) / sizeof(talked[0]));
 	tcase_add_test(tc, learns_what_is_offered);
-	tcase_add_loop_test(tc, reads_sizes, 0,
-	    sizeof(sizes) / sizeof(sizes[0]));
+	tcase_add_loop_test(
+	    tc, reads_sizes, 0, sizeof(sizes) / sizeof(sizes[0]));
 }
