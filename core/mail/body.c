@@ -293,11 +293,11 @@ field_named(struct bodyin *b)
 	struct str name = str_n(b->name, b->name_len);
 
 	b->capture = NULL;
-	if (str_ieq_c(name, "received"))
+	if (str_ieq(name, STR("Received")))
 		b->received++;
-	else if (str_ieq_c(name, "message-id") && b->message_id.mem == NULL)
+	else if (str_ieq(name, STR("Message-ID")) && b->message_id.mem == NULL)
 		b->capture = &b->message_id;
-	else if (str_ieq_c(name, "subject") && b->subject.mem == NULL)
+	else if (str_ieq(name, STR("Subject")) && b->subject.mem == NULL)
 		b->capture = &b->subject;
 	/* Marks it as seen: the first one counts, even if empty. */
 	if (b->capture != NULL)
@@ -346,34 +346,39 @@ header_start(struct bodyin *b, char c, uint64_t at)
 	b->hstate = c == '\r' ? H_BLANK : H_NAME;
 }
 
-/* One octet of a field's name; false: this is no field. */
-static bool
-header_name(struct bodyin *b, char c)
+/* Octets of a field's name; NULL: this is no field. */
+static const char *
+header_name(struct bodyin *b, const char *p, const char *end)
 {
-	if (c == ':' && b->name_len > 0) {
+	unsigned n = b->name_len;
+
+	while (p < end && b->hstate == H_NAME && *p > ' ' && *p <= '~' &&
+	    *p != ':') {
+		/* Longer names are none of ours. */
+		if (n < sizeof(b->name))
+			b->name[n++] = *p;
+		p++;
+	}
+	b->name_len = n;
+	if (p == end)
+		return p;
+	if (n > 0 && *p == ':') {
 		field_named(b);
 		b->hstate = H_LEAD;
-		return true;
+		return p + 1;
 	}
-	if ((c == ' ' || c == '\t') && b->name_len > 0) {
+	if (n > 0 && (*p == ' ' || *p == '\t')) {
 		b->hstate = H_NAME_WS;
-		return true;
+		return p + 1;
 	}
-	if (b->hstate == H_NAME_WS || c <= ' ' || c > '~' || c == ':')
-		return false;
-	/* Longer names are none of ours; NUL fits no name. */
-	if (b->name_len < sizeof(b->name))
-		b->name[b->name_len++] = c;
-	else
-		b->name[0] = '\0';
-	return true;
+	return NULL;
 }
 
 /* Reads header from p; where it ends the body begins. */
 static const char *
 header(struct bodyin *b, const char *p, const char *end)
 {
-	const char *from = p, *cr;
+	const char *from = p, *cr, *next;
 	uint64_t base = b->bytes;
 
 	while (p < end) {
@@ -384,11 +389,12 @@ header(struct bodyin *b, const char *p, const char *end)
 			break;
 		case H_NAME:
 		case H_NAME_WS:
-			if (!header_name(b, *p)) {
+			next = header_name(b, p, end);
+			if (next == NULL) {
 				header_ends(b, b->field_at);
 				return p;
 			}
-			p++;
+			p = next;
 			break;
 		case H_LEAD:
 			while (p < end && (*p == ' ' || *p == '\t'))
