@@ -203,6 +203,17 @@ ascii_only(struct str s)
 	return any < 0x80;
 }
 
+/* Characters that would act on a terminal, spelt out. */
+static int
+json_hidden(struct buf *dst, uint32_t cp)
+{
+	if (cp < 0x10000)
+		return buf_printf(dst, "\\u%04x", cp);
+	cp -= 0x10000;
+	return buf_printf(dst, "\\u%04x\\u%04x", 0xd800 + (cp >> 10),
+	    0xdc00 + (cp & 0x3ff));
+}
+
 int
 json_quote(struct buf *dst, struct str s)
 {
@@ -227,8 +238,8 @@ json_quote(struct buf *dst, struct str s)
 		if (n > 1 && shows_itself(cp)) {
 			if (buf_add(dst, s.p, n) != 0)
 				return -1;
-		} else if (n > 1 && cp < 0x10000) {
-			if (buf_printf(dst, "\\u%04x", cp) != 0)
+		} else if (n > 1) {
+			if (json_hidden(dst, cp) != 0)
 				return -1;
 		} else if (n == 1 && cp >= 0x20 && cp < 0x7f) {
 			code[1] = s.p[0];

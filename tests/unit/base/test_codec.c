@@ -138,9 +138,10 @@ END_TEST
 
 START_TEST(json_escapes_controls_and_replaces_bad_utf8)
 {
-	(void)json_quote(&b, STR("a\"\\\n\0\x1f\x7f\xc3\xbc\xff/\xe2\x80\xae"));
+	(void)json_quote(&b, STR("a\"\\\n\0\x1f\x7f\xc3\xbc\xff/\xe2\x80\xae"
+	    "\xf3\xa0\x80\x81"));
 	ck_assert_str_eq(buf_p(&b), "\"a\\\"\\\\\\u000a\\u0000\\u001f\\u007f"
-	    "\xc3\xbc\xef\xbf\xbd/\\u202e\"");
+	    "\xc3\xbc\xef\xbf\xbd/\\u202e\\udb40\\udc01\"");
 }
 END_TEST
 
