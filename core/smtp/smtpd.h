@@ -47,12 +47,13 @@ struct smtpd_conf {
 	unsigned max_rcpt;	  /* per message; 452 4.5.3 */
 	unsigned max_messages;	  /* per session, 0: any; then 421 */
 	unsigned max_hops;	  /* Received fields; 554 5.4.6 */
+	/* A message that is accepted makes up for earlier errors. */
 	unsigned max_errors;	  /* then 421 and close */
-	unsigned max_bad_rcpt;	  /* refused recipients, then 421 */
+	unsigned max_bad_rcpt;	  /* recipients refused 5yz, then 421 */
 	unsigned max_commands;	  /* without a message started, then 421 */
 	msec idle_timeout;	  /* for a command (RFC 5321: 5 min) */
 	msec data_timeout;	  /* between pieces of data (3 min) */
-	msec total_timeout;	  /* of the session (slow clients) */
+	msec total_timeout;	  /* of the session; twice that in a message */
 	uint64_t min_rate;	  /* octets/s during data, 0: none */
 	msec tls_timeout;	  /* handshake */
 	bool normalize;		  /* bare CR/LF in data become CRLF */

@@ -341,8 +341,10 @@ void
 smtpd_eom_answered(struct smtpd *s, const struct smtpd_verdict *v)
 {
 	smtpd_set_state(s, ST_READY);
-	if (v->act == SMTPD_OK)
-		smtpd_said_yes(s, v, "250 2.0.0 Message accepted");
-	else
+	if (v->act != SMTPD_OK) {
 		smtpd_refused(s, v);
+		return;
+	}
+	s->errors = s->bad_rcpts = 0;
+	smtpd_said_yes(s, v, "250 2.0.0 Message accepted");
 }

@@ -38,16 +38,28 @@ patience(const struct smtpd *s)
 	panic("no such state: %d", (int)s->state);
 }
 
+/* When the session is over, whatever it does; 0: never. A message on its way
+ * may take as long again: a busy client does no harm, a slow one must end. */
+static msec
+session_end(const struct smtpd *s)
+{
+	msec total = s->conf->total_timeout;
+
+	if (total == 0 || s->state == ST_CLOSING)
+		return 0;
+	if (((1 << s->state) & AT_TRANSIT) != 0)
+		total *= 2;
+	return s->started + total;
+}
+
 /* The next moment at which there is something to decide; 0: never. */
 static msec
 next_look(const struct smtpd *s)
 {
-	msec at = s->deadline, total = s->started + s->conf->total_timeout;
+	msec at = s->deadline, end = session_end(s);
 
-	if (s->state == ST_CLOSING)
-		return at;
-	if (s->conf->total_timeout > 0 && (at == 0 || total < at))
-		at = total;
+	if (end > 0 && (at == 0 || end < at))
+		at = end;
 	if (s->rate_at > 0 && (at == 0 || s->rate_at < at))
 		at = s->rate_at;
 	return at;
@@ -122,17 +134,17 @@ void
 smtpd_timer_fired(void *arg)
 {
 	struct smtpd *s;
-	msec now = clock_now();
+	msec now = clock_now(), end;
 
 	OBJ_CAST(s, arg, SMTPD_MAGIC);
+	end = session_end(s);
 	/* While a question is open the client is not the slow one; the answer
 	 * sets a new deadline. */
 	if (s->dead || s->asked != ASKED_NOTHING)
 		return;
 	if (s->deadline > 0 && now >= s->deadline)
 		expired(s, "Timeout exceeded");
-	else if (s->state != ST_CLOSING && s->conf->total_timeout > 0 &&
-		 now >= s->started + s->conf->total_timeout)
+	else if (end > 0 && now >= end)
 		expired(s, "Session lasts too long");
 	else if (rate_too_low(s, now))
 		expired(s, "Client is too slow");
