@@ -139,8 +139,8 @@ local_part(struct str *rest, unsigned flags, struct str *local_r,
 		    err_set(why, 553, "5.6.7", "Non-ASCII address needs "
 			"SMTPUTF8");
 	if (quoted) {
-		if (i >= s.n)
-			return bad(flags, why, "address is malformed");
+		if (i >= s.n || s.p[i] != '"')
+			return bad(flags, why, "local part is malformed");
 		i++;
 	} else if (i == start) {
 		return bad(flags, why, "local part is malformed");
