@@ -63,7 +63,7 @@ port_open(struct epoch *e, const struct conf_listener *l,
 	}
 	if (fd == -1)
 		fd = activated(l->name, text);
-	if (fd == -1 && sock_listen(a, (int)l->backlog, &fd, why) != 0)
+	if (fd == -1 && sock_listen(a, (int)l->listen_backlog, &fd, why) != 0)
 		return -1;
 	epoch_port_add(e, l->name, text, fd);
 	return 0;

@@ -100,11 +100,14 @@ boot_hook(lua_State *L, lua_Debug *ar)
 {
 	struct boot *b = boot_of(L);
 
-	(void)ar;
 	if (b->budget > 0)
 		b->budget--;
-	if (b->budget == 0)
-		(void)luaL_error(L, "too many instructions");
+	if (b->budget > 0)
+		return;
+	(void)lua_getinfo(L, "l", ar);
+	(void)lua_pushfstring(L, CHUNK ":%d: too many instructions",
+	    ar->currentline);
+	(void)lua_error(L);
 }
 
 /* Leaves the environment on the stack. */

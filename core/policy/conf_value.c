@@ -377,12 +377,15 @@ static void
 text_number(enum conf_type type, uint64_t n, struct buf *dst)
 {
 	char text[32];
+	uint64_t same;
 
-	if (type == CONF_INT)
+	/* A size is shortened only if nothing is lost by it. */
+	if (type == CONF_SIZE &&
+	    num_size(str_c(num_fmt_size(text, sizeof(text), n)), &same) == 0 &&
+	    same == n)
+		(void)buf_printf(dst, "\"%s\"", text);
+	else if (type != CONF_DURATION)
 		(void)buf_printf(dst, "%ju", (uintmax_t)n);
-	else if (type == CONF_SIZE)
-		(void)buf_printf(dst, "\"%s\"",
-		    num_fmt_size(text, sizeof(text), n));
 	else
 		(void)buf_printf(dst, "\"%s\"",
 		    num_fmt_duration(text, sizeof(text), (msec)n));

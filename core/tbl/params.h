@@ -96,7 +96,7 @@ PARAM(LISTENER, reverse_dns, CHOICE, "public", "off=none|public|all",
     "clients whose name is looked up")
 PARAM(LISTENER, reverse_timeout, DURATION, "2s", "0s..30s",
     "longest wait for that name before the greeting")
-PARAM(LISTENER, backlog, INT, "1024", "1..65535",
+PARAM(LISTENER, listen_backlog, INT, "1024", "1..65535",
     "connections the system keeps until we accept them")
 PARAM(LISTENER, received_tls, BOOL, "true", "",
     "tell in Received how the connection was encrypted")
@@ -156,7 +156,7 @@ PARAM(DNS, servers, STRINGS, "", "",
 PARAM(DNS, records, PATH, "", "",
     "file of records in zone-file form that are answered locally")
 PARAM(DNS, trust_anchor, PATH, "", "",
-    "DNSSEC trust anchor; default the built-in root key")
+    "DNSSEC trust anchors, DS or DNSKEY; without, nothing is validated")
 PARAM(DNS, timeout, DURATION, "10s", "100ms..5m", "wait for an answer")
 
 /* relay { } */

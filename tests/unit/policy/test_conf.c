@@ -1,0 +1,265 @@
+#include "policy/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+static struct err why;
+
+static struct conf *
+parse(const char *text)
+{
+	struct conf *c = NULL;
+
+	err_clear(&why);
+	if (conf_parse(&c, "/etc/p/boot.lua", str_c(text), &conf_reader_none,
+		&why) != 0)
+		return NULL;
+	return c;
+}
+
+struct refusal {
+	const char *text, *why;
+};
+
+static const struct refusal refusals[] = {
+	{ "hostnam = 'a.b'",
+	    "/etc/p/boot.lua:1: unknown setting \"hostnam\" (did you mean "
+	    "\"hostname\"?)" },
+	{ "\nlistener 'in' {\n address = '*:25',\n tsl = 'off' }",
+	    "/etc/p/boot.lua:4: unknown setting \"tsl\" in listener (did you "
+	    "mean \"tls\"?)" },
+	{ "listener 'in' { address = '*:25', recipents = 100 }",
+	    "/etc/p/boot.lua:1: unknown setting \"recipents\" in listener "
+	    "(did you mean \"recipients\"?)" },
+	{ "zebra = 1", "/etc/p/boot.lua:1: unknown setting \"zebra\"" },
+	{ "queu = 1",
+	    "/etc/p/boot.lua:1: unknown setting \"queu\" (did you mean "
+	    "\"queue\"?)" },
+	{ "workers = 65", "/etc/p/boot.lua:1: workers must be within 0..64" },
+	{ "workers = -1", "/etc/p/boot.lua:1: workers must be a number" },
+	{ "workers = 1.5", "/etc/p/boot.lua:1: a number must be whole" },
+	{ "workers = 'two'", "/etc/p/boot.lua:1: workers must be a number" },
+	{ "workers = {}", "/etc/p/boot.lua:1: workers must be a number" },
+	{ "workers = print", "/etc/p/boot.lua:1: \"print\" is not defined "
+	    "here" },
+	{ "hostname = 'a b'", "/etc/p/boot.lua: hostname \"a b\" is not a "
+	    "host name" },
+	{ "tls_selfsigned = 'true'", "/etc/p/boot.lua:1: tls_selfsigned must "
+	    "be true or false" },
+	{ "delivery {\n tls = 'sometimes' }",
+	    "/etc/p/boot.lua:2: tls must be one of none|opportunistic|"
+	    "preferred|preferred-verify|required|required-verify" },
+	{ "relay { networks = { '10.0.0.1/8' } }", "/etc/p/boot.lua:1: "
+	    "networks: " },
+	{ "relay { domains = { '*' } }", "/etc/p/boot.lua: relay: domains = "
+	    "\"*\" would relay for everybody to everywhere" },
+	{ "relay { certificates = { 'ab:cd' } }", "/etc/p/boot.lua: relay: "
+	    "\"ab:cd\" is no SHA-256 fingerprint" },
+	{ "listener { }", "/etc/p/boot.lua:1: write listener \"name\" { ... "
+	    "}" },
+	{ "listener 'x' { }", "/etc/p/boot.lua:1: listener \"x\" has no "
+	    "address" },
+	{ "log = { file = 'x' }", "/etc/p/boot.lua:1: write log { ... }, "
+	    "without =" },
+	{ "route 'a.b' { hosts = 'x' }\nroute 'a.b' { hosts = 'x' }",
+	    "/etc/p/boot.lua:2: route \"a.b\" is there already on line 1" },
+	{ "route 'a.b' { hosts = 'x', bounce_profile = 'y' }",
+	    "/etc/p/boot.lua: route \"a.b\": no bounce_profile \"y\"" },
+	{ "route 'a.b' { hosts = {} }", "/etc/p/boot.lua: route \"a.b\": "
+	    "hosts is empty" },
+	{ "route 'a.b' { hosts = 'x', auth_user = 'u' }", "/etc/p/boot.lua: "
+	    "route \"a.b\": auth_user without auth_password_file" },
+	{ "bounce_profile 'x' { first_retry = '2h' }", "/etc/p/boot.lua: "
+	    "bounce_profile \"x\": first_retry is longer than max_retry" },
+	{ "x = ", "/etc/p/boot.lua:1: unexpected symbol near <eof>" },
+	{ "\n\nwhile true do end", "/etc/p/boot.lua:3: too many "
+	    "instructions" },
+	{ "local t = {} for i = 1, 1e7 do t[i] = ('x'):rep(100) .. i end",
+	    "/etc/p/boot.lua: not enough memory" },
+	{ "local s = ('x'):rep(1e9)", "/etc/p/boot.lua: not enough memory" },
+	{ "dofile('/etc/passwd')", "/etc/p/boot.lua:1: \"dofile\" is not "
+	    "defined here" },
+	{ "local x = ('x'):find('x')", "/etc/p/boot.lua:1: attempt to call a "
+	    "nil value (method 'find')" },
+	{ "\033Lua", "/etc/p/boot.lua: " },
+	{ "spool = 'a\\0b'", "/etc/p/boot.lua:1: a NUL in spool" },
+	{ "log { { } }", "/etc/p/boot.lua:1: a value without a name in log" },
+	{ "dns { servers = { x = '1' } }", "/etc/p/boot.lua:1: a list must "
+	    "not have names in it" },
+};
+
+START_TEST(refuses_with_place_and_reason)
+{
+	const struct refusal *r = &refusals[_i];
+	struct conf *c = parse(r->text);
+
+	ck_assert_msg(c == NULL, "taken: %s", r->text);
+	ck_assert_msg(strncmp(why.text, r->why, strlen(r->why)) == 0,
+	    "%s; said %s; not %s", r->text, why.text, r->why);
+}
+END_TEST
+
+START_TEST(an_empty_file_has_the_defaults)
+{
+	struct conf *c = parse("");
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_uint_eq(c->nlistener, 0);
+	ck_assert_uint_ge(c->top.workers, 1);
+	ck_assert_uint_eq(c->limits.message_size, 150000000);
+	ck_assert_int_eq(c->relay_conf.profile->first_retry, SECONDS(60));
+	ck_assert_int_eq(c->relay_conf.profile->max_retry, HOURS(1));
+	ck_assert_int_eq(c->relay_conf.profile->lifetime, HOURS(72));
+	ck_assert_uint_eq(c->relay_conf.profile->max_retries, 100);
+	ck_assert_uint_eq(c->relay.networks.n, 2);
+	conf_unref(&c);
+	ck_assert_ptr_null(c);
+}
+END_TEST
+
+START_TEST(only_loopback_may_relay_by_default)
+{
+	struct conf *c = parse("");
+	struct sock_addr a;
+
+	ck_assert_int_eq(sock_addr_ip(STR("127.9.9.9"), 1, &a, NULL), 0);
+	ck_assert(conf_nets_has(&c->relay.networks, &a));
+	ck_assert_int_eq(sock_addr_ip(STR("::1"), 1, &a, NULL), 0);
+	ck_assert(conf_nets_has(&c->relay.networks, &a));
+	ck_assert_int_eq(sock_addr_ip(STR("192.0.2.1"), 1, &a, NULL), 0);
+	ck_assert(!conf_nets_has(&c->relay.networks, &a));
+	ck_assert_ptr_null(c->relay.domains[0]);
+	conf_unref(&c);
+}
+END_TEST
+
+START_TEST(a_listener_overrides_the_limits)
+{
+	struct conf *c = parse("listener 'a' { address = '*:25', "
+			       "recipients = 500 }\n"
+			       "listener 'b' { address = '[::1]:25' }\n"
+			       "limits { recipients = 200, hops = 7 }");
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_uint_eq(c->listener[0].smtpd.max_rcpt, 500);
+	ck_assert_uint_eq(c->listener[0].smtpd.max_hops, 7);
+	ck_assert_uint_eq(c->listener[1].smtpd.max_rcpt, 200);
+	ck_assert_uint_eq(c->listener[0].address.n, 2);
+	ck_assert_uint_eq(c->listener[1].address.n, 1);
+	conf_unref(&c);
+}
+END_TEST
+
+START_TEST(blocks_add_up_and_lua_helps)
+{
+	struct conf *c = parse(
+	    "local n = {}\n"
+	    "for i = 1, 3 do n[i] = '10.0.' .. i .. '.0/24' end\n"
+	    "relay { networks = n }\nrelay { domains = 'a.b' }\n"
+	    "hostname = 'mx.' .. string.lower('EXAMPLE.org')\n"
+	    "postmaster = 'p@' .. hostname\n"
+	    "route '*' { hosts = { 'x:1', 'y:2' }, tls = 'required',\n"
+	    "  concurrency = 3 }");
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_uint_eq(c->relay.networks.n, 3);
+	ck_assert_str_eq(c->relay.domains[0], "a.b");
+	ck_assert_str_eq(c->top.postmaster, "p@mx.example.org");
+	ck_assert_uint_eq(c->relay_conf.nroute, 1);
+	ck_assert_str_eq(c->relay_conf.route[0].hosts[1], "y:2");
+	ck_assert_int_eq(c->relay_conf.route[0].tls, TLSWANT_REQUIRED);
+	ck_assert_int_eq(c->relay_conf.route[0].ip, -1);
+	ck_assert_uint_eq(c->relay_conf.route[0].concurrency, 3);
+	conf_unref(&c);
+}
+END_TEST
+
+START_TEST(paths_are_relative_to_the_file)
+{
+	struct conf *c = parse("spool = 'q'\nlog { file = '/x/y' }");
+
+	ck_assert_str_eq(c->top.spool, "/etc/p/q");
+	ck_assert_str_eq(c->log.file, "/x/y");
+	ck_assert_str_eq(c->log.json, "");
+	conf_unref(&c);
+}
+END_TEST
+
+START_TEST(a_dump_is_a_boot_file_with_the_same_dump)
+{
+	struct conf *c = parse("hostname = 'a.b'\nworkers = 3\n"
+			       "listener 'x' { address = '*:2525', tls = "
+			       "'none' }\nroute '.c.d' { hosts = 'mx:e.f' }");
+	struct buf one, two;
+
+	buf_init(&one, 1 << 20);
+	buf_init(&two, 1 << 20);
+	ck_assert_msg(c != NULL, "%s", why.text);
+	conf_dump(c, &one);
+	conf_unref(&c);
+	c = parse(buf_p(&one));
+	ck_assert_msg(c != NULL, "%s", why.text);
+	conf_dump(c, &two);
+	conf_unref(&c);
+	ck_assert(strcmp(buf_p(&one), buf_p(&two)) == 0);
+	buf_fini(&one);
+	buf_fini(&two);
+}
+END_TEST
+
+START_TEST(users_are_read_from_their_file)
+{
+	char path[] = "/tmp/postern-users-XXXXXX", text[200];
+	static const char users[] = "# who\nanna:$6$x$y\n\nbert:z\n";
+	int fd = mkstemp(path);
+	struct conf *c = NULL;
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(write(fd, users, sizeof(users) - 1),
+	    sizeof(users) - 1);
+	(void)snprintf(text, sizeof(text), "relay { users = '%s' }\n"
+	    "listener 'x' { address = '*:25' }", path);
+	ck_assert_msg(conf_parse(&c, "/b.lua", str_c(text),
+	    &conf_reader_plain, &why) == 0, "%s", why.text);
+	ck_assert_uint_eq(c->nuser, 2);
+	ck_assert_str_eq(c->user[0].name, "anna");
+	ck_assert_str_eq(c->user[1].hash, "z");
+	ck_assert(c->listener[0].smtpd.auth);
+	conf_unref(&c);
+	(void)close(fd);
+	(void)unlink(path);
+}
+END_TEST
+
+START_TEST(listener_and_limits_share_no_name)
+{
+	struct buf b;
+
+	/* Both kinds are set in a listener, so the names must differ. */
+	buf_init(&b, 1 << 20);
+#define PARAM_LIMITS(name, ...) (void)buf_add_c(&b, " " #name " ");
+#include "tbl/params.h"
+#define PARAM_LISTENER(name, ...) \
+	ck_assert_msg(strstr(buf_p(&b), " " #name " ") == NULL, #name);
+#include "tbl/params.h"
+	buf_fini(&b);
+}
+END_TEST
+
+UNIT_SUITE(conf)
+{
+	tcase_add_test(tc, listener_and_limits_share_no_name);
+	tcase_add_loop_test(tc, refuses_with_place_and_reason, 0,
+	    sizeof(refusals) / sizeof(refusals[0]));
+	tcase_add_test(tc, an_empty_file_has_the_defaults);
+	tcase_add_test(tc, only_loopback_may_relay_by_default);
+	tcase_add_test(tc, a_listener_overrides_the_limits);
+	tcase_add_test(tc, blocks_add_up_and_lua_helps);
+	tcase_add_test(tc, paths_are_relative_to_the_file);
+	tcase_add_test(tc, a_dump_is_a_boot_file_with_the_same_dump);
+	tcase_add_test(tc, users_are_read_from_their_file);
+}
