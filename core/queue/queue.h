@@ -30,7 +30,9 @@
 #include "store/store.h"
 
 struct queue;
-struct qhop;  /* a next hop with its due units */
+/* A next hop with its due units. It lives while it has units or data; else it
+ * is gone at some later round of the loop. */
+struct qhop;
 struct qunit;
 
 /* Retry schedule (requirements.md 4.6); part of a configuration. */
@@ -69,7 +71,8 @@ struct queue_ops {
 	 * profile that applies. */
 	const char *(*hop_key)(void *arg, struct str domain);
 	const struct queue_profile *(*profile)(void *arg, const char *hop_key);
-	/* hop has due units and had none before. */
+	/* hop has due units and had none before. Called from the loop, never
+	 * out of queue_report(), queue_submit() or the like. */
 	void (*due)(void *arg, struct qhop *hop);
 	/* These recipients (of u) failed for good, are delayed, or succeeded:
 	 * build the DSN that is owed, if any, and give it to queue_generate()
@@ -78,6 +81,8 @@ struct queue_ops {
 	    const struct qreport *v, unsigned n);
 };
 
+/* ops may be called until queue_destroy() returns, which waits for the disk;
+ * then the store can be closed. */
 int queue_new(struct queue **q_r, struct loop *l, struct store *store,
     const struct queue_ops *ops, void *arg, struct err *why);
 void queue_destroy(struct queue **qp);
@@ -88,7 +93,12 @@ bool queue_recovering(const struct queue *q);
 /* Also take over the store of a worker number that is no longer used. */
 int queue_adopt(struct queue *q, unsigned index, struct err *why);
 
-/* Takes env and a reference to body. done(NULL) when durable: 250 may go
+/* Octets of messages kept in memory until they are first tried (64 MB);
+ * beyond it they are read back from the store. */
+void queue_set_memory(struct queue *q, size_t max);
+
+/* Takes over env and the caller's reference to body, also on failure.
+ * done(NULL) when durable: 250 may go
  * out; delivery starts from memory. done(why): nothing was kept. */
 typedef void queue_submitted(void *arg, const struct err *why);
 void queue_submit(struct queue *q, struct envelope *env,
@@ -131,6 +141,10 @@ void queue_generate(struct queue *q, struct qunit *of, struct envelope *env,
 
 enum queue_verb { QUEUE_FLUSH, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE,
 	QUEUE_REQUEUE, QUEUE_BOUNCE };
+/* count: messages acted on. Those being delivered just now are left alone; if
+ * there were any, why says how many. HOLD and RELEASE act on whole messages;
+ * REQUEUE forgets the attempts so far and makes due now, but the lifetime goes
+ * on. */
 typedef void queue_acted(void *arg, uint64_t count, const struct err *why);
 void queue_act(struct queue *q, enum queue_verb verb,
     const struct store_filter *f, queue_acted *fn, void *arg);
@@ -139,8 +153,9 @@ unsigned queue_flush_domain(struct queue *q, struct str domain,
     bool subdomains);
 
 struct queue_stats {
-	uint64_t messages, units, active, due, held, bytes;
-	msec oldest;		/* wall time, 0: empty */
+	uint64_t messages, units, active, due, held;
+	uint64_t bytes;		/* of messages in memory */
+	msec oldest;		/* wall time, 0: empty; may lag a minute */
 	unsigned hops;
 };
 void queue_stats(const struct queue *q, struct queue_stats *r);

@@ -80,9 +80,7 @@ store_close(struct store **sp)
 
 	if (s == NULL)
 		return;
-	OBJ_CHECK(s, STORE_MAGIC);
-	s->closing = true;
-	finish_all(s);
+	store_finish(s);
 	loop_timer_clear(&s->jobs_timer);
 	loop_timer_clear(&s->lazy);
 	loop_timer_clear(&s->again);
@@ -97,6 +95,21 @@ store_close(struct store **sp)
 	pool_destroy(&s->pool);
 	OBJ_FREE(s);
 	*sp = NULL;
+}
+
+void
+store_finish(struct store *s)
+{
+	OBJ_CHECK(s, STORE_MAGIC);
+	s->closing = true;
+	finish_all(s);
+}
+
+const struct store_conf *
+store_conf(const struct store *s)
+{
+	OBJ_CHECK(s, STORE_MAGIC);
+	return &s->conf;
 }
 
 unsigned

@@ -69,6 +69,9 @@ int store_open(struct store **store_r, struct loop *l,
     const struct store_conf *conf, struct err *why);
 /* Commits what waits and calls every done(); not from a callback. */
 void store_close(struct store **sp);
+/* The same without the end: after it only reading and closing make sense. */
+void store_finish(struct store *s);
+const struct store_conf *store_conf(const struct store *s);
 /* Stores of the directory that belong to no index below workers. */
 unsigned store_orphans(const char *dir, unsigned workers, unsigned *v,
     unsigned max);

@@ -1,0 +1,466 @@
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/obj.h"
+#include "mail/status.h"
+#include "queue/queue_priv.h"
+
+/*
+ * What became of a unit. A report waits for the DSNs it causes, so that they
+ * and the states of the recipients are one transaction; it is done when that
+ * is on the disk. The message is deleted by the last of its reports.
+ */
+
+struct made {
+	STAILQ_ENTRY(made) link;
+	struct envelope *env;
+	struct body_ref *body;
+};
+
+struct list {
+	struct qreport *v;
+	unsigned n;
+};
+
+struct qrep {
+	unsigned magic;
+	struct pool *pool;
+	struct queue *queue;
+	struct qmsg *msg;
+	struct store_txn *txn;
+	const struct queue_profile *profile;
+	struct list failed, delayed, relayed;
+	unsigned *dirty;	/* RIDs to be written */
+	unsigned ndirty;
+	unsigned answers;	/* DSNs that are still to come */
+	STAILQ_HEAD(, made) made;
+	bool ours;		/* not an attempt: expired, or by order */
+	bool deleting;
+	msec now, next;		/* next: of those that are tried again */
+	unsigned next_attempts;
+};
+
+static void report(struct queue *q, struct qunit *u, const struct qreport *v,
+    unsigned n, bool ours, bool deleting);
+static void judge(struct qrep *rep, struct qunit *u, const struct qreport *v);
+static void log_pending(struct qrep *rep, struct qunit *u);
+static void ask(struct qrep *rep, struct qunit *u);
+static void finish(struct qrep *rep, struct qunit *u);
+static void on_durable(void *arg, const struct err *why);
+static void log_made(const struct envelope *env, uint64_t of);
+
+void
+queue_report(struct queue *q, struct qunit *u, const struct qreport *v,
+    unsigned n)
+{
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	OBJ_CHECK(u, QUNIT_MAGIC);
+	report(q, u, v, n, false, false);
+}
+
+void
+queue_generate(struct queue *q, struct qunit *of, struct envelope *env,
+    struct body_ref *body)
+{
+	struct qrep *rep;
+	struct made *m;
+
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	OBJ_CHECK(of, QUNIT_MAGIC);
+	ASSERT(of->state == QUNIT_REPORTING);
+	rep = of->u.active->rep;
+	OBJ_CHECK(rep, QREP_MAGIC);
+	if (env != NULL) {
+		m = POOL_NEW(rep->pool, struct made);
+		m->env = env;
+		m->body = body;
+		env->flags |= ENV_GENERATED;
+		STAILQ_INSERT_TAIL(&rep->made, m, link);
+		store_put(rep->txn, env, body, clock_wall());
+		log_made(env, of->mid);
+	}
+	ASSERT(rep->answers > 0);
+	if (--rep->answers == 0)
+		finish(rep, of);
+}
+
+void
+qrep_drop(struct qrep **rp)
+{
+	struct qrep *rep = *rp;
+	struct pool *pool;
+	struct made *m;
+
+	*rp = NULL;
+	if (rep == NULL)
+		return;
+	OBJ_CHECK(rep, QREP_MAGIC);
+	pool = rep->pool; /* rep lies in it */
+	store_txn_drop(&rep->txn);
+	STAILQ_FOREACH(m, &rep->made, link) {
+		envelope_destroy(&m->env);
+		body_unref(&m->body);
+	}
+	qmsg_unref(&rep->msg);
+	OBJ_FINI(rep);
+	pool_destroy(&pool);
+}
+
+void
+report_all(struct queue *q, struct qunit *u, bool bounce, const char *status,
+    const char *text)
+{
+	unsigned i, n = u->u.active->nrcpt;
+	struct qreport *v = mem_array(n, sizeof(*v));
+
+	for (i = 0; i < n; i++)
+		v[i] = (struct qreport){ .i = i, .result = QRESULT_BOUNCE,
+			.status = status, .text = str_c(text) };
+	report(q, u, v, n, true, !bounce);
+	mem_free(v);
+}
+
+static void
+on_expired(void *arg, struct qunit *u)
+{
+	const struct store_rcpt *r;
+	struct qreport *v;
+	struct queue *q;
+	unsigned i, n;
+
+	OBJ_CAST(q, arg, QUEUE_MAGIC);
+	if (u == NULL)
+		return;
+	n = u->u.active->nrcpt;
+	v = mem_array(n, sizeof(*v));
+	for (i = 0; i < n; i++) {
+		r = &u->msg->rcpt[u->u.active->rcpt[i]->rid];
+		v[i] = (struct qreport){ .i = i, .result = QRESULT_BOUNCE,
+			.code = r->code, .status = "5.4.7",
+			.text = str_c(r->text), .remote = str_c(r->remote) };
+		if (v[i].text.n == 0)
+			v[i].text = STR("it could not be tried in time");
+	}
+	report(q, u, v, n, true, false);
+	mem_free(v);
+}
+
+void
+report_expired(struct queue *q, struct qunit *u)
+{
+	u->expired = true;
+	take_unit(q, u, on_expired, q);
+}
+
+static void
+report(struct queue *q, struct qunit *u, const struct qreport *v, unsigned n,
+    bool ours, bool deleting)
+{
+	struct pool *pool = pool_new(0);
+	struct qrep *rep;
+	unsigned i, most = u->u.active->nrcpt;
+
+	ASSERT(u->state == QUNIT_ACTIVE && n <= most);
+	u->state = QUNIT_REPORTING;
+	q->stats.active--;
+	rep = POOL_NEW(pool, struct qrep);
+	OBJ_INIT(rep, QREP_MAGIC);
+	rep->pool = pool;
+	rep->queue = q;
+	rep->msg = u->msg;
+	rep->msg->refs++;
+	rep->msg->open++;
+	rep->txn = store_txn_new(q->store[u->store]);
+	rep->profile = qunit_profile_now(u);
+	rep->now = clock_wall();
+	rep->ours = ours;
+	rep->deleting = deleting;
+	STAILQ_INIT(&rep->made);
+	rep->failed.v = pool_alloc(pool, most * sizeof(*v));
+	rep->delayed.v = pool_alloc(pool, most * sizeof(*v));
+	rep->relayed.v = pool_alloc(pool, most * sizeof(*v));
+	rep->dirty = pool_alloc(pool, most * sizeof(*rep->dirty));
+	u->u.active->rep = rep;
+	for (i = 0; i < n; i++) {
+		ASSERT(v[i].i < most);
+		judge(rep, u, &v[i]);
+	}
+	log_pending(rep, u);
+	ask(rep, u);
+}
+
+/* The reply as the log shows it. */
+static void
+log_result(enum log_event ev, const struct qrep *rep, const struct rcpt *r,
+    const struct qreport *v)
+{
+	char code[12] = "";
+
+	if (v->code != 0)
+		(void)str_copy(code, sizeof(code),
+		    str_c(pool_printf(rep->pool, "%d", v->code)));
+	mail_log(ev, v->dcid, rep->msg->mid, (uint64_t)r->rid, v->status,
+	    status_phrase(v->status), str_c(code), v->text);
+}
+
+static void
+add_to(struct qrep *rep, struct list *l, const struct qreport *v)
+{
+	struct qreport *to = &l->v[l->n++];
+
+	*to = *v;
+	to->status = pool_strdup(rep->pool, v->status);
+	to->text = pool_str(rep->pool, v->text);
+	to->remote = pool_str(rep->pool, v->remote);
+}
+
+static void
+give_up(struct qrep *rep, struct rcpt *r, const struct qreport *v)
+{
+	bool null_sender = rep->msg->env->sender.full.n == 0;
+
+	if (rep->deleting) {
+		r->state = RCPT_DELETED;
+		return;
+	}
+	r->state = RCPT_BOUNCED;
+	if (null_sender) {
+		mail_log(EV_DOUBLE_BOUNCE, rep->msg->mid, (uint64_t)r->rid,
+		    v->status, v->text);
+		return;
+	}
+	log_result(EV_BOUNCED, rep, r, v);
+	if (r->notify == 0 || (r->notify & NOTIFY_FAILURE))
+		add_to(rep, &rep->failed, v);
+}
+
+/* Delayed reports: once, and only for what a server said. */
+static bool
+is_warning_due(const struct qrep *rep, const struct rcpt *r,
+    const struct store_rcpt *s, const struct qreport *v)
+{
+	const struct queue_profile *p = rep->profile;
+	const struct envelope *env = rep->msg->env;
+
+	if (!p->warn || r->warned || v->code < 400 || v->code > 499)
+		return false;
+	if (s->attempts < 2 || rep->now - env->queued < p->warn_after)
+		return false;
+	return env->sender.full.n > 0 &&
+	    (r->notify == 0 || (r->notify & NOTIFY_DELAY));
+}
+
+static void
+try_again(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
+    const struct qreport *v)
+{
+	/* What was tried together is tried together again. */
+	if (rep->next == 0 || rep->next_attempts != s->attempts) {
+		rep->next = rep->now + retry_delay(rep->profile, s->attempts);
+		rep->next_attempts = s->attempts;
+	}
+	s->next = rep->next;
+	log_result(EV_DELAYED, rep, r, v);
+	if (is_warning_due(rep, r, s, v)) {
+		r->warned = s->warned = true;
+		add_to(rep, &rep->delayed, v);
+	}
+}
+
+static void
+judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
+{
+	struct rcpt *r = u->u.active->rcpt[v->i];
+	struct store_rcpt *s = &rep->msg->rcpt[r->rid];
+	struct pool *pool = rep->msg->env->pool;
+	struct qreport last = *v;
+
+	if (v->result == QRESULT_AGAIN)
+		return;
+	if (!rep->ours)
+		s->attempts++;
+	s->code = v->code;
+	s->status = pool_strdup(pool, v->status);
+	s->text = pool_str(pool, v->text).p;
+	s->remote = pool_str(pool, v->remote).p;
+	rep->dirty[rep->ndirty++] = r->rid;
+	switch (v->result) {
+	case QRESULT_DONE:
+		r->state = RCPT_DONE;
+		if (r->notify & NOTIFY_SUCCESS)
+			add_to(rep, &rep->relayed, v);
+		break;
+	case QRESULT_RETRY:
+		if (!retry_ends(rep->profile, s->attempts,
+			rep->msg->env->queued, rep->now)) {
+			try_again(rep, r, s, v);
+			break;
+		}
+		last.result = QRESULT_BOUNCE;
+		last.status = "5.4.7";
+		give_up(rep, r, &last);
+		break;
+	case QRESULT_BOUNCE:
+		give_up(rep, r, v);
+		break;
+	case QRESULT_AGAIN:
+		break;
+	}
+	s->state = r->state;
+}
+
+/* One line for all that are tried again at the same time. */
+static void
+log_pending(struct qrep *rep, struct qunit *u)
+{
+	struct log_rids rids = { NULL, 0 };
+	unsigned i, k, *v, rid;
+	char till[40];
+	msec next;
+
+	(void)u;
+	v = pool_alloc(rep->pool, (rep->ndirty + 1) * sizeof(*v));
+	for (i = 0; i < rep->ndirty; i++) {
+		rid = rep->dirty[i];
+		if (rep->msg->env->rcpt[rid]->state != RCPT_PENDING)
+			continue;
+		next = rep->msg->rcpt[rid].next;
+		for (k = 0; k < i; k++) {
+			if (rep->msg->rcpt[rep->dirty[k]].next == next &&
+			    rep->msg->env->rcpt[rep->dirty[k]]->state ==
+				RCPT_PENDING)
+				break;
+		}
+		if (k < i)
+			continue; /* was with another's line */
+		rids.n = 0;
+		for (k = i; k < rep->ndirty; k++) {
+			if (rep->msg->rcpt[rep->dirty[k]].next == next &&
+			    rep->msg->env->rcpt[rep->dirty[k]]->state ==
+				RCPT_PENDING)
+				v[rids.n++] = rep->dirty[k];
+		}
+		rids.v = v;
+		clock_asctime(till, sizeof(till), next);
+		mail_log(EV_PENDING, rep->msg->mid, rids, till,
+		    rep->profile->name != NULL ? rep->profile->name : "");
+	}
+}
+
+static void
+ask_one(struct qrep *rep, struct qunit *u, enum report_kind kind,
+    const struct list *l)
+{
+	struct queue *q = rep->queue;
+
+	if (l->n == 0)
+		return;
+	rep->answers++;
+	q->ops->dsn(q->arg, u, kind, l->v, l->n);
+}
+
+/* Nothing is owed to the null sender, not even success. */
+static void
+ask(struct qrep *rep, struct qunit *u)
+{
+	rep->answers = 1; /* ours, so that the answers do not end it early */
+	if (rep->msg->env->sender.full.n > 0 && rep->queue->ops->dsn != NULL) {
+		ask_one(rep, u, REPORT_FAILED, &rep->failed);
+		ask_one(rep, u, REPORT_DELAYED, &rep->delayed);
+		ask_one(rep, u, REPORT_SUCCESS, &rep->relayed);
+	}
+	if (--rep->answers == 0)
+		finish(rep, u);
+}
+
+static void
+log_finished(const struct qmsg *m)
+{
+	bool null_sender = m->env->sender.full.n == 0, told = false;
+	unsigned i;
+
+	for (i = 0; i < m->env->nrcpt; i++) {
+		told |= m->env->rcpt[i]->state == RCPT_DONE ||
+		    (m->env->rcpt[i]->state == RCPT_BOUNCED && !null_sender);
+	}
+	mail_log(EV_MESSAGE_FINISHED, m->mid, told ? "done" : "aborted");
+}
+
+/* Every answer is there: write it, and let go of the unit. */
+static void
+finish(struct qrep *rep, struct qunit *u)
+{
+	struct queue *q = rep->queue;
+	struct qmsg *m = rep->msg;
+	bool pending = envelope_pending(m->env) > 0;
+	unsigned i;
+
+	for (i = 0; i < u->u.active->nrcpt; i++)
+		m->taken[u->u.active->rcpt[i]->rid] = false;
+	if (!pending && m->open == 1) {
+		m->gone = true;
+		store_delete(rep->txn, m->mid);
+		log_finished(m);
+	} else {
+		for (i = 0; i < rep->ndirty; i++)
+			store_rcpt(rep->txn, m->mid, &m->rcpt[rep->dirty[i]]);
+	}
+	u->u.active->rep = NULL;
+	qactive_free(u);
+	qunit_destroy(q, &u);
+	if (pending)
+		qmsg_schedule(m);
+	if (rep->ndirty > 0 || !STAILQ_EMPTY(&rep->made)) {
+		store_commit(rep->txn, true, on_durable, rep);
+		rep->txn = NULL;
+	} else {
+		/* Nothing was tried. */
+		m->open--;
+		qrep_drop(&rep);
+	}
+}
+
+static void
+on_durable(void *arg, const struct err *why)
+{
+	struct store_txn *t;
+	struct qrep *rep;
+	struct qmsg *m;
+	struct made *made;
+
+	OBJ_CAST(rep, arg, QREP_MAGIC);
+	m = rep->msg;
+	m->open--;
+	STAILQ_FOREACH(made, &rep->made, link) {
+		if (why != NULL)
+			continue;
+		mail_log(EV_MID_QUEUED, made->env->mid);
+		submit_committed(rep->queue, m->store, made->env, made->body);
+		made->env = NULL;
+		made->body = NULL;
+	}
+	if (why == NULL && !m->gone && m->open == 0 &&
+	    envelope_pending(m->env) == 0) {
+		m->gone = true;
+		log_finished(m);
+		t = store_txn_new(rep->queue->store[m->store]);
+		store_delete(t, m->mid);
+		store_commit(t, true, NULL, NULL);
+	}
+	qrep_drop(&rep);
+}
+
+static void
+log_made(const struct envelope *env, uint64_t of)
+{
+	unsigned i;
+
+	mail_log(EV_MID_START, env->mid, (uint64_t)0);
+	mail_log(EV_MID_BOUNCE_OF, env->mid, of);
+	mail_log(EV_MID_FROM, env->mid, (uint64_t)0, env->sender.full);
+	for (i = 0; i < env->nrcpt; i++)
+		mail_log(EV_MID_TO, env->mid, (uint64_t)0,
+		    (uint64_t)env->rcpt[i]->rid, env->rcpt[i]->addr.full);
+	mail_log(EV_MID_READY, env->mid, env->size, env->sender.full);
+}

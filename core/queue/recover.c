@@ -1,0 +1,222 @@
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/obj.h"
+#include "queue/queue_priv.h"
+
+/*
+ * What the stores have and memory does not. A row whose unit exists already
+ * (submitted meanwhile, or listed for another recipient) adds nothing but,
+ * perhaps, an earlier time.
+ */
+
+struct scan {
+	unsigned magic;
+	struct queue *queue;
+	unsigned store;
+};
+
+static void rehop_all(struct queue *q);
+static void scan_store(struct queue *q, unsigned store);
+static void on_items(void *arg, const struct store_item *v, size_t n);
+static void on_end(void *arg, const struct err *why);
+
+void
+queue_recover(struct queue *q)
+{
+	unsigned i;
+
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	rehop_all(q);
+	if (q->scanning > 0) {
+		q->again = true;
+		return;
+	}
+	for (i = 0; i < q->nstore; i++)
+		scan_store(q, i);
+}
+
+bool
+queue_recovering(const struct queue *q)
+{
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	return q->scanning > 0;
+}
+
+int
+queue_adopt(struct queue *q, unsigned index, struct err *why)
+{
+	struct store_conf conf;
+
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	if (q->nstore == QUEUE_STORES_MAX)
+		return err_set(why, 451, "4.3.0", "too many stores");
+	conf = *store_conf(q->store[0]);
+	conf.index = index;
+	if (store_open(&q->store[q->nstore], q->loop, &conf, why) < 0)
+		return -1;
+	scan_store(q, q->nstore++);
+	return 0;
+}
+
+struct qunit *
+recover_item(struct queue *q, unsigned store, const struct store_item *it,
+    bool *new_r)
+{
+	struct str domain = str_c(it->domain);
+	struct qhop *hop = qhop_get(q, q->ops->hop_key(q->arg, domain));
+	struct qunit *u = qunit_find(q, it->mid, hop);
+
+	*new_r = u == NULL;
+	if (u == NULL) {
+		u = qunit_new(q, it->mid, hop, domain);
+		u->store = store & 0xff;
+		u->queued = it->queued;
+		u->attempts = it->attempts & 0xffff;
+		if (it->hold != STORE_ACTIVE)
+			sched_hold(q, u);
+		else if (it->next > clock_wall())
+			sched_wait(q, u, it->next);
+		else
+			sched_due(q, u);
+		return u;
+	}
+	if (!sched_idle(u))
+		return NULL;
+	if (!str_eq(domain, qunit_domain(u)))
+		u->several = true;
+	if (u->state == QUNIT_WAITING && it->next < u->node.key)
+		heap_change(&q->next, &u->node, it->next);
+	return u;
+}
+
+/* Routes changed: units whose next hop is another one now move there. Those
+ * of several domains are forgotten, the scan finds them again. */
+static void
+rehop_unit(struct queue *q, struct qunit *u)
+{
+	struct str domain = qunit_domain(u);
+	msec next = u->state == QUNIT_WAITING ? u->node.key : clock_wall();
+	enum qstate state = (enum qstate)u->state;
+	struct qhop *hop = NULL;
+	struct pool *pool;
+
+	if (!u->several) {
+		hop = qhop_get(q, q->ops->hop_key(q->arg, domain));
+		if (hop == u->hop)
+			return;
+	}
+	sched_out(q, u);
+	if (hop == NULL || qunit_find(q, u->mid, hop) != NULL) {
+		qunit_destroy(q, &u);
+		return;
+	}
+	/* The name may go with the old hop or its last user. */
+	pool = pool_new(0);
+	domain = pool_str(pool, domain);
+	qunit_set_hop(q, u, hop, domain);
+	pool_destroy(&pool);
+	switch (state) {
+	case QUNIT_WAITING:
+		sched_wait(q, u, next);
+		break;
+	case QUNIT_DUE:
+		sched_due(q, u);
+		break;
+	case QUNIT_HELD:
+		sched_hold(q, u);
+		break;
+	case QUNIT_TAKING:
+	case QUNIT_ACTIVE:
+	case QUNIT_REPORTING:
+		panic("a busy unit does not move");
+	}
+}
+
+static void
+rehop_hop(struct hash_node *node, void *arg)
+{
+	struct qhop *hop = COLL_OF(node, struct qhop, node);
+	struct qunit *u, *after;
+	struct queue *q = arg;
+
+	TAILQ_FOREACH_SAFE(u, &hop->due, u.link, after)
+		rehop_unit(q, u);
+	TAILQ_FOREACH_SAFE(u, &hop->rest, u.link, after)
+		rehop_unit(q, u);
+}
+
+struct hops {
+	struct qhop **v;
+	size_t n;
+};
+
+static void
+collect(struct hash_node *node, void *arg)
+{
+	struct hops *h = arg;
+
+	h->v[h->n++] = COLL_OF(node, struct qhop, node);
+}
+
+/* The table of hops grows while units move, so it is copied first. */
+static void
+rehop_all(struct queue *q)
+{
+	struct hops h = { NULL, 0 };
+	size_t i;
+
+	h.v = mem_array(q->hops.n + 1, sizeof(struct qhop *));
+	hash_each(&q->hops, collect, &h);
+	for (i = 0; i < h.n; i++)
+		rehop_hop(&h.v[i]->node, q);
+	mem_free(h.v);
+}
+
+static void
+scan_store(struct queue *q, unsigned store)
+{
+	struct scan *s;
+
+	OBJ_NEW(s, QSCAN_MAGIC);
+	s->queue = q;
+	s->store = store;
+	q->scanning++;
+	store_scan(q->store[store], on_items, on_end, s);
+}
+
+static void
+on_items(void *arg, const struct store_item *v, size_t n)
+{
+	struct scan *s;
+	bool is_new;
+	size_t i;
+
+	OBJ_CAST(s, arg, QSCAN_MAGIC);
+	for (i = 0; i < n && !s->queue->closing; i++)
+		(void)recover_item(s->queue, s->store, &v[i], &is_new);
+}
+
+static void
+on_end(void *arg, const struct err *why)
+{
+	struct queue *q;
+	struct scan *s;
+
+	OBJ_CAST(s, arg, QSCAN_MAGIC);
+	q = s->queue;
+	q->scanning--;
+	if (why != NULL && !q->closing) {
+		log_critical("the queue cannot be read: %s", why->text);
+		q->again = true;
+	}
+	OBJ_FREE(s);
+	if (q->scanning > 0 || q->closing)
+		return;
+	if (!q->again)
+		return;
+	q->again = false;
+	if (why != NULL)
+		loop_timer_set(&q->scan_timer, MINUTES(1));
+	else
+		queue_recover(q);
+}

@@ -1,0 +1,132 @@
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/obj.h"
+#include "queue/queue_priv.h"
+
+/* A new message: on the disk first, then due. */
+struct submit {
+	unsigned magic;
+	struct queue *queue;
+	struct envelope *env;
+	struct body_ref *body;
+	queue_submitted *done;
+	void *arg;
+};
+
+static void on_committed(void *arg, const struct err *why);
+
+void
+queue_submit(struct queue *q, struct envelope *env, struct body_ref *body,
+    queue_submitted *done, void *arg)
+{
+	struct store_txn *t;
+	struct submit *s;
+
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	OBJ_NEW(s, QSUBMIT_MAGIC);
+	s->queue = q;
+	s->env = env;
+	s->body = body;
+	s->done = done;
+	s->arg = arg;
+	t = store_txn_new(q->store[0]);
+	store_put(t, env, body, clock_wall());
+	store_commit(t, false, on_committed, s);
+}
+
+static void
+on_committed(void *arg, const struct err *why)
+{
+	struct submit *s;
+
+	OBJ_CAST(s, arg, QSUBMIT_MAGIC);
+	if (why == NULL) {
+		submit_committed(s->queue, 0, s->env, s->body);
+	} else {
+		envelope_destroy(&s->env);
+		body_unref(&s->body);
+	}
+	s->done(s->arg, why);
+	OBJ_FREE(s);
+}
+
+void
+submit_committed(struct queue *q, unsigned store, struct envelope *env,
+    struct body_ref *body)
+{
+	struct qmsg *m = qmsg_new(q, env->mid, store);
+	struct store_rcpt *r;
+	unsigned i;
+
+	m->env = env;
+	m->body = body;
+	m->rcpt = pool_alloc(env->pool, env->nrcpt * sizeof(*m->rcpt));
+	for (i = 0; i < env->nrcpt; i++) {
+		r = &m->rcpt[i];
+		r->rid = i;
+		r->state = env->rcpt[i]->state;
+		r->warned = env->rcpt[i]->warned;
+		r->status = r->text = r->remote = "";
+	}
+	m->taken = mem_array(env->nrcpt, sizeof(*m->taken));
+	m->bytes = body_memory(body).n + pool_size(env->pool);
+	q->memory += m->bytes;
+	if (!q->closing)
+		qmsg_schedule(m);
+	qmsg_unref(&m);
+}
+
+/* Over the budget a due unit does not keep its message in memory. */
+static void
+schedule_unit(struct queue *q, struct qmsg *m, struct qunit *u, msec next)
+{
+	u->store = m->store & 0xff;
+	u->queued = m->env->queued;
+	if (m->hold != STORE_ACTIVE) {
+		sched_hold(q, u);
+	} else if (next > clock_wall()) {
+		sched_wait(q, u, next);
+	} else {
+		if (q->memory <= q->memory_max)
+			qmsg_ref(u, m);
+		sched_due(q, u);
+	}
+}
+
+void
+qmsg_schedule(struct qmsg *m)
+{
+	struct queue *q = m->queue;
+	unsigned i, k, nfresh = 0;
+	struct qhop *hop;
+	struct qunit *u, **fresh;
+	struct rcpt *r;
+	msec *next;
+
+	OBJ_CHECK(m, QMSG_MAGIC);
+	fresh = mem_array(m->env->nrcpt, sizeof(*fresh));
+	next = mem_array(m->env->nrcpt, sizeof(*next));
+	for (i = 0; i < m->env->nrcpt; i++) {
+		r = m->env->rcpt[i];
+		if (r->state != RCPT_PENDING || m->taken[i])
+			continue;
+		hop = qhop_get(q, q->ops->hop_key(q->arg, r->addr.domain));
+		u = qunit_find(q, m->mid, hop);
+		if (u == NULL) {
+			u = qunit_new(q, m->mid, hop, r->addr.domain);
+			next[nfresh] = m->rcpt[i].next;
+			fresh[nfresh++] = u;
+			continue;
+		}
+		if (!str_eq(r->addr.domain, qunit_domain(u)))
+			u->several = true;
+		for (k = 0; k < nfresh; k++) {
+			if (fresh[k] == u && m->rcpt[i].next < next[k])
+				next[k] = m->rcpt[i].next;
+		}
+	}
+	for (i = 0; i < nfresh; i++)
+		schedule_unit(q, m, fresh[i], next[i]);
+	mem_free(fresh);
+	mem_free(next);
+}

@@ -1,0 +1,278 @@
+#include "queue_util.h"
+
+static const char *
+hop_key(void *arg, struct str domain)
+{
+	static char key[300];
+	struct world *w = arg;
+
+	if (w->route != NULL && str_iends(domain, w->route))
+		return "route:R";
+	ck_assert(str_copy(key, sizeof(key), domain));
+	return key;
+}
+
+static const struct queue_profile *
+profile(void *arg, const char *key)
+{
+	struct world *w = arg;
+
+	(void)key;
+	return &w->profile;
+}
+
+void
+tell(struct world *w, struct qunit *u, int answer)
+{
+	static const char *const texts[] = { "not tried", "", "fine", "",
+		"later", "never" };
+	struct qreport v[64];
+	struct rcpt *const *r;
+	unsigned i, n;
+	int code;
+
+	r = qunit_rcpt(u, &n);
+	for (i = 0; i < n; i++) {
+		code = r[i]->rid < 8 && w->answer_of[r[i]->rid] != 0 ?
+		    w->answer_of[r[i]->rid] :
+		    answer;
+		v[i] = (struct qreport){ .i = i, .code = code,
+			.status = code >= 500 ? "5.1.1" :
+			    code >= 400	      ? "4.2.1" :
+						"2.0.0",
+			.text = str_c(texts[code / 100]),
+			.remote = STR("mx.test"), .dcid = 9 };
+		v[i].result = code >= 500 ? QRESULT_BOUNCE :
+		    code >= 400		  ? QRESULT_RETRY :
+		    code >= 200		  ? QRESULT_DONE :
+					    QRESULT_AGAIN;
+		if (code != 0 && w->nattempt < WORLD_EVENTS)
+			w->attempt[w->nattempt++] =
+			    (struct attempt){ qunit_mid(u), r[i]->rid,
+				    clock_wall() - w->start };
+	}
+	queue_report(w->q, u, v, n);
+}
+
+static void
+on_taken(void *arg, struct qunit *u)
+{
+	struct world *w = arg;
+
+	w->taken = u;
+	w->got = true;
+	if (u != NULL && w->deliver)
+		tell(w, u, w->answer);
+}
+
+static void
+due(void *arg, struct qhop *hop)
+{
+	struct world *w = arg;
+
+	ck_assert_uint_gt(qhop_due(hop), 0);
+	qhop_data_set(hop, w); /* keeps it */
+	if (w->ntold < WORLD_EVENTS)
+		w->told[w->ntold++] = hop;
+	while (w->deliver && qhop_due(hop) > 0 && w->answer != ANSWER_AGAIN)
+		qhop_take(hop, on_taken, w);
+}
+
+void
+write_dsn(struct world *w, unsigned i, bool owed)
+{
+	struct qunit *u = w->dsn_for[i];
+	struct envelope *env = NULL;
+	struct body_ref *body = NULL;
+
+	w->dsn_for[i] = NULL;
+	if (owed) {
+		env = make_env(w->next_mid++, "", 0);
+		(void)envelope_add_rcpt(env, &qunit_env(u)->sender, STR(""),
+		    0);
+		body = make_body(&w->b, env->mid, 600);
+		env->size = 600;
+	}
+	queue_generate(w->q, u, env, body);
+}
+
+static void
+dsn(void *arg, struct qunit *u, enum report_kind kind, const struct qreport *v,
+    unsigned n)
+{
+	struct world *w = arg;
+	unsigned i = w->ndsn++;
+
+	ck_assert_uint_lt(i, WORLD_EVENTS);
+	w->dsn_for[i] = u;
+	w->dsn_kind[i] = kind;
+	w->dsn_n[i] = n;
+	w->dsn_at[i] = clock_wall() - w->start;
+	ck_assert(str_copy(w->dsn_status[i], 12, str_c(v[0].status)));
+	if (!w->dsn_later)
+		write_dsn(w, i, true);
+}
+
+static const struct queue_ops ops = {
+	.hop_key = hop_key,
+	.profile = profile,
+	.due = due,
+	.dsn = dsn,
+};
+
+void
+world_init(struct world *w, bool memory)
+{
+	memset(w, 0, sizeof(*w));
+	clock_fake(1700000000000);
+	bench_init(&w->b, memory);
+	w->start = clock_wall();
+	w->next_mid = 100;
+	w->profile = (struct queue_profile){ .name = "default",
+		.first_retry = SECONDS(60), .max_retry = HOURS(1),
+		.lifetime = HOURS(72), .max_retries = 100,
+		.warn_after = HOURS(4) };
+}
+
+void
+world_open(struct world *w)
+{
+	struct err why = ERR_INIT;
+
+	bench_open(&w->b);
+	ck_assert_int_eq(
+	    queue_new(&w->q, w->b.loop, w->b.store, &ops, w, &why), 0);
+	queue_recover(w->q);
+	while (queue_recovering(w->q))
+		(void)loop_step_fake(w->b.loop, clock_now());
+	world_settle(w);
+}
+
+void
+world_close(struct world *w)
+{
+	queue_destroy(&w->q);
+	bench_close(&w->b);
+}
+
+void
+world_fini(struct world *w)
+{
+	if (w->q != NULL)
+		world_close(w);
+	bench_fini(&w->b);
+}
+
+void
+world_run(struct world *w, msec by)
+{
+	msec until = clock_now() + by;
+
+	while (clock_now() < until)
+		(void)loop_step_fake(w->b.loop, until);
+	world_settle(w);
+}
+
+void
+world_settle(struct world *w)
+{
+	unsigned i;
+
+	/* A lazy commit takes 10 ms, what it causes another. */
+	for (i = 0; i < 6; i++)
+		(void)loop_step_fake(w->b.loop, clock_now());
+}
+
+uint64_t
+submit(struct world *w, const char *from, const char *const *to, unsigned n)
+{
+	struct envelope *env = make_env(w->next_mid++, from, 0);
+	struct envelope *one;
+	uint64_t mid = env->mid;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		one = make_env(1, to[i], 0); /* for its address */
+		(void)envelope_add_rcpt(env, &one->sender, STR(""), 0);
+		envelope_destroy(&one);
+	}
+	env->size = 2000;
+	queue_submit(w->q, env, make_body(&w->b, mid, 2000), bench_done,
+	    &w->b);
+	bench_wait(&w->b, 1);
+	ck_assert(!w->b.failed);
+	world_settle(w);
+	return mid;
+}
+
+uint64_t
+submit_one(struct world *w, const char *from, const char *to)
+{
+	return submit(w, from, &to, 1);
+}
+
+struct qunit *
+take(struct world *w, const char *key)
+{
+	struct qhop *hop = NULL;
+	unsigned i;
+
+	for (i = 0; i < w->ntold; i++) {
+		if (strcmp(qhop_key(w->told[i]), key) == 0)
+			hop = w->told[i];
+	}
+	ck_assert_ptr_nonnull(hop);
+	w->got = false;
+	qhop_take(hop, on_taken, w);
+	while (!w->got)
+		(void)loop_step_fake(w->b.loop, clock_now() + 20);
+	return w->taken;
+}
+
+struct queue_stats
+stats_of(struct world *w)
+{
+	struct queue_stats s;
+
+	queue_stats(w->q, &s);
+	return s;
+}
+
+static void
+on_row(void *arg, struct str json)
+{
+	struct world *w = arg;
+
+	(void)json;
+	w->b.items++;
+}
+
+unsigned
+waiting_rows(struct world *w)
+{
+	struct store_filter f = { .hold = -1 };
+
+	world_run(w, 30); /* lazy commits */
+	w->b.items = 0;
+	store_list(w->b.store, &f, on_row, bench_done, w);
+	bench_wait(&w->b, 1);
+	return w->b.items;
+}
+
+static void
+on_acted(void *arg, uint64_t count, const struct err *why)
+{
+	struct world *w = arg;
+
+	w->acted = count;
+	bench_done(&w->b, why);
+}
+
+uint64_t
+act(struct world *w, enum queue_verb verb, const struct store_filter *f)
+{
+	queue_act(w->q, verb, f, on_acted, w);
+	bench_wait(&w->b, 1);
+	world_settle(w);
+	return w->acted;
+}
