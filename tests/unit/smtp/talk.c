@@ -346,6 +346,13 @@ static const struct stream_ops server_ops = {
 	.closed = on_server_closed,
 };
 
+static bool
+heard(const struct talker *k, const char *what)
+{
+	return memmem(buf_p(&k->heard), buf_len(&k->heard), what,
+		   strlen(what)) != NULL;
+}
+
 void
 talk_init(struct talk *t)
 {
@@ -395,7 +402,9 @@ talk_run(struct talk *t)
 			stream_destroy(&k->server);
 	}
 	ck_assert_msg(k->closed, "never closed; told \"%s\"", buf_p(&t->told));
-	t->complete = *k->at == NULL && buf_len(&k->heard) == 0;
+	t->complete = *k->at == NULL &&
+	    (t->hello_is_enough || buf_len(&k->heard) == 0);
+	t->spoke_clear = heard(k, "EHLO ") || heard(k, "QUIT\r");
 	ck_assert_msg(t->destroy_at > 0 || t->complete,
 	    "script stands at \"%s\", heard \"%s\", told \"%s\"",
 	    *k->at == NULL ? "end" : *k->at, buf_p(&k->heard), buf_p(&t->told));

@@ -42,7 +42,9 @@ struct talk {
 	unsigned destroy_at; /* destroy the client in its nth callback */
 	bool seqpacket;	     /* keep the boundaries of what is sent */
 	struct tlsctx *server_tls;
+	bool hello_is_enough; /* what follows the script is not looked at */
 	/* results */
+	bool spoke_clear; /* a command stands behind the script's end */
 	struct buf told;
 	unsigned packets; /* that the server got */
 	bool complete;	  /* the script was followed to its end */
