@@ -20,6 +20,7 @@ struct talker {
 	bool closed;
 	/* the server */
 	struct stream *server;
+	bool shaking;
 	struct buf heard;
 	const char *const *at;
 	struct loop_timer said;
@@ -34,6 +35,8 @@ struct talker {
 	struct loop_timer later;
 	bool was_late;
 };
+
+static void server_go_on(struct talker *k);
 
 static const char *const fails[] = { "none", "NETWORK", "LOST", "TIMEOUT",
 	"PROTOCOL", "TLS", "TLS_REFUSED", "AUTH", "DEMAND", "SOURCE" };
@@ -259,9 +262,13 @@ say(struct talker *k, const char *p, size_t n)
 static void
 on_handshake(void *arg, bool ok, const struct err *why)
 {
-	(void)arg;
-	(void)ok;
+	struct talker *k;
+
 	(void)why;
+	OBJ_CAST(k, arg, TALKER_MAGIC);
+	k->shaking = false;
+	if (ok)
+		server_go_on(k);
 }
 
 /* Goes through the script as far as it can; false: must wait. */
@@ -293,11 +300,16 @@ script_step(struct talker *k)
 		if (line[0] == 'S')
 			say(k, "\r\n", 2);
 		return true;
+	case 'D':
+		n = buf_len(&k->heard);
+		buf_consume(&k->heard, n);
+		return n > 0;
 	case 'X':
 		stream_destroy(&k->server);
 		return true;
 	case 'T':
 		stream_flush(k->server);
+		k->shaking = true;
 		(void)tlsio_start(
 		    k->server, k->t->server_tls, NULL, on_handshake, k);
 		return true;
@@ -309,7 +321,8 @@ script_step(struct talker *k)
 static void
 server_go_on(struct talker *k)
 {
-	while (*k->at != NULL && (k->server != NULL || **k->at == 'X')) {
+	while (*k->at != NULL && !k->shaking &&
+	       (k->server != NULL || **k->at == 'X')) {
 		if (!script_step(k))
 			return;
 		k->at++;
@@ -402,8 +415,8 @@ talk_run(struct talk *t)
 			stream_destroy(&k->server);
 	}
 	ck_assert_msg(k->closed, "never closed; told \"%s\"", buf_p(&t->told));
-	t->complete = *k->at == NULL &&
-	    (t->hello_is_enough || buf_len(&k->heard) == 0);
+	t->complete =
+	    *k->at == NULL && (t->hello_is_enough || buf_len(&k->heard) == 0);
 	t->spoke_clear = heard(k, "EHLO ") || heard(k, "QUIT\r");
 	ck_assert_msg(t->destroy_at > 0 || t->complete,
 	    "script stands at \"%s\", heard \"%s\", told \"%s\"",

@@ -4,9 +4,10 @@
  * A script is a list of lines, ended by NULL. The first character tells what
  * it is: 'C' the client must now say this line, 'B' these octets; 'S' the
  * server says this line, 'R' these octets; 'X' the server closes; 'T' it
- * starts TLS. When the server speaks, the client must have said nothing more
- * than the script has up to there. What the client tells its owner is collected
- * as text in talk.told.
+ * starts TLS; 'D' it forgets what it has heard, which must be something. When
+ * the server speaks, the client must have said nothing more than the script
+ * has up to there. What the client tells its owner is collected as text in
+ * talk.told.
  */
 #ifndef TALK_H
 #define TALK_H

@@ -3,12 +3,12 @@
 #include "talk.h"
 #include "unit.h"
 
-#define OFFER \
-	"S220 mx.test", "CEHLO me.test", "S250-mx.test", "S250-SIZE 3", \
+#define OFFER                                                                  \
+	"S220 mx.test", "CEHLO me.test", "S250-mx.test", "S250-SIZE 3",        \
 	    "S250 STARTTLS", "CSTARTTLS"
 #define END "closed nothing\n"
 #define BYE "CQUIT", "S221 bye", NULL
-#define UP "connected\ntls TLSv1.3\n"
+#define UP  "connected\ntls TLSv1.3\n"
 
 static struct tlsctx *server, *client;
 
@@ -33,7 +33,7 @@ drop_contexts(void)
 static const struct {
 	enum tlswant_level level;
 	bool avoid, implicit;
-	const char *script[20];
+	const char *script[30];
 	const char *told;
 } talked[] = {
 	/* up, and what was offered before is forgotten: SIZE */
@@ -50,15 +50,15 @@ static const struct {
 	{ .level = TLSWANT_NONE,
 	    .script = { "S220 mx.test", "CEHLO me.test", "S250-mx.test",
 		"S250 STARTTLS", "CMAIL FROM:<a@x>", "S550 a", BYE },
-	    .told = "connected\nready\ndone 550 |a|while sending MAIL FROM\n"
-		END },
+	    .told =
+		"connected\nready\ndone 550 |a|while sending MAIL FROM\n" END },
 	/* clear text after a failed handshake, where that may be */
 	{ .level = TLSWANT_OPPORTUNISTIC,
 	    .avoid = true,
 	    .script = { "S220 mx.test", "CEHLO me.test", "S250-mx.test",
 		"S250 STARTTLS", "CMAIL FROM:<a@x>", "S550 a", BYE },
-	    .told = "connected\nready\ndone 550 |a|while sending MAIL FROM\n"
-		END },
+	    .told =
+		"connected\nready\ndone 550 |a|while sending MAIL FROM\n" END },
 	{ .level = TLSWANT_REQUIRED,
 	    .avoid = true,
 	    .script = { OFFER, "S454 no", "CQUIT", NULL },
@@ -143,9 +143,9 @@ END_TEST
 /* In place of a handshake the server says something else, or goes. */
 static const struct {
 	enum tlswant_level level;
-	const char *script[12];
+	const char *script[14];
 } failing[] = {
-	{ TLSWANT_OPPORTUNISTIC, { OFFER, "S220 go", "S250 mx", NULL } },
+	{ TLSWANT_OPPORTUNISTIC, { OFFER, "S220 go", "D", "S250 mx", NULL } },
 	{ TLSWANT_OPPORTUNISTIC, { OFFER, "S220 go", "X", NULL } },
 	{ TLSWANT_PREFERRED, { OFFER, "S220 go", "X", NULL } },
 	{ TLSWANT_REQUIRED, { OFFER, "S220 go", "X", NULL } },
@@ -179,7 +179,7 @@ END_TEST
 static const struct {
 	const char *user;
 	enum tlswant_level level;
-	const char *script[20];
+	const char *script[30];
 	const char *told;
 } auths[] = {
 	{ "u", TLSWANT_REQUIRED,
