@@ -126,6 +126,8 @@ smtpd_state_name(const struct smtpd *s)
 void
 smtpd_set_state(struct smtpd *s, enum smtpd_state next)
 {
+	if (s->dead)
+		return;
 	ASSERT(next == ST_CLOSING
 		   ? s->state != ST_CLOSING
 		   : (state_moves[s->state] & (1u << next)) != 0);
@@ -280,7 +282,7 @@ on_closed(void *arg, enum stream_end how, const struct err *why)
 	if (s->why == NULL && why != NULL)
 		s->why = mem_dup(why, sizeof(*why));
 	if (s->state == ST_TLS && s->asked == ASKED_NOTHING)
-		smtpd_tls_lost(s, why);
+		smtpd_tls_lost(s, SMTPD_END_LOST, why);
 	else
 		pump(s);
 }

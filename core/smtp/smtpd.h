@@ -85,8 +85,9 @@ enum smtpd_end {
 
 /*
  * arg is what smtpd_new was given. Whatever returns enum smtpd_step may be
- * answered later; v is SMTPD_OK when asked. A question that is NULL is answered
- * with yes (auth, etrn: no); body, eom, abort and close must be there.
+ * answered later; v is SMTPD_OK when asked (auth: SMTPD_REFUSE). A question
+ * that is NULL is answered with yes (auth, etrn: no); body, eom, abort and
+ * close must be there.
  * While a question is open a vanished client is not reported: close() comes
  * after the answer, so that no answer meets a session that is gone.
  * Replies: a verdict without a code gets the usual one; one line of printable
@@ -139,7 +140,7 @@ struct smtpd_ops {
 
 /* Takes the stream, whose in_max must be at least SMTPD_IN_MAX. conf and ops
  * must outlive the session. Nothing is asked from inside the call. */
-#define SMTPD_IN_MAX 16384
+#define SMTPD_IN_MAX 65536
 struct smtpd *smtpd_new(struct stream *stream, const struct smtpd_conf *conf,
     const struct smtpd_ops *ops, void *arg);
 /* The answer to the one question that is open. */

@@ -96,8 +96,10 @@ smtpd_mail_act(struct smtpd *s, const struct smtpd_verdict *v)
 void
 smtpd_txn_end(struct smtpd *s)
 {
-	if (s->begun && s->env != NULL)
+	if (s->begun && s->env != NULL) {
+		s->begun = false;
 		s->ops->abort(s->arg, s->env);
+	}
 	s->begun = false;
 	envelope_destroy(&s->env);
 	pool_destroy(&s->scratch);

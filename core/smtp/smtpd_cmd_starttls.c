@@ -72,7 +72,7 @@ on_handshake(void *arg, bool ok, const struct err *why)
 	if (s->dead || s->state != ST_TLS)
 		return;
 	if (!ok) {
-		smtpd_tls_lost(s, why);
+		smtpd_tls_lost(s, SMTPD_END_LOST, why);
 		return;
 	}
 	s->tls_up = true;
@@ -102,9 +102,10 @@ smtpd_tls_answered(struct smtpd *s, const struct smtpd_verdict *v)
 	}
 }
 
-/* Nothing in clear after a 220 (requirements IN-5). */
+/* Nothing in clear after a 220 (requirements IN-5); a handshake that fails is
+ * a client that is lost (requirements 3.2). */
 void
-smtpd_tls_lost(struct smtpd *s, const struct err *why)
+smtpd_tls_lost(struct smtpd *s, enum smtpd_end how, const struct err *why)
 {
 	struct smtpd_verdict v = { .act = SMTPD_CLOSE };
 	struct err kept = ERR_INIT;
@@ -115,5 +116,5 @@ smtpd_tls_lost(struct smtpd *s, const struct err *why)
 		(void)err_set(&kept, 0, "", "connection lost");
 	if (s->ops->tls != NULL && !s->tls_up)
 		(void)s->ops->tls(s->arg, false, &kept, &v);
-	smtpd_end(s, s->eof ? SMTPD_END_LOST : SMTPD_END_CLOSED, &kept);
+	smtpd_end(s, how, &kept);
 }

@@ -12,7 +12,6 @@ reap(void *arg)
 	struct smtpd *s;
 
 	OBJ_CAST(s, arg, SMTPD_MAGIC);
-	s->begun = false;
 	smtpd_txn_end(s);
 	smtpd_forget(s);
 	mem_free(s->auth_user);
@@ -73,6 +72,8 @@ smtpd_end(struct smtpd *s, enum smtpd_end how, const struct err *why)
 	loop_timer_clear(&s->timer);
 	if (s->begun && s->env != NULL)
 		s->ops->abort(s->arg, s->env);
+	s->begun = false;
+	/* Behind this call conf and ops may be gone. */
 	s->ops->close(s->arg, how, why);
 	stream_destroy(&s->stream);
 	s->tlsio = NULL;

@@ -241,6 +241,7 @@ void smtpd_auth_cancel(struct smtpd *s); /* the exchange, after a bad line */
 bool smtpd_tls_offered(const struct smtpd *s);
 void smtpd_tls_start(struct smtpd *s);
 void smtpd_tls_answered(struct smtpd *s, const struct smtpd_verdict *v);
-void smtpd_tls_lost(struct smtpd *s, const struct err *why);
+void smtpd_tls_lost(
+    struct smtpd *s, enum smtpd_end how, const struct err *why);
 
 #endif

@@ -82,10 +82,11 @@ arm(struct smtpd *s)
 void
 smtpd_patience(struct smtpd *s)
 {
-	msec ms = patience(s);
+	msec ms;
 
 	if (s->dead)
 		return;
+	ms = patience(s);
 	s->deadline = ms > 0 ? clock_now() + ms : 0;
 	if (s->state != ST_DATA && s->state != ST_CHUNK)
 		s->rate_at = 0;
@@ -96,7 +97,7 @@ smtpd_patience(struct smtpd *s)
 void
 smtpd_rate_start(struct smtpd *s)
 {
-	if (s->conf->min_rate == 0)
+	if (s->dead || s->conf->min_rate == 0)
 		return;
 	s->rate_bytes = 0;
 	s->rate_since = clock_now();
@@ -123,7 +124,7 @@ expired(struct smtpd *s, const char *text)
 
 	(void)err_set(&why, 421, "4.4.2", "%s", text);
 	if (s->state == ST_TLS)
-		smtpd_tls_lost(s, &why);
+		smtpd_tls_lost(s, SMTPD_END_CLOSED, &why);
 	else if (s->state == ST_CLOSING)
 		smtpd_end(s, s->how, s->why);
 	else
@@ -137,11 +138,11 @@ smtpd_timer_fired(void *arg)
 	msec now = clock_now(), end;
 
 	OBJ_CAST(s, arg, SMTPD_MAGIC);
-	end = session_end(s);
 	/* While a question is open the client is not the slow one; the answer
 	 * sets a new deadline. */
 	if (s->dead || s->asked != ASKED_NOTHING)
 		return;
+	end = session_end(s);
 	if (s->deadline > 0 && now >= s->deadline)
 		expired(s, "Timeout exceeded");
 	else if (end > 0 && now >= end)
