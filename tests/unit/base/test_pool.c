@@ -31,16 +31,17 @@ note_and_defer(void *arg)
 START_TEST(gives_zeroed_memory_aligned_for_any_type)
 {
 	struct pool *pool = pool_new(0);
-	size_t n, i;
+	size_t n, i, set = 0;
 	char *p;
 
 	for (n = 0; n < 3000; n += 7) {
 		p = pool_alloc(pool, n);
 		ck_assert_uint_eq((uintptr_t)p % 16, 0);
 		for (i = 0; i < n; i++)
-			ck_assert_int_eq(p[i], 0);
+			set += p[i] != 0;
 		memset(p, 0xff, n);
 	}
+	ck_assert_uint_eq(set, 0);
 	pool_destroy(&pool);
 	ck_assert_ptr_null(pool);
 	pool_destroy(&pool);

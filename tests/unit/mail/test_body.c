@@ -339,7 +339,7 @@ START_TEST(any_cut_gives_the_same_result)
 	int i, mode;
 
 	rand_seed(1000 + (uint64_t)_i);
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 150; i++) {
 		wire = str_n(mem, make_wire(mem, 40 + rand_below(360)));
 		for (mode = 0; mode < 4; mode++) {
 			run_begin(&whole, (mode & 1) != 0, (mode & 2) != 0);
@@ -378,7 +378,7 @@ START_TEST(what_is_stuffed_is_unstuffed_to_the_same)
 	rand_seed(2000 + (uint64_t)_i);
 	buf_init(&content, 4096);
 	buf_init(&wire, 8192);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 300; i++) {
 		buf_reset(&content);
 		buf_reset(&wire);
 		clean(&content, mem, make_wire(mem, 40 + rand_below(360)));
@@ -421,7 +421,7 @@ START_TEST(nothing_can_smuggle_an_end_of_data_out)
 
 	rand_seed(3000 + (uint64_t)_i);
 	buf_init(&wire, 8192);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 300; i++) {
 		n = make_wire(mem, 40 + rand_below(360));
 		buf_reset(&wire);
 		bodyout_init(&out);
