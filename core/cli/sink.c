@@ -19,7 +19,7 @@
 
 enum {
 	BACKLOG = 1024,
-	GRACE = 3000,	     /* for sessions to end by themselves */
+	GRACE = 2000,	     /* for sessions to end by themselves */
 	SHOWN_MAX = 32 << 20 /* octets of what is shown of one message */
 };
 
@@ -35,7 +35,8 @@ struct sink {
 	struct loop_signal *signals[2];
 	struct loop_timer grace;
 	TAILQ_HEAD(, sink_session) sessions;
-	bool stopping;
+	bool stopping; /* no new connections */
+	bool told;     /* those there are were told to go */
 	/* totals */
 	uint64_t connections, with_tls;
 	uint64_t messages, recipients, octets, refused;
@@ -59,6 +60,7 @@ static void on_accept(void *arg, int fd, const struct sock_addr *peer);
 static void on_signal(void *arg);
 static void on_grace(void *arg);
 static void stop(struct sink *s);
+static void tell_to_go(struct sink *s);
 static void stop_soon(void *arg);
 static void tell_totals(const struct sink *s);
 static bool matches(const char *const *pattern, unsigned n, struct str addr);
@@ -214,29 +216,38 @@ on_signal(void *arg)
 	struct sink *s;
 
 	OBJ_CAST(s, arg, SINK_MAGIC);
-	if (s->stopping)
+	if (s->told) {
 		on_grace(s);
-	else
+		return;
+	}
+	if (!s->stopping)
 		stop(s);
+	tell_to_go(s);
 }
 
 /* Takes no more connections and waits for those there are. */
 static void
 stop(struct sink *s)
 {
-	struct sink_session *ss, *next;
 	unsigned i;
 
-	if (s->stopping)
-		return;
 	s->stopping = true;
 	for (i = 0; i < s->conf->listeners; i++)
 		listen_stop(&s->listen[i]);
 	loop_timer_set(&s->grace, GRACE);
-	TAILQ_FOREACH_SAFE (ss, &s->sessions, link, next)
-		smtpd_stop(ss->smtpd);
 	if (TAILQ_EMPTY(&s->sessions))
 		loop_stop(s->loop);
+}
+
+static void
+tell_to_go(struct sink *s)
+{
+	struct sink_session *ss, *next;
+
+	s->told = true;
+	loop_timer_set(&s->grace, GRACE);
+	TAILQ_FOREACH_SAFE (ss, &s->sessions, link, next)
+		smtpd_stop(ss->smtpd);
 }
 
 static void
@@ -245,7 +256,8 @@ stop_soon(void *arg)
 	struct sink *s;
 
 	OBJ_CAST(s, arg, SINK_MAGIC);
-	stop(s);
+	if (!s->stopping)
+		stop(s);
 }
 
 static void
@@ -255,6 +267,10 @@ on_grace(void *arg)
 	struct sink *s;
 
 	OBJ_CAST(s, arg, SINK_MAGIC);
+	if (!s->told) {
+		tell_to_go(s);
+		return;
+	}
 	TAILQ_FOREACH_SAFE (ss, &s->sessions, link, next)
 		smtpd_kill(ss->smtpd);
 	loop_stop(s->loop);

@@ -139,7 +139,7 @@ serve_prepare(struct master *m, struct err *why)
 	if (m->privs.change)
 		log_info("workers run as %s", m->privs.name);
 	if (privs_files(m->conf->top.open_files) < m->conf->top.open_files)
-		log_warning("only %u open files are allowed, fewer than "
+		log_info("only %u open files are allowed, fewer than "
 		    "open_files", privs_files(0));
 	if (master_selfsigned(m, m->conf, why) != 0 ||
 	    epoch_files(m->epoch, m->conf, m->selfsigned, why) != 0 ||

@@ -57,18 +57,19 @@ privs_give(const struct privs *p, const char *path, struct err *why)
 unsigned
 privs_files(unsigned wanted)
 {
-	struct rlimit r;
+	struct rlimit r, more;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
 		return 0;
 	if (r.rlim_cur >= wanted)
 		return (unsigned)r.rlim_cur;
-	r.rlim_cur = wanted;
-	if (r.rlim_max < wanted && geteuid() == 0)
-		r.rlim_max = wanted;
-	if (r.rlim_cur > r.rlim_max)
-		r.rlim_cur = r.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &r);
+	more.rlim_cur = more.rlim_max = wanted;
+	if (r.rlim_max >= wanted)
+		more.rlim_max = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &more) != 0) {
+		r.rlim_cur = r.rlim_max; /* not allowed: what there is */
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
 	(void)getrlimit(RLIMIT_NOFILE, &r);
 	return (unsigned)r.rlim_cur;
 }

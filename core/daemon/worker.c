@@ -201,6 +201,9 @@ worker_end(struct worker *w)
 {
 	if (w->inbound != NULL)
 		inbound_kill(w->inbound);
+	/* What the disk still owes is told while all are there to hear it. */
+	if (w->store != NULL)
+		store_finish(w->store);
 	relay_destroy(&w->relay);
 	conf_unref(&w->relay_conf);
 	queue_destroy(&w->queue);
@@ -413,6 +416,7 @@ switch_to(struct worker *w, struct epoch *e, struct err *why)
 	inbound_listen(w->inbound, c, e);
 	w->relay_conf = conf_ref(c);
 	relay_conf_set(w->relay, &c->relay_conf, conf_free, relays);
+	queue_recover(w->queue); /* by the new routes */
 	conf_unref(&old);
 	epoch_destroy(&last);
 	return 0;

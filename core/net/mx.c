@@ -180,6 +180,7 @@ mx_add_item(struct mx_query *q, const char *item, uint16_t port, unsigned pref)
 	bool by_mx = str_istarts(str_c(item), "mx:");
 	struct str name = str_c(by_mx ? item + 3 : item);
 	size_t colon = str_find(name, ':');
+	struct sock_addr a;
 	struct source *s;
 	struct target *t;
 	uint64_t n;
@@ -204,6 +205,11 @@ mx_add_item(struct mx_query *q, const char *item, uint16_t port, unsigned pref)
 		s->pref = pref;
 		return true;
 	}
+	/* An IPv4 address needs no brackets to be known as one. */
+	if (sock_addr_ip(name, port, &a, NULL) == 0)
+		return mx_add_literal(q,
+		    str_c(pool_printf(q->pool, "[%.*s]", STR_FMT(name))),
+		    port, pref);
 	t = mx_add_target(q, pool_strndup(q->pool, name.p, name.n), port, pref);
 	if (t != NULL)
 		t->secure = true;
