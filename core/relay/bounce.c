@@ -104,9 +104,11 @@ name_rcpt(struct bounce *b, const struct rcpt *rc, const struct qreport *v)
 static void
 was_read(void *arg, struct str content, const struct err *why)
 {
+	struct pool *pool;
 	struct bounce *b;
 
 	OBJ_CAST(b, arg, BOUNCE_MAGIC);
+	pool = b->pool;
 	if (why != NULL) {
 		log_warning("MID %llu: content unreadable, its report goes "
 		    "without: %s", (unsigned long long)qunit_mid(b->unit),
@@ -115,7 +117,8 @@ was_read(void *arg, struct str content, const struct err *why)
 	}
 	write_report(b, content);
 	body_unref(&b->body);
-	pool_destroy(&b->pool);
+	OBJ_FINI(b);
+	pool_destroy(&pool);
 }
 
 static void
