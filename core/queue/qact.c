@@ -78,10 +78,12 @@ queue_act(struct queue *q, enum queue_verb verb, const struct store_filter *f,
 	next_store(a);
 }
 
+/* several: a unit of several domains may have a recipient there. */
 static unsigned
 flush_list(struct queue *q, struct qhop *hop, struct str domain, bool sub,
-    bool all)
+    bool several)
 {
+	bool all = str_ieq(domain, str_n(hop->key, hop->n));
 	struct qunit *u, *after;
 	unsigned n = 0;
 
@@ -90,7 +92,7 @@ flush_list(struct queue *q, struct qhop *hop, struct str domain, bool sub,
 
 		if (u->state != QUNIT_WAITING)
 			continue;
-		if (!all && !u->several && !str_ieq(d, domain) &&
+		if (!all && !(several && u->several) && !str_ieq(d, domain) &&
 		    !(sub && d.n > domain.n && d.p[d.n - domain.n - 1] == '.' &&
 			str_ieq(str_n(d.p + d.n - domain.n, domain.n),
 			    domain)))
@@ -125,6 +127,7 @@ queue_flush_domain(struct queue *q, struct str domain, bool subdomains)
 {
 	struct flush f = { q, domain, subdomains, NULL, 0 };
 	char lower[ADDR_DOMAIN_MAX + 1];
+	struct qhop *own;
 	unsigned n = 0;
 	size_t i;
 
@@ -133,17 +136,13 @@ queue_flush_domain(struct queue *q, struct str domain, bool subdomains)
 		return 0;
 	str_lower(lower, domain.n);
 	f.domain = domain = str_n(lower, domain.n);
-	if (!subdomains) {
-		struct qhop *hop;
-
-		hop = qhop_get(q, q->ops->hop_key(q->arg, domain));
-		return flush_list(q, hop, domain, false,
-		    str_ieq(domain, str_n(hop->key, hop->n)));
-	}
+	own = qhop_get(q, q->ops->hop_key(q->arg, domain));
+	if (!subdomains)
+		return flush_list(q, own, domain, false, true);
 	f.v = mem_array(q->hops.n + 1, sizeof(struct qhop *));
 	hash_each(&q->hops, collect_hop, &f);
 	for (i = 0; i < f.n; i++)
-		n += flush_list(q, f.v[i], domain, true, false);
+		n += flush_list(q, f.v[i], domain, true, f.v[i] == own);
 	mem_free(f.v);
 	return n;
 }

@@ -47,6 +47,7 @@ struct segs {
 	uint64_t before; /* its size before the last append */
 };
 
+static int sync_dir(const char *dir, struct err *why);
 static int find_files(struct segs *s, struct err *why);
 static struct seg *seg_find(const struct segs *s, uint64_t id);
 static struct seg *seg_add(struct segs *s, uint64_t id);
@@ -216,7 +217,7 @@ seg_create(const char *dir, uint64_t seg, struct err *why)
 	fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return seg_err(why, "create", path);
-	if (file_sync_dir(dir, why) < 0) {
+	if (sync_dir(dir, why) < 0) {
 		(void)close(fd);
 		(void)sys_unlink(path);
 		return -1;
@@ -260,6 +261,22 @@ seg_err(struct err *why, const char *what, const char *path)
 
 	return err_set(why, full ? 452 : 451, full ? "4.3.1" : "4.3.0",
 	    "cannot %s %s: %s", what, path, strerrordesc_np(errno));
+}
+
+/* file_sync_dir(), with a full disk told from a broken one. */
+static int
+sync_dir(const char *dir, struct err *why)
+{
+	int fd, rc;
+
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return seg_err(why, "open", dir);
+	rc = sys_fsync(fd);
+	if (rc < 0)
+		(void)seg_err(why, "sync", dir);
+	(void)close(fd);
+	return rc;
 }
 
 static int

@@ -18,21 +18,28 @@
 
 #define STEPS_MAX 62 /* doublings: past any MID */
 
-static const char copy_one[] =
-    "INSERT INTO message SELECT * FROM old.message WHERE mid = ?1";
-static const char copy_rcpt[] =
-    "INSERT INTO recipient SELECT * FROM old.recipient WHERE mid = ?1";
-static const char copy_body[] =
-    "INSERT INTO body SELECT * FROM old.body WHERE mid = ?1";
+enum { MESSAGE, RECIPIENT, BODY, TABLES };
+
+static const char *const select_sql[TABLES] = {
+	"SELECT * FROM message WHERE mid = ?",
+	"SELECT * FROM recipient WHERE mid = ?",
+	"SELECT * FROM body WHERE mid = ?",
+};
+
+static const char *const insert_sql[TABLES] = {
+	"INSERT INTO message VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	"INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	"INSERT INTO body VALUES(?,?)",
+};
 
 struct salvage {
-	sqlite3 *db;
-	sqlite3_stmt *next, *message, *rcpt, *body;
+	sqlite3 *db, *old;
+	sqlite3_stmt *next, *from[TABLES], *into[TABLES];
 	uint64_t saved, lost;
 };
 
 static int move_aside(struct sq *q, char *to, struct err *why);
-static void copy_all(struct sq *q, struct salvage *v, const char *old);
+static void copy_all(struct salvage *v, const char *old);
 static bool copy_message(struct salvage *v, uint64_t mid);
 
 int
@@ -49,7 +56,7 @@ sq_salvage(struct sq *q, char *text_r, struct err *why)
 	if (sq_open_db(q, why) < 0)
 		return -1;
 	v.db = q->db;
-	copy_all(q, &v, old);
+	copy_all(&v, old);
 	known = v.saved + v.lost > 0;
 	(void)snprintf(text_r, sizeof(why->text),
 	    "%.150s was damaged and is now %.150s; %" PRIu64 " messages were "
@@ -119,51 +126,59 @@ next_mid(struct salvage *v, uint64_t from)
 }
 
 static void
-copy_all(struct sq *q, struct salvage *v, const char *old)
+copy_all(struct salvage *v, const char *old)
 {
-	sqlite3_stmt *attach = prepare(v->db, "ATTACH ? AS old");
 	uint64_t mid = 0, n = 0;
+	bool ready = true;
+	int i;
 
-	sq_bind_str(attach, 1, str_c(old));
-	if (sqlite3_step(attach) == SQLITE_DONE) {
-		v->next = prepare(v->db, "SELECT mid FROM old.message "
-					 "WHERE mid > ? ORDER BY mid LIMIT 1");
-		v->message = prepare(v->db, copy_one);
-		v->rcpt = prepare(v->db, copy_rcpt);
-		v->body = prepare(v->db, copy_body);
+	if (sqlite3_open_v2(old, &v->old,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+		v->next = prepare(v->old, "SELECT mid FROM message "
+					  "WHERE mid > ? ORDER BY mid LIMIT 1");
+	for (i = 0; v->next != NULL && i < TABLES; i++) {
+		v->from[i] = prepare(v->old, select_sql[i]);
+		v->into[i] = prepare(v->db, insert_sql[i]);
+		ready = ready && v->from[i] != NULL && v->into[i] != NULL;
 	}
-	(void)sqlite3_finalize(attach);
-	if (v->next != NULL && v->message != NULL && v->rcpt != NULL &&
-	    v->body != NULL) {
-		(void)sqlite3_exec(v->db, "BEGIN", NULL, NULL, NULL);
-		while ((mid = next_mid(v, mid)) != 0) {
-			if (copy_message(v, mid))
-				v->saved++;
-			else
-				v->lost++;
-			if (++n % 1000 == 0)
-				(void)sqlite3_exec(v->db, "COMMIT; BEGIN",
-				    NULL, NULL, NULL);
-		}
-		(void)sqlite3_exec(v->db, "COMMIT", NULL, NULL, NULL);
+	(void)sqlite3_exec(v->db, "BEGIN", NULL, NULL, NULL);
+	while (v->next != NULL && ready && (mid = next_mid(v, mid)) != 0) {
+		if (copy_message(v, mid))
+			v->saved++;
+		else
+			v->lost++;
+		if (++n % 1000 == 0)
+			(void)sqlite3_exec(v->db, "COMMIT; BEGIN", NULL, NULL,
+			    NULL);
+	}
+	(void)sqlite3_exec(v->db, "COMMIT", NULL, NULL, NULL);
+	for (i = 0; i < TABLES; i++) {
+		(void)sqlite3_finalize(v->from[i]);
+		(void)sqlite3_finalize(v->into[i]);
 	}
 	(void)sqlite3_finalize(v->next);
-	(void)sqlite3_finalize(v->message);
-	(void)sqlite3_finalize(v->rcpt);
-	(void)sqlite3_finalize(v->body);
-	(void)sqlite3_exec(v->db, "DETACH old", NULL, NULL, NULL);
-	(void)q;
+	(void)sqlite3_close_v2(v->old);
 }
 
+/* Returns the number of rows, or -1. */
 static int
-copy_rows(sqlite3_stmt *st, uint64_t mid)
+copy_rows(sqlite3_stmt *src, sqlite3_stmt *dst, uint64_t mid)
 {
-	int rc;
+	int rc, i, n = 0;
 
-	sq_bind_u64(st, 1, mid);
-	rc = sqlite3_step(st);
-	(void)sqlite3_reset(st);
-	return rc == SQLITE_DONE ? 0 : -1;
+	sq_bind_u64(src, 1, mid);
+	while ((rc = sqlite3_step(src)) == SQLITE_ROW) {
+		for (i = 0; i < sqlite3_column_count(src); i++)
+			(void)sqlite3_bind_value(dst, i + 1,
+			    sqlite3_column_value(src, i));
+		rc = sqlite3_step(dst);
+		(void)sqlite3_reset(dst);
+		if (rc != SQLITE_DONE)
+			break;
+		n++;
+	}
+	(void)sqlite3_reset(src);
+	return rc == SQLITE_DONE ? n : -1;
 }
 
 /* Whole or not at all; its body may be in a segment. */
@@ -173,11 +188,11 @@ copy_message(struct salvage *v, uint64_t mid)
 	bool ok;
 
 	(void)sqlite3_exec(v->db, "SAVEPOINT one", NULL, NULL, NULL);
-	ok = copy_rows(v->message, mid) == 0 &&
-	    copy_rows(v->rcpt, mid) == 0 && sqlite3_changes(v->db) > 0 &&
-	    copy_rows(v->body, mid) == 0;
-	(void)sqlite3_exec(v->db, ok ? "RELEASE one" : "ROLLBACK TO one; "
-							"RELEASE one",
-	    NULL, NULL, NULL);
+	ok = copy_rows(v->from[MESSAGE], v->into[MESSAGE], mid) == 1 &&
+	    copy_rows(v->from[RECIPIENT], v->into[RECIPIENT], mid) > 0 &&
+	    copy_rows(v->from[BODY], v->into[BODY], mid) >= 0;
+	(void)sqlite3_exec(v->db,
+	    ok ? "RELEASE one" : "ROLLBACK TO one; RELEASE one", NULL, NULL,
+	    NULL);
 	return ok;
 }

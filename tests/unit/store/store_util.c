@@ -7,7 +7,9 @@ void
 bench_init(struct bench *b, bool memory)
 {
 	memset(b, 0, sizeof(*b));
-	(void)snprintf(b->dir, sizeof(b->dir), "/tmp/postern-store-XXXXXX");
+	/* Memory, if there is some: no test here is about the power. */
+	(void)snprintf(b->dir, sizeof(b->dir), "%s/postern-store-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(b->dir));
 	b->loop = loop_new();
 	b->conf = (struct store_conf){ .dir = b->dir, .index = 0,
