@@ -13,6 +13,7 @@ static void stream_offer(struct stream *s, struct str fresh);
 static enum stream_more stream_filter_once(
     struct stream *s, const char *raw, size_t n, struct err *why);
 static void stream_on_eof(struct stream *s);
+static void stream_broke(struct stream *s, const struct err *why);
 static void stream_written(struct stream *s);
 static void stream_shut(struct stream *s);
 static size_t stream_room(const struct stream *s);
@@ -83,7 +84,7 @@ stream_read(struct stream *s)
 		return false;
 	(void)err_set(&why, 421, "4.4.2", "%s", strerror(errno));
 	s->write_failed = true;
-	stream_end(s, STREAM_RESET, &why);
+	stream_broke(s, &why);
 	return true;
 }
 
@@ -102,7 +103,7 @@ stream_read_last(struct stream *s)
 	if (s->dead || s->ended)
 		return;
 	(void)err_set(&why, 421, "4.4.2", "connection lost while sending");
-	stream_end(s, STREAM_RESET, &why);
+	stream_broke(s, &why);
 }
 
 static void
@@ -208,6 +209,22 @@ stream_on_eof(struct stream *s)
 		stream_end(s, STREAM_FILTER, &why);
 	else
 		stream_end(s, STREAM_EOF, NULL);
+}
+
+/* A filter that is not done hears of it as of an end. */
+static void
+stream_broke(struct stream *s, const struct err *why)
+{
+	struct err unused = ERR_INIT;
+	struct buf plain;
+
+	if (s->filter != NULL && !s->eof && !s->finishing) {
+		s->eof = true;
+		buf_init(&plain, 1);
+		(void)s->filter->eof(s->filter_arg, &plain, &unused);
+		buf_fini(&plain);
+	}
+	stream_end(s, STREAM_RESET, why);
 }
 
 void

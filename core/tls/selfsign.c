@@ -1,5 +1,6 @@
 #include "tls/selfsign.h"
 
+#include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
@@ -94,17 +95,29 @@ cert_fill(X509 *cert, const char *name, EVP_PKEY *key)
 	return cert_names(cert, name);
 }
 
+/* An address is a name of another kind. */
 static int
 cert_names(X509 *cert, const char *name)
 {
 	GENERAL_NAMES *names = GENERAL_NAMES_new();
 	GENERAL_NAME *one = GENERAL_NAME_new();
-	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
-	int ok = 0;
+	ASN1_STRING *text = NULL;
+	int type = GEN_DNS, n = (int)strlen(name), ok = 0;
+	const void *value = name;
+	unsigned char ip[16];
 
+	if (inet_pton(AF_INET, name, ip) == 1 ||
+	    inet_pton(AF_INET6, name, ip) == 1) {
+		n = strchr(name, ':') == NULL ? 4 : 16;
+		type = GEN_IPADD;
+		value = ip;
+		text = ASN1_OCTET_STRING_new();
+	} else {
+		text = ASN1_IA5STRING_new();
+	}
 	if (names != NULL && one != NULL && text != NULL &&
-	    ASN1_STRING_set(text, name, (int)strlen(name)) == 1) {
-		GENERAL_NAME_set0_value(one, GEN_DNS, text);
+	    ASN1_STRING_set(text, value, n) == 1) {
+		GENERAL_NAME_set0_value(one, type, text);
 		text = NULL;
 		if (sk_GENERAL_NAME_push(names, one) > 0) {
 			one = NULL;
@@ -112,7 +125,7 @@ cert_names(X509 *cert, const char *name)
 			    names, 0, 0);
 		}
 	}
-	ASN1_IA5STRING_free(text);
+	ASN1_STRING_free(text);
 	GENERAL_NAME_free(one);
 	GENERAL_NAMES_free(names);
 	return ok == 1 ? 0 : -1;

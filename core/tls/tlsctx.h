@@ -20,8 +20,10 @@ struct tlsctx;
 
 enum tls_keyop_status { TLS_KEYOP_DONE, TLS_KEYOP_WAIT, TLS_KEYOP_FAILED };
 
-/* Who holds the private keys. sign() returns WAIT and later calls
- * tlsio_key_done(ticket, …), or fills out at once. */
+/* Who holds the private keys; the seam behind which another process may sit.
+ * sign() fills out at once, or returns WAIT and later, never from inside the
+ * call, calls tlsio_key_done(ticket, …). in is what is to be hashed and signed
+ * with algorithm (TLS SignatureScheme). After cancel() it must not call. */
 struct tls_keyops {
 	enum tls_keyop_status (*sign)(void *arg, const void *key_id,
 	    uint16_t algorithm, struct str in, uint8_t *out, size_t *out_len,
@@ -36,7 +38,12 @@ struct tlsctx_conf {
 	const char *ca_file;	/* trusted roots; NULL: none are trusted */
 	bool request_client_cert;
 	uint16_t min_version, max_version; /* 0: TLS 1.2, TLS 1.3 */
-	const char *ciphers;	/* NULL: the library's order */
+	const char *ciphers;	/* NULL: ours. For TLS 1.2 only */
+	const char *groups;	/* "X25519:P-256"; NULL: ours */
+	/* NULL: key_file is read and its key kept in this process. */
+	const struct tls_keyops *keyops;
+	void *keyops_arg;
+	const void *key_id;
 };
 
 /* Errors name the file and what is wrong in it. */
@@ -46,9 +53,13 @@ int tlsctx_new(struct tlsctx **ctx_r, const struct tlsctx_conf *conf,
  * in memory only (postern sink, first start). */
 int tlsctx_new_selfsigned(struct tlsctx **ctx_r, const char *name,
     struct err *why);
+/* What is odd but no reason to refuse it ("certificate has expired"), one
+ * line; NULL when all is well. */
+const char *tlsctx_warning(const struct tlsctx *ctx);
 struct tlsctx *tlsctx_ref(struct tlsctx *ctx);
 void tlsctx_unref(struct tlsctx **ctxp);
-/* Session ticket keys, 48 octets, the same in all workers. */
+/* Session ticket keys, 48 octets, the same in all workers. Without them the
+ * library makes its own and renews them. */
 void tlsctx_ticket_key(struct tlsctx *ctx, const uint8_t key[48]);
 
 /* Version text, API number and where it came from; for `postern version`. */

@@ -6,7 +6,10 @@
  * client side: RFC 3207 and security.md 1.3). handshake() is called once, from
  * the loop; after success the stream carries plain text as before. On failure
  * nothing more is ever sent in clear on this connection; the caller destroys
- * the stream. The handshake's deadline is the caller's timer.
+ * the stream. Nothing may be written before handshake() has been called. The
+ * handshake's deadline is the caller's timer. The verdict on a certificate
+ * is ours and is in tls_info; resumption checks again. A peer that closes
+ * without close_notify is at its end like any other.
  */
 #ifndef TLS_TLSIO_H
 #define TLS_TLSIO_H
@@ -31,10 +34,18 @@ struct tls_info {
 	bool peer_cert;		/* the peer showed a certificate */
 	bool verified;		/* chain and name hold */
 	const char *matched;	/* the reference name that matched, or "" */
-	const char *verify_why;	/* why not verified: "self-signed", … */
+	const char *verify_why;	/* why not verified, "" if it is: see below */
 	char fingerprint[65];	/* SHA-256 of the peer's leaf, hex; or "" */
 	const char *sni;	/* server: what the client asked for, or "" */
 };
+
+/*
+ * verify_why: "not-checked" (opportunistic), "no-certificate",
+ * "certificate-expired", "certificate-not-yet-valid", "self-signed",
+ * "untrusted" (no chain to a root of ca_file), "wrong-purpose",
+ * "name-mismatch", "certificate-revoked", "bad-signature",
+ * "certificate-invalid".
+ */
 
 typedef void tlsio_handshake_fn(void *arg, bool ok, const struct err *why);
 
@@ -42,6 +53,8 @@ struct tlsio_client {
 	const char *sni;	/* NULL: none sent (literals) */
 	const struct tlswant *want;
 	struct str domain;	/* reference name when want has none */
+	uint64_t session;	/* 0, or what sessions are shared by: a hash of
+				   destination, sni and tlswant_key() */
 };
 
 /* Client if client is not NULL. The stream owns the tlsio. */

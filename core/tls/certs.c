@@ -1,0 +1,299 @@
+#include "tls/certs.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/mem.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "tls/tlslib.h"
+
+enum { FILE_MAX = 16 * 1024 * 1024 };
+
+typedef int
+certs_fn(void *arg, const unsigned char *der, long n, struct err *why);
+
+/* What certs_each() hands over each certificate to. */
+struct chain_arg {
+	struct certs *c;
+	CRYPTO_BUFFER_POOL *pool;
+};
+
+static int certs_take(struct certs *c, struct str pem, const char *file,
+    CRYPTO_BUFFER_POOL *pool, struct err *why);
+static int certs_each(struct str pem, const char *file, certs_fn *fn,
+    void *arg, struct err *why);
+static int certs_add(
+    void *arg, const unsigned char *der, long n, struct err *why);
+static int certs_add_trusted(
+    void *arg, const unsigned char *der, long n, struct err *why);
+static int certs_read_key(
+    struct certs *c, struct str pem, const char *file, struct err *why);
+static int certs_check(struct certs *c, const char *cert_file,
+    const char *key_file, struct err *why);
+static void certs_look_at_dates(
+    struct certs *c, const X509 *leaf, const char *file);
+static BIO *open_pem(struct str pem);
+static int no_password(char *buf, int size, int rwflag, void *arg);
+
+int
+certs_load(struct certs *c, const char *cert_file, const char *key_file,
+    CRYPTO_BUFFER_POOL *pool, struct err *why)
+{
+	struct buf certs, key;
+	int result;
+
+	memset(c, 0, sizeof(*c));
+	buf_init(&certs, FILE_MAX);
+	buf_init(&key, FILE_MAX);
+	result = file_read(&certs, cert_file, why);
+	if (result == 0 && key_file != NULL)
+		result = file_read(&key, key_file, why);
+	if (result == 0)
+		result = certs_take(c, buf_str(&certs), cert_file, pool, why);
+	if (result == 0 && key_file != NULL)
+		result = certs_read_key(c, buf_str(&key), key_file, why);
+	if (result == 0)
+		result = certs_check(c, cert_file, key_file, why);
+	if (result < 0)
+		certs_fini(c);
+	/* Either may be the file with the key. */
+	OPENSSL_cleanse(buf_p(&certs), buf_len(&certs));
+	OPENSSL_cleanse(buf_p(&key), buf_len(&key));
+	buf_fini(&certs);
+	buf_fini(&key);
+	return result;
+}
+
+int
+certs_load_pem(struct certs *c, struct str pem, const char *what,
+    CRYPTO_BUFFER_POOL *pool, struct err *why)
+{
+	memset(c, 0, sizeof(*c));
+	if (certs_take(c, pem, what, pool, why) == 0 &&
+	    certs_read_key(c, pem, what, why) == 0 &&
+	    certs_check(c, what, what, why) == 0)
+		return 0;
+	certs_fini(c);
+	return -1;
+}
+
+void
+certs_fini(struct certs *c)
+{
+	while (c->n > 0)
+		CRYPTO_BUFFER_free(c->chain[--c->n]);
+	EVP_PKEY_free(c->key);
+	c->key = NULL;
+}
+
+int
+certs_trust(X509_STORE *store, const char *file, struct err *why)
+{
+	struct buf text;
+	int result;
+
+	buf_init(&text, FILE_MAX);
+	result = file_read(&text, file, why);
+	if (result == 0)
+		result = certs_each(
+		    buf_str(&text), file, certs_add_trusted, store, why);
+	buf_fini(&text);
+	return result;
+}
+
+static int
+certs_take(struct certs *c, struct str pem, const char *file,
+    CRYPTO_BUFFER_POOL *pool, struct err *why)
+{
+	struct chain_arg arg = { c, pool };
+
+	return certs_each(pem, file, certs_add, &arg, why);
+}
+
+/* Other things than certificates are passed over: a key may be there too. */
+static int
+certs_each(struct str pem, const char *file, certs_fn *fn, void *arg,
+    struct err *why)
+{
+	char *name = NULL, *header = NULL, reason[128];
+	unsigned char *der = NULL;
+	BIO *bio = open_pem(pem);
+	unsigned count = 0;
+	int result = 0;
+	long n = 0;
+
+	while (result == 0 && PEM_read_bio(bio, &name, &header, &der, &n)) {
+		if (strcmp(name, "CERTIFICATE") == 0 ||
+		    strcmp(name, "TRUSTED CERTIFICATE") == 0 ||
+		    strcmp(name, "X509 CERTIFICATE") == 0) {
+			count++;
+			result = fn(arg, der, n, why);
+		}
+		OPENSSL_free(name);
+		OPENSSL_free(header);
+		OPENSSL_free(der);
+		name = header = NULL;
+		der = NULL;
+	}
+	BIO_free(bio);
+	if (result < 0)
+		return err_prefix(why, "%s: certificate %u: ", file, count);
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+		(void)tlslib_reason(reason, sizeof(reason), "unreadable");
+		return err_text(why, "%s: behind certificate %u: %s", file,
+		    count, reason);
+	}
+	ERR_clear_error();
+	if (count == 0)
+		return err_text(why, "%s: no certificate in it (PEM)", file);
+	return 0;
+}
+
+static int
+certs_add(void *arg, const unsigned char *der, long n, struct err *why)
+{
+	struct chain_arg *a = arg;
+	struct certs *c = a->c;
+	X509 *x;
+
+	if (c->n == CERTS_MAX)
+		return err_text(why, "a chain may have %d at most", CERTS_MAX);
+	c->chain[c->n] = CRYPTO_BUFFER_new(der, (size_t)n, a->pool);
+	if (c->chain[c->n] == NULL)
+		fatal("out of memory");
+	x = tlslib_x509(c->chain[c->n++]);
+	ERR_clear_error();
+	if (x == NULL)
+		return err_text(why, "not an X.509 certificate");
+	X509_free(x);
+	return 0;
+}
+
+/* A bundle has what its makers put into it: what is unusable is left out. */
+static int
+certs_add_trusted(void *arg, const unsigned char *der, long n, struct err *why)
+{
+	X509_STORE *store = arg;
+	X509 *x = d2i_X509(NULL, &der, n);
+
+	(void)why;
+	if (x != NULL)
+		(void)X509_STORE_add_cert(store, x);
+	X509_free(x);
+	ERR_clear_error();
+	return 0;
+}
+
+static int
+certs_read_key(
+    struct certs *c, struct str pem, const char *file, struct err *why)
+{
+	BIO *bio = open_pem(pem);
+	char reason[128];
+	uint32_t code;
+
+	c->key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+	BIO_free(bio);
+	if (c->key != NULL) {
+		ERR_clear_error();
+		return 0;
+	}
+	code = ERR_peek_error();
+	if (ERR_GET_LIB(code) == ERR_LIB_PEM &&
+	    ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+		ERR_clear_error();
+		return err_text(why, "%s: no private key in it (PEM)", file);
+	}
+	if (ERR_GET_LIB(code) == ERR_LIB_PEM &&
+	    ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ) {
+		ERR_clear_error();
+		return err_text(why,
+		    "%s: the private key is encrypted; store it without a "
+		    "password",
+		    file);
+	}
+	(void)tlslib_reason(reason, sizeof(reason), "unreadable");
+	return err_text(why, "%s: bad private key: %s", file, reason);
+}
+
+static int
+certs_check(struct certs *c, const char *cert_file, const char *key_file,
+    struct err *why)
+{
+	X509 *leaf = tlslib_x509(c->chain[0]), *other;
+	int fits, type, result = 0;
+	EVP_PKEY *public;
+	size_t i;
+
+	public = X509_get_pubkey(leaf);
+	type = public == NULL ? 0 : EVP_PKEY_id(public);
+	EVP_PKEY_free(public);
+	if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC &&
+	    type != EVP_PKEY_ED25519) {
+		result = err_text(why,
+		    "%s: the certificate's key is neither RSA, ECDSA nor "
+		    "Ed25519",
+		    cert_file);
+	} else if (c->key != NULL && !X509_check_private_key(leaf, c->key)) {
+		result = err_text(why,
+		    "the private key in %s does not belong to the first "
+		    "certificate in %s",
+		    key_file, cert_file);
+		for (i = 1; i < c->n; i++) {
+			other = tlslib_x509(c->chain[i]);
+			fits = X509_check_private_key(other, c->key);
+			X509_free(other);
+			if (fits)
+				result = err_text(why,
+				    "%s: certificate %zu is the one of the "
+				    "private key; it must come first",
+				    cert_file, i + 1);
+		}
+	}
+	if (result == 0)
+		certs_look_at_dates(c, leaf, cert_file);
+	X509_free(leaf);
+	ERR_clear_error();
+	return result;
+}
+
+static void
+certs_look_at_dates(struct certs *c, const X509 *leaf, const char *file)
+{
+	struct err text = ERR_INIT;
+
+	if (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0)
+		(void)err_text(&text, "%s: the certificate has expired", file);
+	else if (X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0)
+		(void)err_text(
+		    &text, "%s: the certificate is not valid yet", file);
+	(void)str_copy(c->warning, sizeof(c->warning), str_c(text.text));
+}
+
+/* Reads from memory that stays. */
+static BIO *
+open_pem(struct str pem)
+{
+	BIO *bio;
+
+	ERR_clear_error();
+	bio = BIO_new_mem_buf(pem.n > 0 ? pem.p : "", (int)pem.n);
+	if (bio == NULL)
+		fatal("out of memory");
+	return bio;
+}
+
+static int
+no_password(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)rwflag;
+	(void)arg;
+	return -1;
+}

@@ -1,0 +1,282 @@
+#include "tls/tlsctx.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/mem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/obj.h"
+#include "tls/certs.h"
+#include "tls/selfsign.h"
+#include "tls/tlsctx_priv.h"
+#include "tls/tlskey.h"
+#include "tls/tlslib.h"
+
+enum { SELFSIGNED_MAX = 16384 };
+
+#define TLSCTX_MAGIC 0x10091b02u
+
+/*
+ * For TLS 1.2; 1.3 has its own. A server's key only ever signs (security.md 4),
+ * so it takes part in no RSA key exchange; a client meets servers that know
+ * nothing else.
+ */
+#define CIPHERS_SERVER "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"
+#define CIPHERS_CLIENT CIPHERS_SERVER ":AESGCM:AES"
+
+static struct tlsctx *tlsctx_make(bool server);
+static int tlsctx_set_up(
+    struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why);
+static int
+tlsctx_set_ciphers(struct tlsctx *ctx, const char *ciphers, struct err *why);
+static int tlsctx_set_certs(struct tlsctx *ctx, struct certs *c,
+    const struct tlsctx_conf *conf, struct err *why);
+static void tlsctx_set_client(struct tlsctx *ctx);
+static void tlsctx_warn(struct tlsctx *ctx, const char *text);
+
+int
+tlsctx_new(
+    struct tlsctx **ctx_r, const struct tlsctx_conf *conf, struct err *why)
+{
+	struct tlsctx *ctx = tlsctx_make(conf->server);
+	struct certs c;
+	int result;
+
+	result = tlsctx_set_up(ctx, conf, why);
+	if (result == 0 && conf->cert_file != NULL) {
+		result = certs_load(&c, conf->cert_file,
+		    conf->keyops != NULL     ? NULL
+		    : conf->key_file != NULL ? conf->key_file
+					     : conf->cert_file,
+		    ctx->pool, why);
+		if (result == 0)
+			result = tlsctx_set_certs(ctx, &c, conf, why);
+	} else if (result == 0 && conf->server) {
+		result = err_text(why, "a TLS server needs a certificate");
+	}
+	if (result < 0) {
+		tlsctx_unref(&ctx);
+		return -1;
+	}
+	*ctx_r = ctx;
+	return 0;
+}
+
+int
+tlsctx_new_selfsigned(struct tlsctx **ctx_r, const char *name, struct err *why)
+{
+	static const struct tlsctx_conf conf = { .server = true };
+	struct tlsctx *ctx = tlsctx_make(true);
+	struct certs c;
+	struct buf pem;
+	int result;
+
+	buf_init(&pem, SELFSIGNED_MAX);
+	result = tlsctx_set_up(ctx, &conf, why);
+	if (result == 0)
+		result = selfsign_pem(name, &pem, why);
+	if (result == 0)
+		result = certs_load_pem(
+		    &c, buf_str(&pem), "self-signed", ctx->pool, why);
+	if (result == 0)
+		result = tlsctx_set_certs(ctx, &c, &conf, why);
+	OPENSSL_cleanse(buf_p(&pem), buf_len(&pem));
+	buf_fini(&pem);
+	if (result < 0) {
+		tlsctx_unref(&ctx);
+		return -1;
+	}
+	*ctx_r = ctx;
+	return 0;
+}
+
+const char *
+tlsctx_warning(const struct tlsctx *ctx)
+{
+	OBJ_CHECK(ctx, TLSCTX_MAGIC);
+	return ctx->warning;
+}
+
+struct tlsctx *
+tlsctx_ref(struct tlsctx *ctx)
+{
+	OBJ_CHECK(ctx, TLSCTX_MAGIC);
+	ctx->refs++;
+	return ctx;
+}
+
+/* The pool comes last: certificates of sessions and connections are in it. */
+void
+tlsctx_unref(struct tlsctx **ctxp)
+{
+	struct tlsctx *ctx = *ctxp;
+
+	if (ctx == NULL)
+		return;
+	OBJ_CHECK(ctx, TLSCTX_MAGIC);
+	*ctxp = NULL;
+	if (--ctx->refs > 0)
+		return;
+	tlscache_destroy(&ctx->cache);
+	SSL_CTX_free(ctx->ssl);
+	X509_STORE_free(ctx->store);
+	EVP_PKEY_free(ctx->key);
+	BIO_meth_free(ctx->bio);
+	CRYPTO_BUFFER_POOL_free(ctx->pool);
+	mem_free(ctx->warning);
+	OBJ_FREE(ctx);
+}
+
+void
+tlsctx_ticket_key(struct tlsctx *ctx, const uint8_t key[48])
+{
+	OBJ_CHECK(ctx, TLSCTX_MAGIC);
+	if (SSL_CTX_set_tlsext_ticket_keys(ctx->ssl, key, 48) != 1)
+		panic("a ticket key has another length");
+}
+
+static struct tlsctx *
+tlsctx_make(bool server)
+{
+	struct tlsctx *ctx;
+
+	OBJ_NEW(ctx, TLSCTX_MAGIC);
+	ctx->refs = 1;
+	ctx->server = server;
+	ctx->pool = CRYPTO_BUFFER_POOL_new();
+	ctx->ssl = SSL_CTX_new(TLS_with_buffers_method());
+	ctx->bio = tlsio_bio_new();
+	if (ctx->pool == NULL || ctx->ssl == NULL || ctx->bio == NULL)
+		fatal("out of memory");
+	SSL_CTX_set0_buffer_pool(ctx->ssl, ctx->pool);
+	return ctx;
+}
+
+static int
+tlsctx_set_up(
+    struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why)
+{
+	static const uint8_t sid[] = "postern";
+	uint16_t low =
+	    conf->min_version != 0 ? conf->min_version : TLS1_2_VERSION;
+	uint16_t high =
+	    conf->max_version != 0 ? conf->max_version : TLS1_3_VERSION;
+
+	ERR_clear_error();
+	if (low > high || !SSL_CTX_set_min_proto_version(ctx->ssl, low) ||
+	    !SSL_CTX_set_max_proto_version(ctx->ssl, high))
+		return err_text(why, "no TLS version from %#x to %#x",
+		    (unsigned)low, (unsigned)high);
+	if (tlslib_set_groups(ctx->ssl, conf->groups) < 0)
+		return err_text(why, "\"%s\" is not a list of groups",
+		    conf->groups == NULL ? "default" : conf->groups);
+	if (tlsctx_set_ciphers(ctx, conf->ciphers, why) < 0)
+		return -1;
+	if (conf->ca_file != NULL) {
+		ctx->store = X509_STORE_new();
+		if (ctx->store == NULL)
+			fatal("out of memory");
+		if (certs_trust(ctx->store, conf->ca_file, why) < 0)
+			return -1;
+	}
+	/* Tickets only: sessions of ten thousand clients are not ours to keep.
+	 */
+	SSL_CTX_set_session_cache_mode(ctx->ssl,
+	    (ctx->server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT) |
+		SSL_SESS_CACHE_NO_INTERNAL);
+	(void)SSL_CTX_set_session_id_context(ctx->ssl, sid, sizeof(sid) - 1);
+	if (!ctx->server)
+		tlsctx_set_client(ctx);
+	else if (conf->request_client_cert)
+		SSL_CTX_set_custom_verify(
+		    ctx->ssl, SSL_VERIFY_PEER, tlsio_verify);
+	return 0;
+}
+
+static int
+tlsctx_set_ciphers(struct tlsctx *ctx, const char *ciphers, struct err *why)
+{
+	struct buf text;
+	int result = 0;
+
+	if (ciphers == NULL) {
+		if (!SSL_CTX_set_strict_cipher_list(ctx->ssl,
+			ctx->server ? CIPHERS_SERVER : CIPHERS_CLIENT))
+			panic("the library does not know our ciphers");
+		return 0;
+	}
+	buf_init(&text, 4096);
+	if (buf_printf(&text, "%s%s", ciphers, ctx->server ? ":!kRSA" : "") <
+	    0) {
+		result = err_text(why, "the list of ciphers is too long");
+	} else if (SSL_CTX_set_strict_cipher_list(ctx->ssl, buf_p(&text))) {
+		result = 0;
+	} else if (SSL_CTX_set_cipher_list(ctx->ssl, buf_p(&text))) {
+		tlsctx_warn(ctx, "the list of ciphers has unknown words");
+	} else {
+		result = err_text(why, "no cipher of \"%s\" is there", ciphers);
+	}
+	ERR_clear_error();
+	buf_fini(&text);
+	return result;
+}
+
+/* Takes what is in c. */
+static int
+tlsctx_set_certs(struct tlsctx *ctx, struct certs *c,
+    const struct tlsctx_conf *conf, struct err *why)
+{
+	char reason[128];
+	int ok;
+
+	ctx->key = c->key;
+	c->key = NULL;
+	ctx->keyops = &tlskey_local;
+	ctx->key_id = ctx->key;
+	if (conf->keyops != NULL) {
+		ctx->keyops = conf->keyops;
+		ctx->keyops_arg = conf->keyops_arg;
+		ctx->key_id = conf->key_id;
+	}
+	ok = SSL_CTX_set_chain_and_key(
+	    ctx->ssl, c->chain, c->n, NULL, &tlsio_key_method);
+	if (c->warning[0] != '\0')
+		tlsctx_warn(ctx, c->warning);
+	certs_fini(c);
+	if (ok == 1)
+		return 0;
+	(void)tlslib_reason(reason, sizeof(reason), "unusable");
+	return err_text(why, "%s: %s", conf->cert_file, reason);
+}
+
+/*
+ * Strong algorithms first, and behind them what some mail servers have: a
+ * certificate is better than clear text.
+ */
+static void
+tlsctx_set_client(struct tlsctx *ctx)
+{
+	static const uint16_t prefs[] = { SSL_SIGN_ECDSA_SECP256R1_SHA256,
+		SSL_SIGN_ED25519, SSL_SIGN_RSA_PSS_RSAE_SHA256,
+		SSL_SIGN_RSA_PKCS1_SHA256, SSL_SIGN_ECDSA_SECP384R1_SHA384,
+		SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PKCS1_SHA384,
+		SSL_SIGN_ECDSA_SECP521R1_SHA512, SSL_SIGN_RSA_PSS_RSAE_SHA512,
+		SSL_SIGN_RSA_PKCS1_SHA512, SSL_SIGN_RSA_PKCS1_SHA1 };
+
+	if (!SSL_CTX_set_verify_algorithm_prefs(
+		ctx->ssl, prefs, sizeof(prefs) / sizeof(prefs[0])))
+		panic("the library does not know our algorithms");
+	SSL_CTX_set_custom_verify(ctx->ssl, SSL_VERIFY_PEER, tlsio_verify);
+	SSL_CTX_set_reverify_on_resume(ctx->ssl, 1);
+	SSL_CTX_sess_set_new_cb(ctx->ssl, tlsio_new_session);
+	ctx->cache = tlscache_new();
+}
+
+static void
+tlsctx_warn(struct tlsctx *ctx, const char *text)
+{
+	if (ctx->warning == NULL)
+		ctx->warning = mem_strdup(text);
+}

@@ -1,0 +1,342 @@
+#include "tls/tlsio.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/obj.h"
+#include "tls/tlsio_priv.h"
+#include "tls/tlslib.h"
+
+enum {
+	PIECE = 16384,	      /* a record's worth of plain octets */
+	KEPT_MAX = 256 * 1024 /* raw octets that no room was left for */
+};
+
+static void
+tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client);
+static enum stream_more tlsio_input(void *filter, const char *raw, size_t n,
+    struct buf *plain, struct err *why);
+static int tlsio_output(void *filter, const char *p, size_t n, struct err *why);
+static int tlsio_eof(void *filter, struct buf *plain, struct err *why);
+static void tlsio_finish(void *filter);
+static void tlsio_destroy(void *filter);
+static bool tlsio_handshake(struct tlsio *t, struct err *why);
+static void tlsio_fail(struct tlsio *t, struct err *why, const char *text);
+static void tlsio_established(struct tlsio *t);
+static enum stream_more
+tlsio_read(struct tlsio *t, struct buf *plain, struct err *why);
+static bool tlsio_keep(struct tlsio *t);
+static bool tlsio_waits(int error);
+static void tlsio_shake_free(struct tlsio *t);
+
+static const struct stream_filter tlsio_filter = { .input = tlsio_input,
+	.output = tlsio_output,
+	.eof = tlsio_eof,
+	.finish = tlsio_finish,
+	.destroy = tlsio_destroy };
+
+struct tlsio *
+tlsio_start(struct stream *s, struct tlsctx *ctx,
+    const struct tlsio_client *client, tlsio_handshake_fn *fn, void *arg)
+{
+	struct tlsio *t;
+	BIO *bio;
+
+	ASSERT((client == NULL) == ctx->server);
+	OBJ_NEW(t, TLSIO_MAGIC);
+	t->stream = s;
+	t->ctx = tlsctx_ref(ctx);
+	t->fn = fn;
+	t->arg = arg;
+	t->shake = mem_zalloc(sizeof(*t->shake));
+	buf_init(&t->kept, KEPT_MAX);
+	t->info.group = t->info.matched = t->info.sni = "";
+	t->info.verify_why = "no-certificate";
+	t->ssl = SSL_new(ctx->ssl);
+	bio = BIO_new(ctx->bio);
+	if (t->ssl == NULL || bio == NULL)
+		fatal("out of memory");
+	BIO_set_data(bio, t);
+	SSL_set_bio(t->ssl, bio, bio);
+	(void)SSL_set_app_data(t->ssl, t);
+	SSL_set_shed_handshake_config(t->ssl, 1);
+	if (client != NULL)
+		tlsio_set_up_client(t, client);
+	else
+		SSL_set_accept_state(t->ssl);
+	stream_filter_set(s, &tlsio_filter, t);
+	stream_filter_kick(s);
+	return t;
+}
+
+const struct tls_info *
+tlsio_info(const struct tlsio *t)
+{
+	OBJ_CHECK(t, TLSIO_MAGIC);
+	return &t->info;
+}
+
+static void
+tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client)
+{
+	struct tlsio_shake *k = t->shake;
+	const char *const *names = client->want->names;
+	SSL_SESSION *session = NULL;
+	size_t n = 0, i;
+
+	SSL_set_connect_state(t->ssl);
+	k->want = *client->want;
+	k->domain = mem_strndup(client->domain.p, client->domain.n);
+	while (names != NULL && names[n] != NULL)
+		n++;
+	k->names = mem_array(n + 2, sizeof(*k->names));
+	for (i = 0; i < n; i++)
+		k->names[i] = str_c(mem_strdup(names[i]));
+	if (names == NULL)
+		k->names[0] = str_c(mem_strdup(k->domain));
+	/* One that is too long to be sent is not sent. */
+	if (client->sni != NULL && client->sni[0] != '\0')
+		(void)SSL_set_tlsext_host_name(t->ssl, client->sni);
+	if (!tlswant_verifies(k->want.level))
+		tlslib_tolerate(t->ssl);
+	t->session = client->session;
+	if (t->session != 0)
+		session = tlscache_take(t->ctx->cache, t->session);
+	if (session != NULL)
+		(void)SSL_set_session(t->ssl, session);
+	SSL_SESSION_free(session);
+	ERR_clear_error();
+}
+
+static enum stream_more
+tlsio_input(
+    void *filter, const char *raw, size_t n, struct buf *plain, struct err *why)
+{
+	enum stream_more got = STREAM_DONE;
+	struct tlsio *t;
+
+	OBJ_CAST(t, filter, TLSIO_MAGIC);
+	if (t->failed)
+		return STREAM_DONE;
+	t->raw = raw;
+	t->raw_n = n;
+	if (!t->done && !tlsio_handshake(t, why))
+		got = STREAM_REFUSED;
+	if (t->done)
+		got = tlsio_read(t, plain, why);
+	if (!tlsio_keep(t) && !t->failed) {
+		/* While a key operation waits, say. */
+		tlsio_fail(t, why, "too much data before its end");
+		got = STREAM_REFUSED;
+	}
+	return got;
+}
+
+static int
+tlsio_output(void *filter, const char *p, size_t n, struct err *why)
+{
+	char reason[128];
+	struct tlsio *t;
+	int piece, put;
+
+	OBJ_CAST(t, filter, TLSIO_MAGIC);
+	if (!t->done || t->failed)
+		return err_set(why, 454, "4.7.0", "TLS is not established");
+	while (n > 0) {
+		piece = n > PIECE ? PIECE : (int)n;
+		ERR_clear_error();
+		put = SSL_write(t->ssl, p, piece);
+		if (put <= 0) {
+			t->failed = true;
+			(void)tlslib_reason(
+			    reason, sizeof(reason), "cannot send");
+			return err_set(why, 421, "4.4.2", "TLS: %s", reason);
+		}
+		p += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+static int
+tlsio_eof(void *filter, struct buf *plain, struct err *why)
+{
+	struct tlsio *t;
+
+	OBJ_CAST(t, filter, TLSIO_MAGIC);
+	if (t->failed)
+		return 0;
+	if (!t->done) {
+		tlsio_fail(t, why, "the peer closed the connection");
+		return -1;
+	}
+	return tlsio_read(t, plain, why) == STREAM_REFUSED ? -1 : 0;
+}
+
+static void
+tlsio_finish(void *filter)
+{
+	struct tlsio *t;
+
+	OBJ_CAST(t, filter, TLSIO_MAGIC);
+	ERR_clear_error();
+	if (t->done && !t->failed)
+		(void)SSL_shutdown(t->ssl);
+	ERR_clear_error();
+}
+
+static void
+tlsio_destroy(void *filter)
+{
+	struct tlsio *t;
+
+	OBJ_CAST(t, filter, TLSIO_MAGIC);
+	if (t->shake != NULL && t->shake->key_wait)
+		t->ctx->keyops->cancel(t->ctx->keyops_arg, t);
+	SSL_free(t->ssl);
+	tlsio_shake_free(t);
+	buf_fini(&t->kept);
+	mem_free(t->matched);
+	mem_free(t->sni);
+	tlsctx_unref(&t->ctx);
+	OBJ_FREE(t);
+}
+
+/* False: it failed, and that has been told. */
+static bool
+tlsio_handshake(struct tlsio *t, struct err *why)
+{
+	char reason[128];
+	int result, error;
+
+	ERR_clear_error();
+	result = SSL_do_handshake(t->ssl);
+	if (result == 1) {
+		tlsio_established(t);
+		t->fn(t->arg, true, NULL);
+		return true;
+	}
+	error = SSL_get_error(t->ssl, result);
+	if (tlsio_waits(error)) {
+		ERR_clear_error();
+		return true;
+	}
+	(void)tlslib_reason(reason, sizeof(reason), "protocol error");
+	if (t->info.peer_cert && !t->info.verified && !t->ctx->server &&
+	    t->shake->want.level == TLSWANT_REQUIRED_VERIFY)
+		(void)str_copy(
+		    reason, sizeof(reason), str_c(t->info.verify_why));
+	tlsio_fail(t, why, reason);
+	return false;
+}
+
+static void
+tlsio_fail(struct tlsio *t, struct err *why, const char *text)
+{
+	t->failed = true;
+	(void)err_set(why, 454, "4.7.5", "TLS handshake failed: %s", text);
+	if (!t->done)
+		t->fn(t->arg, false, why);
+}
+
+/* Everything is asked now: afterwards the library forgets what it can. */
+static void
+tlsio_established(struct tlsio *t)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
+	struct tls_info *i = &t->info;
+	const char *sni;
+
+	t->done = true;
+	i->version = SSL_get_version(t->ssl);
+	i->cipher = SSL_CIPHER_standard_name(cipher);
+	i->bits = SSL_CIPHER_get_bits(cipher, &i->alg_bits);
+	i->group = tlslib_group(t->ssl);
+	i->resumed = SSL_session_reused(t->ssl) != 0;
+	sni = t->ctx->server
+		  ? SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name)
+		  : NULL;
+	if (sni != NULL)
+		i->sni = t->sni = mem_strdup(sni);
+	tlsio_shake_free(t);
+}
+
+static enum stream_more
+tlsio_read(struct tlsio *t, struct buf *plain, struct err *why)
+{
+	char reason[128], *p;
+	int got, error;
+	size_t room;
+
+	for (;;) {
+		room = plain->max - buf_len(plain);
+		if (room == 0)
+			return SSL_pending(t->ssl) > 0 || t->raw_n > 0 ||
+				       buf_len(&t->kept) > 0
+				   ? STREAM_MORE
+				   : STREAM_DONE;
+		if (room > PIECE)
+			room = PIECE;
+		p = buf_room(plain, room);
+		ERR_clear_error();
+		got = SSL_read(t->ssl, p, (int)room);
+		if (got <= 0)
+			break;
+		buf_added(plain, (size_t)got);
+	}
+	error = SSL_get_error(t->ssl, got);
+	if (error == SSL_ERROR_ZERO_RETURN)
+		return STREAM_BYE;
+	if (tlsio_waits(error)) {
+		ERR_clear_error();
+		return STREAM_DONE;
+	}
+	t->failed = true;
+	(void)tlslib_reason(reason, sizeof(reason), "protocol error");
+	(void)err_set(why, 421, "4.7.0", "TLS: %s", reason);
+	return STREAM_REFUSED;
+}
+
+/* What the library did not want yet is the caller's memory no longer. */
+static bool
+tlsio_keep(struct tlsio *t)
+{
+	bool fits = t->failed || t->raw_n == 0 ||
+		    buf_add(&t->kept, t->raw, t->raw_n) == 0;
+
+	t->raw = NULL;
+	t->raw_n = 0;
+	if (buf_len(&t->kept) == 0)
+		buf_shrink(&t->kept);
+	return fits;
+}
+
+/* Not failures: the handshake goes on when someone has answered. */
+static bool
+tlsio_waits(int error)
+{
+	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ||
+	       error == SSL_ERROR_PENDING_CERTIFICATE ||
+	       error == SSL_ERROR_WANT_PRIVATE_KEY_OPERATION ||
+	       error == SSL_ERROR_WANT_CERTIFICATE_VERIFY ||
+	       error == SSL_ERROR_PENDING_SESSION ||
+	       error == SSL_ERROR_PENDING_TICKET;
+}
+
+static void
+tlsio_shake_free(struct tlsio *t)
+{
+	struct tlsio_shake *k = t->shake;
+	size_t i;
+
+	if (k == NULL)
+		return;
+	for (i = 0; k->names != NULL && k->names[i].p != NULL; i++)
+		mem_free((char *)(uintptr_t)k->names[i].p);
+	mem_free(k->names);
+	mem_free(k->domain);
+	mem_free(k);
+	t->shake = NULL;
+}

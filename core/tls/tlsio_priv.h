@@ -1,0 +1,45 @@
+/*
+ * What the files of tlsio share: tlsio.c is the filter, tlsio_lib.c what the
+ * library calls back.
+ */
+#ifndef TLS_TLSIO_PRIV_H
+#define TLS_TLSIO_PRIV_H
+
+#include "base/buf.h"
+#include "tls/tlsctx_priv.h"
+#include "tls/tlsio.h"
+
+#define TLSIO_MAGIC 0x10091b03u
+
+enum { TLSIO_SIG_MAX = 1024 }; /* RSA-8192 */
+
+/* Needed during the handshake only. */
+struct tlsio_shake {
+	struct tlswant want;
+	struct str *names; /* for tlsverify_chain(), ends with STR_NULL */
+	char *domain;
+	bool key_wait; /* the ticket is out */
+	bool key_ok;
+	uint8_t sig[TLSIO_SIG_MAX];
+	size_t sig_n;
+};
+
+struct tlsio {
+	unsigned magic;
+	bool done;
+	bool failed;
+	SSL *ssl;
+	struct stream *stream;
+	struct tlsctx *ctx;
+	tlsio_handshake_fn *fn;
+	void *arg;
+	const char *raw; /* what input() was given and is not read yet */
+	size_t raw_n;
+	struct buf kept; /* raw octets from before */
+	uint64_t session; /* key of the session cache, or 0 */
+	struct tlsio_shake *shake;
+	char *matched, *sni; /* what info points to */
+	struct tls_info info;
+};
+
+#endif
