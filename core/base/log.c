@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include "base/log_priv.h"
 
@@ -13,6 +15,7 @@ static struct {
 	bool sync;
 	enum log_level level;
 	pthread_t thread; /* the one that may log */
+	pid_t pid;
 	uint64_t lost;
 	struct log_sink sink[SINKS];
 	struct buf text, json;
@@ -25,6 +28,7 @@ static void need(void);
 static void begin(void);
 static void add_text(enum log_level level, msec wall);
 static void add_json(enum log_level level, msec wall);
+static void after_fork(void);
 static void last_words(const char *text);
 
 void
@@ -38,15 +42,16 @@ log_open(const struct log_conf *conf)
 	log_state.sync = conf->sync;
 	if (conf->file != NULL && conf->file[0] != '\0')
 		log_sink_file(&k[SINK_FILE], conf->file, true);
+	log_sink_report(&k[SINK_FILE]);
 	if (conf->json != NULL && conf->json[0] != '\0')
 		log_sink_file(&k[SINK_JSON], conf->json, false);
+	log_sink_report(&k[SINK_JSON]);
 	if (conf->stderr_on)
 		log_sink_stderr(&k[SINK_STDERR]);
 	if (conf->syslog_on)
 		log_sink_syslog(&k[SINK_SYSLOG],
-		    conf->ident != NULL ? conf->ident : "mail_logs");
-	log_sink_report(&k[SINK_FILE]);
-	log_sink_report(&k[SINK_JSON]);
+		    conf->ident != NULL ? conf->ident : "mail_logs",
+		    "/dev/log");
 	die_hook_set(last_words);
 }
 
@@ -86,6 +91,8 @@ log_flush(void)
 
 	if (!log_state.open)
 		return;
+	if (log_state.pid != getpid())
+		after_fork();
 	for (i = 0; i < SINKS; i++) {
 		if (log_state.sink[i].on)
 			log_sink_flush(&log_state.sink[i]);
@@ -120,6 +127,8 @@ mail_log(enum log_event ev, ...)
 	if (!log_would(level))
 		return;
 	need();
+	if (log_state.sync && log_state.pid != getpid())
+		after_fork();
 	va_start(ap, ev);
 	log_args(ev, arg, ap);
 	va_end(ap);
@@ -149,6 +158,8 @@ log_at(enum log_level level, const char *fmt, ...)
 	if (!log_would(level))
 		return;
 	need();
+	if (log_state.sync && log_state.pid != getpid())
+		after_fork();
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -189,6 +200,7 @@ begin(void)
 	buf_init(&log_state.text, LOG_LINE_MAX);
 	buf_init(&log_state.json, LOG_LINE_MAX * 2);
 	log_state.thread = pthread_self();
+	log_state.pid = getpid();
 	log_state.open = true;
 }
 
@@ -210,6 +222,24 @@ add_json(enum log_level level, msec wall)
 	if (!log_sink_add(&log_state.sink[SINK_JSON], level,
 	    buf_str(&log_state.json), wall))
 		log_state.lost++;
+}
+
+/*
+ * What is kept is the parent's, which writes it itself. A child that collects
+ * lines opens the log anew first, or loses those until its first flush.
+ */
+static void
+after_fork(void)
+{
+	int i;
+
+	for (i = 0; i < SINKS; i++) {
+		buf_reset(&log_state.sink[i].lines);
+		log_state.sink[i].lost = 0;
+	}
+	log_state.lost = 0;
+	log_state.thread = pthread_self();
+	log_state.pid = getpid();
 }
 
 /* fatal() and panic(): what they say has been on stderr already. */

@@ -51,7 +51,10 @@ struct log_conf {
 const char *log_level_name(enum log_level level);
 int log_level_parse(struct str s, enum log_level *level_r);
 
-/* Opens the sinks; one that fails is reported on stderr and retried later. */
+/*
+ * Opens the sinks; one that fails is reported on stderr and retried later. A
+ * worker calls it after the fork: lines of its parent's are not written twice.
+ */
 void log_open(const struct log_conf *conf);
 void log_close(void);
 void log_reopen(void); /* after rotation: same paths, new files */

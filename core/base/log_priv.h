@@ -59,7 +59,7 @@ struct log_sink {
 void log_sink_init(struct log_sink *k, enum log_form form);
 void log_sink_file(struct log_sink *k, const char *path, bool head);
 void log_sink_stderr(struct log_sink *k);
-void log_sink_syslog(struct log_sink *k, const char *tag);
+void log_sink_syslog(struct log_sink *k, const char *tag, const char *path);
 /* Says on stderr why a file could not be opened, if it could not. */
 void log_sink_report(struct log_sink *k);
 /* text: level and text. Adds time or tag and LF. False: no room, counted. */

@@ -60,10 +60,10 @@ log_sink_stderr(struct log_sink *k)
 }
 
 void
-log_sink_syslog(struct log_sink *k, const char *tag)
+log_sink_syslog(struct log_sink *k, const char *tag, const char *path)
 {
 	k->on = true;
-	k->path = mem_strdup("/dev/log");
+	k->path = mem_strdup(path);
 	k->tag = mem_strdup(tag);
 	(void)open_syslog(k);
 }

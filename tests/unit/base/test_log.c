@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_priv.h"
 #include "base/rand.h"
 #include "scratch.h"
 #include "unit.h"
@@ -361,6 +362,80 @@ START_TEST(stderr_that_nobody_reads_does_not_block)
 }
 END_TEST
 
+START_TEST(a_child_does_not_repeat_its_parents_lines)
+{
+	const char *p;
+	pid_t pid;
+
+	conf.file = scratch_path("log");
+	log_open(&conf);
+	mail_log(EV_ICID_CLOSE, U(1));
+	pid = fork();
+	if (pid == 0) {
+		log_open(&conf);
+		mail_log(EV_ICID_CLOSE, U(2));
+		log_close();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	log_flush();
+	p = strstr(scratch_read("log"), "ICID 1 close");
+	ck_assert_ptr_nonnull(p);
+	ck_assert_ptr_null(strstr(p + 1, "ICID 1 close"));
+	ck_assert_ptr_nonnull(strstr(scratch_read("log"), "ICID 2 close"));
+}
+END_TEST
+
+static int
+listen_as_syslog(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	(void)unlink(path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+START_TEST(syslog_gets_a_datagram_for_each_line)
+{
+	const char *path = scratch_path("dev");
+	struct log_sink k;
+	char got[200];
+	ssize_t n;
+	int fd, i;
+
+	log_sink_init(&k, LOG_FORM_SYSLOG);
+	log_sink_syslog(&k, "mail_logs", path);
+	ck_assert(log_sink_add(&k, LOG_LV_INFO, STR("Info: one"),
+	    clock_wall()));
+	log_sink_flush(&k);
+	/* The daemon starts late, and is restarted. */
+	for (i = 0; i < 2; i++) {
+		fd = listen_as_syslog(path);
+		(void)log_sink_add(&k, LOG_LV_WARNING, STR("Warning: two"),
+		    clock_wall());
+		clock_fake_advance(SECONDS(2));
+		log_sink_flush(&k);
+		clock_fake_advance(SECONDS(2));
+		log_sink_flush(&k);
+		n = recv(fd, got, sizeof(got), 0);
+		ck_assert_int_gt(n, 0);
+		if (i == 0) {
+			ck_assert(str_eq_c(str_n(got, (size_t)n), "<166>"
+			    "Apr 17 00:57:53 mail_logs: Info: one"));
+			n = recv(fd, got, sizeof(got), 0);
+			ck_assert_int_gt(n, 0);
+		}
+		ck_assert_int_eq(memcmp(got, "<164>Apr 17 ", 12), 0);
+		ck_assert_int_lt(recv(fd, got, sizeof(got), 0), 0);
+		(void)close(fd);
+	}
+	log_sink_fini(&k);
+}
+END_TEST
+
 START_TEST(last_words_reach_the_file)
 {
 	int status;
@@ -394,5 +469,7 @@ UNIT_SUITE(log)
 	    a_missing_directory_is_tried_again_and_the_loss_told);
 	tcase_add_test(tc, a_torn_line_never_joins_another);
 	tcase_add_test(tc, stderr_that_nobody_reads_does_not_block);
+	tcase_add_test(tc, a_child_does_not_repeat_its_parents_lines);
+	tcase_add_test(tc, syslog_gets_a_datagram_for_each_line);
 	tcase_add_test(tc, last_words_reach_the_file);
 }
