@@ -18,9 +18,9 @@ make_contexts(void)
 	struct tlsctx_conf conf = { .server = false };
 	struct err why = ERR_INIT;
 
-	ck_assert_msg(
-	    tlsctx_new_selfsigned(&server, "mx.test", &why) == 0, why.text);
-	ck_assert_msg(tlsctx_new(&client, &conf, &why) == 0, why.text);
+	ck_assert_msg(tlsctx_new_selfsigned(&server, "mx.test", &why) == 0,
+	    "%s", why.text);
+	ck_assert_msg(tlsctx_new(&client, &conf, &why) == 0, "%s", why.text);
 }
 
 static void
