@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USAGE = 2 };
+#include "cli/cli.h"
+#include "daemon/master.h"
 
 struct command {
 	const char *name;
@@ -16,12 +17,19 @@ struct command {
 };
 
 static int	help(int argc, char **argv);
-static int	version(int argc, char **argv);
 
 static const struct command commands[] = {
+	{ "serve", master_serve, "run the relay" },
+	{ "check", cli_check, "say whether the configuration is sound" },
+	{ "queue", cli_queue, "look at the queue and act on it" },
+	{ "log", cli_log, "follow messages through the mail log" },
+	{ "sink", cli_sink, "receive mail and show it, for trying things out" },
+	{ "status", cli_status, "show what the relay is doing" },
+	{ "version", cli_version, "show the version and the libraries in use" },
 	{ "help", help, "show the subcommands" },
-	{ "version", version, "show the version and the libraries in use" },
 };
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 int
 main(int argc, char **argv)
@@ -30,33 +38,37 @@ main(int argc, char **argv)
 
 	if (argc < 2) {
 		(void)help(argc, argv);
-		return USAGE;
+		return CLI_USAGE;
 	}
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return help(argc, argv);
+	for (i = 0; i < NCOMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
 	(void)fprintf(stderr, "postern: no subcommand %s; try postern help\n",
 	    argv[1]);
-	return USAGE;
+	return CLI_USAGE;
 }
 
 static int
 help(int argc, char **argv)
 {
+	char option[] = "--help";
+	char *args[] = { NULL, option, NULL };
 	size_t i;
 
+	for (i = 0; argc == 2 && i < NCOMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0 &&
+		    commands[i].run != help) {
+			args[0] = argv[1];
+			return commands[i].run(2, args);
+		}
+	}
 	(void)puts("usage: postern subcommand [argument ...]");
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	for (i = 0; i < NCOMMANDS; i++)
 		(void)printf("  %-10s %s\n", commands[i].name,
 		    commands[i].help);
-	return EXIT_SUCCESS;
-}
-
-static int
-version(int argc, char **argv)
-{
-	(void)printf("postern %s, BoringSSL API %d (%s)\n", PACKAGE_VERSION,
-	    POSTERN_BORINGSSL_API, POSTERN_BORINGSSL_KIND);
+	(void)puts("Each has --help; see postern(8) and postern.lua(5).");
 	return EXIT_SUCCESS;
 }
