@@ -23,6 +23,7 @@ struct command_line {
 	bool json, all, filtered;
 	/* results */
 	json_int_t count;
+	uint64_t rows;		/* printed */
 	json_t *sums;
 };
 
@@ -36,6 +37,7 @@ static void	on_row(void *, const char *, const json_t *, int);
 static void	on_show(void *, const char *, const json_t *, int);
 static void	on_count(void *, const char *, const json_t *, int);
 static void	on_hop(void *, const char *, const json_t *, int);
+static void	print_row(struct command_line *, const json_t *);
 static void	print_json(const json_t *);
 static void	print_clean(const char *);
 
@@ -246,6 +248,8 @@ ask_each(struct command_line *l, const char *verb, ask_fn *fn)
 			&why) != 0)
 			return cli_fail("%s", why.text);
 	} while (++i < l->nmid);
+	if (l->json && !counts)
+		(void)puts(l->rows == 0 ? "[]" : "]");
 	if (one && l->count == 0)
 		return cli_fail("there is no such message");
 	if (counts && l->json)
@@ -280,7 +284,7 @@ on_row(void *arg, const char *from, const json_t *row, int last)
 		return;
 	l->count++;
 	if (l->json) {
-		print_json(row);
+		print_row(l, row);
 		return;
 	}
 	(void)printf("%-9" JSON_INTEGER_FORMAT " %9" JSON_INTEGER_FORMAT
@@ -312,7 +316,7 @@ on_show(void *arg, const char *from, const json_t *row, int last)
 		return;
 	l->count++;
 	if (l->json) {
-		print_json(row);
+		print_row(l, row);
 		return;
 	}
 	json_object_foreach((json_t *)(uintptr_t)row, name, value) {
@@ -367,7 +371,7 @@ on_hop(void *arg, const char *from, const json_t *row, int last)
 	if (last != 0)
 		return;
 	if (l->json) {
-		print_json(row);
+		print_row(l, row);
 		return;
 	}
 	(void)printf("%s", from);
@@ -380,6 +384,14 @@ on_hop(void *arg, const char *from, const json_t *row, int last)
 			    json_integer_value(value));
 	}
 	(void)printf("\n");
+}
+
+/* A row of the one array that a listing is. */
+static void
+print_row(struct command_line *l, const json_t *row)
+{
+	(void)fputs(l->rows++ == 0 ? "[" : ",\n", stdout);
+	(void)json_dumpf(row, stdout, JSON_COMPACT);
 }
 
 static void

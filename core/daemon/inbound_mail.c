@@ -133,9 +133,9 @@ rcpt_allowed(const struct session *s, const struct rcpt *rcpt)
 
 	if (session_may_relay(s))
 		return true;
-	/* RFC 5321 4.5.1, where we know somebody who reads it */
+	/* <postmaster>: RFC 5321 4.5.1 */
 	if (rcpt->addr.domain.n == 0)
-		return s->conf->postmaster_given;
+		return true;
 	for (p = s->conf->relay.domains; *p != NULL; p++) {
 		if (domain_matches(str_c(*p), rcpt->addr.domain))
 			return true;

@@ -137,7 +137,6 @@ struct conf {
 	/* made of the above for the layers that use it */
 	const struct queue_profile *queue_profile; /* nprofile of them */
 	struct relay_conf relay_conf;
-	bool postmaster_given;	/* not the default */
 	struct conf_user *user;
 	unsigned nuser;
 };

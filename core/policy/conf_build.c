@@ -51,8 +51,7 @@ build_names(struct conf *c, struct err *why)
 	if (!domain_valid(str_c(c->top.hostname), false))
 		return err_text(why, "%s: hostname \"%s\" is not a host name",
 		    c->file, c->top.hostname);
-	c->postmaster_given = c->top.postmaster[0] != '\0';
-	if (!c->postmaster_given)
+	if (c->top.postmaster[0] == '\0')
 		c->top.postmaster = pool_printf(c->pool, "postmaster@%s",
 		    c->top.hostname);
 	if (c->top.workers == 0) {

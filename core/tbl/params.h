@@ -50,7 +50,8 @@
 PARAM(TOP, hostname, STRING, "", "",
     "name of this host in greeting, EHLO, Received and reports")
 PARAM(TOP, postmaster, STRING, "", "",
-    "sender shown in reports; default postmaster@hostname")
+    "sender of reports, and who gets mail for <postmaster> without a "
+    "domain; default postmaster@hostname")
 PARAM(TOP, spool, PATH, "/var/spool/postern", "",
     "directory of the queue")
 PARAM(TOP, run, PATH, "/run/postern", "",
