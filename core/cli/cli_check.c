@@ -147,8 +147,8 @@ cli_version(int argc, char **argv)
 		    "library, and whether it is the right one.\n");
 		return ok ? CLI_OK : CLI_USAGE;
 	}
-	(void)printf("postern %s\n%s, API %u\n", PACKAGE_VERSION,
-	    tls_library(), tls_library_api());
+	(void)printf("postern %s, %s\n", PACKAGE_VERSION,
+	    tls_library());
 	if (tls_self_check(&why) != 0)
 		return cli_fail("%s", why.text);
 	return CLI_OK;
