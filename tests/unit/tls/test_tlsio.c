@@ -567,6 +567,28 @@ START_TEST(bounds_what_comes_while_the_key_is_away)
 }
 END_TEST
 
+/* A socket that is closed with something unread breaks the connection. */
+START_TEST(hears_of_a_reset_in_the_handshake)
+{
+	int fd;
+
+	contexts(TLS13, "DNS:mx.corp.example", 0);
+	fd = dup(stream_fd(pair_c.s));
+	stream_destroy(&pair_c.s);
+	pair_tls(NULL, server, &how);
+	pair_spin(1);
+	stream_filter_raw(pair_s.s, "never read", 10);
+	pair_spin(1);
+	ck_assert_int_eq(send(fd, "\x16\x03\x01", 3, MSG_NOSIGNAL), 3);
+	(void)close(fd);
+	pair_spin(3);
+	ck_assert_uint_eq(pair_s.shaken, 1);
+	ck_assert(!pair_s.ok);
+	ck_assert_uint_eq(pair_s.closed, 1);
+	ck_assert_int_eq(pair_s.how, STREAM_RESET);
+}
+END_TEST
+
 #define COUNT(v) ((int)(sizeof(v) / sizeof((v)[0])))
 
 UNIT_SUITE(tlsio)
@@ -590,5 +612,6 @@ UNIT_SUITE(tlsio)
 	tcase_add_loop_test(tc, may_be_destroyed_in_the_handshake, 0, 3);
 	tcase_add_loop_test(tc, client_may_show_a_certificate, 0, 2);
 	tcase_add_loop_test(tc, key_may_be_elsewhere, 0, 3);
+	tcase_add_test(tc, hears_of_a_reset_in_the_handshake);
 	tcase_add_test(tc, bounds_what_comes_while_the_key_is_away);
 }
