@@ -1,8 +1,8 @@
 /*
  * The inside of the queue: queue.c (objects, counting), sched.c (states and
  * timers of units), take.c (a unit becomes active), submit.c (new messages),
- * qrep.c (what became of a unit), retry.c (the arithmetic of a profile), recover.c (what the stores
- * have), qact.c (the administrator).
+ * qrep.c (what became of a unit), retry.c (the arithmetic of a profile),
+ * recover.c (what the stores have), qact.c (the administrator).
  *
  * There is one unit for each message and next hop. It stands for all pending
  * recipients of that message with that hop; which of them are due is known

@@ -2,9 +2,9 @@
 #include "queue/queue_priv.h"
 
 /*
- * Retries double their distance from first_retry to max_retry. After max_retries
- * of them, or when the next would lie beyond the lifetime, the message bounces:
- * at once in the first case, just before that attempt in the second
+ * Retries double their distance from first_retry to max_retry. After
+ * max_retries of them, or when the next would lie beyond the lifetime, the
+ * message bounces: at once in the first case, just before that attempt in the second
  * (requirements.md 4.6).
  */
 msec
