@@ -46,6 +46,9 @@ void
 smtpd_starttls_act(struct smtpd *s, const struct smtpd_verdict *v)
 {
 	(void)v;
+	smtpd_txn_end(s);
+	if (s->dead)
+		return;
 	smtpd_say(s, "220 2.0.0 Ready to start TLS");
 	s->take = 0;
 	stream_discard(s->stream);

@@ -121,7 +121,7 @@ out_of_order(
 		text = "Send EHLO or HELO first";
 	else if (s->state == ST_BDAT)
 		text = "Finish with BDAT LAST, or send RSET";
-	else if ((verb->states & AT_MAIL) != 0)
+	else if (s->state == ST_READY)
 		text = "Send MAIL first";
 	else if (s->state == ST_MAIL || s->state == ST_RCPT)
 		text = "Not while a message is being sent";

@@ -24,9 +24,11 @@
 	X(READY, "ready",                                                      \
 	    AT_START | AT_READY | AT_MAIL | AT_TLS | AT_AUTH | AT_CHUNK)       \
 	X(MAIL, "mail",                                                        \
-	    AT_START | AT_READY | AT_MAIL | AT_RCPT | AT_BDAT | AT_CHUNK)      \
+	    AT_START | AT_READY | AT_MAIL | AT_RCPT | AT_BDAT | AT_CHUNK |     \
+		AT_TLS)                                                        \
 	X(RCPT, "recipients",                                                  \
-	    AT_START | AT_READY | AT_RCPT | AT_DATA | AT_BDAT | AT_CHUNK)      \
+	    AT_START | AT_READY | AT_RCPT | AT_DATA | AT_BDAT | AT_CHUNK |     \
+		AT_TLS)                                                        \
 	X(DATA, "data", AT_READY | AT_EOM)                                     \
 	X(CHUNK, "chunk",                                                      \
 	    AT_REFUSED | AT_START | AT_READY | AT_MAIL | AT_RCPT | AT_BDAT |   \

@@ -149,7 +149,6 @@ static const struct transcript cases[] = {
 	"C: RCPT TO:<a@b>", "S: 503 5.5.1 Send MAIL first",
 	"C: DATA", "S: 503 5.5.1 Send MAIL first", FROM,
 	"C: MAIL FROM:<>", "S: 503 5.5.1 Not while a message is being sent",
-	"C: STARTTLS", "S: 503 5.5.1 Not while a message is being sent",
 	"C: ETRN a.b", "S: 503 5.5.1 Not while a message is being sent",
 	"C: DATA", "S: 503 5.5.1 Send RCPT first", TO,
 	"C: MAIL FROM:<>", "S: 503 5.5.1 Not while a message is being sent",

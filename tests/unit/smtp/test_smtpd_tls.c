@@ -202,6 +202,24 @@ START_TEST(discards_what_is_pipelined_behind_starttls)
 }
 END_TEST
 
+START_TEST(forgets_the_transaction_that_was_begun_in_clear)
+{
+	struct client c;
+
+	client_init(&c);
+	fake_start(&c.f);
+	in_clear(&c, "EHLO c\r\nMAIL FROM:<a@b.c>\r\n", "250-");
+	if (_i != 0)
+		in_clear(&c, "RCPT TO:<d@e.f>\r\n", "250 2.1.5");
+	in_clear(&c, "STARTTLS\r\n", READY);
+	client_start_tls(&c);
+	ck_assert(c.done && c.ok);
+	says(&c, "DATA", "503 5.5.1");
+	ck_assert(str_iends(buf_str(&c.f.log), "abort <a@b.c>\ntls ok\n"));
+	client_fini(&c);
+}
+END_TEST
+
 START_TEST(says_nothing_in_clear_after_a_failed_handshake)
 {
 	static const struct {
@@ -435,6 +453,8 @@ UNIT_SUITE(smtpd_tls)
 {
 	tcase_add_loop_test(tc, changes_to_tls_and_begins_anew, 0, 2);
 	tcase_add_test(tc, discards_what_is_pipelined_behind_starttls);
+	tcase_add_loop_test(tc,
+	    forgets_the_transaction_that_was_begun_in_clear, 0, 2);
 	tcase_add_loop_test(tc,
 	    says_nothing_in_clear_after_a_failed_handshake, 0, 2);
 	tcase_add_test(tc, waits_no_longer_than_the_tls_timeout);
