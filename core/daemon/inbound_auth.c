@@ -88,7 +88,6 @@ auth_done(void *arg)
 
 	OBJ_CAST(a, arg, AUTH_MAGIC);
 	s = a->s;
-	s->busy--;
 	if (a->ok) {
 		session_answer(s, SMTPD_OK, 0, "", "");
 	} else {
@@ -100,8 +99,7 @@ auth_done(void *arg)
 	wipe(a->password);
 	wipe(a->hash);
 	OBJ_FREE(a);
-	if (s->smtpd == NULL)
-		session_free(s);
+	session_done(s);
 }
 
 static void

@@ -271,7 +271,6 @@ submitted(void *arg, const struct err *why)
 	char text[80];
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	s->busy--;
 	if (why == NULL) {
 		s->in->stats.messages++;
 		mail_log(EV_MID_QUEUED, s->mid);
@@ -288,8 +287,7 @@ submitted(void *arg, const struct err *why)
 			session_answer(s, SMTPD_REFUSE, 451, "4.3.0",
 			    "Error in processing");
 	}
-	if (s->smtpd == NULL)
-		session_free(s);
+	session_done(s);
 }
 
 void

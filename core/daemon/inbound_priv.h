@@ -70,6 +70,8 @@ void session_new(struct port *p, int fd, const struct sock_addr *peer);
 void session_answer(struct session *s, enum smtpd_act act, int code,
     const char *enh, const char *text);
 void session_free(struct session *s); /* when nobody needs it */
+/* An awaited answer was dealt with. The server may have closed inside it. */
+void session_done(struct session *s);
 void session_checked_end(struct inbound *in);
 const char *session_ip(const struct session *s, char *dst, size_t n);
 bool session_may_relay(const struct session *s);

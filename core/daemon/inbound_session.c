@@ -213,6 +213,16 @@ session_free(struct session *s)
 	session_checked_end(in);
 }
 
+void
+session_done(struct session *s)
+{
+	OBJ_CHECK(s, SESSION_MAGIC);
+	ASSERT(s->busy > 0);
+	s->busy--;
+	if (s->smtpd == NULL && s->busy == 0)
+		session_free(s);
+}
+
 const char *
 session_ip(const struct session *s, char *dst, size_t n)
 {
