@@ -1,8 +1,11 @@
 """The demonstration that ./dev run shows."""
 
+import fcntl
 import os
 import re
+import signal
 import subprocess
+import termios
 
 from lib import base
 
@@ -45,3 +48,40 @@ def test_the_demonstration_names_a_missing_program():
                           env=dict(os.environ, POSTERN="/nowhere/postern"))
     assert done.returncode == 1
     assert b"/nowhere/postern is not there: run ./dev build" in done.stdout
+
+
+def test_the_demonstration_stays_until_control_c():
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [DEMO], stdin=slave, stdout=slave, stderr=slave,
+        start_new_session=True, preexec_fn=_take_terminal,
+        env=dict(os.environ, POSTERN=base.POSTERN_BIN))
+    os.close(slave)
+    text = b""
+    try:
+        while b"Ctrl-C ends it" not in text:
+            text += os.read(master, 65536)
+        assert process.poll() is None
+        os.write(master, b"\x03")
+        assert _rest(master, process) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        os.close(master)
+    work = re.search(rb"removes (/\S+)\.", text).group(1)
+    assert not os.path.exists(work)
+
+
+def _take_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _rest(master, process):
+    """The exit status; a pty that nobody reads would stop the program."""
+    try:
+        while os.read(master, 65536):
+            pass
+    except OSError:
+        pass
+    return process.wait(timeout=base.PATIENCE)
