@@ -1,0 +1,71 @@
+/*
+ * The simulation: the real queue and relay on a fake clock, with a memory
+ * store and a network made of Lua tables. Nothing sleeps, everything is
+ * deterministic.
+ *
+ * A scenario file calls test("sentence", function() … end); each test gets a
+ * world of its own. What it can say:
+ *
+ *   worker(n)                       use n workers (1 by default) that share
+ *                                   the limits; before the first submit
+ *   conf { concurrency =, … }       relay settings (numbers of seconds)
+ *   profile { first_retry =, … }    the bounce profile
+ *   mx("d.example", { "10.0.0.1", … })   hosts of a domain in order, or
+ *   mx("d.example", "nxdomain" | "null" | "fail" | "nohost")
+ *   host("10.0.0.1", { … })         how a host behaves:
+ *       connect = "ok" | "refused" | "timeout"
+ *       banner = 220, mail = 250, dot = 250    code, or function(t) → code
+ *       rcpt = 250 | function(address) → code
+ *       drop = "mail" | "rcpt" | "dot"         closes instead of answering
+ *       latency = 0.01, dsn = false
+ *   mid = submit { from =, to = { … }, worker = 1, size =, notify = }
+ *   run(seconds)                    moves the clock
+ *   now()                           seconds since the start
+ *   arrived                         list of { t, host, from, to, mid, worker }
+ *   attempts                        list of { t, host, result }
+ *   peak("10.0.0.1")                most connections at once
+ *   opened("10.0.0.1")              connections so far
+ *   waiting()                       messages in all queues
+ *   flush("domain")                 ETRN
+ *   eq(a, b, what), ok(a, what)
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "relay/relay.h"
+
+#define SIM_WORKERS 4
+
+struct sim_worker {
+	unsigned magic;
+#define SIM_WORKER_MAGIC 0x51300001u
+	struct sim *sim;
+	unsigned index;
+	struct store *store;
+	struct queue *queue;
+	struct relay *relay;
+};
+
+struct sim {
+	lua_State *lua;
+	struct loop *loop;
+	struct shm *shm;
+	struct ids *ids;
+	struct relay_conf conf;
+	struct queue_profile profile;
+	struct sim_worker worker[SIM_WORKERS];
+	unsigned workers;
+	bool started;
+	msec start;		/* clock_now() of the test's beginning */
+	char ids_path[64];
+};
+
+/* The fake network of simnet.c: finds its tables in the registry of lua. */
+extern const struct relay_peer simnet_peer;
+void simnet_open(struct sim *s);	/* defines mx, host, arrived … */
+void simnet_close(void);
+
+#endif

@@ -1,0 +1,613 @@
+/*
+ * Hosts made of Lua tables. Stands in for net/mx and smtp/smtpc.
+ */
+#include "tests/sim/sim.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+#include "base/obj.h"
+
+/* What a fake connection does next. */
+enum phase { PH_CONNECT, PH_READY, PH_IDLE, PH_RCPT, PH_DOT, PH_QUIT };
+
+struct smtpc {
+	unsigned magic;
+#define FAKE_MAGIC 0x51300002u
+	struct loop_timer timer;
+	const struct smtpc_ops *ops;
+	void *arg;
+	const struct smtpc_txn *txn;
+	enum phase phase;
+	unsigned accepted;
+	unsigned messages;
+	bool counted;
+	char ip[SOCK_IP_MAX];
+	char text[128];
+};
+
+struct mx_query {
+	unsigned magic;
+#define FAKE_MX_MAGIC 0x51300003u
+	struct loop_timer timer;
+	struct pool *pool;
+	mx_fn *fn;
+	void *arg;
+	char domain[256];
+	uint16_t port;
+};
+
+static struct sim *net; /* one simulation at a time */
+
+static struct mx_query *fake_lookup(struct dns *d, struct pool *pool,
+    const char *domain, uint16_t port, enum mx_ip ip, mx_fn *fn, void *arg);
+static struct mx_query *fake_hosts(struct dns *d, struct pool *pool,
+    const char *const *hosts, uint16_t port, enum mx_ip ip, mx_fn *fn,
+    void *arg);
+static void fake_lookup_cancel(struct mx_query **qp);
+static struct smtpc *fake_open(struct loop *l, const struct smtpc_conf *conf,
+    const struct smtpc_ops *ops, void *arg);
+static void fake_send(struct smtpc *c, const struct smtpc_txn *txn);
+static void fake_source_ready(struct smtpc *c);
+static void fake_quit(struct smtpc *c);
+static void fake_destroy(struct smtpc **cp);
+static bool fake_ready(const struct smtpc *c);
+static bool fake_dsn(const struct smtpc *c);
+static const char *fake_local(const struct smtpc *c, char *dst, size_t n);
+static void on_lookup(void *arg);
+static void on_timer(void *arg);
+static void count(struct smtpc *c, int by);
+static void closed(struct smtpc *c, enum smtpc_fail fail, int code,
+    enum smtpc_step step);
+static bool drops_at(struct smtpc *c, const char *where,
+    enum smtpc_step step);
+static void answer_rcpts(struct smtpc *c);
+static void answer_dot(struct smtpc *c);
+static int behaviour(struct smtpc *c, const char *what, const char *arg,
+    int usual);
+
+const struct relay_peer simnet_peer = {
+	.lookup = fake_lookup,
+	.hosts = fake_hosts,
+	.lookup_cancel = fake_lookup_cancel,
+	.open = fake_open,
+	.send = fake_send,
+	.source_ready = fake_source_ready,
+	.quit = fake_quit,
+	.destroy = fake_destroy,
+	.is_ready = fake_ready,
+	.offers_dsn = fake_dsn,
+	.local = fake_local,
+};
+
+/* Pushes table NAME[KEY] of the scenario, or nil. */
+static void
+push_entry(const char *name, const char *key)
+{
+	lua_State *L = net->lua;
+
+	lua_getfield(L, LUA_REGISTRYINDEX, name);
+	lua_getfield(L, -1, key);
+	lua_remove(L, -2);
+}
+
+static int
+set_entry(lua_State *L, const char *name)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX, name);
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, 2);
+	lua_settable(L, -3);
+	return 0;
+}
+
+static int
+l_mx(lua_State *L)
+{
+	return set_entry(L, "sim.mx");
+}
+
+static int
+l_host(lua_State *L)
+{
+	return set_entry(L, "sim.host");
+}
+
+static int
+l_counter(lua_State *L)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX,
+	    lua_tostring(L, lua_upvalueindex(1)));
+	lua_pushvalue(L, 1);
+	lua_gettable(L, -2);
+	if (lua_isnil(L, -1))
+		lua_pushinteger(L, 0);
+	return 1;
+}
+
+void
+simnet_open(struct sim *s)
+{
+	static const char *const tables[] = { "sim.mx", "sim.host",
+		"sim.conns", "sim.peak", "sim.opened" };
+	lua_State *L = s->lua;
+	size_t i;
+
+	net = s;
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		lua_newtable(L);
+		lua_setfield(L, LUA_REGISTRYINDEX, tables[i]);
+	}
+	lua_newtable(L);
+	lua_setglobal(L, "arrived");
+	lua_newtable(L);
+	lua_setglobal(L, "attempts");
+	lua_pushcfunction(L, l_mx);
+	lua_setglobal(L, "mx");
+	lua_pushcfunction(L, l_host);
+	lua_setglobal(L, "host");
+	lua_pushstring(L, "sim.peak");
+	lua_pushcclosure(L, l_counter, 1);
+	lua_setglobal(L, "peak");
+	lua_pushstring(L, "sim.opened");
+	lua_pushcclosure(L, l_counter, 1);
+	lua_setglobal(L, "opened");
+}
+
+void
+simnet_close(void)
+{
+	net = NULL;
+}
+
+static double
+seconds(void)
+{
+	return (double)(clock_now() - net->start) / 1000.0;
+}
+
+static struct mx_query *
+fake_lookup(struct dns *d ATTR_UNUSED, struct pool *pool, const char *domain,
+    uint16_t port, enum mx_ip ip ATTR_UNUSED, mx_fn *fn, void *arg)
+{
+	struct mx_query *q;
+
+	OBJ_NEW(q, FAKE_MX_MAGIC);
+	q->pool = pool;
+	q->fn = fn;
+	q->arg = arg;
+	q->port = port;
+	(void)snprintf(q->domain, sizeof(q->domain), "%s", domain);
+	loop_timer_init(net->loop, &q->timer, on_lookup, q);
+	loop_timer_set(&q->timer, 1);
+	return q;
+}
+
+static struct mx_query *
+fake_hosts(struct dns *d, struct pool *pool, const char *const *hosts,
+    uint16_t port, enum mx_ip ip, mx_fn *fn, void *arg)
+{
+	return fake_lookup(d, pool, hosts[0], port, ip, fn, arg);
+}
+
+static void
+fake_lookup_cancel(struct mx_query **qp)
+{
+	struct mx_query *q = *qp;
+
+	*qp = NULL;
+	if (q == NULL)
+		return;
+	loop_timer_clear(&q->timer);
+	OBJ_FREE(q);
+}
+
+static void
+fill_hosts(struct mx_query *q, struct mx_result *r)
+{
+	lua_State *L = net->lua;
+	struct err why = ERR_INIT;
+	unsigned i;
+
+	r->status = MX_OK;
+	r->nhost = (unsigned)lua_rawlen(L, -1);
+	r->host = pool_alloc(q->pool, r->nhost * sizeof(*r->host));
+	for (i = 0; i < r->nhost; i++) {
+		lua_rawgeti(L, -1, i + 1);
+		r->host[i].name = pool_strdup(q->pool, lua_tostring(L, -1));
+		r->host[i].pref = i;
+		r->host[i].addr = POOL_NEW(q->pool, struct sock_addr);
+		r->host[i].naddr = 1;
+		if (sock_addr_ip(str_c(lua_tostring(L, -1)), q->port,
+		        r->host[i].addr, &why) == -1)
+			fatal("scenario: %s", why.text);
+		lua_pop(L, 1);
+	}
+}
+
+static void
+on_lookup(void *arg)
+{
+	struct mx_result r = { .status = MX_NXDOMAIN, .ttl = 60 };
+	lua_State *L = net->lua;
+	struct mx_query *q;
+	const char *word;
+
+	OBJ_CAST(q, arg, FAKE_MX_MAGIC);
+	push_entry("sim.mx", q->domain);
+	if (lua_istable(L, -1)) {
+		fill_hosts(q, &r);
+	} else {
+		word = lua_isstring(L, -1) ? lua_tostring(L, -1) : "nxdomain";
+		if (strcmp(word, "null") == 0)
+			r.status = MX_NULL;
+		else if (strcmp(word, "fail") == 0)
+			r.status = MX_FAIL;
+		else if (strcmp(word, "nohost") == 0)
+			r.status = MX_NOHOST;
+		r.why = pool_strdup(q->pool, word);
+	}
+	lua_pop(L, 1);
+	q->fn(q->arg, &r);
+	OBJ_FREE(q);
+}
+
+static msec
+latency(struct smtpc *c)
+{
+	lua_State *L = net->lua;
+	double s = 0.01;
+
+	push_entry("sim.host", c->ip);
+	if (lua_istable(L, -1)) {
+		lua_getfield(L, -1, "latency");
+		if (lua_isnumber(L, -1))
+			s = lua_tonumber(L, -1);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	return (msec)(s * 1000);
+}
+
+/* Copies host.what if it is a string. */
+static void
+word_of(struct smtpc *c, const char *what, char *dst, size_t n)
+{
+	lua_State *L = net->lua;
+
+	dst[0] = '\0';
+	push_entry("sim.host", c->ip);
+	if (lua_istable(L, -1)) {
+		lua_getfield(L, -1, what);
+		if (lua_type(L, -1) == LUA_TSTRING)
+			(void)snprintf(dst, n, "%s", lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
+static struct smtpc *
+fake_open(struct loop *l, const struct smtpc_conf *conf,
+    const struct smtpc_ops *ops, void *arg)
+{
+	struct smtpc *c;
+	char how[16];
+
+	OBJ_NEW(c, FAKE_MAGIC);
+	c->ops = ops;
+	c->arg = arg;
+	(void)sock_addr_ip_text(&conf->to, c->ip, sizeof(c->ip));
+	loop_timer_init(l, &c->timer, on_timer, c);
+	word_of(c, "connect", how, sizeof(how));
+	c->phase = PH_CONNECT;
+	loop_timer_set(&c->timer,
+	    strcmp(how, "timeout") == 0 ? SECONDS(30) : latency(c));
+	return c;
+}
+
+static void
+fake_send(struct smtpc *c, const struct smtpc_txn *txn)
+{
+	OBJ_CHECK(c, FAKE_MAGIC);
+	ASSERT(c->phase == PH_IDLE);
+	c->txn = txn;
+	c->accepted = 0;
+	c->phase = PH_RCPT;
+	c->messages++;
+	loop_timer_set(&c->timer, latency(c));
+}
+
+static void
+fake_source_ready(struct smtpc *c ATTR_UNUSED)
+{
+}
+
+static void
+fake_quit(struct smtpc *c)
+{
+	OBJ_CHECK(c, FAKE_MAGIC);
+	c->phase = PH_QUIT;
+	loop_timer_set(&c->timer, 1);
+}
+
+static void
+fake_destroy(struct smtpc **cp)
+{
+	struct smtpc *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	OBJ_CHECK(c, FAKE_MAGIC);
+	count(c, -1);
+	loop_timer_clear(&c->timer);
+	OBJ_FREE(c);
+}
+
+static bool
+fake_ready(const struct smtpc *c)
+{
+	return c->phase == PH_IDLE;
+}
+
+static bool
+fake_dsn(const struct smtpc *c ATTR_UNUSED)
+{
+	return false;
+}
+
+static const char *
+fake_local(const struct smtpc *c ATTR_UNUSED, char *dst, size_t n)
+{
+	(void)snprintf(dst, n, "10.9.9.9");
+	return dst;
+}
+
+/* Connections of a host now, at most, and ever. */
+static void
+count(struct smtpc *c, int by)
+{
+	lua_State *L = net->lua;
+	lua_Integer n, peak;
+
+	if ((by < 0) != c->counted)
+		return;
+	c->counted = by > 0;
+	lua_getfield(L, LUA_REGISTRYINDEX, "sim.conns");
+	lua_getfield(L, -1, c->ip);
+	n = lua_tointeger(L, -1) + by;
+	lua_pop(L, 1);
+	lua_pushinteger(L, n);
+	lua_setfield(L, -2, c->ip);
+	lua_pop(L, 1);
+	lua_getfield(L, LUA_REGISTRYINDEX, "sim.peak");
+	lua_getfield(L, -1, c->ip);
+	peak = lua_tointeger(L, -1);
+	lua_pop(L, 1);
+	if (n > peak) {
+		lua_pushinteger(L, n);
+		lua_setfield(L, -2, c->ip);
+	}
+	lua_pop(L, 1);
+	if (by < 0)
+		return;
+	lua_getfield(L, LUA_REGISTRYINDEX, "sim.opened");
+	lua_getfield(L, -1, c->ip);
+	n = lua_tointeger(L, -1) + 1;
+	lua_pop(L, 1);
+	lua_pushinteger(L, n);
+	lua_setfield(L, -2, c->ip);
+	lua_pop(L, 1);
+}
+
+/* host.what: a number, or a function of arg; else the usual code. */
+static int
+behaviour(struct smtpc *c, const char *what, const char *arg, int usual)
+{
+	lua_State *L = net->lua;
+	int code = usual;
+
+	push_entry("sim.host", c->ip);
+	if (lua_istable(L, -1)) {
+		lua_getfield(L, -1, what);
+		if (lua_isfunction(L, -1)) {
+			if (arg != NULL)
+				lua_pushstring(L, arg);
+			else
+				lua_pushnumber(L, seconds());
+			if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+				fatal("scenario: %s", lua_tostring(L, -1));
+		}
+		if (lua_isnumber(L, -1))
+			code = (int)lua_tointeger(L, -1);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	return code;
+}
+
+static struct smtpc_reply
+reply(struct smtpc *c, enum smtpc_fail fail, int code, enum smtpc_step step)
+{
+	struct smtpc_reply r = { .code = code, .step = step, .fail = fail };
+
+	(void)snprintf(c->text, sizeof(c->text), "answer %d of %s", code,
+	    c->ip);
+	r.text = str_c(c->text);
+	return r;
+}
+
+static void
+note_attempt(struct smtpc *c, const char *result)
+{
+	lua_State *L = net->lua;
+
+	lua_getglobal(L, "attempts");
+	lua_newtable(L);
+	lua_pushnumber(L, seconds());
+	lua_setfield(L, -2, "t");
+	lua_pushstring(L, c->ip);
+	lua_setfield(L, -2, "host");
+	lua_pushstring(L, result);
+	lua_setfield(L, -2, "result");
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	lua_pop(L, 1);
+}
+
+static void
+closed(struct smtpc *c, enum smtpc_fail fail, int code, enum smtpc_step step)
+{
+	struct smtpc_reply r = reply(c, fail, code, step);
+
+	count(c, -1);
+	note_attempt(c, "closed");
+	c->phase = PH_QUIT;
+	c->ops->closed(c->arg, &r);
+}
+
+static bool
+drops_at(struct smtpc *c, const char *where, enum smtpc_step step)
+{
+	char word[16];
+
+	word_of(c, "drop", word, sizeof(word));
+	if (strcmp(word, where) != 0)
+		return false;
+	closed(c, SMTPC_FAIL_LOST, 0, step);
+	return true;
+}
+
+static void
+on_connect(struct smtpc *c)
+{
+	char how[16];
+	int code;
+
+	word_of(c, "connect", how, sizeof(how));
+	if (how[0] != '\0' && strcmp(how, "ok") != 0) {
+		closed(c,
+		    how[0] == 't' ? SMTPC_FAIL_TIMEOUT : SMTPC_FAIL_NETWORK,
+		    0, SMTPC_AT_CONNECT);
+		return;
+	}
+	count(c, 1);
+	c->ops->connected(c->arg);
+	code = behaviour(c, "banner", NULL, 220);
+	if (code / 100 != 2) {
+		closed(c, SMTPC_FAIL_NONE, code, SMTPC_AT_BANNER);
+		return;
+	}
+	c->phase = PH_READY;
+	loop_timer_set(&c->timer, latency(c));
+}
+
+static void
+on_timer(void *arg)
+{
+	struct smtpc *c;
+
+	OBJ_CAST(c, arg, FAKE_MAGIC);
+	switch (c->phase) {
+	case PH_CONNECT:
+		on_connect(c);
+		return;
+	case PH_READY:
+		c->phase = PH_IDLE;
+		c->ops->ready(c->arg);
+		return;
+	case PH_IDLE:
+		return;
+	case PH_RCPT:
+		answer_rcpts(c);
+		return;
+	case PH_DOT:
+		answer_dot(c);
+		return;
+	case PH_QUIT:
+		count(c, -1);
+		c->ops->closed(c->arg, NULL);
+		return;
+	}
+}
+
+static void
+done(struct smtpc *c, const struct smtpc_reply *r)
+{
+	c->phase = PH_IDLE;
+	c->ops->done(c->arg, r);
+}
+
+static void
+answer_rcpts(struct smtpc *c)
+{
+	struct smtpc_reply r;
+	unsigned i;
+	int code;
+
+	if (drops_at(c, "mail", SMTPC_AT_MAIL))
+		return;
+	code = behaviour(c, "mail", NULL, 250);
+	if (code / 100 != 2) {
+		note_attempt(c, "mail");
+		r = reply(c, SMTPC_FAIL_NONE, code, SMTPC_AT_MAIL);
+		done(c, &r);
+		return;
+	}
+	if (drops_at(c, "rcpt", SMTPC_AT_RCPT))
+		return;
+	for (i = 0; i < c->txn->nrcpt; i++) {
+		code = behaviour(c, "rcpt", c->txn->rcpt[i]->addr.full.p, 250);
+		r = reply(c, SMTPC_FAIL_NONE, code, SMTPC_AT_RCPT);
+		if (code / 100 == 2)
+			c->accepted++;
+		c->ops->rcpt(c->arg, i, &r);
+	}
+	if (c->accepted == 0) {
+		note_attempt(c, "rcpt");
+		done(c, NULL);
+		return;
+	}
+	c->phase = PH_DOT;
+	loop_timer_set(&c->timer, latency(c));
+}
+
+static void
+note_arrival(struct smtpc *c, const struct rcpt *rc)
+{
+	lua_State *L = net->lua;
+
+	lua_getglobal(L, "arrived");
+	lua_newtable(L);
+	lua_pushnumber(L, seconds());
+	lua_setfield(L, -2, "t");
+	lua_pushstring(L, c->ip);
+	lua_setfield(L, -2, "host");
+	lua_pushstring(L, c->txn->env->sender.full.p);
+	lua_setfield(L, -2, "from");
+	lua_pushstring(L, rc->addr.full.p);
+	lua_setfield(L, -2, "to");
+	lua_pushinteger(L, (lua_Integer)c->txn->env->mid);
+	lua_setfield(L, -2, "mid");
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	lua_pop(L, 1);
+}
+
+static void
+answer_dot(struct smtpc *c)
+{
+	struct smtpc_reply r;
+	unsigned i;
+	int code;
+
+	if (drops_at(c, "dot", SMTPC_AT_DOT))
+		return;
+	code = behaviour(c, "dot", NULL, 250);
+	note_attempt(c, "dot");
+	if (code / 100 == 2)
+		for (i = 0; i < c->txn->nrcpt; i++)
+			if (behaviour(c, "rcpt",
+			        c->txn->rcpt[i]->addr.full.p, 250) == 250)
+				note_arrival(c, c->txn->rcpt[i]);
+	r = reply(c, SMTPC_FAIL_NONE, code, SMTPC_AT_DOT);
+	done(c, &r);
+}
