@@ -1,0 +1,92 @@
+#include "relay/route.h"
+
+#include "tests/unit/unit.h"
+
+static const struct relay_route table[] = {
+	{ .domain = ".example.org" },
+	{ .domain = "example.org" },
+	{ .domain = "*" },
+	{ .domain = ".deep.example.org" },
+};
+
+static const struct relay_conf conf = {
+	.hostname = "mx.us.example",
+	.route = table,
+	.nroute = 4,
+};
+
+static const struct relay_conf none = { .hostname = "mx.us.example" };
+
+static const struct {
+	const char *domain, *found;
+} cases[] = {
+	{ "example.org", "example.org" },
+	{ "EXAMPLE.org", "example.org" },
+	{ "a.example.org", ".example.org" },
+	{ "b.deep.example.org", ".deep.example.org" },
+	{ "deep.example.org", ".example.org" },
+	{ "notexample.org", "*" },
+	{ "example.net", "*" },
+};
+
+START_TEST(takes_the_closest_route)
+{
+	const struct relay_route *r = route_find(&conf,
+	    str_c(cases[_i].domain));
+
+	ck_assert_ptr_nonnull(r);
+	ck_assert_str_eq(r->domain, cases[_i].found);
+}
+END_TEST
+
+START_TEST(without_a_route_goes_by_mx)
+{
+	char key[300];
+
+	ck_assert_ptr_null(route_find(&none, STR("example.org")));
+	route_key(&none, STR("Example.ORG"), key, sizeof(key));
+	ck_assert_str_eq(key, "example.org");
+	ck_assert_ptr_null(route_of_key(&none, key));
+}
+END_TEST
+
+START_TEST(domains_of_one_route_share_a_key)
+{
+	char a[300], b[300];
+
+	route_key(&conf, STR("x.example"), a, sizeof(a));
+	route_key(&conf, STR("y.example"), b, sizeof(b));
+	ck_assert_str_eq(a, b);
+	ck_assert_str_eq(a, "route:*");
+	ck_assert_ptr_eq(route_of_key(&conf, a), &table[2]);
+}
+END_TEST
+
+START_TEST(postmaster_without_a_domain_is_ours)
+{
+	char key[300];
+
+	route_key(&none, STR(""), key, sizeof(key));
+	ck_assert_str_eq(key, "mx.us.example");
+}
+END_TEST
+
+START_TEST(a_u_label_and_its_a_label_share_a_key)
+{
+	char a[300], b[300];
+
+	route_key(&none, STR("b\xc3\xbc" "cher.example"), a, sizeof(a));
+	route_key(&none, STR("xn--bcher-kva.example"), b, sizeof(b));
+	ck_assert_str_eq(a, b);
+}
+END_TEST
+
+UNIT_SUITE(route)
+{
+	tcase_add_loop_test(tc, takes_the_closest_route, 0,
+	    (int)(sizeof(cases) / sizeof(cases[0])));
+	tcase_add_test(tc, without_a_route_goes_by_mx);
+	tcase_add_test(tc, domains_of_one_route_share_a_key);
+	tcase_add_test(tc, postmaster_without_a_domain_is_ours);
+	tcase_add_test(tc, a_u_label_and_its_a_label_share_a_key);
+}
