@@ -20,6 +20,7 @@ struct smtpc {
 	const struct smtpc_txn *txn;
 	enum phase phase;
 	unsigned accepted;
+	bool *took;	/* by recipient of the transaction */
 	unsigned messages;
 	bool counted;
 	char ip[SOCK_IP_MAX];
@@ -312,6 +313,8 @@ fake_send(struct smtpc *c, const struct smtpc_txn *txn)
 	ASSERT(c->phase == PH_IDLE);
 	c->txn = txn;
 	c->accepted = 0;
+	mem_free(c->took);
+	c->took = mem_array(txn->nrcpt, sizeof(*c->took));
 	c->phase = PH_RCPT;
 	c->messages++;
 	loop_timer_set(&c->timer, latency(c));
@@ -341,6 +344,7 @@ fake_destroy(struct smtpc **cp)
 	OBJ_CHECK(c, FAKE_MAGIC);
 	count(c, -1);
 	loop_timer_clear(&c->timer);
+	mem_free(c->took);
 	OBJ_FREE(c);
 }
 
@@ -558,8 +562,8 @@ answer_rcpts(struct smtpc *c)
 	for (i = 0; i < c->txn->nrcpt; i++) {
 		code = behaviour(c, "rcpt", c->txn->rcpt[i]->addr.full.p, 250);
 		r = reply(c, SMTPC_FAIL_NONE, code, SMTPC_AT_RCPT);
-		if (code / 100 == 2)
-			c->accepted++;
+		c->took[i] = code / 100 == 2;
+		c->accepted += c->took[i];
 		c->ops->rcpt(c->arg, i, &r);
 	}
 	if (c->accepted == 0) {
@@ -605,8 +609,7 @@ answer_dot(struct smtpc *c)
 	note_attempt(c, "dot");
 	if (code / 100 == 2)
 		for (i = 0; i < c->txn->nrcpt; i++)
-			if (behaviour(c, "rcpt",
-			        c->txn->rcpt[i]->addr.full.p, 250) == 250)
+			if (c->took[i])
 				note_arrival(c, c->txn->rcpt[i]);
 	r = reply(c, SMTPC_FAIL_NONE, code, SMTPC_AT_DOT);
 	done(c, &r);
