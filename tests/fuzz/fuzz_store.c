@@ -201,6 +201,13 @@ overwrite(struct spool *s, int file, const uint8_t *p, size_t n)
 }
 
 static void
+shorten(struct spool *s, int file, off_t size)
+{
+	if (truncate(path_of(s, names[file]), size) < 0)
+		fatal("truncate");
+}
+
+static void
 change_row(struct spool *s, const uint8_t *p, size_t n)
 {
 	sqlite3_stmt *st = NULL;
@@ -302,8 +309,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	else if (p[0] == 'l')
 		overwrite(s, OWN, p + 1, n - 1);
 	else if (p[0] == 't' && n >= 3)
-		(void)!truncate(path_of(s, names[p[1] % FILES]),
-		    (off_t)p[2] * 256);
+		shorten(s, p[1] % FILES, (off_t)p[2] * 256);
 	else if (p[0] == 'r')
 		change_row(s, p + 1, n - 1);
 	l = loop_new();

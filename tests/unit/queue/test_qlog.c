@@ -55,7 +55,7 @@ lines(struct world *w)
 		    STR_FMT(line));
 	}
 	buf_fini(&b);
-	(void)truncate(log_path, 0);
+	ck_assert_int_eq(truncate(log_path, 0), 0);
 	return text;
 }
 
