@@ -59,9 +59,16 @@ on_shake(void *arg, bool ok, const struct err *why)
 void
 pair_end(struct end *e, int fd)
 {
+	pair_adopt(e, stream_new(pair_loop, fd, 65536, &ops, e));
+}
+
+void
+pair_adopt(struct end *e, struct stream *s)
+{
 	memset(e, 0, sizeof(*e));
 	buf_init(&e->got, 64 * 1024 * 1024);
-	e->s = stream_new(pair_loop, fd, 65536, &ops, e);
+	e->s = s;
+	stream_ops_set(s, &ops, e);
 }
 
 static void

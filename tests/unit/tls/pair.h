@@ -26,7 +26,9 @@ extern struct end pair_c, pair_s;
 void pair_start(void); /* streams without TLS */
 void pair_stop(void);
 void pair_again(void); /* another connection */
-void pair_end(struct end *e, int fd); /* one end, on a socket of the caller */
+/* One end, on a socket or a stream of the caller's. */
+void pair_end(struct end *e, int fd);
+void pair_adopt(struct end *e, struct stream *s);
 /* NULL ctx: that end stays as it is. */
 void pair_tls(struct tlsctx *client, struct tlsctx *server,
     const struct tlsio_client *how);
