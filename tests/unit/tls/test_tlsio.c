@@ -469,104 +469,6 @@ START_TEST(client_may_show_a_certificate)
 }
 END_TEST
 
-/* A key that is elsewhere: answers come when the test lets them. */
-static void *ticket;
-static uint16_t asked;
-static unsigned cancelled;
-
-static enum tls_keyop_status
-far_sign(void *arg, const void *key_id, uint16_t algorithm, struct str in,
-    uint8_t *out, size_t *out_len, size_t max, void *t)
-{
-	(void)out;
-	(void)out_len;
-	(void)max;
-	ck_assert_ptr_eq(arg, &cancelled);
-	ck_assert_str_eq(key_id, "mx");
-	ck_assert_uint_gt(in.n, 0);
-	asked = algorithm;
-	ticket = t;
-	return TLS_KEYOP_WAIT;
-}
-
-static void
-far_cancel(void *arg, void *t)
-{
-	(void)arg;
-	ck_assert_ptr_eq(t, ticket);
-	cancelled++;
-}
-
-static const struct tls_keyops far_key = { .sign = far_sign,
-	.cancel = far_cancel };
-
-START_TEST(key_may_be_elsewhere)
-{
-	struct tlsctx_conf c = { .server = false };
-	struct tlsctx_conf s = { .server = true,
-		.keyops = &far_key,
-		.keyops_arg = &cancelled,
-		.key_id = "mx" };
-
-	ticket = NULL;
-	cancelled = 0;
-	s.cert_file = pki_issue("mx.pem", "DNS:mx.corp.example", 0);
-	client = make(&c);
-	server = make(&s);
-	pair_tls(client, server, &how);
-	pair_spin(10);
-	ck_assert_ptr_nonnull(ticket);
-	ck_assert_uint_eq(asked, 0x0403);
-	ck_assert_uint_eq(pair_s.shaken + pair_c.shaken, 0);
-	if (_i == 0) {
-		/* A wrong signature: the client finds out. */
-		tlsio_key_done(
-		    ticket, true, (const uint8_t *)"0123456789abcdef", 16);
-		pair_shake();
-		ck_assert(!pair_c.ok);
-	} else if (_i == 1) {
-		tlsio_key_done(ticket, false, NULL, 0);
-		pair_spin(3);
-		ck_assert_uint_eq(pair_s.shaken, 1);
-		stream_destroy(&pair_s.s);
-		pair_spin(3);
-		ck_assert(!pair_s.ok && !pair_c.ok);
-	} else {
-		stream_destroy(&pair_s.s);
-		pair_spin(3);
-		ck_assert_uint_eq(cancelled, 1);
-	}
-}
-END_TEST
-
-START_TEST(bounds_what_comes_while_the_key_is_away)
-{
-	struct tlsctx_conf c = { .server = false };
-	struct tlsctx_conf s = { .server = true,
-		.keyops = &far_key,
-		.keyops_arg = &cancelled,
-		.key_id = "mx" };
-	char *p = mem_zalloc(BIG);
-	int fd = dup(stream_fd(pair_c.s));
-	unsigned i;
-
-	cancelled = 0;
-	s.cert_file = pki_issue("mx.pem", "DNS:mx.corp.example", 0);
-	client = make(&c);
-	server = make(&s);
-	pair_tls(client, server, &how);
-	pair_spin(5);
-	for (i = 0; i < 100 && pair_s.shaken == 0; i++) {
-		(void)send(fd, p, 65536, MSG_DONTWAIT | MSG_NOSIGNAL);
-		pair_spin(1);
-	}
-	ck_assert_uint_eq(pair_s.shaken, 1);
-	ck_assert(!pair_s.ok);
-	(void)close(fd);
-	mem_free(p);
-}
-END_TEST
-
 /* A socket that is closed with something unread breaks the connection. */
 START_TEST(hears_of_a_reset_in_the_handshake)
 {
@@ -611,7 +513,5 @@ UNIT_SUITE(tlsio)
 	tcase_add_loop_test(tc, survives_any_spoiled_octet, 0, 60);
 	tcase_add_loop_test(tc, may_be_destroyed_in_the_handshake, 0, 3);
 	tcase_add_loop_test(tc, client_may_show_a_certificate, 0, 2);
-	tcase_add_loop_test(tc, key_may_be_elsewhere, 0, 3);
 	tcase_add_test(tc, hears_of_a_reset_in_the_handshake);
-	tcase_add_test(tc, bounds_what_comes_while_the_key_is_away);
 }
