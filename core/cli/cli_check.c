@@ -91,7 +91,7 @@ check(const char *file, enum check_what what, int quiet)
 	struct err why = ERR_INIT;
 	struct conf *c;
 	struct buf b;
-	int r = 0;
+	int r;
 
 	buf_init(&b, DUMP_MAX);
 	if (what == CHECK_SETTINGS) {
@@ -104,9 +104,7 @@ check(const char *file, enum check_what what, int quiet)
 		buf_fini(&b);
 		return cli_fail("%s", why.text);
 	}
-	/* Without its own certificate yet, a listener can only be half seen. */
-	if (!conf_wants_selfsigned(c))
-		r = conf_tls(c, &conf_reader_plain, NULL, &why);
+	r = conf_tls_try(c, &conf_reader_plain, &why);
 	if (r != 0) {
 		(void)cli_fail("%s", why.text);
 	} else if (what == CHECK_DUMP) {

@@ -239,6 +239,8 @@ session_eom(void *arg, struct envelope *env, const struct bodyin *facts,
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	(void)v;
 	s->env = NULL;
+	/* The message outlives the configuration it came under. */
+	env->listener = pool_strdup(env->pool, s->l->name);
 	body = s->body;
 	s->body = NULL;
 	body_finish(body);

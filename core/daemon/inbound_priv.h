@@ -40,6 +40,7 @@ struct session {
 	bool known;		/* New SMTP ICID was logged */
 	bool network;		/* of relay.networks */
 	bool certificate;	/* of relay.certificates */
+	bool tls;		/* TLS came up */
 	bool verified;		/* reverse name */
 	bool waiting;		/* the server waits for our answer */
 	char *rname;

@@ -19,6 +19,7 @@ static void	proxy_input(void *);
 static void	proxy_closed(void *, enum stream_end, const struct err *);
 static void	proxy_late(void *);
 static void	session_begin(struct session *);
+static uint64_t	client_key(const struct sock_addr *);
 static const char *session_refusal(struct session *);
 static void	session_refuse(struct session *, const char *);
 static void	log_new(struct session *);
@@ -141,7 +142,7 @@ session_begin(struct session *s)
 
 	s->icid = ids_next(s->in->w.ids, SHM_ICID);
 	s->network = conf_nets_has(&s->conf->relay.networks, peer);
-	s->client = sock_addr_hash(peer);
+	s->client = client_key(peer);
 	no = session_refusal(s);
 	if (no != NULL) {
 		session_refuse(s, no);
@@ -150,6 +151,18 @@ session_begin(struct session *s)
 	loop_timer_init(s->in->w.loop, &s->timer, reverse_late, s);
 	s->smtpd = smtpd_new(s->stream, &s->l->smtpd, &session_ops, s);
 	s->stream = NULL;
+}
+
+/* The holder of one IPv6 address has 2^64 of them. */
+static uint64_t
+client_key(const struct sock_addr *peer)
+{
+	struct sock_addr net = *peer;
+
+	if (peer->sa.sa_family == AF_INET6 &&
+	    !IN6_IS_ADDR_V4MAPPED(&peer->in6.sin6_addr))
+		memset(&net.in6.sin6_addr.s6_addr[8], 0, 8);
+	return sock_addr_hash(&net);
 }
 
 /* NULL: welcome. */
@@ -359,6 +372,7 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 	(void)v;
 	if (!s->known) /* implicit TLS that failed before the greeting */
 		log_new(s);
+	s->tls = ok;
 	if (!ok) {
 		mail_log(EV_ICID_TLS_FAILED, s->icid,
 		    str_c(why != NULL ? why->text : "unknown"));
@@ -417,6 +431,9 @@ told_close(void *arg, enum smtpd_end how, const struct err *why)
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	if (s->known) {
+		if (s->l->tls == SMTPD_TLS_REQUIRED && !s->tls &&
+		    !s->l->implicit_tls)
+			mail_log(EV_ICID_TLS_REQUIRED, s->icid);
 		if (how == SMTPD_END_LOST)
 			mail_log(EV_ICID_LOST, s->icid);
 		else if (how == SMTPD_END_CLOSED && why != NULL)

@@ -71,14 +71,12 @@ reload_start(struct master *m)
 static void
 check_run(struct master *m, int says)
 {
-	const char *selfsigned = m->selfsigned;
 	struct err why = ERR_INIT;
 	struct conf *c = NULL;
 
 	if (conf_parse(&c, m->file, epoch_text(m->next), &conf_reader_plain,
 		&why) == 0 &&
-	    ((conf_wants_selfsigned(c) && selfsigned == NULL) ||
-		conf_tls(c, &conf_reader_plain, selfsigned, &why) == 0))
+	    conf_tls_try(c, &conf_reader_plain, &why) == 0)
 		_exit(EXIT_SUCCESS);
 	if (write(says, why.text, strlen(why.text)) < 0)
 		_exit(2);
@@ -175,9 +173,11 @@ needs_restart(const struct conf *old, const struct conf *new)
 	    old->top.workers != new->top.workers ||
 	    old->top.open_files != new->top.open_files ||
 	    old->queue.body_in_row != new->queue.body_in_row ||
-	    old->queue.segment_size != new->queue.segment_size)
-		log_warning("spool, run, user, workers, open_files and "
-		    "queue { } change at the next start only");
+	    old->queue.segment_size != new->queue.segment_size ||
+	    strcmp(old->dns.records, new->dns.records) != 0 ||
+	    strcmp(old->dns.trust_anchor, new->dns.trust_anchor) != 0)
+		log_warning("spool, run, user, workers, open_files, dns { } "
+		    "and queue { } change at the next start only");
 }
 
 static void

@@ -254,6 +254,7 @@ children_watch(struct master *m)
 		    " ms and is ended", i, (long)c->pid, since);
 		c->killed = true;
 		(void)kill(c->pid, SIGABRT);
+		(void)kill(c->pid, SIGCONT); /* a stopped one ends as well */
 	}
 	m->last_tick = now;
 }

@@ -162,6 +162,9 @@ int conf_parse(struct conf **conf_r, const char *file, struct str text,
  * selfsigned: the PEM file for listeners without a certificate, or NULL. */
 int conf_tls(struct conf *conf, const struct conf_reader *reader,
     const char *selfsigned, struct err *why);
+/* The same to find mistakes: with a throw-away certificate if need be. */
+int conf_tls_try(struct conf *conf, const struct conf_reader *reader,
+    struct err *why);
 /* Does a listener need the self-signed certificate? */
 bool conf_wants_selfsigned(const struct conf *conf);
 struct conf *conf_ref(struct conf *conf);

@@ -3,10 +3,14 @@
  */
 #include "policy/conf_priv.h"
 
+#include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/sys.h"
 #include "mail/addr.h"
+#include "tls/selfsign.h"
 
 static const char *default_hostname(struct pool *);
 static int	build_names(struct conf *, struct err *);
@@ -416,4 +420,26 @@ listener_tls(struct conf *c, struct conf_listener *l,
 	t.request_client_cert = t.ca_file != NULL ||
 	    c->relay.certificates[0] != NULL;
 	return tlsctx_new(&l->smtpd.tlsctx, &t, why);
+}
+
+int
+conf_tls_try(struct conf *c, const struct conf_reader *reader, struct err *why)
+{
+	char path[32];
+	struct buf pem;
+	int fd, r = -1;
+
+	if (!conf_wants_selfsigned(c))
+		return conf_tls(c, reader, NULL, why);
+	buf_init(&pem, CONF_MAX);
+	fd = memfd_create("postern", MFD_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd == -1)
+		(void)err_errno(why, "a file in memory");
+	else if (selfsign_pem(c->top.hostname, &pem, why) == 0 &&
+	    sys_pwrite_all(fd, buf_p(&pem), buf_len(&pem), 0) == 0)
+		r = conf_tls(c, reader, path, why);
+	file_close(&fd);
+	buf_fini(&pem);
+	return r;
 }
