@@ -68,4 +68,16 @@ extern const struct relay_peer simnet_peer;
 void simnet_open(struct sim *s);	/* defines mx, host, arrived … */
 void simnet_close(void);
 
+/* The fake DNS of simmx.c. */
+void simmx_open(struct sim *s);
+struct mx_query *simmx_lookup(struct dns *d, struct pool *pool,
+    const char *domain, uint16_t port, enum mx_ip ip, mx_fn *fn, void *arg);
+struct mx_query *simmx_hosts(struct dns *d, struct pool *pool,
+    const char *const *hosts, uint16_t port, enum mx_ip ip, mx_fn *fn,
+    void *arg);
+void simmx_lookup_cancel(struct mx_query **qp);
+
+/* Pushes table NAME[KEY] of the scenario, or nil. */
+void sim_push(struct sim *s, const char *name, const char *key);
+
 #endif

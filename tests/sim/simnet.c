@@ -1,5 +1,5 @@
 /*
- * Hosts made of Lua tables. Stands in for net/mx and smtp/smtpc.
+ * Hosts made of Lua tables. Stands in for smtp/smtpc.
  */
 #include "tests/sim/sim.h"
 
@@ -27,25 +27,8 @@ struct smtpc {
 	char text[128];
 };
 
-struct mx_query {
-	unsigned magic;
-#define FAKE_MX_MAGIC 0x51300003u
-	struct loop_timer timer;
-	struct pool *pool;
-	mx_fn *fn;
-	void *arg;
-	char domain[256];
-	uint16_t port;
-};
-
 static struct sim *net; /* one simulation at a time */
 
-static struct mx_query *fake_lookup(struct dns *d, struct pool *pool,
-    const char *domain, uint16_t port, enum mx_ip ip, mx_fn *fn, void *arg);
-static struct mx_query *fake_hosts(struct dns *d, struct pool *pool,
-    const char *const *hosts, uint16_t port, enum mx_ip ip, mx_fn *fn,
-    void *arg);
-static void fake_lookup_cancel(struct mx_query **qp);
 static struct smtpc *fake_open(struct loop *l, const struct smtpc_conf *conf,
     const struct smtpc_ops *ops, void *arg);
 static void fake_send(struct smtpc *c, const struct smtpc_txn *txn);
@@ -55,7 +38,6 @@ static void fake_destroy(struct smtpc **cp);
 static bool fake_ready(const struct smtpc *c);
 static bool fake_dsn(const struct smtpc *c);
 static const char *fake_local(const struct smtpc *c, char *dst, size_t n);
-static void on_lookup(void *arg);
 static void on_timer(void *arg);
 static void count(struct smtpc *c, int by);
 static void closed(struct smtpc *c, enum smtpc_fail fail, int code,
@@ -68,9 +50,9 @@ static int behaviour(struct smtpc *c, const char *what, const char *arg,
     int usual);
 
 const struct relay_peer simnet_peer = {
-	.lookup = fake_lookup,
-	.hosts = fake_hosts,
-	.lookup_cancel = fake_lookup_cancel,
+	.lookup = simmx_lookup,
+	.hosts = simmx_hosts,
+	.lookup_cancel = simmx_lookup_cancel,
 	.open = fake_open,
 	.send = fake_send,
 	.source_ready = fake_source_ready,
@@ -80,17 +62,6 @@ const struct relay_peer simnet_peer = {
 	.offers_dsn = fake_dsn,
 	.local = fake_local,
 };
-
-/* Pushes table NAME[KEY] of the scenario, or nil. */
-static void
-push_entry(const char *name, const char *key)
-{
-	lua_State *L = net->lua;
-
-	lua_getfield(L, LUA_REGISTRYINDEX, name);
-	lua_getfield(L, -1, key);
-	lua_remove(L, -2);
-}
 
 static int
 set_entry(lua_State *L, const char *name)
@@ -135,6 +106,7 @@ simnet_open(struct sim *s)
 	size_t i;
 
 	net = s;
+	simmx_open(s);
 	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		lua_newtable(L);
 		lua_setfield(L, LUA_REGISTRYINDEX, tables[i]);
@@ -167,99 +139,13 @@ seconds(void)
 	return (double)(clock_now() - net->start) / 1000.0;
 }
 
-static struct mx_query *
-fake_lookup(struct dns *d ATTR_UNUSED, struct pool *pool, const char *domain,
-    uint16_t port, enum mx_ip ip ATTR_UNUSED, mx_fn *fn, void *arg)
-{
-	struct mx_query *q;
-
-	OBJ_NEW(q, FAKE_MX_MAGIC);
-	q->pool = pool;
-	q->fn = fn;
-	q->arg = arg;
-	q->port = port;
-	(void)snprintf(q->domain, sizeof(q->domain), "%s", domain);
-	loop_timer_init(net->loop, &q->timer, on_lookup, q);
-	loop_timer_set(&q->timer, 1);
-	return q;
-}
-
-static struct mx_query *
-fake_hosts(struct dns *d, struct pool *pool, const char *const *hosts,
-    uint16_t port, enum mx_ip ip, mx_fn *fn, void *arg)
-{
-	return fake_lookup(d, pool, hosts[0], port, ip, fn, arg);
-}
-
-static void
-fake_lookup_cancel(struct mx_query **qp)
-{
-	struct mx_query *q = *qp;
-
-	*qp = NULL;
-	if (q == NULL)
-		return;
-	loop_timer_clear(&q->timer);
-	OBJ_FREE(q);
-}
-
-static void
-fill_hosts(struct mx_query *q, struct mx_result *r)
-{
-	lua_State *L = net->lua;
-	struct err why = ERR_INIT;
-	unsigned i;
-
-	r->status = MX_OK;
-	r->nhost = (unsigned)lua_rawlen(L, -1);
-	r->host = pool_alloc(q->pool, r->nhost * sizeof(*r->host));
-	for (i = 0; i < r->nhost; i++) {
-		lua_rawgeti(L, -1, i + 1);
-		r->host[i].name = pool_strdup(q->pool, lua_tostring(L, -1));
-		r->host[i].pref = i;
-		r->host[i].addr = POOL_NEW(q->pool, struct sock_addr);
-		r->host[i].naddr = 1;
-		if (sock_addr_ip(str_c(lua_tostring(L, -1)), q->port,
-		        r->host[i].addr, &why) == -1)
-			fatal("scenario: %s", why.text);
-		lua_pop(L, 1);
-	}
-}
-
-static void
-on_lookup(void *arg)
-{
-	struct mx_result r = { .status = MX_NXDOMAIN, .ttl = 60 };
-	lua_State *L = net->lua;
-	struct mx_query *q;
-	const char *word;
-
-	OBJ_CAST(q, arg, FAKE_MX_MAGIC);
-	push_entry("sim.mx", q->domain);
-	if (lua_istable(L, -1)) {
-		fill_hosts(q, &r);
-	} else {
-		word = lua_isstring(L, -1) ? lua_tostring(L, -1) : "nxdomain";
-		if (strcmp(word, "null") == 0)
-			r.status = MX_NULL;
-		else if (strcmp(word, "fail") == 0)
-			r.status = MX_FAIL;
-		else if (strcmp(word, "nohost") == 0)
-			r.status = MX_NOHOST;
-		r.why = pool_strdup(q->pool, word);
-	}
-	lua_pop(L, 1);
-	q->fn(q->arg, &r);
-	OBJ_FREE(q);
-}
-
 static msec
 latency(struct smtpc *c)
 {
 	lua_State *L = net->lua;
 	double s = 0.01;
 
-	push_entry("sim.host", c->ip);
+	sim_push(net, "sim.host", c->ip);
 	if (lua_istable(L, -1)) {
 		lua_getfield(L, -1, "latency");
 		if (lua_isnumber(L, -1))
@@ -277,7 +163,7 @@ word_of(struct smtpc *c, const char *what, char *dst, size_t n)
 	lua_State *L = net->lua;
 
 	dst[0] = '\0';
-	push_entry("sim.host", c->ip);
+	sim_push(net, "sim.host", c->ip);
 	if (lua_istable(L, -1)) {
 		lua_getfield(L, -1, what);
 		if (lua_type(L, -1) == LUA_TSTRING)
@@ -411,7 +297,7 @@ behaviour(struct smtpc *c, const char *what, const char *arg, int usual)
 	lua_State *L = net->lua;
 	int code = usual;
 
-	push_entry("sim.host", c->ip);
+	sim_push(net, "sim.host", c->ip);
 	if (lua_istable(L, -1)) {
 		lua_getfield(L, -1, what);
 		if (lua_isfunction(L, -1)) {
