@@ -75,7 +75,9 @@ struct smtpc_reply {
 	} fail;
 };
 
-/* Where the content comes from: pieces of at most max octets. */
+/* Where the content comes from, piece by piece. A piece must stay until the
+ * next call; what the peer does not take at once is copied, so pieces of a
+ * large message should not be above 64 KB. */
 enum smtpc_more {
 	SMTPC_MORE_DATA,
 	SMTPC_MORE_EOF,
@@ -83,7 +85,7 @@ enum smtpc_more {
 	SMTPC_MORE_ERROR
 };
 struct smtpc_source {
-	/* LATER: smtpc_source_ready() follows. ERROR: the connection is
+	/* LATER: smtpc_source_ready() follows, not from inside. ERROR: the connection is
 	 * closed before the final dot, so that nothing half arrives. */
 	enum smtpc_more (*next)(void *arg, struct str *piece_r);
 	void *arg;
