@@ -85,8 +85,9 @@ enum smtpc_more {
 	SMTPC_MORE_ERROR
 };
 struct smtpc_source {
-	/* LATER: smtpc_source_ready() follows, not from inside. ERROR: the connection is
-	 * closed before the final dot, so that nothing half arrives. */
+	/* LATER: smtpc_source_ready() follows, not from inside. ERROR: the
+	 * connection is closed before the final dot, so that nothing half
+	 * arrives. */
 	enum smtpc_more (*next)(void *arg, struct str *piece_r);
 	void *arg;
 };
