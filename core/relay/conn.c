@@ -197,7 +197,7 @@ on_tls(void *arg, const struct tls_info *info, const struct smtpc_reply *why)
 	OBJ_CAST(c, arg, CONN_MAGIC);
 	if (info != NULL)
 		mail_log(EV_DCID_TLS_OK, c->dcid, info->version, info->cipher,
-		    str_c(c->dest->key));
+		    c->conf.domain);
 	else
 		mail_log(EV_DCID_TLS_FAILED, c->dcid, why->text);
 }
@@ -342,7 +342,7 @@ log_failure(struct conn *c, const struct smtpc_reply *r)
 	char local[SOCK_IP_MAX], ip[SOCK_IP_MAX];
 
 	(void)sock_addr_ip_text(&c->host->addr, ip, sizeof(ip));
-	mail_log(EV_CONN_ERROR, c->dcid, str_c(c->dest->key), ip,
+	mail_log(EV_CONN_ERROR, c->dcid, c->conf.domain, ip,
 	    (uint64_t)sock_addr_port(&c->host->addr), r->text,
 	    c->relay->peer->local(c->client, local, sizeof(local)),
 	    verdict_reason(r));
