@@ -39,6 +39,11 @@ def blocks(part):
     return part.get_payload()
 
 
+def typed(value):
+    """The type and the value of a field, such as "rfc822; a@b.test"."""
+    return value.replace("; ", ";", 1)
+
+
 def wait_report(sink, to="a@client.test"):
     sink.wait_command(r"RCPT TO:<%s>" % to)
     return [message for message in sink.wait(1)
@@ -60,8 +65,8 @@ def test_a_refused_recipient_bounces_to_the_sender(relay, sink):
     assert [part.get_content_type() for part in parts] == [
         "text/plain", "message/delivery-status", "message/rfc822"]
     about, person = blocks(parts[1])
-    assert about["Reporting-MTA"] == "dns; relay.test"
-    assert person["Final-Recipient"] == "rfc822; gone@next.test"
+    assert typed(about["Reporting-MTA"]) == "dns;relay.test"
+    assert typed(person["Final-Recipient"]) == "rfc822;gone@next.test"
     assert person["Action"] == "failed"
     assert person["Status"] == "5.1.1"
     assert "550 5.1.1 no such user, really" in person["Diagnostic-Code"]
@@ -90,9 +95,9 @@ def test_all_failed_recipients_share_one_report(relay, sink):
     server = relay(sink.port)
     submit(server, recipient="gone1@next.test fine@next.test gone2@next.test")
     _, parts = parse(wait_report(sink))
-    people = [block["Final-Recipient"] for block in blocks(parts[1])[1:]]
-    assert sorted(people) == ["rfc822; gone1@next.test",
-                              "rfc822; gone2@next.test"]
+    people = [typed(block["Final-Recipient"]) for block in blocks(parts[1])[1:]]
+    assert sorted(people) == ["rfc822;gone1@next.test",
+                              "rfc822;gone2@next.test"]
     server.wait_empty()
     assert len([m for m in sink.messages if m.sender == ""]) == 1
 
@@ -131,7 +136,7 @@ def test_envid_and_orcpt_come_back_decoded_and_whole(relay, sink):
     _, parts = parse(wait_report(sink))
     about, person = blocks(parts[1])
     assert about["Original-Envelope-Id"] == "id+77"
-    assert person["Original-Recipient"] == "rfc822; one@up.test"
+    assert typed(person["Original-Recipient"]) == "rfc822;one@up.test"
 
 
 @pytest.mark.parametrize("notify", ["NEVER", "SUCCESS", "DELAY"])

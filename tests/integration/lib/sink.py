@@ -346,18 +346,21 @@ class Session:
         return self.line()
 
     def do_mail(self, line):
-        path, params = _path(line)
+        self.reset()
         if self.answer("mail", line, "250 2.1.0 ok") == "250":
-            self.reset()
-            self.sender, self.sender_params = path, params
+            self.sender, self.sender_params = _path(line)
 
     def do_rcpt(self, line):
-        if self.answer("rcpt", line, "250 2.1.5 ok") == "250":
+        if self.sender is None:         # pipelined behind a refused MAIL
+            self.write(b"503 5.5.1 no sender\r\n")
+        elif self.answer("rcpt", line, "250 2.1.5 ok") == "250":
             self.recipients.append(_path(line))
 
     def do_data(self, line):
-        usual = "354 go" if self.recipients else "554 5.5.1 no recipients"
-        if self.answer("data", line, usual) != "354":
+        if not self.recipients:
+            self.write(b"554 5.5.1 no recipients\r\n")
+            return
+        if self.answer("data", line, "354 go") != "354":
             return
         raw = self.take(self.end_of_content())
         data = (b"\r\n" + raw[:-3]).replace(b"\r\n..", b"\r\n.")[2:]
