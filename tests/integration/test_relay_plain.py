@@ -9,6 +9,7 @@ BODY = (b"\r\n.\r\n..\r\n.leading\r\n\r\n" + b"x" * 900 + b"\r\n"
         b"gr\xc3\xbc\xc3\x9fe, trailing blank \r\n\r\n")
 MAIL = (b"From: <a@client.test>\r\nTo: <b@next.test>\r\n"
         b"Message-ID: <plain@client.test>\r\nSubject: as it was\r\n"
+        b"Date: Sat, 21 Nov 2026 12:00:00 +0000\r\n"
         b"X-Folded: one\r\n\ttwo\r\n\r\n" + BODY)
 
 
@@ -83,7 +84,8 @@ def test_opensmtpd_as_sender_reaches_the_sink(relay, sink, makers):
     server = relay(sink.port)
     sender = makers.add(opensmtpd.OpenSmtpd(server.port)).start()
     swaks.send(sender.port, data=MAIL)
-    assert sink.wait(1)[0].body() == BODY
+    # swaks itself adds an empty line.
+    assert sink.wait(1)[0].body() == BODY + b"\r\n"
 
 
 def test_postfix_to_postern_to_postfix_carries_ten_mails(
