@@ -222,11 +222,11 @@ def test_required_tls_defers_rather_than_deliver_in_clear(relay, make_sink,
 
 
 def test_size_of_the_next_hop_is_respected(relay, make_sink):
-    sink = make_sink(ehlo=["PIPELINING", "SIZE 2000"])
+    sink = make_sink(ehlo=["PIPELINING", "SIZE 9000"])
     server = relay(sink.port)
     with server.client() as peer:
         peer.start().deliver("a@client.test", ["b@next.test"],
-                             client.message(body="z" * 70 + "\r\n" * 3000))
+                             client.message(body="z\r\n" * 6000))
     server.wait_log(r"Bounced: .* 5\.3\.4")
     assert sink.wait(1)[0].sender == ""
     assert not any("MAIL FROM:<a@" in line for _, line in sink.commands)

@@ -13,8 +13,10 @@ STRANGER = "127.77.0.9"
 def strict(standing):
     """The relay of this file trusts 127.0.0.1 and knows ours.test."""
     relay, sink = standing
-    relay.write_config({"relay": {"networks": ["127.0.0.1/32"],
-                                  "domains": ["ours.test", ".sub.test"]}})
+    relay.write_config({
+        "postmaster": "admin@ours.test",
+        "relay": {"networks": ["127.0.0.1/32"],
+                  "domains": ["ours.test", ".sub.test"]}})
     relay.stop()
     relay.start()
     return relay, sink

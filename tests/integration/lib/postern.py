@@ -149,7 +149,8 @@ class Postern:
         if self.process is None:
             return
         pids = procs.tree(self.process.pid)
-        self.signal(signal.SIGTERM)
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
         try:
             code = self.process.wait(timeout or base.PATIENCE)
         except subprocess.TimeoutExpired:
@@ -166,7 +167,10 @@ class Postern:
         if self.process is None:
             return
         pids = procs.tree(self.process.pid)
-        os.killpg(self.process.pid, signal.SIGKILL)
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass                # it has ended, and all its children
         self.process.wait()
         base.wait_for(lambda: not any(map(procs.alive, pids)),
                       "the killed processes to vanish")
@@ -222,18 +226,12 @@ class Postern:
                         ["-c", self.conf_file], check=check, **kwargs)
 
     def cli_json(self, *args):
-        """What a command tells with --json: an array, or one a line."""
-        text = self.cli(*args, "--json").text
-        try:
-            return json.loads(text)
-        except ValueError:
-            return [json.loads(line) for line in text.splitlines()]
+        """What a command tells with --json: an object a line."""
+        return [json.loads(line) for line in
+                self.cli(*args, "--json").text.splitlines()]
 
     def queue_count(self):
-        answer = self.cli_json("queue", "count")
-        if isinstance(answer, list):
-            answer = answer[0]
-        return answer["messages"]
+        return self.cli_json("queue", "count")[0]["messages"]
 
     def wait_empty(self, timeout=None):
         base.wait_for(lambda: self.queue_count() == 0,

@@ -62,6 +62,7 @@ class Slow:
         for byte in _wire(self.reply):
             session.write(bytes([byte]))
             session.pause(self.between)
+        return _wire(self.reply)[:3].decode()
 
 
 class Fault:
@@ -284,8 +285,7 @@ class Session:
             return _wire(what)[:3].decode()
         if callable(what):
             return what(self, line)
-        what.act(self)
-        return "000"
+        return what.act(self) or "000"
 
     def command(self, line):
         with self.sink.lock:
