@@ -414,7 +414,9 @@ end_if_done(struct act *a)
 	if (!a->listed || a->reading > 0 || a->draining ||
 	    !STAILQ_EMPTY(&a->todo))
 		return;
-	if (!a->failed && a->busy > 0) {
+	/* What a flush or a release asks for is what happens to those. */
+	if (!a->failed && a->busy > 0 && a->verb != QUEUE_FLUSH &&
+	    a->verb != QUEUE_RELEASE) {
 		a->failed = true;
 		(void)err_set(&a->why, 0, "", "%" PRIu64 " more are being "
 		    "delivered just now and were left alone", a->busy);

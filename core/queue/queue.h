@@ -142,7 +142,7 @@ void queue_generate(struct queue *q, struct qunit *of, struct envelope *env,
 enum queue_verb { QUEUE_FLUSH, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE,
 	QUEUE_REQUEUE, QUEUE_BOUNCE };
 /* count: messages acted on. Those being delivered just now are left alone; if
- * there were any, why says how many. HOLD and RELEASE act on whole messages;
+ * there were any, why says how many, but for FLUSH and RELEASE. HOLD and RELEASE act on whole messages;
  * REQUEUE forgets the attempts so far and makes due now, but the lifetime goes
  * on. */
 typedef void queue_acted(void *arg, uint64_t count, const struct err *why);

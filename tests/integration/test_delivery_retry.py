@@ -190,9 +190,8 @@ def test_a_wrong_password_defers_and_is_not_sent_in_clear(relay, make_sink):
     ("starttls", "454 4.7.0 no TLS today"),
     ("starttls", "554 5.7.0 never"),
     ("starttls", sinks.Drop(after=b"220 go\r\n")),
-    ("starttls", sinks.Raw(b"220 go\r\nthis is not a handshake\r\n")),
     ("handshake", ""),
-], ids=["454", "554", "drop", "garbage", "closed"])
+], ids=["454", "554", "drop", "closed"])
 def test_opportunistic_tls_falls_back_and_delivers(relay, make_sink, fault):
     sink = make_sink(tls=postern.certificate())
     sink.fault(*fault)
@@ -200,6 +199,15 @@ def test_opportunistic_tls_falls_back_and_delivers(relay, make_sink, fault):
     submit(server)
     assert sink.wait(1)[0].tls is None
     server.wait_empty()
+
+
+def test_clear_text_behind_the_220_is_an_attack_and_defers(relay, make_sink):
+    sink = make_sink(tls=postern.certificate())
+    sink.fault("starttls", sinks.Raw(b"220 go\r\n250 more\r\n"), times=1)
+    server = relay(sink.port)
+    submit(server)
+    assert sink.wait(1)[0].tls
+    server.wait_log(r"Connection Error: .*STARTTLS")
 
 
 @pytest.mark.parametrize("fault", [

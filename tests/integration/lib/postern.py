@@ -226,9 +226,9 @@ class Postern:
                         ["-c", self.conf_file], check=check, **kwargs)
 
     def cli_json(self, *args):
-        """What a command tells with --json: an object a line."""
-        return [json.loads(line) for line in
-                self.cli(*args, "--json").text.splitlines()]
+        """What a command tells with --json, always as a list."""
+        answer = json.loads(self.cli(*args, "--json").text)
+        return answer if isinstance(answer, list) else [answer]
 
     def queue_count(self):
         return self.cli_json("queue", "count")[0]["messages"]
