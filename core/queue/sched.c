@@ -168,12 +168,15 @@ on_timer(void *arg)
 static void
 on_tell(void *arg)
 {
+	struct qhops now = TAILQ_HEAD_INITIALIZER(now);
 	struct queue *q;
 	struct qhop *hop;
 
 	OBJ_CAST(q, arg, QUEUE_MAGIC);
-	while ((hop = TAILQ_FIRST(&q->tell)) != NULL) {
-		TAILQ_REMOVE(&q->tell, hop, tell_link);
+	/* What becomes due by the telling has its turn in the next round. */
+	TAILQ_CONCAT(&now, &q->tell, tell_link);
+	while ((hop = TAILQ_FIRST(&now)) != NULL) {
+		TAILQ_REMOVE(&now, hop, tell_link);
 		hop->told = false;
 		if (hop->ndue > 0)
 			q->ops->due(q->arg, hop);

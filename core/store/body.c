@@ -1,5 +1,3 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,82 +5,22 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "base/sys.h"
-#include "store/segment.h"
-#include "store/store_priv.h"
+#include "store/body_priv.h"
 
 #define MEMORY_FIRST 4096
 #define CHUNK	     (256 * 1024)
 #define IN_FLIGHT    2
-#define READ_MAX     (256 * 1024)
 
-/* The reader's side of a large body; touched by its jobs only. */
-struct body_file {
-	int fd;
-	uint64_t at;
-	struct sum sum;
-	bool failed;
-	struct err why;
-};
-
-struct body_waiter {
-	SLIST_ENTRY(body_waiter) link;
-	struct store_txn *t;
-};
-
-struct body_ref {
-	unsigned magic;
-	unsigned refs;
-	struct store *store;
-	struct body_ref *base;	/* a handle for reading; NULL: the content */
-	uint64_t size;
-	bool finished, large, synced, committed, failed;
-	struct err why;
-	char *mem;		/* small, or the chunk that is being filled */
-	size_t nmem, cap;
-	struct body_place place;
-	struct body_file file;
-	unsigned writing;	/* write jobs in flight */
-	bool stalled;		/* body_write() said false */
-	body_ready *ready;
-	void *arg;
-	SLIST_HEAD(, body_waiter) waiters;
-	struct body_job *reading;
-	char *piece;
-};
-
-struct body_job {
-	unsigned magic;
-	struct body_ref *b;	/* with a reference */
-	struct body_ref *content;
-	char *bytes;
-	size_t n;
-	uint64_t off;
-	bool failed;
-	struct err why;
-	body_read_fn *fn;	/* NULL: cancelled */
-	store_done *checked;
-	void *arg;
-	uint64_t mid;
-};
-
-static struct body_job *job_new(struct body_ref *b);
-static void job_free(struct body_job *j);
 static void send_chunk(struct body_ref *b);
 static void write_work(void *arg);
 static void write_done(void *arg);
 static void sync_work(void *arg);
 static void sync_done(void *arg);
-static void read_work(void *arg);
-static void read_done(void *arg);
-static void check_work(void *arg);
-static void check_done(void *arg);
-static void aside_work(void *arg);
-static void aside_done(void *arg);
 static void drop_work(void *arg);
 static void drop_done(void *arg);
 
-static struct body_ref *
-content(const struct body_ref *b)
+struct body_ref *
+body_content(const struct body_ref *b)
 {
 	OBJ_CHECK(b, BODY_MAGIC);
 	return b->base != NULL ? b->base : (struct body_ref *)b;
@@ -143,7 +81,7 @@ body_finish(struct body_ref *b)
 	if (b->large) {
 		if (b->nmem > 0)
 			send_chunk(b);
-		store_run(b->store, true, sync_work, sync_done, job_new(b));
+		store_run(b->store, true, sync_work, sync_done, body_job_new(b));
 	} else if (b->cap > 2 * b->nmem || b->cap - b->nmem > MEMORY_FIRST) {
 		b->cap = b->nmem > 0 ? b->nmem : 1;
 		b->mem = mem_realloc(b->mem, b->cap);
@@ -161,7 +99,7 @@ body_ref(struct body_ref *b)
 struct body_ref *
 body_reader(struct body_ref *b)
 {
-	struct body_ref *r, *c = content(b);
+	struct body_ref *r, *c = body_content(b);
 
 	if (!c->large)
 		return body_ref(c);
@@ -188,7 +126,7 @@ body_unref(struct body_ref **bp)
 	b->mem = b->piece = NULL;
 	if (b->large) {
 		/* Closing and removing a large file takes time. */
-		j = job_new(b);
+		j = body_job_new(b);
 		store_run(b->store, true, drop_work, drop_done, j);
 		return;
 	}
@@ -199,56 +137,17 @@ body_unref(struct body_ref **bp)
 uint64_t
 body_size(const struct body_ref *b)
 {
-	return content(b)->size;
+	return body_content(b)->size;
 }
 
 struct str
 body_memory(const struct body_ref *b)
 {
-	const struct body_ref *c = content(b);
+	const struct body_ref *c = body_content(b);
 
 	if (c->large)
 		return STR_NULL;
 	return str_n(c->mem != NULL ? c->mem : "", c->nmem);
-}
-
-bool
-body_read(struct body_ref *b, uint64_t off, size_t max, struct str *piece_r,
-    body_read_fn *fn, void *arg)
-{
-	struct body_ref *c = content(b);
-	struct body_job *j;
-	uint64_t left = off < c->size ? c->size - off : 0;
-
-	ASSERT(b->reading == NULL);
-	if (!c->large || left == 0) {
-		*piece_r = left == 0 ?
-		    str_n("", 0) :
-		    str_n(c->mem + off, left < max ? (size_t)left : max);
-		return true;
-	}
-	j = job_new(b);
-	j->n = max < READ_MAX ? max : READ_MAX;
-	if (j->n > left)
-		j->n = (size_t)left;
-	j->off = c->place.off + off;
-	j->fn = fn;
-	j->arg = arg;
-	j->bytes = b->piece; /* as large as any read, once there is one */
-	b->piece = NULL;
-	b->reading = j;
-	store_run(b->store, true, read_work, read_done, j);
-	return false;
-}
-
-void
-body_read_cancel(struct body_ref *b)
-{
-	OBJ_CHECK(b, BODY_MAGIC);
-	if (b->reading == NULL)
-		return;
-	b->reading->fn = NULL;
-	b->reading = NULL;
 }
 
 /* ---- for the store ---- */
@@ -267,22 +166,6 @@ body_loaded(struct store *s, const struct body_place *place, char *bytes)
 		b->nmem = b->cap = (size_t)place->len;
 	}
 	return b;
-}
-
-void
-body_check(struct body_ref *b, uint64_t mid, store_done *fn, void *arg)
-{
-	struct body_job *j;
-
-	if (!b->large) {
-		fn(arg, NULL);
-		return;
-	}
-	j = job_new(b);
-	j->checked = fn;
-	j->arg = arg;
-	j->mid = mid;
-	store_run(b->store, true, check_work, check_done, j);
 }
 
 bool
@@ -322,19 +205,19 @@ body_committed(struct body_ref *b)
 
 /* ---- jobs; the _work functions run on the reader ---- */
 
-static struct body_job *
-job_new(struct body_ref *b)
+struct body_job *
+body_job_new(struct body_ref *b)
 {
 	struct body_job *j;
 
 	OBJ_NEW(j, BODY_JOB_MAGIC);
 	j->b = body_ref(b);
-	j->content = content(b);
+	j->content = body_content(b);
 	return j;
 }
 
-static void
-job_free(struct body_job *j)
+void
+body_job_free(struct body_job *j)
 {
 	mem_free(j->bytes);
 	body_unref(&j->b);
@@ -353,7 +236,7 @@ fail(struct body_ref *b, const struct err *why)
 static void
 send_chunk(struct body_ref *b)
 {
-	struct body_job *j = job_new(b);
+	struct body_job *j = body_job_new(b);
 
 	j->bytes = b->mem;
 	j->n = b->nmem;
@@ -409,7 +292,7 @@ write_done(void *arg)
 		if (b->ready != NULL)
 			b->ready(b->arg, body_error(b));
 	}
-	job_free(j);
+	body_job_free(j);
 }
 
 static void
@@ -447,141 +330,7 @@ sync_done(void *arg)
 		store_txn_synced(w->t);
 		mem_free(w);
 	}
-	job_free(j);
-}
-
-/* The reader opens what it has not written itself. */
-static int
-open_file(struct body_ref *b, struct err *why)
-{
-	char path[SEG_PATH_MAX];
-
-	if (b->file.fd >= 0)
-		return 0;
-	seg_path(path, b->store->seg_dir, b->place.seg);
-	b->file.fd = open(path, O_RDONLY | O_CLOEXEC);
-	return b->file.fd < 0 ? seg_err(why, "open", path) : 0;
-}
-
-static int
-read_file(struct body_ref *b, char *dst, size_t n, uint64_t off,
-    struct err *why)
-{
-	ssize_t got;
-
-	if (open_file(b, why) < 0)
-		return -1;
-	while (n > 0) {
-		got = pread(b->file.fd, dst, n, (off_t)off);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return seg_err(why, "read", b->store->seg_dir);
-		if (got == 0)
-			return err_set(why, 451, "4.3.0",
-			    "the body is cut short");
-		dst += got;
-		n -= (size_t)got;
-		off += (uint64_t)got;
-	}
-	return 0;
-}
-
-static void
-read_work(void *arg)
-{
-	struct body_job *j;
-
-	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
-	j->bytes = mem_realloc(j->bytes, j->n);
-	j->failed =
-	    read_file(j->content, j->bytes, j->n, j->off, &j->why) < 0;
-}
-
-static void
-read_done(void *arg)
-{
-	struct body_job *j;
-	struct body_ref *b;
-
-	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
-	b = j->b;
-	if (j->fn != NULL) {
-		b->reading = NULL;
-		mem_free(b->piece);
-		b->piece = j->bytes;
-		j->bytes = NULL;
-		if (j->failed)
-			j->fn(j->arg, str_n("", 0), &j->why);
-		else
-			j->fn(j->arg, str_n(b->piece, j->n), NULL);
-	}
-	job_free(j);
-}
-
-static void
-check_work(void *arg)
-{
-	struct body_job *j;
-	struct body_ref *b;
-	struct sum sum;
-	uint64_t at, left;
-	size_t n;
-
-	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
-	b = j->content;
-	sum_init(&sum);
-	j->bytes = mem_alloc(READ_MAX);
-	for (at = 0; at < b->size; at += n) {
-		left = b->size - at;
-		n = left < READ_MAX ? (size_t)left : READ_MAX;
-		j->failed = read_file(b, j->bytes, n, b->place.off + at,
-				&j->why) < 0;
-		if (j->failed)
-			return;
-		sum_add(&sum, j->bytes, n);
-	}
-	if (sum_end(&sum) != b->place.sum) {
-		j->failed = true;
-		(void)err_set(&j->why, 451, "4.3.0",
-		    "the body's checksum is wrong");
-	}
-}
-
-static void
-check_done(void *arg)
-{
-	struct body_job *j;
-
-	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
-	if (j->failed) {
-		store_run(j->b->store, false, aside_work, aside_done, j);
-		return;
-	}
-	j->checked(j->arg, NULL);
-	job_free(j);
-}
-
-/* On the writer. */
-static void
-aside_work(void *arg)
-{
-	struct body_job *j;
-	struct store *s;
-
-	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
-	s = j->b->store;
-	s->engine->set_aside(s->e, j->mid, j->why.text);
-}
-
-static void
-aside_done(void *arg)
-{
-	struct body_job *j;
-
-	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
-	j->checked(j->arg, &j->why);
-	job_free(j);
+	body_job_free(j);
 }
 
 static void

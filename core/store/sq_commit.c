@@ -57,9 +57,9 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 	struct err why = ERR_INIT;
 	struct sq *q;
 	size_t i, ngood = 0;
-	unsigned full = 0;
+	unsigned refused = 0;
 	bool ok;
-	int rc;
+	int rc = SQLITE_OK;
 
 	OBJ_CAST(q, e, SQ_MAGIC);
 	good = mem_array(n, sizeof(*good));
@@ -77,9 +77,11 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 	}
 	ok = commit_group(q, good, ngood, &why, &rc);
 	for (i = 0; !ok && i < ngood; i++) {
-		/* One bad message fails alone. A full disk takes no new mail,
-		 * but what frees room is still tried. */
-		if (full >= 2 && has_put(good[i])) {
+		/* One bad message fails alone. A bad or full disk takes no new
+		 * mail, but what frees room is still tried. An administrator
+		 * who holds the lock made us wait long enough once. */
+		if ((rc & 0xff) == SQLITE_BUSY ||
+		    (refused >= 2 && has_put(good[i]))) {
 			good[i]->failed = true;
 			good[i]->why = why;
 			continue;
@@ -88,7 +90,7 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 			continue;
 		good[i]->failed = true;
 		why = good[i]->why;
-		full += (rc & 0xff) == SQLITE_FULL && has_put(good[i]);
+		refused += (rc & 0xff) != SQLITE_CONSTRAINT && has_put(good[i]);
 	}
 	for (i = 0, ok = true; i < n; i++)
 		ok = ok && !v[i]->failed;
@@ -180,8 +182,6 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
 failed:
 	*why = g.why;
 	*rc_r = g.rc;
-	if (g.rc == SQLITE_OK && g.why.code == 452)
-		*rc_r = SQLITE_FULL;
 	after_failure(&g, committing);
 	mem_free(g.iov);
 	mem_free(g.delta);

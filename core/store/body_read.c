@@ -1,0 +1,205 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/obj.h"
+#include "store/body_priv.h"
+
+/* Large bodies, piece by piece; the _work functions run on the reader. */
+
+static void read_work(void *arg);
+static void read_done(void *arg);
+static void check_work(void *arg);
+static void check_done(void *arg);
+static void aside_work(void *arg);
+static void aside_done(void *arg);
+
+bool
+body_read(struct body_ref *b, uint64_t off, size_t max, struct str *piece_r,
+    body_read_fn *fn, void *arg)
+{
+	struct body_ref *c = body_content(b);
+	struct body_job *j;
+	uint64_t left = off < c->size ? c->size - off : 0;
+
+	ASSERT(b->reading == NULL);
+	if (!c->large || left == 0) {
+		*piece_r = left == 0 ?
+		    str_n("", 0) :
+		    str_n(c->mem + off, left < max ? (size_t)left : max);
+		return true;
+	}
+	j = body_job_new(b);
+	j->n = max < READ_MAX ? max : READ_MAX;
+	if (j->n > left)
+		j->n = (size_t)left;
+	j->off = c->place.off + off;
+	j->fn = fn;
+	j->arg = arg;
+	j->bytes = b->piece; /* as large as any read, once there is one */
+	b->piece = NULL;
+	b->reading = j;
+	store_run(b->store, true, read_work, read_done, j);
+	return false;
+}
+
+void
+body_read_cancel(struct body_ref *b)
+{
+	OBJ_CHECK(b, BODY_MAGIC);
+	if (b->reading == NULL)
+		return;
+	b->reading->fn = NULL;
+	b->reading = NULL;
+}
+
+void
+body_check(struct body_ref *b, uint64_t mid, store_done *fn, void *arg)
+{
+	struct body_job *j;
+
+	if (!b->large) {
+		fn(arg, NULL);
+		return;
+	}
+	j = body_job_new(b);
+	j->checked = fn;
+	j->arg = arg;
+	j->mid = mid;
+	store_run(b->store, true, check_work, check_done, j);
+}
+
+/* The reader opens what it has not written itself. */
+static int
+open_file(struct body_ref *b, struct err *why)
+{
+	char path[SEG_PATH_MAX];
+
+	if (b->file.fd >= 0)
+		return 0;
+	seg_path(path, b->store->seg_dir, b->place.seg);
+	b->file.fd = open(path, O_RDONLY | O_CLOEXEC);
+	return b->file.fd < 0 ? seg_err(why, "open", path) : 0;
+}
+
+static int
+read_file(struct body_ref *b, char *dst, size_t n, uint64_t off,
+    struct err *why)
+{
+	ssize_t got;
+
+	if (open_file(b, why) < 0)
+		return -1;
+	while (n > 0) {
+		got = pread(b->file.fd, dst, n, (off_t)off);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return seg_err(why, "read", b->store->seg_dir);
+		if (got == 0)
+			return err_set(why, 451, "4.3.0",
+			    "the body is cut short");
+		dst += got;
+		n -= (size_t)got;
+		off += (uint64_t)got;
+	}
+	return 0;
+}
+
+static void
+read_work(void *arg)
+{
+	struct body_job *j;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	j->bytes = mem_realloc(j->bytes, j->n);
+	j->failed =
+	    read_file(j->content, j->bytes, j->n, j->off, &j->why) < 0;
+}
+
+static void
+read_done(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->b;
+	if (j->fn != NULL) {
+		b->reading = NULL;
+		mem_free(b->piece);
+		b->piece = j->bytes;
+		j->bytes = NULL;
+		if (j->failed)
+			j->fn(j->arg, str_n("", 0), &j->why);
+		else
+			j->fn(j->arg, str_n(b->piece, j->n), NULL);
+	}
+	body_job_free(j);
+}
+
+static void
+check_work(void *arg)
+{
+	struct body_job *j;
+	struct body_ref *b;
+	struct sum sum;
+	uint64_t at, left;
+	size_t n;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	b = j->content;
+	sum_init(&sum);
+	j->bytes = mem_alloc(READ_MAX);
+	for (at = 0; at < b->size; at += n) {
+		left = b->size - at;
+		n = left < READ_MAX ? (size_t)left : READ_MAX;
+		j->failed = read_file(b, j->bytes, n, b->place.off + at,
+				&j->why) < 0;
+		if (j->failed)
+			return;
+		sum_add(&sum, j->bytes, n);
+	}
+	if (sum_end(&sum) != b->place.sum) {
+		j->failed = true;
+		(void)err_set(&j->why, 451, "4.3.0",
+		    "the body's checksum is wrong");
+	}
+}
+
+static void
+check_done(void *arg)
+{
+	struct body_job *j;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	if (j->failed) {
+		store_run(j->b->store, false, aside_work, aside_done, j);
+		return;
+	}
+	j->checked(j->arg, NULL);
+	body_job_free(j);
+}
+
+/* On the writer. */
+static void
+aside_work(void *arg)
+{
+	struct body_job *j;
+	struct store *s;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	s = j->b->store;
+	s->engine->set_aside(s->e, j->mid, j->why.text);
+}
+
+static void
+aside_done(void *arg)
+{
+	struct body_job *j;
+
+	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
+	j->checked(j->arg, &j->why);
+	body_job_free(j);
+}
