@@ -1,5 +1,6 @@
 #include "store/sq.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "store/store_vfs.h"
+
+#define RESERVE (2 * 1024 * 1024)
 
 /*
  * The database of a worker. Views are for people: their columns stay, what
@@ -206,6 +209,49 @@ sq_rollback(struct sq *q)
 		(void)sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+static void
+reserve_path(const struct sq *q, char *path)
+{
+	(void)snprintf(path, SEG_PATH_MAX, "%s/store-%u.reserve",
+	    q->store->conf.dir, q->store->conf.index);
+}
+
+/*
+ * A delete needs room in the WAL before it frees any. Were new mail allowed
+ * the last octet of the disk, nothing could ever be deleted again.
+ */
+bool
+sq_reserve(struct sq *q)
+{
+	char path[SEG_PATH_MAX];
+	int fd, rc;
+
+	if (q->reserved)
+		return true;
+	reserve_path(q, path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno != ENOSPC && errno != EDQUOT;
+	rc = posix_fallocate(fd, 0, RESERVE);
+	(void)close(fd);
+	if (rc == ENOSPC || rc == EDQUOT) {
+		(void)unlink(path);
+		return false;
+	}
+	q->reserved = true; /* or the file system has no such thing */
+	return true;
+}
+
+void
+sq_spend(struct sq *q)
+{
+	char path[SEG_PATH_MAX];
+
+	reserve_path(q, path);
+	(void)unlink(path);
+	q->reserved = false;
+}
+
 static int
 sq_open(void **e_r, struct store *s, struct err *why)
 {
@@ -244,6 +290,7 @@ sq_open(void **e_r, struct store *s, struct err *why)
 		sq_close(q);
 		return -1;
 	}
+	(void)sq_reserve(q);
 	segs_sweep(q->segs, keep);
 	*e_r = q;
 	return 0;

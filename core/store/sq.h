@@ -65,6 +65,8 @@ struct sq {
 	sqlite3 *db;		/* NULL: to be opened again */
 	sqlite3_stmt *st[SQ_STMT_COUNT];
 	struct segs *segs;
+	/* SPOOL/store-N.reserve is there: room for deletes on a full disk. */
+	bool reserved;
 	/* Messages whose commit failed but may be there all the same. */
 	uint64_t *ghost;
 	size_t nghost, ghost_cap;
@@ -88,6 +90,11 @@ void sq_bind_str(sqlite3_stmt *st, int i, struct str s);
 void sq_bind_u64(sqlite3_stmt *st, int i, uint64_t n);
 struct str sq_column(sqlite3_stmt *st, int i); /* valid until the next step */
 void sq_rollback(struct sq *q);
+
+/* Takes room that only what frees room may use; false: there is none, so no
+ * new mail is taken. sq_spend() gives it back to the disk. */
+bool sq_reserve(struct sq *q);
+void sq_spend(struct sq *q);
 
 bool sq_commit(void *e, struct store_txn **v, size_t n);
 /* What was refused and may be there all the same goes now. */

@@ -17,6 +17,8 @@
  *	75 KB, 16              4,600 (141 us) against 5,600 (52 us)
  */
 #define GROUP_IN_ROW (64 * 1024)
+/* New messages of a failed group that are tried alone. */
+#define PUTS_TRIED 2
 
 /* What a group does to the segments, once it is committed. */
 struct delta {
@@ -49,6 +51,7 @@ static int apply_delete(struct group *g, uint64_t mid);
 static void after_failure(struct group *g, bool committing);
 static void add_ghosts(struct group *g);
 static bool has_put(const struct store_txn *t);
+static bool is_refused(struct sq *q, struct store_txn *t);
 
 bool
 sq_commit(void *e, struct store_txn **v, size_t n)
@@ -64,24 +67,20 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 	OBJ_CAST(q, e, SQ_MAGIC);
 	good = mem_array(n, sizeof(*good));
 	for (i = 0; i < n; i++) {
-		struct store_op *op;
-
-		STAILQ_FOREACH (op, &v[i]->ops, link) {
-			if (op->body != NULL && body_error(op->body) != NULL) {
-				v[i]->failed = true;
-				v[i]->why = *body_error(op->body);
-			}
-		}
-		if (!v[i]->failed)
+		if (!is_refused(q, v[i]))
 			good[ngood++] = v[i];
 	}
 	ok = commit_group(q, good, ngood, &why, &rc);
+	if (!ok && why.code == 452) {
+		sq_spend(q);
+		refused = PUTS_TRIED;
+	}
 	for (i = 0; !ok && i < ngood; i++) {
 		/* One bad message fails alone. A bad or full disk takes no new
 		 * mail, but what frees room is still tried. An administrator
 		 * who holds the lock made us wait long enough once. */
 		if ((rc & 0xff) == SQLITE_BUSY ||
-		    (refused >= 2 && has_put(good[i]))) {
+		    (refused >= PUTS_TRIED && has_put(good[i]))) {
 			good[i]->failed = true;
 			good[i]->why = why;
 			continue;
@@ -552,4 +551,25 @@ has_put(const struct store_txn *t)
 			return true;
 	}
 	return false;
+}
+
+/* Before anything is tried: its body was not written, or the disk is full. */
+static bool
+is_refused(struct sq *q, struct store_txn *t)
+{
+	struct store_op *op;
+
+	STAILQ_FOREACH (op, &t->ops, link) {
+		if (op->kind != OP_PUT)
+			continue;
+		if (body_error(op->body) != NULL) {
+			t->failed = true;
+			t->why = *body_error(op->body);
+		} else if (!sq_reserve(q)) {
+			t->failed = true;
+			(void)err_set(&t->why, 452, "4.3.1",
+			    "%s: the disk is full", q->store->db_path);
+		}
+	}
+	return t->failed;
 }
