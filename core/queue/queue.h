@@ -142,9 +142,9 @@ void queue_generate(struct queue *q, struct qunit *of, struct envelope *env,
 enum queue_verb { QUEUE_FLUSH, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE,
 	QUEUE_REQUEUE, QUEUE_BOUNCE };
 /* count: messages acted on. Those being delivered just now are left alone; if
- * there were any, why says how many, but for FLUSH and RELEASE. HOLD and RELEASE act on whole messages;
- * REQUEUE forgets the attempts so far and makes due now, but the lifetime goes
- * on. */
+ * there were any, why says how many, but for FLUSH and RELEASE. HOLD and
+ * RELEASE act on whole messages; REQUEUE forgets the attempts so far and makes
+ * due now, but the lifetime goes on. */
 typedef void queue_acted(void *arg, uint64_t count, const struct err *why);
 void queue_act(struct queue *q, enum queue_verb verb,
     const struct store_filter *f, queue_acted *fn, void *arg);

@@ -4,8 +4,8 @@
 /*
  * Retries double their distance from first_retry to max_retry. After
  * max_retries of them, or when the next would lie beyond the lifetime, the
- * message bounces: at once in the first case, just before that attempt in the second
- * (requirements.md 4.6).
+ * message bounces: at once in the first case, just before that attempt in the
+ * second (requirements.md 4.6).
  */
 msec
 retry_delay(const struct queue_profile *p, unsigned attempts)

@@ -81,7 +81,8 @@ body_finish(struct body_ref *b)
 	if (b->large) {
 		if (b->nmem > 0)
 			send_chunk(b);
-		store_run(b->store, true, sync_work, sync_done, body_job_new(b));
+		store_run(b->store, true, sync_work, sync_done,
+		    body_job_new(b));
 	} else if (b->cap > 2 * b->nmem || b->cap - b->nmem > MEMORY_FIRST) {
 		b->cap = b->nmem > 0 ? b->nmem : 1;
 		b->mem = mem_realloc(b->mem, b->cap);
