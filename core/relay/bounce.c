@@ -57,7 +57,8 @@ bounce_dsn(void *arg, struct qunit *u, enum report_kind kind,
 		queue_generate(r->queue, u, NULL, NULL);
 		return;
 	}
-	b->body = body_ref(qunit_body(u));
+	/* One of its own: the unit's other reports are reading, too. */
+	b->body = body_reader(qunit_body(u));
 	if (body_read(b->body, 0, r->gen->conf->return_bound, &content,
 	        was_read, b))
 		was_read(b, content, NULL);

@@ -5,7 +5,7 @@ import email.policy
 
 import pytest
 
-from lib import client
+from lib import base, client
 
 pytestmark = pytest.mark.sanitizer
 
@@ -45,9 +45,9 @@ def typed(value):
 
 
 def wait_report(sink, to="a@client.test"):
-    sink.wait_command(r"RCPT TO:<%s>" % to)
-    return [message for message in sink.wait(1)
-            if message.recipients == [to]][0]
+    return base.wait_for(lambda: [
+        message for message in list(sink.messages)
+        if message.recipients == [to]], "a report to " + to)[0]
 
 
 def test_a_refused_recipient_bounces_to_the_sender(relay, sink):
@@ -178,6 +178,19 @@ def test_success_is_reported_as_relayed_where_dsn_ends(relay, make_sink):
     _, parts = parse(wait_report(sink))
     assert blocks(parts[1])[1]["Action"] == "relayed"
     assert "NOTIFY" not in sink.messages[0].recipient_params[0]
+
+
+def test_a_large_message_may_cause_two_reports_at_once(relay, make_sink):
+    hop = make_sink(ehlo=NO_DSN)
+    refuse(hop)
+    server = relay(hop.port)
+    submit(server, recipient="b@next.test gone@next.test",
+           rcpt=" NOTIFY=SUCCESS,FAILURE",
+           text=client.message("large", ("x" * 70 + "\r\n") * 6000))
+    hop.wait(3)
+    server.wait_empty()
+    assert hop.recipients() == ["a@client.test", "a@client.test",
+                                "b@next.test"]
 
 
 def test_a_message_that_grew_too_old_bounces(relay, sink):
