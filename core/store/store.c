@@ -85,6 +85,7 @@ store_close(struct store **sp)
 	loop_timer_clear(&s->lazy);
 	loop_timer_clear(&s->again);
 	loop_timer_clear(&s->thin);
+	loop_timer_clear(&s->tidy);
 	if (s->writer != NULL) {
 		loop_offload_stop(s->loop, s->writer);
 		loop_offload_stop(s->loop, s->reader);
@@ -373,6 +374,7 @@ batch_done(void *arg)
 	}
 	if (b->n > 0) {
 		s->stats.commits++;
+		store_tidy_later(s);
 		s->stats.degraded = !b->healthy;
 	}
 	/* Backwards, since what must be tried again goes to the front. */

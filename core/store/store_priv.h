@@ -136,6 +136,8 @@ struct store_engine {
 	 * NULL in an engine without segments. */
 	uint64_t (*thin)(void *e);
 	size_t (*members)(void *e, uint64_t seg, uint64_t *mid, size_t max);
+	/* Gives room back to the disk; true: there is more. May be NULL. */
+	bool (*tidy)(void *e);
 	/* Reader: at most max rows behind w->mid and w->rid. */
 	void (*walk)(void *e, struct store_walk *w, size_t max);
 };
@@ -163,7 +165,8 @@ struct store {
 	struct store_loads loads;
 	struct store_batch *batch; /* the commit in flight */
 	char *news;		   /* of the writer, for the log */
-	struct loop_timer lazy, again, thin;
+	struct loop_timer lazy, again, thin, tidy;
+	bool tidying, untidy, tidy_more;
 	bool kick, closing;
 	size_t nwalks;
 	uint64_t seg_moving;
@@ -179,6 +182,7 @@ void store_kick(struct store *s);
 /* A large body of the txn is on the disk, or is known to have failed. */
 void store_txn_synced(struct store_txn *t);
 void store_compact_start(struct store *s);
+void store_tidy_later(struct store *s); /* something was committed */
 /* Out of that segment, if the body of mid is in it. */
 void store_move(struct store_txn *t, uint64_t mid, uint64_t seg);
 

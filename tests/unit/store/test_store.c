@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include <sys/stat.h>
+
 #include "store_util.h"
 
 /* Both engines give the same answers. */
@@ -450,6 +452,35 @@ START_TEST(moves_what_is_left_out_of_an_old_segment)
 }
 END_TEST
 
+START_TEST(gives_the_disk_back_what_a_backlog_took)
+{
+	struct bench b;
+	struct stat st;
+	char path[96];
+	uint64_t i;
+
+	clock_fake(1700000000000);
+	bench_init(&b, false);
+	bench_open(&b);
+	for (i = 1; i <= 900; i++)
+		put(&b, i, 16000);
+	(void)snprintf(path, sizeof(path), "%s/store-0.db", b.dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_gt(st.st_size, 10 << 20);
+	for (i = 1; i < 900; i++)
+		delete_one(&b, i);
+	for (i = 0; i < 100; i++)
+		(void)loop_step_fake(b.loop, clock_now() + SECONDS(1));
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_le(st.st_size, 5 << 20);
+	(void)snprintf(path, sizeof(path), "%s/store-0.db-wal", b.dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_le(st.st_size, 1 << 20);
+	ck_assert(load_whole(&b, 900, 16000));
+	bench_fini(&b);
+}
+END_TEST
+
 UNIT_SUITE(store)
 {
 	tcase_add_loop_test(tc, gives_back_what_was_put, 0, N_ENGINES);
@@ -468,4 +499,5 @@ UNIT_SUITE(store)
 	tcase_add_test(tc, is_opened_by_one_process_only);
 	tcase_add_test(tc, finds_the_stores_of_workers_that_are_gone);
 	tcase_add_test(tc, moves_what_is_left_out_of_an_old_segment);
+	tcase_add_test(tc, gives_the_disk_back_what_a_backlog_took);
 }
