@@ -145,9 +145,9 @@ child_ready(struct child *c)
 	}
 	if (!m->ready) {
 		m->ready = true;
-		log_info("Postern %s is ready, %u workers", PACKAGE_VERSION,
+		log_info("Postern %s is ready, workers: %u", PACKAGE_VERSION,
 		    m->nchild);
-		notify_send("READY=1\nSTATUS=%u workers\nMAINPID=%ld",
+		notify_send("READY=1\nSTATUS=workers: %u\nMAINPID=%ld",
 		    m->nchild, (long)getpid());
 	}
 }
