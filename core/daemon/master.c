@@ -25,6 +25,7 @@
 #include "daemon/ports.h"
 #include "daemon/worker.h"
 #include "tls/selfsign.h"
+#include "tls/tlsctx.h"
 
 #define LOCK_PATIENCE 200 /* times 25 ms: workers of a dead master end */
 
@@ -121,6 +122,8 @@ serve_prepare(struct master *m, struct err *why)
 	const char *path;
 
 	m->started = clock_wall();
+	if (tls_self_check(why) != 0)
+		return -1;
 	if (epoch_read(&m->epoch, m->file, 1, why) != 0 ||
 	    conf_parse(&m->conf, m->file, epoch_text(m->epoch),
 		&conf_reader_plain, why) != 0)

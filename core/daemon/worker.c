@@ -127,7 +127,7 @@ static int
 worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
 {
 	const struct conf_reader *reader = epoch_reader(e);
-	const char *own = NULL;
+	const char *own = NULL, *odd;
 	unsigned i;
 
 	if (w->env->selfsigned != NULL)
@@ -135,9 +135,15 @@ worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
 	if (conf_tls(c, reader, own, why) != 0)
 		return -1;
 	for (i = 0; i < c->nlistener; i++) {
-		if (c->listener[i].smtpd.tlsctx != NULL)
-			tlsctx_ticket_key(c->listener[i].smtpd.tlsctx,
-			    w->env->ticket_key);
+		struct tlsctx *ctx = c->listener[i].smtpd.tlsctx;
+
+		if (ctx == NULL)
+			continue;
+		tlsctx_ticket_key(ctx, w->env->ticket_key);
+		odd = tlsctx_warning(ctx);
+		if (odd != NULL && w->env->index == 0)
+			log_warning("listener %s: %s", c->listener[i].name,
+			    odd);
 	}
 	return 0;
 }
