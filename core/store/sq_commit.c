@@ -42,6 +42,7 @@ struct group {
 
 static bool commit_group(struct sq *q, struct store_txn **v, size_t n,
     struct err *why, int *rc_r);
+static size_t commit_rest(struct sq *q, struct store_txn **v, size_t n);
 static bool prepare(struct group *g);
 static void place_bodies(struct group *g);
 static int apply(struct group *g);
@@ -75,6 +76,8 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 		sq_spend(q);
 		refused = PUTS_TRIED;
 	}
+	if (!ok && (rc & 0xff) != SQLITE_BUSY)
+		ngood = commit_rest(q, good, ngood);
 	for (i = 0; !ok && i < ngood; i++) {
 		/* One bad message fails alone. A bad or full disk takes no new
 		 * mail, but what frees room is still tried. An administrator
@@ -110,31 +113,31 @@ sq_drop_ghosts(struct sq *q)
 		(void)commit_group(q, &v, 1, &ignored, &rc);
 }
 
-uint64_t
-sq_thin(void *e)
+/*
+ * What brings no mail goes first, together: thousands of completions that
+ * wait for a full disk must not be one failing commit each. Returns how many
+ * are left of v.
+ */
+static size_t
+commit_rest(struct sq *q, struct store_txn **v, size_t n)
 {
-	struct sq *q;
+	struct store_txn **rest = mem_array(n, sizeof(*rest));
+	struct err why = ERR_INIT;
+	size_t i, nrest = 0, left = 0;
+	int rc;
 
-	OBJ_CAST(q, e, SQ_MAGIC);
-	return segs_thin(q->segs, clock_now());
-}
-
-size_t
-sq_members(void *e, uint64_t seg, uint64_t *mid, size_t max)
-{
-	sqlite3_stmt *st;
-	struct sq *q;
-	size_t n = 0;
-
-	OBJ_CAST(q, e, SQ_MAGIC);
-	if (q->db == NULL)
-		return 0;
-	st = q->st[SQ_MEMBERS];
-	sq_bind_u64(st, 1, seg);
-	sq_bind_u64(st, 2, max);
-	while (n < max && sqlite3_step(st) == SQLITE_ROW)
-		mid[n++] = (uint64_t)sqlite3_column_int64(st, 0);
-	(void)sqlite3_reset(st);
+	for (i = 0; i < n; i++) {
+		if (!has_put(v[i]))
+			rest[nrest++] = v[i];
+	}
+	if (nrest > 1 && commit_group(q, rest, nrest, &why, &rc)) {
+		for (i = 0; i < n; i++) {
+			if (has_put(v[i]))
+				v[left++] = v[i];
+		}
+		n = left;
+	}
+	mem_free(rest);
 	return n;
 }
 

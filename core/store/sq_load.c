@@ -343,3 +343,31 @@ save_body(struct sq *q, uint64_t mid)
 	(void)sqlite3_reset(st);
 	mem_free(bytes);
 }
+
+uint64_t
+sq_thin(void *e)
+{
+	struct sq *q;
+
+	OBJ_CAST(q, e, SQ_MAGIC);
+	return segs_thin(q->segs, clock_now());
+}
+
+size_t
+sq_members(void *e, uint64_t seg, uint64_t *mid, size_t max)
+{
+	sqlite3_stmt *st;
+	struct sq *q;
+	size_t n = 0;
+
+	OBJ_CAST(q, e, SQ_MAGIC);
+	if (q->db == NULL)
+		return 0;
+	st = q->st[SQ_MEMBERS];
+	sq_bind_u64(st, 1, seg);
+	sq_bind_u64(st, 2, max);
+	while (n < max && sqlite3_step(st) == SQLITE_ROW)
+		mid[n++] = (uint64_t)sqlite3_column_int64(st, 0);
+	(void)sqlite3_reset(st);
+	return n;
+}
