@@ -102,6 +102,7 @@ sq_open_db(struct sq *q, struct err *why)
 		if (rc != SQLITE_OK)
 			return sq_err(q->db, rc, why, path);
 	}
+	store_vfs_gather(q->db);
 	return 0;
 }
 

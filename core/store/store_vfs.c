@@ -3,19 +3,33 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/die.h"
+#include "base/mem.h"
 #include "base/sys.h"
+
+#define GATHER_MAX (256 * 1024)
+
+/* Writes that follow each other and are made as one. */
+struct gather {
+	sqlite3_int64 at;
+	int n;
+	char bytes[GATHER_MAX];
+};
 
 /* SQLite allocates szOsFile octets: ours, and the real file behind it. */
 struct vfile {
 	sqlite3_file head;
 	sqlite3_file *real;
+	struct gather *gather; /* NULL: each write is made at once */
 };
 
 #define REAL(f) (((struct vfile *)(void *)(f))->real)
 #define CALL(f, fn, ...) (REAL(f)->pMethods->fn(REAL(f), ##__VA_ARGS__))
 
+static int gather_add(sqlite3_file *f, const void *p, int n, sqlite3_int64 at);
+static int gather_write(sqlite3_file *f);
 static sqlite3_vfs *base_of(sqlite3_vfs *vfs);
 
 static int
@@ -27,8 +41,12 @@ refusal(int otherwise)
 static int
 file_close_(sqlite3_file *f)
 {
+	struct vfile *file = (struct vfile *)(void *)f;
 	int rc = CALL(f, xClose);
 
+	/* What was not synced belongs to no commit. */
+	mem_free(file->gather);
+	file->gather = NULL;
 	f->pMethods = NULL;
 	return rc;
 }
@@ -36,12 +54,16 @@ file_close_(sqlite3_file *f)
 static int
 file_read_(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
-	return CALL(f, xRead, p, n, at);
+	int rc = gather_write(f);
+
+	return rc != SQLITE_OK ? rc : CALL(f, xRead, p, n, at);
 }
 
 static int
 file_write_(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
+	if (((struct vfile *)(void *)f)->gather != NULL)
+		return gather_add(f, p, n, at);
 	if (sys_fault_point(SYS_WRITE))
 		return refusal(SQLITE_IOERR_WRITE);
 	return CALL(f, xWrite, p, n, at);
@@ -50,6 +72,10 @@ file_write_(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 static int
 file_truncate_(sqlite3_file *f, sqlite3_int64 size)
 {
+	int rc = gather_write(f);
+
+	if (rc != SQLITE_OK)
+		return rc;
 	if (sys_fault_point(SYS_TRUNCATE))
 		return refusal(SQLITE_IOERR_TRUNCATE);
 	return CALL(f, xTruncate, size);
@@ -58,6 +84,10 @@ file_truncate_(sqlite3_file *f, sqlite3_int64 size)
 static int
 file_sync_(sqlite3_file *f, int flags)
 {
+	int rc = gather_write(f);
+
+	if (rc != SQLITE_OK)
+		return rc;
 	if (sys_fault_point(SYS_FSYNC))
 		return refusal(SQLITE_IOERR_FSYNC);
 	return CALL(f, xSync, flags);
@@ -66,7 +96,9 @@ file_sync_(sqlite3_file *f, int flags)
 static int
 file_size_(sqlite3_file *f, sqlite3_int64 *size_r)
 {
-	return CALL(f, xFileSize, size_r);
+	int rc = gather_write(f);
+
+	return rc != SQLITE_OK ? rc : CALL(f, xFileSize, size_r);
 }
 
 static int
@@ -171,6 +203,7 @@ vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
 	int rc;
 
 	file->head.pMethods = NULL;
+	file->gather = NULL;
 	file->real = (sqlite3_file *)(void *)(file + 1);
 	if (sys_fault_point(SYS_OPEN))
 		return refusal(SQLITE_CANTOPEN);
@@ -195,6 +228,58 @@ static sqlite3_vfs *
 base_of(sqlite3_vfs *vfs)
 {
 	return vfs->pAppData;
+}
+
+static int
+gather_add(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+	struct gather *g = ((struct vfile *)(void *)f)->gather;
+	int rc;
+
+	if (g->n > 0 && (at != g->at + g->n || n > GATHER_MAX - g->n)) {
+		rc = gather_write(f);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	ASSERT(n <= GATHER_MAX);
+	if (g->n == 0)
+		g->at = at;
+	memcpy(g->bytes + g->n, p, (size_t)n);
+	g->n += n;
+	return SQLITE_OK;
+}
+
+/* Failed or not, it is not tried again: SQLite hears of it and undoes. */
+static int
+gather_write(sqlite3_file *f)
+{
+	struct gather *g = ((struct vfile *)(void *)f)->gather;
+	int n;
+
+	if (g == NULL || g->n == 0)
+		return SQLITE_OK;
+	n = g->n;
+	g->n = 0;
+	if (sys_fault_point(SYS_WRITE))
+		return refusal(SQLITE_IOERR_WRITE);
+	return CALL(f, xWrite, g->bytes, n, g->at);
+}
+
+void
+store_vfs_gather(sqlite3 *db)
+{
+	sqlite3_file *wal = NULL;
+	struct vfile *file;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+		&wal) != SQLITE_OK ||
+	    wal == NULL || wal->pMethods != &methods)
+		return;
+	file = (struct vfile *)(void *)wal;
+	if (file->gather != NULL)
+		return;
+	file->gather = mem_alloc(sizeof(*file->gather));
+	file->gather->n = 0;
 }
 
 void
