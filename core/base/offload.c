@@ -97,8 +97,9 @@ offload_submit(struct offload *o, offload_work *work, offload_done *done,
 	(void)pthread_mutex_lock(&o->lock);
 	add(&o->todo, j);
 	o->unfinished++;
-	(void)pthread_cond_signal(&o->wake);
 	(void)pthread_mutex_unlock(&o->lock);
+	/* Not before, or it would wake up to wait for the lock. */
+	(void)pthread_cond_signal(&o->wake);
 }
 
 int
@@ -157,6 +158,7 @@ run(void *arg)
 	struct offload *o;
 	struct job *j;
 	uint64_t one = 1;
+	bool first;
 
 	OBJ_CAST(o, arg, OFFLOAD_MAGIC);
 	(void)pthread_mutex_lock(&o->lock);
@@ -172,13 +174,17 @@ run(void *arg)
 		(void)pthread_mutex_unlock(&o->lock);
 		j->work(j->arg);
 		(void)pthread_mutex_lock(&o->lock);
-		/* The loop is woken once for all that is ready. */
-		if (o->ready.head == NULL &&
-		    write(o->fd, &one, sizeof(one)) < 0)
-			panic("eventfd: errno %d", errno);
+		first = o->ready.head == NULL;
 		add(&o->ready, j);
 		if (--o->unfinished == 0)
 			(void)pthread_cond_signal(&o->idle);
+		if (!first)
+			continue;
+		/* The loop is woken once for all that is ready. */
+		(void)pthread_mutex_unlock(&o->lock);
+		if (write(o->fd, &one, sizeof(one)) < 0)
+			panic("eventfd: errno %d", errno);
+		(void)pthread_mutex_lock(&o->lock);
 	}
 	(void)pthread_mutex_unlock(&o->lock);
 	return NULL;
