@@ -16,9 +16,12 @@
 struct asked {
 	struct control_req *r;
 	struct worker *w;
+	struct store_filter f;
+	unsigned store;		/* that is being listed */
+	uint64_t limit, listed;	/* rows; limit 0: all */
 	uint64_t count;		/* messages */
 	uint64_t mid;		/* of the last row, or the one to show */
-	bool rows;
+	bool rows, show;
 	struct body_ref *body;
 };
 
@@ -33,9 +36,10 @@ static struct asked *asked_new(struct worker *, struct control_req *);
 static bool	filter_of(struct control_req *, const json_t *,
 		    struct store_filter *);
 static const char *copy(struct control_req *, const json_t *, const char *);
+static void	list_stores(struct asked *);
+static void	list_next(void *, const struct err *);
 static void	got_row(void *, struct str);
 static void	got_all(void *, const struct err *);
-static void	show_listed(void *, const struct err *);
 static void	show_loaded(void *, struct store_loaded *, const struct err *);
 static void	show_piece(void *, struct str, const struct err *);
 static void	acted(void *, uint64_t, const struct err *);
@@ -113,42 +117,61 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 static void
 verb_list(void *arg, struct control_req *r, const json_t *args)
 {
-	struct store_filter f;
 	struct worker *w;
 	struct asked *a;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
-	if (!filter_of(r, args, &f))
-		return;
 	a = asked_new(w, r);
+	if (!filter_of(r, args, &a->f))
+		return;
 	a->rows = true;
-	store_list(w->store, &f, got_row, got_all, a);
+	list_stores(a);
 }
 
 static void
 verb_show(void *arg, struct control_req *r, const json_t *args)
 {
-	struct store_filter f;
 	struct worker *w;
 	struct asked *a;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
-	if (!filter_of(r, args, &f))
-		return;
 	a = asked_new(w, r);
-	a->rows = true;
-	store_list(w->store, &f, got_row, show_listed, a);
+	if (!filter_of(r, args, &a->f))
+		return;
+	a->rows = a->show = true;
+	list_stores(a);
+}
+
+/* One after the other: our own, then those of workers that are no more. */
+static void
+list_stores(struct asked *a)
+{
+	struct queue *q = a->w->queue;
+
+	a->limit = a->f.limit;
+	store_list(queue_store(q, 0), &a->f, got_row, list_next, a);
 }
 
 static void
-show_listed(void *arg, const struct err *why)
+list_next(void *arg, const struct err *why)
 {
 	struct asked *a = arg;
+	struct queue *q = a->w->queue;
+	struct store *s = queue_store(q, a->store + 1);
 
-	if (why != NULL || a->count != 1)
+	if (why == NULL && a->show && a->count == 1) {
+		store_load(queue_store(q, a->store), a->mid, show_loaded, a);
+		return;
+	}
+	if (why != NULL || s == NULL ||
+	    (a->limit > 0 && a->listed >= a->limit)) {
 		got_all(a, why);
-	else
-		store_load(a->w->store, a->mid, show_loaded, a);
+		return;
+	}
+	a->store++;
+	if (a->limit > 0)
+		a->f.limit = a->limit - a->listed;
+	store_list(s, &a->f, got_row, list_next, a);
 }
 
 static void
@@ -193,8 +216,8 @@ static void
 verb_count(void *arg, struct control_req *r, const json_t *args)
 {
 	struct queue_stats qs;
-	struct store_filter f;
 	struct worker *w;
+	struct asked *a;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	if (json_is_true(json_object_get(args, "all")) &&
@@ -207,10 +230,11 @@ verb_count(void *arg, struct control_req *r, const json_t *args)
 		    (json_int_t)qs.bytes));
 		return;
 	}
-	if (!filter_of(r, args, &f))
+	a = asked_new(w, r);
+	if (!filter_of(r, args, &a->f))
 		return;
-	f.limit = 0;
-	store_list(w->store, &f, got_row, got_all, asked_new(w, r));
+	a->f.limit = 0;
+	list_stores(a);
 }
 
 static void
@@ -294,6 +318,7 @@ got_row(void *arg, struct str json)
 	if (mid != a->mid)
 		a->count++;
 	a->mid = mid;
+	a->listed++;
 	if (a->rows)
 		control_row(a->r, json);
 }

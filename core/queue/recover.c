@@ -58,6 +58,13 @@ queue_adopt(struct queue *q, unsigned index, struct err *why)
 	return 0;
 }
 
+struct store *
+queue_store(const struct queue *q, unsigned i)
+{
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	return i < q->nstore ? q->store[i] : NULL;
+}
+
 struct qunit *
 recover_item(struct queue *q, unsigned store, const struct store_item *it,
     bool *new_r)

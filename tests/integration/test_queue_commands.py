@@ -113,3 +113,24 @@ def test_an_unknown_message_is_an_error(waiting):
     assert server.cli("queue", "show", "987654321",
                       check=False).returncode == 1
     assert server.cli("queue", "frobnicate", check=False).returncode == 2
+
+
+def test_mail_of_workers_that_are_no_more_is_shown(relay, sink):
+    sink.fault("rcpt", "450 4.2.1 not today")
+    server = relay(sink.port, {
+        "workers": 3, "bounce_profile": {"default": {
+            "first_retry": "1h", "max_retry": "1h"}}})
+    for _ in range(9):
+        with server.client() as peer:
+            peer.start().deliver("a@client.test", ["b@next.test"],
+                                 client.message())
+    server.wait_log("Delayed: ", 9)
+    server.stop()
+    server.write_config({"workers": 1})
+    server.start()
+    base.wait_for(lambda: server.queue_count() == 9, "nine messages")
+    rows = server.cli_json("queue", "list")
+    assert sorted(row["mid"] for row in rows) == list(range(1, 10))
+    for mid in range(1, 10):
+        assert "b@next.test" in server.cli("queue", "show", str(mid)).text
+    assert len(server.cli_json("queue", "list", "--limit", "7")) == 7
