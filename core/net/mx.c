@@ -21,6 +21,7 @@ struct lookup {
 
 struct target {
 	const char *name;
+	const char *domain;
 	uint16_t port;
 	unsigned pref;
 	bool secure;
@@ -269,7 +270,7 @@ mx_add_target(
 	if (q->ntarget == HOSTS_MAX)
 		return NULL;
 	t = &q->target[q->ntarget++];
-	t->name = name;
+	t->name = t->domain = name;
 	t->port = port;
 	t->pref = pref;
 	t->v4.query = t->v6.query = q;
@@ -339,8 +340,10 @@ mx_take_hosts(struct source *s, const struct dns_answer *a)
 	for (i = 0; i < n; i++) {
 		t = mx_add_target(q, pool_strdup(q->pool, rr[i]->name), s->port,
 		    q->list ? s->pref : rr[i]->pref);
-		if (t != NULL)
-			t->secure = a->secure;
+		if (t == NULL)
+			continue;
+		t->secure = a->secure;
+		t->domain = s->domain;
 	}
 }
 
@@ -509,6 +512,7 @@ mx_add_host(struct mx_query *q, struct target *t, unsigned *left)
 	unsigned i, k, n = t->v4.n + t->v6.n;
 
 	h->name = t->name;
+	h->domain = t->domain;
 	h->pref = t->pref;
 	h->secure = t->secure;
 	h->temporary = t->v4.temporary || t->v6.temporary;

@@ -28,6 +28,8 @@ enum mx_status {
 
 struct mx_host {
 	const char *name;	/* as in the MX record or route */
+	const char *domain;	/* whose MX it is, else name: what nobody
+				   between us and the DNS can change */
 	unsigned pref;
 	bool secure;		/* name came from signed data or a route */
 	bool temporary;		/* addresses: lookup failed for now */

@@ -53,6 +53,9 @@ conn_open(struct dest *d, struct dest_cand *cand)
 	c->host->refs++;
 	c->host->conns++;
 	c->name = mem_strdup(cand->name != NULL ? cand->name : "");
+	/* A route is trusted as it is written; names from an MX are not. */
+	c->domain = mem_strdup(d->route == NULL ? d->key :
+		cand->domain != NULL ? cand->domain : c->name);
 	c->state = CONN_OPENING;
 	loop_timer_init(r->w.loop, &c->timer, on_idle, c);
 	TAILQ_INSERT_TAIL(&d->conns, c, link);
@@ -161,8 +164,7 @@ fill_conf(struct conn *c, const struct dest_cand *cand)
 	if (from != NULL)
 		(void)sock_addr_ip(str_c(from), 0, &sc->from, &why);
 	sc->host = c->name;
-	/* A static route is trusted as it is written; MX names are not. */
-	sc->domain = str_c(route != NULL ? c->name : c->dest->key);
+	sc->domain = str_c(c->domain);
 	sc->want.level = relay_dest_level(c->dest);
 	sc->tlsctx = conf->tlsctx;
 	sc->timeout_scale = conf->timeout_scale;
@@ -411,6 +413,7 @@ release(struct conn *c)
 {
 	loop_timer_clear(&c->timer);
 	mem_free(c->name);
+	mem_free(c->domain);
 	OBJ_FREE(c);
 }
 

@@ -263,6 +263,7 @@ make_candidates(struct dest *d, const struct mx_result *mx)
 				return;
 			c->addr = &mx->host[i].addr[j];
 			c->name = mx->host[i].name;
+			c->domain = mx->host[i].domain;
 			/* Addresses of one host are tried in their order. */
 			c->pref = mx->host[i].pref * 64 + i;
 			c->host = host_get(d->relay, c->addr);

@@ -67,6 +67,7 @@ struct host {
 struct dest_cand {
 	const struct sock_addr *addr;
 	const char *name;
+	const char *domain;
 	unsigned pref;
 	struct host *host;
 	bool tried;		/* failed in this round */
@@ -134,6 +135,7 @@ struct conn {
 	struct relay_gen *gen;
 	struct host *host;
 	char *name;		/* of the host */
+	char *domain;		/* that its certificate must be for */
 	struct smtpc_conf conf;
 	struct smtpc *client;
 	enum conn_state state;

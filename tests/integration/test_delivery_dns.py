@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib import base, client
+from lib import base, certs, client
 
 ZONE = """
 plain       MX 10 mx.plain
@@ -142,3 +142,25 @@ def test_domains_go_to_their_routes_and_the_rest_to_the_star(relay,
     assert exact.wait(1)[0].recipients == ["b@here.test"]
     assert below.wait(1)[0].recipients == ["b@deep.sub.test"]
     assert rest.wait(1)[0].recipients == ["b@else.test"]
+
+
+@pytest.mark.parametrize("name, good", [
+    ("partner.test", True), ("mx.forged.test", False)])
+def test_a_route_by_mx_is_verified_by_its_own_domain(relay, make_sink, name,
+                                                     good):
+    pair = certs.make(base.private_dir("peer"), name)
+    hop = make_sink(tls=pair)
+    records = base.write_file(
+        base.private_dir("zone") + "/records",
+        "partner.test. MX 10 mx.forged.test.\nmx.forged.test. A 127.0.0.1\n")
+    server = relay(None, {
+        "dns": {"records": records},
+        "delivery": {"port": hop.port, "ca_file": pair.cert},
+        "route": {"partner.test": {"hosts": ["mx:partner.test"],
+                                   "tls": "required-verify"}}})
+    submit(server, "b@partner.test")
+    if good:
+        assert hop.wait(1)[0].tls
+    else:
+        server.wait_log("Delayed: .* name-mismatch")
+        assert not hop.messages

@@ -189,6 +189,32 @@ START_TEST(finds_hosts_of_route)
 }
 END_TEST
 
+static void
+on_domains(void *arg, const struct mx_result *r)
+{
+	unsigned i;
+
+	(void)arg;
+	answers++;
+	buf_reset(&got);
+	for (i = 0; i < r->nhost; i++)
+		(void)buf_printf(&got, "%s for %s, ", r->host[i].name,
+		    r->host[i].domain);
+}
+
+/* What a certificate must be for: nobody signed the MX. */
+START_TEST(tells_what_each_host_stands_for)
+{
+	static const char *const hosts[] = { "mx:two.test", "implicit.test",
+		NULL };
+
+	(void)mx_hosts(world_dns, pool, hosts, 25, MX_REQUIRE_V4, on_domains,
+	    NULL);
+	ck_assert_str_eq(wait_result(), "a.two.test for two.test, "
+	    "b.two.test for two.test, implicit.test for implicit.test, ");
+}
+END_TEST
+
 START_TEST(keeps_to_its_limits)
 {
 	char *text = pool_strdup(pool, ""), name[64];
@@ -297,6 +323,7 @@ UNIT_SUITE(mx)
 	tcase_add_loop_test(tc, finds_hosts_of_domain, 0, COUNT(mx_case));
 	tcase_add_test(tc, shuffles_equals);
 	tcase_add_loop_test(tc, finds_hosts_of_route, 0, COUNT(static_case));
+	tcase_add_test(tc, tells_what_each_host_stands_for);
 	tcase_add_test(tc, keeps_to_its_limits);
 	tcase_add_test(tc, cancelled_lookup_is_silent);
 	tcase_add_loop_test(tc, finds_name_of_address, 0, COUNT(reverse_case));
