@@ -172,7 +172,7 @@ smtpd_chunk_input(struct smtpd *s)
 	s->left -= n;
 	s->rate_bytes += n;
 	smtpd_patience(s);
-	if (s->left == 0)
+	if (s->left == 0 && s->asked == ASKED_NOTHING)
 		chunk_done(s);
 	return true;
 }
@@ -235,8 +235,12 @@ smtpd_body_answered(struct smtpd *s, const struct smtpd_verdict *v)
 		give(s, p, n);
 		mem_free(p);
 	}
-	if (!s->dead && s->ended && s->asked == ASKED_NOTHING)
+	if (s->dead || s->asked != ASKED_NOTHING)
+		return;
+	if (s->ended)
 		content_done(s);
+	else if (s->state == ST_CHUNK && s->left == 0)
+		chunk_done(s);
 }
 
 /* What is wrong with the content, if anything is. */

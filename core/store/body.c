@@ -11,6 +11,7 @@
 #define CHUNK	     (256 * 1024)
 #define IN_FLIGHT    2
 
+static void unref(struct body_ref **bp);
 static void send_chunk(struct body_ref *b);
 static void write_work(void *arg);
 static void write_done(void *arg);
@@ -111,6 +112,16 @@ body_reader(struct body_ref *b)
 
 void
 body_unref(struct body_ref **bp)
+{
+	/* Whoever gives up an unfinished one waits no more. */
+	if (*bp != NULL && !(*bp)->finished)
+		(*bp)->ready = NULL;
+	unref(bp);
+}
+
+/* The same at the end of a job, while the writer may go on. */
+static void
+unref(struct body_ref **bp)
 {
 	struct body_ref *b = *bp;
 	struct body_job *j;
@@ -221,7 +232,7 @@ void
 body_job_free(struct body_job *j)
 {
 	mem_free(j->bytes);
-	body_unref(&j->b);
+	unref(&j->b);
 	OBJ_FREE(j);
 }
 

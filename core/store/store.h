@@ -156,6 +156,7 @@ bool body_write(struct body_ref *b, const char *p, size_t n);
 /* No more bytes. Errors so far come out of the commit as well. */
 void body_finish(struct body_ref *b);
 struct body_ref *body_ref(struct body_ref *b);
+/* An unfinished one is given up: ready() is not called any more. */
 void body_unref(struct body_ref **bp);
 /* A reference with a reading position of its own: one body_read() at a time
  * goes through one reference, so each delivery takes one of these. */

@@ -469,6 +469,36 @@ START_TEST(tells_its_state)
 }
 END_TEST
 
+static void
+abort_with_no_question(void *arg, struct envelope *env)
+{
+	struct fake *f = arg;
+
+	(void)env;
+	ck_assert_uint_eq(f->questions, 0);
+	f->envelopes--;
+}
+
+/* The CR is kept for the next read: its line end is a piece of its own. */
+START_TEST(a_chunk_too_many_waits_for_the_last_piece)
+{
+	struct fake f;
+
+	fake_init(&f);
+	f.conf.max_size = 10;
+	f.body_wait = true;
+	f.ops.abort = abort_with_no_question;
+	fake_start(&f);
+	say(&f, "EHLO c\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\n"
+	    "BDAT 20\r\na\r");
+	say(&f, "\n34567890123456789");
+	ck_assert_str_eq(last(&f), "552 5.3.4 Message size exceeds limit");
+	say(&f, "RSET\r\n");
+	ck_assert_str_eq(last(&f), "250 2.0.0 Ok");
+	fake_fini(&f);
+}
+END_TEST
+
 START_TEST(the_owner_may_refuse_in_the_middle_of_content)
 {
 	struct fake f;
@@ -538,6 +568,7 @@ UNIT_SUITE(smtpd_life)
 	tcase_add_loop_test(tc, may_be_killed_inside_a_question, 0, 5);
 	tcase_add_test(tc, may_be_killed_while_a_question_is_open);
 	tcase_add_test(tc, tells_its_state);
+	tcase_add_test(tc, a_chunk_too_many_waits_for_the_last_piece);
 	tcase_add_test(tc, the_owner_may_refuse_in_the_middle_of_content);
 	tcase_add_test(tc, cleans_the_owners_words);
 }

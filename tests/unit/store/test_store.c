@@ -13,6 +13,15 @@ static const uint64_t sizes[] = { 0, 1, 4096, 16384, 16385, 75000, 262144,
 	262145, 3000000 };
 #define N_SIZES ((int)(sizeof(sizes) / sizeof(sizes[0])))
 
+static void
+count_answer(void *arg, const struct err *why)
+{
+	struct bench *b = arg;
+
+	(void)why;
+	b->answers++;
+}
+
 START_TEST(gives_back_what_was_put)
 {
 	struct bench b;
@@ -361,6 +370,24 @@ START_TEST(streams_a_large_body_in_bounded_memory)
 }
 END_TEST
 
+START_TEST(a_body_that_is_given_up_asks_nothing_more)
+{
+	char piece[65536] = "";
+	struct body_ref *body;
+	struct bench b;
+
+	bench_init(&b, false);
+	bench_open(&b);
+	body = body_new(b.store, count_answer, &b);
+	while (body_write(body, piece, sizeof(piece)))
+		;
+	body_unref(&body);
+	bench_close(&b);
+	ck_assert_uint_eq(b.answers, 0);
+	bench_fini(&b);
+}
+END_TEST
+
 START_TEST(lets_two_read_one_large_body)
 {
 	struct body_ref *one, *two;
@@ -495,6 +522,7 @@ UNIT_SUITE(store)
 	    N_ENGINES);
 	tcase_add_loop_test(tc, lists_what_the_filter_wants, 0, N_ENGINES);
 	tcase_add_test(tc, streams_a_large_body_in_bounded_memory);
+	tcase_add_test(tc, a_body_that_is_given_up_asks_nothing_more);
 	tcase_add_test(tc, lets_two_read_one_large_body);
 	tcase_add_test(tc, is_opened_by_one_process_only);
 	tcase_add_test(tc, finds_the_stores_of_workers_that_are_gone);
