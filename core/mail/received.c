@@ -5,7 +5,7 @@
 
 #include "base/codec.h"
 
-static int add_token(struct buf *dst, struct str s);
+static int add_token(struct buf *dst, struct str s, const char *never);
 
 int
 received_build(struct buf *dst, const struct received *r)
@@ -16,7 +16,8 @@ received_build(struct buf *dst, const struct received *r)
 
 	clock_rfc5322(date, sizeof(date), r->wall);
 	rc = buf_add_c(dst, "Received: from ");
-	rc |= add_token(dst, r->helo.n > 0 ? r->helo : STR("unknown"));
+	rc |= add_token(dst, r->helo.n > 0 ? r->helo : STR("unknown"),
+	    "()<>\"\\,;@");
 	rc |= buf_printf(dst, " (%s [%s%s])\r\n\t",
 	    r->client_name != NULL ? r->client_name : "unknown",
 	    v6 ? "IPv6:" : "", r->client_ip);
@@ -29,7 +30,7 @@ received_build(struct buf *dst, const struct received *r)
 	    r->with, r->mid);
 	if (r->rcpt.n > 0) {
 		rc |= buf_add_c(dst, "\r\n\tfor <");
-		rc |= add_token(dst, r->rcpt);
+		rc |= add_token(dst, r->rcpt, "");
 		rc |= buf_add_c(dst, ">; ");
 	} else {
 		rc |= buf_add_c(dst, ";\r\n\t");
@@ -51,10 +52,11 @@ received_with(bool esmtp, bool tls, bool auth, bool utf8)
 
 /*
  * Text of the client, checked long ago: should a control or a cut character
- * have slipped through, it must not end the field here.
+ * have slipped through, it must not end the field here. Nor may it begin a
+ * comment or a string, which would swallow what we say ourselves.
  */
 static int
-add_token(struct buf *dst, struct str s)
+add_token(struct buf *dst, struct str s, const char *never)
 {
 	bool utf8 = utf8_valid(s);
 	size_t i;
@@ -62,7 +64,8 @@ add_token(struct buf *dst, struct str s)
 
 	for (i = 0; i < s.n; i++) {
 		c = s.p[i];
-		if (!ch_print(c) && !(utf8 && (unsigned char)c >= 0x80))
+		if ((!ch_print(c) && !(utf8 && (unsigned char)c >= 0x80)) ||
+		    strchr(never, c) != NULL)
 			c = '?';
 		if (buf_add_char(dst, c) != 0)
 			return -1;

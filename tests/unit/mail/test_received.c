@@ -62,6 +62,15 @@ START_TEST(has_a_tls_clause_when_encrypted)
 }
 END_TEST
 
+START_TEST(lets_no_name_say_what_only_we_know)
+{
+	r.helo = STR("a(b[192.0.2.1])\"c;@<d>\\");
+	ck_assert_int_eq(received_build(&b, &r), 0);
+	ck_assert_ptr_nonnull(strstr(buf_p(&b),
+	    "from a?b[192.0.2.1]??c???d?? (mail.client.example [192.0.2.7])"));
+}
+END_TEST
+
 START_TEST(stays_one_field_whatever_it_is_given)
 {
 	const char *p;
@@ -96,6 +105,7 @@ UNIT_SUITE(received)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, says_from_whom_by_whom_and_for_whom);
 	tcase_add_test(tc, has_a_tls_clause_when_encrypted);
+	tcase_add_test(tc, lets_no_name_say_what_only_we_know);
 	tcase_add_test(tc, stays_one_field_whatever_it_is_given);
 	tcase_add_test(tc, knows_the_words_of_rfc_3848_and_6531);
 }
