@@ -126,6 +126,15 @@ session_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 	return SMTPD_NOW;
 }
 
+/* "user%far.example"@ours.example, far.example!user@ours.example: a next hop
+ * of the old school would relay it, because it trusts us. */
+static bool
+routed_by_sender(struct str local)
+{
+	return str_find(local, '%') < local.n ||
+	    str_find(local, '!') < local.n || str_find(local, '@') < local.n;
+}
+
 static bool
 rcpt_allowed(const struct session *s, const struct rcpt *rcpt)
 {
@@ -136,6 +145,8 @@ rcpt_allowed(const struct session *s, const struct rcpt *rcpt)
 	/* <postmaster>: RFC 5321 4.5.1 */
 	if (rcpt->addr.domain.n == 0)
 		return true;
+	if (routed_by_sender(rcpt->addr.local))
+		return false;
 	for (p = s->conf->relay.domains; *p != NULL; p++) {
 		if (domain_matches(str_c(*p), rcpt->addr.domain))
 			return true;

@@ -67,6 +67,8 @@ session_new(struct port *p, int fd, const struct sock_addr *peer)
 		in->stats.refused++;
 		n = snprintf(text, sizeof(text), "421 4.3.2 %s Too many "
 		    "connections\r\n", p->conf->top.hostname);
+		if (n >= (int)sizeof(text))
+			n = (int)sizeof(text) - 1;
 		if (write(fd, text, (size_t)n) == -1)
 			log_debug("a client left before it was refused");
 		(void)close(fd);
@@ -93,6 +95,7 @@ proxy_input(void *arg)
 	struct proxy_result r;
 	struct session *s;
 	struct err why = ERR_INIT;
+	char ip[SOCK_IP_MAX];
 	size_t used;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
@@ -100,8 +103,8 @@ proxy_input(void *arg)
 	case PROXY_MORE:
 		return;
 	case PROXY_BAD:
-		log_info("listener %s: a PROXY header was expected: %s",
-		    s->l->name, why.text);
+		log_info("listener %s: no PROXY header from %s: %s",
+		    s->l->name, session_ip(s, ip, sizeof(ip)), why.text);
 		session_free(s);
 		return;
 	case PROXY_DONE:

@@ -30,7 +30,8 @@ def strict(standing):
     "@relay.test,@ours.test:user@far.test", "user%far.test",
     "far.test!user", "user@far.test.", "user@ours.test.far.test",
     "user@xours.test", "user@localhost", "user@sub.test",
-    "user@OURS.TEST.far", "user@far.test@ours.test", "user@",
+    "user%far.test@ours.test", "far.test!user@ours.test",
+    '"user@far.test"@ours.test', "user@OURS.TEST.far", "user@far.test@ours.test", "user@",
 ])
 @pytest.mark.parametrize("sender", ["a@client.test", "", "a@relay.test",
                                     "a@ours.test", "a@[127.0.0.1]"])
