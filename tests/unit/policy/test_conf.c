@@ -71,6 +71,14 @@ static const struct refusal refusals[] = {
 	    "/etc/p/boot.lua: route \"a.b\": no bounce_profile \"y\"" },
 	{ "route 'a.b' { hosts = {} }", "/etc/p/boot.lua: route \"a.b\": "
 	    "hosts is empty" },
+	{ "route 'a.b' { hosts = 'a b:25' }", "/etc/p/boot.lua: route "
+	    "\"a.b\": \"a b:25\" is no host:port, [address]:port or "
+	    "mx:domain" },
+	{ "route 'a.b' { hosts = { 'x:25', 'x:99999' } }", "/etc/p/boot.lua: "
+	    "route \"a.b\": \"x:99999\" is no host:port, [address]:port or "
+	    "mx:domain" },
+	{ "route 'a.b' { hosts = '[::1' }", "/etc/p/boot.lua: route \"a.b\": "
+	    "\"[::1\" is no host:port, [address]:port or mx:domain" },
 	{ "route 'a.b' { hosts = 'x', auth_user = 'u' }", "/etc/p/boot.lua: "
 	    "route \"a.b\": auth_user without auth_password_file" },
 	{ "bounce_profile 'x' { first_retry = '2h' }", "/etc/p/boot.lua: "
