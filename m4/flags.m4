@@ -50,7 +50,11 @@ AS_IF([test "x$enable_werror" = xyes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
 POSTERN_TRY_CC([HARD_CFLAGS], [-fno-common -fstack-protector-strong \
 	-fstack-clash-protection -fcf-protection -fPIE])
 POSTERN_TRY_LD([HARD_LDFLAGS], [-pie -Wl,-z,relro -Wl,-z,now \
-	-Wl,-z,noexecstack -Wl,--as-needed])
+	-Wl,-z,noexecstack])
+dnl The sanitizer's own crypt_r() would do for the linker, and would then call
+dnl that of a library which is not there.
+AS_IF([test "x$enable_sanitizers$enable_fuzzing" = xnono],
+	[POSTERN_TRY_LD([HARD_LDFLAGS], [-Wl,--as-needed])])
 
 postern_sanitize=
 AS_IF([test "x$enable_sanitizers" = xyes],

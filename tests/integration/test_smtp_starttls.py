@@ -1,8 +1,11 @@
 """STARTTLS at the listener: what surrounds it must not leak into it."""
 
+import base64
+import os
+
 import pytest
 
-from lib import client
+from lib import base, client
 
 pytestmark = pytest.mark.sanitizer
 
@@ -86,3 +89,27 @@ def test_a_listener_without_tls_offers_none(relay, sink):
     with server.client() as peer:
         assert "STARTTLS" not in peer.ehlo()
         assert peer.cmd("STARTTLS")[0] == "5"
+
+
+def test_a_user_may_relay_with_the_right_password_inside_tls(relay, sink):
+    server = relay(sink.port)
+    coded = base.run(["openssl", "passwd", "-6", "secret"]).text.strip()
+    users = server.add_file("users", "anna:%s\n" % coded)
+    os.chmod(users, 0o644)
+    server.stop()
+    server.write_config({"relay": {"networks": ["192.0.2.1/32"],
+                                   "users": users}})
+    server.start()
+    with server.client() as peer:
+        peer.ehlo()
+        peer.starttls()
+        assert "AUTH PLAIN LOGIN" in peer.ehlo()
+        peer.expect("AUTH PLAIN " + plain("anna", "wrong"), 535)
+        peer.expect("AUTH PLAIN " + plain("otto", "secret"), 535)
+        peer.expect("AUTH PLAIN " + plain("anna", "secret"), 235)
+        peer.deliver("a@client.test", ["b@next.test"], client.message())
+
+
+def plain(user, password):
+    return base64.b64encode(
+        ("\0%s\0%s" % (user, password)).encode()).decode()
