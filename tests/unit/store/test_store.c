@@ -180,6 +180,35 @@ START_TEST(commits_what_comes_together_as_one_group)
 }
 END_TEST
 
+/* Far more than SQLite's VFS writes at a time. */
+START_TEST(commits_a_group_of_any_size)
+{
+	unsigned n = 1000 << _i;
+	struct store_stats stats;
+	struct envelope *env;
+	struct body_ref *body;
+	struct store_txn *t;
+	struct bench b;
+
+	bench_init(&b, false);
+	bench_open(&b);
+	env = make_env(1, "", n);
+	body = make_body(&b, 1, 4096);
+	t = store_txn_new(b.store);
+	store_put(t, env, body, 0);
+	store_commit(t, false, bench_done, &b);
+	body_unref(&body);
+	bench_wait(&b, 1);
+	ck_assert(!b.failed);
+	store_stats(b.store, &stats);
+	ck_assert(!stats.degraded);
+	ck_assert(load_whole(&b, 1, 4096));
+	ck_assert_uint_eq(b.loaded.env->nrcpt, n);
+	envelope_destroy(&env);
+	bench_fini(&b);
+}
+END_TEST
+
 START_TEST(lets_lazy_transactions_wait_but_not_long)
 {
 	struct store_stats stats;
@@ -516,6 +545,7 @@ UNIT_SUITE(store)
 	    N_ENGINES);
 	tcase_add_test(tc, deletes_everything_of_a_message);
 	tcase_add_test(tc, commits_what_comes_together_as_one_group);
+	tcase_add_loop_test(tc, commits_a_group_of_any_size, 0, 6);
 	tcase_add_loop_test(tc, lets_lazy_transactions_wait_but_not_long, 0,
 	    N_ENGINES);
 	tcase_add_loop_test(tc, scans_each_waiting_recipient_once_in_order, 0,
