@@ -53,8 +53,11 @@ bool domain_literal(struct str s, char *ip_r, size_t n);
 /* A-label form, lower case, into dst (libidn2 nontransitional, NFC input, LDH
  * checked by us); -1 if there is none. ASCII input is only checked, folded. */
 int domain_to_ascii(struct str s, char *dst, size_t n);
+/* What two spellings of a domain have in common: the A-label form, lower
+ * case; a leading dot stays, and what has no such form is only folded. */
+struct str domain_fold(struct str s, char *dst, size_t n);
 /* domain = "example.org" matches itself; ".example.org" its sub-domains;
- * "*" everything. ASCII case-insensitive. */
+ * "*" everything. U-labels and A-labels are the same, case does not count. */
 bool domain_matches(struct str pattern, struct str domain);
 
 #endif

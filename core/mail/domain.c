@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/codec.h"
+#include "base/die.h"
 #include "mail/addr.h"
 
 #define LABEL_MAX 63
 
+static bool matches(struct str pattern, struct str domain);
 static bool label_valid(struct str label, bool utf8);
 
 bool
@@ -75,15 +77,41 @@ domain_to_ascii(struct str s, char *dst, size_t n)
 	return rc;
 }
 
-bool
-domain_matches(struct str pattern, struct str domain)
+struct str
+domain_fold(struct str s, char *dst, size_t n)
 {
-	if (str_eq_c(pattern, "*"))
-		return true;
+	size_t dot = s.n > 1 && s.p[0] == '.' ? 1 : 0;
+	struct str name = str_n(s.p + dot, s.n - dot);
+
+	ASSERT(n > ADDR_DOMAIN_MAX + 1);
+	dst[0] = '.';
+	if (ascii_only(s) || domain_to_ascii(name, dst + dot, n - dot) != 0) {
+		(void)str_copy(dst + dot, n - dot, name);
+		str_lower(dst + dot, strlen(dst + dot));
+	}
+	return str_c(dst);
+}
+
+static bool
+matches(struct str pattern, struct str domain)
+{
 	if (pattern.n > 1 && pattern.p[0] == '.')
 		return domain.n > pattern.n && str_ieq(pattern,
 		    str_n(domain.p + domain.n - pattern.n, pattern.n));
 	return pattern.n > 0 && str_ieq(pattern, domain);
+}
+
+bool
+domain_matches(struct str pattern, struct str domain)
+{
+	char a[ADDR_DOMAIN_MAX + 2], b[ADDR_DOMAIN_MAX + 2];
+
+	if (str_eq_c(pattern, "*"))
+		return true;
+	if (ascii_only(pattern) && ascii_only(domain))
+		return matches(pattern, domain);
+	return matches(domain_fold(pattern, a, sizeof(a)),
+	    domain_fold(domain, b, sizeof(b)));
 }
 
 static bool

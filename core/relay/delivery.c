@@ -103,6 +103,12 @@ delivery_lost(struct delivery *dl, const struct smtpc_reply *r)
 		for (i = dl->first; i < dl->first + dl->count; i++)
 			if (!dl->decided[i])
 				decide(dl, i, r, &v);
+		/* Others are tried before it, for longer than the pause of
+		 * these recipients, so that their next try goes elsewhere. */
+		if (v.host) {
+			dl->conn->host->fails++;
+			host_failed(dl->conn->relay, dl->conn->host);
+		}
 	}
 	finish(dl);
 }
@@ -145,9 +151,9 @@ send_slice(struct delivery *dl)
 	dl->txn.source.next = next_piece;
 	dl->txn.source.arg = dl;
 	dl->txn.dsn_relay = true;
-	c->sending = true;
+	c->sending++;
 	c->relay->peer->send(c->client, &dl->txn);
-	c->sending = false;
+	c->sending--;
 }
 
 /* Every recipient without a decision was not tried. */

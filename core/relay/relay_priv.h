@@ -140,7 +140,7 @@ struct conn {
 	struct smtpc *client;
 	enum conn_state state;
 	bool linked;		/* in relay->idle */
-	bool sending;		/* inside send(): results are deferred */
+	unsigned sending;	/* inside send(): results are deferred */
 	bool dead;		/* gone while a unit was being read */
 	bool retired;		/* no more messages on it */
 	uint64_t dcid;		/* 0: never connected */

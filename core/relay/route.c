@@ -9,15 +9,18 @@
 const struct relay_route *
 route_find(const struct relay_conf *conf, struct str domain)
 {
+	char a[ADDR_DOMAIN_MAX + 2], b[ADDR_DOMAIN_MAX + 2];
 	const struct relay_route *best = NULL;
 	size_t best_len = 0;
 	unsigned i;
 
+	domain = domain_fold(domain, a, sizeof(a));
 	for (i = 0; i < conf->nroute; i++) {
 		const struct relay_route *r = &conf->route[i];
-		struct str pattern = str_c(r->domain);
+		struct str pattern = domain_fold(str_c(r->domain), b,
+		    sizeof(b));
 
-		if (str_ieq(pattern, domain))
+		if (str_eq(pattern, domain))
 			return r;
 		if (!domain_matches(pattern, domain))
 			continue;

@@ -59,6 +59,21 @@ test("a connection lost at the dot is tried again later, not bounced",
     eq(waiting(), 0, "messages waiting")
   end)
 
+test("a host that drops a message is not the first to get the next",
+  function()
+    mx("them.example", { "10.0.0.1", "10.0.0.2" })
+    host("10.0.0.1", { drop = "dot" })
+    host("10.0.0.2", {})
+    submit { to = { "a@them.example" } }
+    run(1)
+    submit { to = { "b@them.example" } }
+    run(1)
+    eq(#arrived, 1, "arrivals")
+    eq(arrived[1].host, "10.0.0.2", "host")
+    run(100)
+    eq(#arrived, 2, "arrivals")
+  end)
+
 test("all hosts down defers every due message and asks once", function()
   mx("them.example", { "10.0.0.1" })
   host("10.0.0.1", { connect = "refused" })

@@ -310,6 +310,10 @@ START_TEST(patterns_match_a_domain_its_children_or_all)
 	ck_assert(!domain_matches(STR(".example.org"), STR("example.org")));
 	ck_assert(!domain_matches(STR(".example.org"), STR("badexample.org")));
 	ck_assert(!domain_matches(STR(".example.org"), STR(".example.org")));
+	ck_assert(domain_matches(STR("b\xc3\xbc" "cher.example"),
+	    STR("xn--bcher-kva.EXAMPLE")));
+	ck_assert(domain_matches(STR(".xn--bcher-kva.example"),
+	    STR("a.B\xc3\x9c" "CHER.example")));
 	ck_assert(domain_matches(STR("*"), STR("anything")));
 	ck_assert(domain_matches(STR("*"), STR("")));
 	ck_assert(!domain_matches(STR(""), STR("")));

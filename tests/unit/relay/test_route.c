@@ -7,12 +7,14 @@ static const struct relay_route table[] = {
 	{ .domain = "example.org" },
 	{ .domain = "*" },
 	{ .domain = ".deep.example.org" },
+	{ .domain = "b\xc3\xbc" "cher.example" },
+	{ .domain = ".xn--mller-kva.example" },
 };
 
 static const struct relay_conf conf = {
 	.hostname = "mx.us.example",
 	.route = table,
-	.nroute = 4,
+	.nroute = 6,
 };
 
 static const struct relay_conf none = { .hostname = "mx.us.example" };
@@ -27,6 +29,13 @@ static const struct {
 	{ "deep.example.org", ".example.org" },
 	{ "notexample.org", "*" },
 	{ "example.net", "*" },
+	/* No spelling of a name gets around its route. */
+	{ "b\xc3\xbc" "cher.example", "b\xc3\xbc" "cher.example" },
+	{ "B\xc3\x9c" "CHER.example", "b\xc3\xbc" "cher.example" },
+	{ "bu\xcc\x88" "cher.example", "b\xc3\xbc" "cher.example" },
+	{ "xn--bcher-kva.example", "b\xc3\xbc" "cher.example" },
+	{ "XN--BCHER-KVA.EXAMPLE", "b\xc3\xbc" "cher.example" },
+	{ "mx.m\xc3\xbcller.example", ".xn--mller-kva.example" },
 };
 
 START_TEST(takes_the_closest_route)
