@@ -109,6 +109,7 @@ def test_mail_that_waits_survives_a_stop_and_start(relay, sink):
 def test_ids_are_not_used_again_after_a_restart(relay, sink):
     server = relay(sink.port)
     submit(server)
+    server.wait_log(r"Message finished MID \d+ done")
     server.stop()
     server.start()
     submit(server)
