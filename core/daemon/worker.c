@@ -249,6 +249,7 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 {
 	const char *type = control_text(msg, "type"), *domain;
 	struct worker *w;
+	bool sub;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	if (msg == NULL) {
@@ -271,10 +272,10 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 		log_reopen();
 	} else if (strcmp(type, "flush") == 0) {
 		domain = control_text(msg, "domain");
+		sub = json_is_true(json_object_get(msg, "sub"));
 		if (domain != NULL && !w->stopping) {
-			(void)queue_flush_domain(w->queue, str_c(domain),
-			    json_is_true(json_object_get(msg, "sub")));
-			relay_wake(w->relay, NULL);
+			(void)queue_flush_domain(w->queue, str_c(domain), sub);
+			relay_wake(w->relay, str_c(domain), sub);
 		}
 	}
 }
@@ -445,7 +446,7 @@ flush_domain(void *arg, struct str domain, bool subdomains)
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	n = queue_flush_domain(w->queue, domain, subdomains);
-	relay_wake(w->relay, NULL);
+	relay_wake(w->relay, domain, subdomains);
 	tell_master(w, json_pack("{s:s, s:s%, s:b, s:i}", "type", "flush",
 	    "domain", domain.p, domain.n, "sub", (int)subdomains, "from",
 	    (int)w->env->index));

@@ -259,7 +259,7 @@ verb_act(void *arg, struct control_req *r, const json_t *args)
 	if (!filter_of(r, args, &f))
 		return;
 	if (i == QUEUE_FLUSH)
-		relay_wake(w->relay, NULL);
+		relay_wake(w->relay, STR_NULL, false);
 	queue_act(w->queue, (enum queue_verb)i, &f, acted, asked_new(w, r));
 }
 

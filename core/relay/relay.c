@@ -144,14 +144,23 @@ relay_destroy(struct relay **rp)
 }
 
 void
-relay_wake(struct relay *r, const char *key)
+relay_wake(struct relay *r, struct str domain, bool subdomains)
 {
 	struct dest *d, *next;
+	struct str key;
+	size_t up;
 
 	OBJ_CHECK(r, RELAY_MAGIC);
-	TAILQ_FOREACH_SAFE(d, &r->dests, link, next)
-		if (key == NULL || strcmp(d->key, key) == 0)
+	if (domain.n > 0)
+		route_key(r->gen->conf, domain, r->key, sizeof(r->key));
+	TAILQ_FOREACH_SAFE(d, &r->dests, link, next) {
+		key = str_c(d->key);
+		up = strlen(r->key);
+		if (domain.n == 0 || strcmp(d->key, r->key) == 0 ||
+		    (subdomains && key.n > up && key.p[key.n - up - 1] == '.' &&
+		    str_iends(key, r->key)))
 			dest_renew(d, false);
+	}
 }
 
 void

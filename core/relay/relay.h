@@ -118,8 +118,9 @@ void relay_conf_set(struct relay *r, const struct relay_conf *conf,
 /* No new transactions; done() when the running ones have ended. */
 void relay_stop(struct relay *r, loop_fn *done, void *arg);
 void relay_destroy(struct relay **rp);
-/* Forget back-offs for this next hop or all (NULL): flush, ETRN. */
-void relay_wake(struct relay *r, const char *hop_key);
+/* Forgets the back-offs of the domain's next hop (flush, ETRN), with
+ * `subdomains` also of those below it; an empty domain means all. */
+void relay_wake(struct relay *r, struct str domain, bool subdomains);
 
 struct relay_stats {
 	unsigned connections, idle, hops, hops_down;

@@ -323,7 +323,7 @@ l_flush(lua_State *L)
 	unsigned i, n = 0;
 
 	for (i = 0; s->started && i < s->workers; i++) {
-		relay_wake(s->worker[i].relay, NULL);
+		relay_wake(s->worker[i].relay, str_c(domain), false);
 		n += queue_flush_domain(s->worker[i].queue, str_c(domain),
 		    false);
 	}

@@ -103,6 +103,22 @@ test("a new message to a destination that is down waits for the probe",
     eq(#arrived, 2, "arrivals")
   end)
 
+test("a flush wakes its own destination and no other", function()
+  for _, name in ipairs { "a", "b" } do
+    mx(name .. ".example", { "10.0.0." .. #name + string.byte(name) })
+  end
+  host("10.0.0.98", { connect = "refused" })
+  host("10.0.0.99", { connect = "refused" })
+  submit { to = { "u@a.example" } }
+  submit { to = { "u@b.example" } }
+  run(10)
+  eq(#attempts, 2, "attempts")
+  flush("a.example")
+  run(10)
+  eq(#attempts, 3, "attempts")
+  eq(attempts[3].host, "10.0.0.98", "host")
+end)
+
 test("a dead destination does not slow a live one", function()
   mx("dead.example", { "10.0.0.1" })
   mx("live.example", { "10.0.0.2" })
