@@ -12,9 +12,10 @@ import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
 
-from . import base
+from . import base, procs
 
 PACKAGES = {
     "postfix": ["postfix"],
@@ -179,8 +180,12 @@ class Peer:
         return os.path.join(self.dir, *names)
 
     def stop(self):
-        """Everything in the namespace dies; unshare itself ignores TERM."""
+        """Everything in the namespace dies with its first process. That one
+        is killed here: a server that changes its user no longer hears that
+        unshare, which ignores TERM, has died."""
         if self.process is not None:
+            for pid in procs.children(self.process.pid):
+                os.kill(pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
         self.process = None
