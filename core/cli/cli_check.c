@@ -105,6 +105,8 @@ check(const char *file, enum check_what what, int quiet)
 		return cli_fail("%s", why.text);
 	}
 	r = conf_tls_try(c, &conf_reader_plain, &why);
+	if (r == 0 && c->nlistener == 0 && what != CHECK_DUMP)
+		r = err_text(&why, "%s: there is no listener", file);
 	if (r != 0) {
 		(void)cli_fail("%s", why.text);
 	} else if (what == CHECK_DUMP) {
@@ -122,8 +124,6 @@ check(const char *file, enum check_what what, int quiet)
 static void
 warn_of(const struct conf *c)
 {
-	if (c->nlistener == 0)
-		(void)fprintf(stderr, "%s: there is no listener\n", c->file);
 	if (strchr(c->top.hostname, '.') == NULL)
 		(void)fprintf(stderr, "%s: hostname \"%s\" has no domain; "
 		    "other hosts may refuse it\n", c->file, c->top.hostname);

@@ -12,10 +12,14 @@
 #include "base/num.h"
 #include "base/sys.h"
 #include "mail/addr.h"
+#include "net/sock.h"
 #include "tls/selfsign.h"
 
 static const char *default_hostname(struct pool *);
 static int	build_names(struct conf *, struct err *);
+static int	build_addresses(const struct conf *, struct err *);
+static int	bind_valid(const struct conf *, const char *, int,
+		    struct err *);
 static int	build_profiles(struct conf *, struct err *);
 static int	build_routes(struct conf *, const struct conf_reader *,
 		    struct err *);
@@ -39,7 +43,8 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 {
 	unsigned i;
 
-	if (build_names(c, why) != 0 || build_profiles(c, why) != 0)
+	if (build_names(c, why) != 0 || build_addresses(c, why) != 0 ||
+	    build_profiles(c, why) != 0)
 		return -1;
 	build_relay(c);
 	if (build_routes(c, reader, why) != 0 ||
@@ -66,6 +71,51 @@ build_names(struct conf *c, struct err *why)
 
 		c->top.workers = n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 	}
+	return 0;
+}
+
+/* Addresses that nothing else looks at before they are used. */
+static int
+build_addresses(const struct conf *c, struct err *why)
+{
+	const char *const *p;
+	struct sock_addr a;
+	struct err bad;
+	struct addr mail;
+	uint64_t port;
+	struct str s;
+	size_t at;
+
+	for (p = c->dns.servers; *p != NULL; p++) {
+		s = str_c(*p);
+		at = str_find(s, '@');
+		if (sock_addr_ip(str_n(s.p, at), 53, &a, &bad) != 0 ||
+		    (at < s.n && num_u64(str_n(s.p + at + 1, s.n - at - 1),
+		    65535, &port) != 0))
+			return err_text(why, "%s: dns: \"%s\" is no address or "
+			    "address@port", c->file, *p);
+	}
+	if (addr_parse(c->pool, str_c(c->top.postmaster), 0, &mail,
+	    &bad) != 0)
+		return err_text(why, "%s: postmaster \"%s\" is no mail address",
+		    c->file, c->top.postmaster);
+	if (bind_valid(c, c->delivery.bind_v4, AF_INET, why) != 0)
+		return -1;
+	return bind_valid(c, c->delivery.bind_v6, AF_INET6, why);
+}
+
+static int
+bind_valid(const struct conf *c, const char *ip, int family, struct err *why)
+{
+	struct sock_addr a;
+	struct err bad;
+
+	if (ip[0] == '\0')
+		return 0;
+	if (sock_addr_ip(str_c(ip), 0, &a, &bad) != 0 ||
+	    a.sa.sa_family != family)
+		return err_text(why, "%s: delivery: \"%s\" is no IPv%c address",
+		    c->file, ip, family == AF_INET ? '4' : '6');
 	return 0;
 }
 

@@ -96,6 +96,14 @@ static const struct refusal refusals[] = {
 	{ "\033Lua", "/etc/p/boot.lua: " },
 	{ "spool = 'a\\0b'", "/etc/p/boot.lua:1: a NUL in spool" },
 	{ "log { { } }", "/etc/p/boot.lua:1: a value without a name in log" },
+	{ "dns { servers = 'ns.example' }", "/etc/p/boot.lua: dns: "
+	    "\"ns.example\" is no address or address@port" },
+	{ "dns { servers = '127.0.0.1@x' }", "/etc/p/boot.lua: dns: "
+	    "\"127.0.0.1@x\" is no address or address@port" },
+	{ "delivery { bind_v4 = '::1' }", "/etc/p/boot.lua: delivery: "
+	    "\"::1\" is no IPv4 address" },
+	{ "postmaster = 'root'", "/etc/p/boot.lua: postmaster \"root\" is "
+	    "no mail address" },
 	{ "dns { servers = { x = '1' } }", "/etc/p/boot.lua:1: a list must "
 	    "not have names in it" },
 };
