@@ -92,7 +92,8 @@ PARAM(LISTENER, client_ca, PATH, "", "",
 PARAM(LISTENER, banner_host, STRING, "", "", "host in the greeting")
 PARAM(LISTENER, banner_text, STRING, "Postern", "", "text in the greeting")
 PARAM(LISTENER, proxy_from, NETS, "", "",
-    "clients that must begin with a PROXY header")
+    "clients that must begin with a PROXY header; one that says LOCAL or "
+    "UNKNOWN speaks for the proxy itself, which should not be in networks")
 PARAM(LISTENER, reverse_dns, CHOICE, "public", "off=none|public|all",
     "clients whose name is looked up")
 PARAM(LISTENER, reverse_timeout, DURATION, "2s", "0s..30s",
