@@ -290,13 +290,19 @@ sq_tidy(void *e)
 		    NULL, NULL, NULL);
 		unused -= TIDY_PAGES;
 	}
-	/* Not at the price of waiting for a reader. */
+	sq_cut_wal(q);
+	return unused >= TIDY_PAGES &&
+	    unused > ask(q, "PRAGMA page_count") / 4;
+}
+
+/* Not at the price of waiting for a reader. */
+void
+sq_cut_wal(struct sq *q)
+{
 	(void)sqlite3_busy_timeout(q->db, 0);
 	(void)sqlite3_wal_checkpoint_v2(q->db, NULL,
 	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	(void)sqlite3_busy_timeout(q->db, (int)SECONDS(5));
-	return unused >= TIDY_PAGES &&
-	    unused > ask(q, "PRAGMA page_count") / 4;
 }
 
 static int

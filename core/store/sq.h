@@ -99,6 +99,7 @@ void sq_spend(struct sq *q);
 bool sq_commit(void *e, struct store_txn **v, size_t n);
 /* What was refused and may be there all the same goes now. */
 void sq_drop_ghosts(struct sq *q);
+void sq_cut_wal(struct sq *q);
 bool sq_tidy(void *e);
 uint64_t sq_thin(void *e);
 size_t sq_members(void *e, uint64_t seg, uint64_t *mid, size_t max);

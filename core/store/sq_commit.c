@@ -61,7 +61,7 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 	struct err why = ERR_INIT;
 	struct sq *q;
 	size_t i, ngood = 0;
-	unsigned refused = 0;
+	unsigned refused = 0, stuck = 0;
 	bool ok;
 	int rc = SQLITE_OK;
 
@@ -82,7 +82,7 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 		/* One bad message fails alone. A bad or full disk takes no new
 		 * mail, but what frees room is still tried. An administrator
 		 * who holds the lock made us wait long enough once. */
-		if ((rc & 0xff) == SQLITE_BUSY ||
+		if ((rc & 0xff) == SQLITE_BUSY || stuck >= PUTS_TRIED ||
 		    (refused >= PUTS_TRIED && has_put(good[i]))) {
 			good[i]->failed = true;
 			good[i]->why = why;
@@ -93,6 +93,7 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 		good[i]->failed = true;
 		why = good[i]->why;
 		refused += (rc & 0xff) != SQLITE_CONSTRAINT && has_put(good[i]);
+		stuck += why.code == 452 && !has_put(good[i]);
 	}
 	for (i = 0, ok = true; i < n; i++)
 		ok = ok && !v[i]->failed;
@@ -114,31 +115,38 @@ sq_drop_ghosts(struct sq *q)
 }
 
 /*
- * What brings no mail goes first, together: thousands of completions that
- * wait for a full disk must not be one failing commit each. Returns how many
- * are left of v.
+ * What brings no mail goes first, together or in smaller parts: thousands of
+ * completions that wait for a full disk must not be one failing commit each.
+ * Returns how many are left of v.
  */
 static size_t
 commit_rest(struct sq *q, struct store_txn **v, size_t n)
 {
 	struct store_txn **rest = mem_array(n, sizeof(*rest));
+	size_t i, nrest = 0, part, done = 0, gone = 0, left = 0;
 	struct err why = ERR_INIT;
-	size_t i, nrest = 0, left = 0;
 	int rc;
 
 	for (i = 0; i < n; i++) {
 		if (!has_put(v[i]))
 			rest[nrest++] = v[i];
 	}
-	if (nrest > 1 && commit_group(q, rest, nrest, &why, &rc)) {
-		for (i = 0; i < n; i++) {
-			if (has_put(v[i]))
-				v[left++] = v[i];
-		}
-		n = left;
+	for (part = nrest; part > 1 && done < nrest;) {
+		if (part > nrest - done)
+			part = nrest - done;
+		if (commit_group(q, rest + done, part, &why, &rc))
+			done += part;
+		else
+			part /= 8;
+	}
+	for (i = 0; i < n; i++) {
+		if (!has_put(v[i]) && gone < done)
+			gone++;
+		else
+			v[left++] = v[i];
 	}
 	mem_free(rest);
-	return n;
+	return left;
 }
 
 /* All of the group or, as far as anybody can know, nothing of it. */
@@ -517,8 +525,7 @@ after_failure(struct group *g, bool committing)
 	}
 	/* Room in the WAL lets deletions through on a full disk. */
 	if (kind == SQLITE_FULL)
-		(void)sqlite3_wal_checkpoint_v2(q->db, NULL,
-		    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		sq_cut_wal(q);
 }
 
 static void
