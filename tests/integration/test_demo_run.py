@@ -74,6 +74,8 @@ def test_the_demonstration_stays_until_control_c():
 
 
 def _take_terminal():
+    # Whoever started the tests in the background had INT ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
