@@ -117,7 +117,8 @@ apply(struct job *j, struct err *why)
 	static const enum conf_scope_id order[] = { CONF_SCOPE_TOP,
 		CONF_SCOPE_LOG, CONF_SCOPE_LIMITS, CONF_SCOPE_DNS,
 		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
-		CONF_SCOPE_PROFILE, CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER };
+		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
+		CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER };
 	const struct conf_block *b;
 	struct conf *c = j->c;
 	unsigned n[CONF_SCOPES] = { 0 };
@@ -127,6 +128,8 @@ apply(struct job *j, struct err *why)
 		n[b->scope - conf_scopes]++;
 	c->listener = pool_alloc(c->pool, (n[CONF_SCOPE_LISTENER] + 1) *
 	    sizeof(*c->listener));
+	c->destination = pool_alloc(c->pool,
+	    (n[CONF_SCOPE_DESTINATION] + 1) * sizeof(*c->destination));
 	c->route = pool_alloc(c->pool, (n[CONF_SCOPE_ROUTE] + 1) *
 	    sizeof(*c->route));
 	c->profile = pool_alloc(c->pool, (n[CONF_SCOPE_PROFILE] + 2) *
@@ -176,6 +179,12 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 		l->name = b->name;
 		l->limits = c->limits;
 		base = l;
+	} else if (id == CONF_SCOPE_DESTINATION) {
+		struct conf_destination *d =
+		    &c->destination[c->ndestination++];
+
+		d->name = b->name;
+		base = d;
 	} else if (id == CONF_SCOPE_ROUTE) {
 		struct conf_route *r = &c->route[c->nroute++];
 
@@ -286,7 +295,10 @@ plain_base(struct conf *c, enum conf_scope_id id)
 		return &c->delivery;
 	case CONF_SCOPE_QUEUE:
 		return &c->queue;
+	case CONF_SCOPE_TLS:
+		return &c->tls;
 	case CONF_SCOPE_LISTENER:
+	case CONF_SCOPE_DESTINATION:
 	case CONF_SCOPE_ROUTE:
 	case CONF_SCOPE_PROFILE:
 	case CONF_SCOPES:
@@ -356,9 +368,13 @@ conf_dump(const struct conf *c, struct buf *dst)
 	for (i = 0; i < c->nlistener; i++)
 		dump_scope(dst, CONF_SCOPE_LISTENER, c->listener[i].name,
 		    &c->listener[i], &c->listener[i].limits);
+	dump_scope(dst, CONF_SCOPE_TLS, NULL, &c->tls, NULL);
 	dump_scope(dst, CONF_SCOPE_DNS, NULL, &c->dns, NULL);
 	dump_scope(dst, CONF_SCOPE_RELAY, NULL, &c->relay, NULL);
 	dump_scope(dst, CONF_SCOPE_DELIVERY, NULL, &c->delivery, NULL);
+	for (i = 0; i < c->ndestination; i++)
+		dump_scope(dst, CONF_SCOPE_DESTINATION,
+		    c->destination[i].name, &c->destination[i], NULL);
 	for (i = 0; i < c->nroute; i++)
 		dump_scope(dst, CONF_SCOPE_ROUTE, c->route[i].name,
 		    &c->route[i], NULL);

@@ -51,6 +51,7 @@ struct conf_addrs {
 #define CONF_C_STRINGS const char *const * /* NULL at the end */
 #define CONF_C_NETS struct conf_nets
 #define CONF_C_ADDRS struct conf_addrs
+#define CONF_C_WANT const struct tlswant *   /* NULL: not given */
 #define CONF_FIELD(name, type, def, range, help) CONF_C_##type name;
 
 struct conf_top {
@@ -85,6 +86,17 @@ struct conf_delivery {
 
 struct conf_queue {
 #define PARAM_QUEUE CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_tls {
+#define PARAM_TLS CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_destination {
+	const char *name;
+#define PARAM_DESTINATION CONF_FIELD
 #include "tbl/params.h"
 };
 
@@ -130,6 +142,9 @@ struct conf {
 	struct conf_queue queue;
 	struct conf_listener *listener;
 	unsigned nlistener;
+	struct conf_tls tls;
+	struct conf_destination *destination;
+	unsigned ndestination;
 	struct conf_route *route;
 	unsigned nroute;
 	struct conf_profile *profile;

@@ -54,7 +54,8 @@ enum conf_type {
 	CONF_CHOICE,
 	CONF_STRINGS,
 	CONF_NETS,
-	CONF_ADDRS
+	CONF_ADDRS,
+	CONF_WANT
 };
 
 struct conf_param {
@@ -72,6 +73,8 @@ enum conf_scope_id {
 	CONF_SCOPE_DNS,
 	CONF_SCOPE_RELAY,
 	CONF_SCOPE_DELIVERY,
+	CONF_SCOPE_TLS,
+	CONF_SCOPE_DESTINATION,
 	CONF_SCOPE_ROUTE,
 	CONF_SCOPE_PROFILE,
 	CONF_SCOPE_QUEUE,
@@ -112,5 +115,7 @@ void conf_value_text(const struct conf_param *p, const void *base,
 /* Fills smtpd_conf, relay_conf, profiles and routes from the settings. */
 int conf_build(struct conf *c, const struct conf_reader *reader,
     struct err *why);
+/* The part of it in conf_tls.c. */
+void conf_build_destinations(struct conf *c);
 
 #endif

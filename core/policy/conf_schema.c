@@ -41,6 +41,16 @@ static const struct conf_param delivery_params[] = {
 #include "tbl/params.h"
 };
 
+static const struct conf_param tls_params[] = {
+#define PARAM_TLS(...) ENTRY(struct conf_tls, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param destination_params[] = {
+#define PARAM_DESTINATION(...) ENTRY(struct conf_destination, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
 static const struct conf_param route_params[] = {
 #define PARAM_ROUTE(...) ENTRY(struct conf_route, __VA_ARGS__)
 #include "tbl/params.h"
@@ -68,6 +78,9 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(relay_params) },
 	[CONF_SCOPE_DELIVERY] = { "delivery", false, delivery_params,
 	    NELEM(delivery_params) },
+	[CONF_SCOPE_TLS] = { "tls", false, tls_params, NELEM(tls_params) },
+	[CONF_SCOPE_DESTINATION] = { "destination", true, destination_params,
+	    NELEM(destination_params) },
 	[CONF_SCOPE_ROUTE] = { "route", true, route_params,
 	    NELEM(route_params) },
 	[CONF_SCOPE_PROFILE] = { "bounce_profile", true, profile_params,
@@ -188,6 +201,8 @@ conf_type_name(enum conf_type type)
 		return "a list of strings";
 	case CONF_NETS:
 		return "a list of networks such as \"192.0.2.0/24\"";
+	case CONF_WANT:
+		return "a TLS want such as \"required\"";
 	case CONF_ADDRS:
 		return "a list of addresses such as \"127.0.0.1:25\"";
 	}

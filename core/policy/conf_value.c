@@ -16,6 +16,9 @@
 typedef int element_fn(struct pool *, struct str, void *, unsigned *,
 	    struct err *);
 
+static int	set_want(struct pool *, const struct conf_param *, void *,
+		    const char *, struct err *);
+static void	text_want(const struct tlswant *, struct buf *);
 static int	set_number(const struct conf_param *, void *,
 		    const struct conf_raw *, struct err *);
 static int	number_of(enum conf_type, const struct conf_raw *, uint64_t *,
@@ -53,6 +56,10 @@ conf_value_set(struct pool *pool, const char *dir, const struct conf_param *p,
 			text = pool_printf(pool, "%s/%s", dir, text);
 		*FIELD(base, p, const char *) = text;
 		return 0;
+	case CONF_WANT:
+		if (raw->type != RAW_STRING)
+			break;
+		return set_want(pool, p, base, text, why);
 	case CONF_BOOL:
 		if (raw->type != RAW_BOOL)
 			break;
@@ -112,10 +119,27 @@ conf_value_default(struct pool *pool, const struct conf_param *p, void *base)
 	case CONF_INT:
 	case CONF_SIZE:
 	case CONF_DURATION:
+	case CONF_WANT:
 		break;
 	}
 	if (conf_value_set(pool, "", p, base, &raw, &why) != 0)
 		panic("default of %s: %s", p->name, why.text);
+}
+
+static int
+set_want(struct pool *pool, const struct conf_param *p, void *base,
+    const char *text, struct err *why)
+{
+	const struct tlswant **field = FIELD(base, p, const struct tlswant *);
+	struct tlswant *w = POOL_NEW(pool, struct tlswant);
+
+	*field = NULL;
+	if (text[0] == '\0')
+		return 0;
+	if (tlswant_read(w, str_c(text), pool, why) != 0)
+		return err_prefix(why, "%s: ", p->name);
+	*field = w;
+	return 0;
 }
 
 static int
@@ -314,6 +338,9 @@ conf_value_text(const struct conf_param *p, const void *base, struct buf *dst)
 	case CONF_PATH:
 		(void)json_quote(dst, str_c(*CFIELD(base, p, char *)));
 		return;
+	case CONF_WANT:
+		text_want(*CFIELD(base, p, struct tlswant *), dst);
+		return;
 	case CONF_BOOL:
 		(void)buf_add_c(dst, *CFIELD(base, p, bool) ? "true" :
 		    "false");
@@ -389,4 +416,16 @@ text_number(enum conf_type type, uint64_t n, struct buf *dst)
 	else
 		(void)buf_printf(dst, "\"%s\"",
 		    num_fmt_duration(text, sizeof(text), (msec)n));
+}
+
+static void
+text_want(const struct tlswant *w, struct buf *dst)
+{
+	struct buf text;
+
+	buf_init(&text, CONF_MAX);
+	if (w != NULL)
+		tlswant_write(w, &text);
+	(void)json_quote(dst, buf_str(&text));
+	buf_fini(&text);
 }

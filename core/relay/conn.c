@@ -165,7 +165,7 @@ fill_conf(struct conn *c, const struct dest_cand *cand)
 		(void)sock_addr_ip(str_c(from), 0, &sc->from, &why);
 	sc->host = c->name;
 	sc->domain = str_c(c->domain);
-	sc->want.level = relay_dest_level(c->dest);
+	sc->want = *relay_dest_want(c->dest);
 	sc->tlsctx = conf->tlsctx;
 	sc->timeout_scale = conf->timeout_scale;
 	sc->avoid_tls = sc->want.level == TLSWANT_OPPORTUNISTIC &&

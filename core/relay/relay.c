@@ -201,12 +201,12 @@ relay_dest_concurrency(const struct dest *d)
 	return d->relay->gen->conf->concurrency;
 }
 
-enum tlswant_level
-relay_dest_level(const struct dest *d)
+const struct tlswant *
+relay_dest_want(const struct dest *d)
 {
-	if (d->route != NULL && d->route->tls >= 0)
-		return (enum tlswant_level)d->route->tls;
-	return d->relay->gen->conf->tls;
+	if (d->route != NULL && d->route->tls != NULL)
+		return d->route->tls;
+	return &d->relay->gen->conf->tls;
 }
 
 static const char *

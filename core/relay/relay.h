@@ -23,6 +23,7 @@
 #include "queue/queue.h"
 #include "smtp/smtpc.h"
 #include "tls/tlsctx.h"
+#include "tls/tlsident.h"
 #include "tls/tlswant.h"
 
 /* A static route: where mail for a domain goes instead of its MX. */
@@ -33,13 +34,21 @@ struct relay_route {
 	const char *auth_user;	/* NULL: no AUTH */
 	const char *auth_password;
 	bool implicit_tls;
-	/* -1, 0 or NULL: as in relay_conf */
-	int tls;		/* enum tlswant_level */
+	/* NULL, -1 or 0: as in relay_conf */
+	const struct tlswant *tls;
 	int ip;			/* enum mx_ip */
 	unsigned concurrency;
 	unsigned max_messages;	/* per connection */
 	unsigned max_rcpt;	/* per transaction */
 	const struct queue_profile *profile;
+};
+
+/* What holds for mail to a recipient's domain, however it gets there. */
+struct relay_destination {
+	const char *name;	/* "a@example.net", "example.net",
+				   ".example.net", "*" */
+	const struct tlswant *tls; /* NULL: as the route or relay_conf says */
+	struct tlsident *cert;	/* shown if asked for; NULL: relay_conf's */
 };
 
 /* Const while referenced; belongs to a configuration generation. */
@@ -49,8 +58,12 @@ struct relay_conf {
 	uint16_t port;		/* 25 */
 	enum mx_ip ip;
 	const char *bind_v4, *bind_v6; /* local addresses, or NULL */
-	enum tlswant_level tls;
+	struct tlswant tls;
 	struct tlsctx *tlsctx;	/* client context */
+	struct tlsident *cert;	/* of ours, shown if asked for; or NULL */
+	bool tls_verbose;	/* log failed handshakes at length */
+	const struct relay_destination *destination;
+	unsigned ndestination;
 	unsigned concurrency;	/* connections per destination, all workers */
 	unsigned total;		/* connections of this worker */
 	unsigned max_messages;	/* per connection, then a new one */

@@ -153,7 +153,7 @@ struct conn {
 /* relay.c */
 void relay_gen_unref(struct relay_gen **gp);
 unsigned relay_dest_concurrency(const struct dest *d);
-enum tlswant_level relay_dest_level(const struct dest *d);
+const struct tlswant *relay_dest_want(const struct dest *d);
 void relay_check_stopped(struct relay *r);
 
 /* dest.c */

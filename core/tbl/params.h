@@ -6,7 +6,7 @@
  * structs of policy/conf.h, the parser, the defaults, `postern check --dump`
  * and the test that each is described in the manual.
  *
- * TYPE: STRING PATH BOOL INT SIZE DURATION CHOICE STRINGS NETS ADDRS. The
+ * TYPE: STRING PATH BOOL INT SIZE DURATION CHOICE STRINGS NETS ADDRS WANT. The
  * default is text as a person writes it; lists are separated by blanks. range
  * is "low..high" for numbers, "a|b|c" for a choice ("a=x": x is another word
  * for a), "required" for what must be given, else "". An empty default of a
@@ -34,6 +34,12 @@
 #endif
 #ifndef PARAM_DELIVERY
 #define PARAM_DELIVERY(...)
+#endif
+#ifndef PARAM_TLS
+#define PARAM_TLS(...)
+#endif
+#ifndef PARAM_DESTINATION
+#define PARAM_DESTINATION(...)
 #endif
 #ifndef PARAM_ROUTE
 #define PARAM_ROUTE(...)
@@ -89,6 +95,22 @@ PARAM(LISTENER, cert, PATH, "", "", "certificate chain, PEM")
 PARAM(LISTENER, key, PATH, "", "", "private key, PEM; default the file of cert")
 PARAM(LISTENER, client_ca, PATH, "", "",
     "roots trusted for client certificates, PEM")
+PARAM(LISTENER, certificates, STRINGS, "", "",
+    "names of certificates in the store (postern-certconfig(8)) to show in "
+    "place of cert and key, the first to clients that ask for no name")
+PARAM(LISTENER, client_cert, CHOICE, "", "off|request|require",
+    "whether clients are asked for a certificate; with client_ca one that "
+    "is shown must hold; default request if client_ca or relay.certificates "
+    "is set")
+PARAM(LISTENER, tls_min_version, CHOICE, "", "1.0|1.1|1.2|1.3",
+    "lowest TLS version, in place of that of tls { }")
+PARAM(LISTENER, tls_ciphers, STRING, "", "",
+    "cipher list for TLS 1.2 and below, in place of that of tls { }")
+PARAM(LISTENER, tls_groups, STRING, "", "",
+    "key agreement groups, in place of those of tls { }")
+PARAM(LISTENER, tls_senders, STRINGS, "", "",
+    "sender addresses, domains or .domains from which mail is taken inside "
+    "TLS only")
 PARAM(LISTENER, banner_host, STRING, "", "", "host in the greeting")
 PARAM(LISTENER, banner_text, STRING, "Postern", "", "text in the greeting")
 PARAM(LISTENER, proxy_from, NETS, "", "",
@@ -171,6 +193,37 @@ PARAM(RELAY, certificates, STRINGS, "", "",
 PARAM(RELAY, users, PATH, "", "",
     "file of user:hash lines; turns AUTH on, inside TLS only")
 
+/* tls { }: both directions. */
+PARAM(TLS, keys, CHOICE, "keeper", "keeper|in-process",
+    "who holds private keys: a process of its own, or each worker")
+PARAM(TLS, store, PATH, "", "",
+    "directory of the certificate store; default tls below spool")
+PARAM(TLS, directories, STRINGS, "", "",
+    "directories of certificates as ACME clients leave them; each folder "
+    "with fullchain.pem and privkey.pem (or NAME.crt and NAME.key) is a "
+    "certificate by the folder's or file's name")
+PARAM(TLS, watch, DURATION, "10s", "0s..1d",
+    "how often certificate files are looked at for changes; 0s: never")
+PARAM(TLS, min_version, CHOICE, "1.2", "1.0|1.1|1.2|1.3",
+    "lowest TLS version; below 1.2 never where TLS is required outwards")
+PARAM(TLS, ciphers, STRING, "", "",
+    "cipher list for TLS 1.2 and below; default the strong ones")
+PARAM(TLS, groups, STRING, "", "",
+    "key agreement groups, as X25519MLKEM768:X25519:P-256:P-384")
+PARAM(TLS, crls, STRINGS, "", "",
+    "files of certificate revocation lists, PEM")
+PARAM(TLS, verbose, BOOL, "false", "",
+    "log each failed handshake at length: phase, certificates, alert, the "
+    "library's words")
+PARAM(TLS, ticket_key_life, DURATION, "12h", "1m..7d",
+    "how long a key for session tickets is used")
+
+/* destination "domain" { } */
+PARAM(DESTINATION, tls, WANT, "", "",
+    "protection on the way there, as in delivery")
+PARAM(DESTINATION, certificate, STRING, "", "",
+    "certificate shown there if asked for one, as in delivery")
+
 /* delivery { } */
 PARAM(DELIVERY, port, INT, "25", "1..65535", "port of other hosts")
 PARAM(DELIVERY, ip, CHOICE, "prefer-ipv6",
@@ -178,9 +231,13 @@ PARAM(DELIVERY, ip, CHOICE, "prefer-ipv6",
     "which addresses of a host are tried")
 PARAM(DELIVERY, bind_v4, STRING, "", "", "local IPv4 address")
 PARAM(DELIVERY, bind_v6, STRING, "", "", "local IPv6 address")
-PARAM(DELIVERY, tls, CHOICE, "opportunistic",
-    "none|opportunistic|preferred|preferred-verify|required|required-verify",
-    "protection on the way out")
+PARAM(DELIVERY, tls, WANT, "opportunistic", "",
+    "protection on the way out: none, opportunistic, preferred, "
+    "preferred-verify, required, required-verify, required-verify-hosted or "
+    "forced, and attributes behind it as in TLS WANTS")
+PARAM(DELIVERY, certificate, STRING, "", "",
+    "name of the certificate in the store that is shown to hosts that ask "
+    "for one")
 PARAM(DELIVERY, ca_file, PATH, "/etc/ssl/certs/ca-certificates.crt", "",
     "roots trusted for other hosts, PEM")
 PARAM(DELIVERY, concurrency, INT, "20", "1..10000",
@@ -213,9 +270,7 @@ PARAM(ROUTE, auth_user, STRING, "", "", "user for AUTH, inside TLS only")
 PARAM(ROUTE, auth_password_file, PATH, "", "",
     "file whose first line is the password")
 PARAM(ROUTE, implicit_tls, BOOL, "false", "", "TLS from the first octet")
-PARAM(ROUTE, tls, CHOICE, "",
-    "none|opportunistic|preferred|preferred-verify|required|required-verify",
-    "as in delivery")
+PARAM(ROUTE, tls, WANT, "", "", "as in delivery")
 PARAM(ROUTE, ip, CHOICE, "",
     "prefer-ipv6|prefer-ipv4|require-ipv6|require-ipv4", "as in delivery")
 PARAM(ROUTE, concurrency, INT, "0", "0..10000", "as in delivery")
@@ -249,6 +304,8 @@ PARAM(QUEUE, segment_size, SIZE, "64M", "64k..4G",
 #undef PARAM_DNS
 #undef PARAM_RELAY
 #undef PARAM_DELIVERY
+#undef PARAM_TLS
+#undef PARAM_DESTINATION
 #undef PARAM_ROUTE
 #undef PARAM_PROFILE
 #undef PARAM_QUEUE

@@ -17,6 +17,8 @@
 #include "base/str.h"
 
 struct tlsctx;
+struct tlsident;
+struct tlstrust;
 
 enum tls_keyop_status { TLS_KEYOP_DONE, TLS_KEYOP_WAIT, TLS_KEYOP_FAILED };
 
@@ -40,6 +42,14 @@ struct tlsctx_conf {
 	uint16_t min_version, max_version; /* 0: TLS 1.2, TLS 1.3 */
 	const char *ciphers;	/* NULL: ours. For TLS 1.2 only */
 	const char *groups;	/* "X25519:P-256"; NULL: ours */
+	/* In place of cert_file and key_file, any number: see tlsident.h. The
+	 * context takes references. */
+	struct tlsident *const *ident;
+	unsigned nident;
+	struct tlstrust *trust; /* in place of ca_file; takes a reference */
+	/* Server: a client without a certificate, or with one that does not
+	 * hold, gets no session. */
+	bool require_client_cert, verify_client_cert;
 	/* NULL: key_file is read and its key kept in this process. */
 	const struct tls_keyops *keyops;
 	void *keyops_arg;
@@ -58,6 +68,13 @@ int tlsctx_new_selfsigned(struct tlsctx **ctx_r, const char *name,
 const char *tlsctx_warning(const struct tlsctx *ctx);
 struct tlsctx *tlsctx_ref(struct tlsctx *ctx);
 void tlsctx_unref(struct tlsctx **ctxp);
+/* Keys for session tickets: the first makes new ones, all are accepted. The
+ * master makes and rotates them for all workers. */
+struct tls_ticket_keys {
+	uint8_t key[3][48];
+	unsigned n;
+};
+void tlsctx_ticket_keys(struct tlsctx *ctx, const struct tls_ticket_keys *k);
 /* Session ticket keys, 48 octets, the same in all workers. Without them the
  * library makes its own and renews them. */
 void tlsctx_ticket_key(struct tlsctx *ctx, const uint8_t key[48]);

@@ -17,12 +17,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "net/stream.h"
 #include "tls/tlsctx.h"
+#include "tls/tlsreason.h"
 #include "tls/tlswant.h"
 
+struct tlsident;
+struct tlsref;
+struct tlstrust;
 struct tlsio;
+
+/*
+ * How much a client offers: steps of the retry ladder, from the strongest down
+ * (dependencies.md 1.8). Each is a new connection, and a reason to log. Below
+ * FULL only CLASSIC is for wants that verify.
+ */
+enum tls_step {
+	TLS_STEP_FULL,
+	TLS_STEP_CLASSIC, /* without post-quantum groups: a small hello */
+	TLS_STEP_TLS12,	  /* nothing above TLS 1.2 */
+	TLS_STEP_RSA,	  /* TLS 1.2 with RSA key exchange only */
+	TLS_STEPS
+};
 
 /* What was achieved; strings live as long as the tlsio. */
 struct tls_info {
@@ -37,6 +55,21 @@ struct tls_info {
 	const char *verify_why;	/* why not verified, "" if it is: see below */
 	char fingerprint[65];	/* SHA-256 of the peer's leaf, hex; or "" */
 	const char *sni;	/* server: what the client asked for, or "" */
+	enum tls_reason reason; /* why not verified; NONE: it is, or nobody
+				   checked */
+	const char *matched_by; /* "san:domain", "cn:ptr", "pin", or "" */
+	bool revocation_checked;
+};
+
+/* Why a handshake failed, at length. */
+struct tls_failure {
+	enum tls_reason reason;
+	uint32_t code;	  /* the library's packed error, 0: none */
+	char text[192];	  /* "error:100000b8:SSL routines:OPENSSL_internal:
+			     NO_SHARED_CIPHER", or of the system: "[Errno 104]
+			     Connection reset by peer" */
+	int alert;	  /* number of a fatal alert, -1: none */
+	bool alert_sent;  /* by us, else by the peer */
 };
 
 /*
@@ -53,6 +86,12 @@ struct tlsio_client {
 	const char *sni;	/* NULL: none sent (literals) */
 	const struct tlswant *want;
 	struct str domain;	/* reference name when want has none */
+	/* In place of names of the want and domain, in order; must live
+	 * until the handshake ends. NULL: those. */
+	const struct tlsref *refs;
+	struct tlstrust *trust; /* NULL: the context's */
+	struct tlsident *cert;	/* shown if asked for; NULL: none */
+	enum tls_step step;
 	uint64_t session;	/* 0, or what sessions are shared by: a hash of
 				   destination, sni and tlswant_key() */
 };
@@ -61,6 +100,14 @@ struct tlsio_client {
 struct tlsio *tlsio_start(struct stream *s, struct tlsctx *ctx,
     const struct tlsio_client *client, tlsio_handshake_fn *fn, void *arg);
 const struct tls_info *tlsio_info(const struct tlsio *t);
+/* After a handshake that failed; as long as the tlsio. */
+const struct tls_failure *tlsio_failure(const struct tlsio *t);
+/* Inside the handshake's callback, or while it runs: the certificates that the
+ * peer showed, a line each: "1/2 subject CN=… issuer CN=… from … until …
+ * sha256 …". Nothing if it showed none. */
+void tlsio_chain_text(const struct tlsio *t, struct buf *dst);
+/* The same certificates as DER, the leaf first; -1: no more. */
+int tlsio_chain_der(const struct tlsio *t, unsigned i, struct str *der_r);
 void tlsio_key_done(void *ticket, bool ok, const uint8_t *sig, size_t n);
 
 #endif

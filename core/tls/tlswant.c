@@ -29,6 +29,25 @@ tlswant_parse(struct str text, enum tlswant_level *level_r)
 	return false;
 }
 
+int
+tlswant_read(struct tlswant *w_r, struct str text, struct pool *pool,
+    struct err *why)
+{
+	(void)pool;
+	*w_r = (struct tlswant){ .level = TLSWANT_NONE };
+	if (tlswant_parse(text, &w_r->level))
+		return 0;
+	return err_text(why, "\"%.*s\" is no TLS level: none, opportunistic, "
+	    "preferred, preferred-verify, required, required-verify, "
+	    "required-verify-hosted or forced", STR_FMT(text));
+}
+
+void
+tlswant_write(const struct tlswant *w, struct buf *dst)
+{
+	(void)buf_add_c(dst, tlswant_name(w->level));
+}
+
 const char *
 tlswant_name(enum tlswant_level level)
 {

@@ -56,7 +56,7 @@ set_up(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const struct tlswant want = { TLSWANT_REQUIRED_VERIFY, NULL };
+	static const struct tlswant want = { .level = TLSWANT_REQUIRED_VERIFY };
 	struct tlsio_client how = { .want = &want, .sni = "fuzz.example" };
 	struct stream *s;
 	size_t piece, at;

@@ -43,7 +43,7 @@ defaults(struct sim *s)
 		.hostname = "mx.us.example",
 		.postmaster = "postmaster@us.example",
 		.port = 25,
-		.tls = TLSWANT_OPPORTUNISTIC,
+		.tls = { .level = TLSWANT_OPPORTUNISTIC },
 		.concurrency = 10,
 		.total = 1000,
 		.max_messages = 50,

@@ -51,8 +51,9 @@ static const struct refusal refusals[] = {
 	{ "tls_selfsigned = 'true'", "/etc/p/boot.lua:1: tls_selfsigned must "
 	    "be true or false" },
 	{ "delivery {\n tls = 'sometimes' }",
-	    "/etc/p/boot.lua:2: tls must be one of none|opportunistic|"
-	    "preferred|preferred-verify|required|required-verify" },
+	    "/etc/p/boot.lua:2: tls: \"sometimes\" is no TLS level: none, "
+	    "opportunistic, preferred, preferred-verify, required, "
+	    "required-verify, required-verify-hosted or forced" },
 	{ "relay { networks = { '10.0.0.1/8' } }", "/etc/p/boot.lua:1: "
 	    "networks: " },
 	{ "relay { domains = { '*' } }", "/etc/p/boot.lua: relay: domains = "
@@ -187,7 +188,8 @@ START_TEST(blocks_add_up_and_lua_helps)
 	ck_assert_str_eq(c->top.postmaster, "p@mx.example.org");
 	ck_assert_uint_eq(c->relay_conf.nroute, 1);
 	ck_assert_str_eq(c->relay_conf.route[0].hosts[1], "y:2");
-	ck_assert_int_eq(c->relay_conf.route[0].tls, TLSWANT_REQUIRED);
+	ck_assert_int_eq(c->relay_conf.route[0].tls->level,
+	    TLSWANT_REQUIRED);
 	ck_assert_int_eq(c->relay_conf.route[0].ip, -1);
 	ck_assert_uint_eq(c->relay_conf.route[0].concurrency, 3);
 	conf_unref(&c);

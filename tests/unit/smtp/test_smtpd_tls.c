@@ -89,7 +89,7 @@ client_run(struct client *c)
 static void
 client_start_tls(struct client *c)
 {
-	static const struct tlswant want = { TLSWANT_OPPORTUNISTIC, NULL };
+	static const struct tlswant want = { .level = TLSWANT_OPPORTUNISTIC };
 	static const struct tlsio_client how = { .want = &want };
 
 	if (c->stream == NULL)

@@ -240,7 +240,7 @@ static const struct {
 
 START_TEST(delivers_to_s_server)
 {
-	static const struct tlswant want = { TLSWANT_OPPORTUNISTIC, NULL };
+	static const struct tlswant want = { .level = TLSWANT_OPPORTUNISTIC };
 	struct tlsio_client how = { .want = &want, .sni = "mx.example" };
 	static const struct tlsctx_conf conf = { .server = false };
 	const char *key = pki_path("key.pem"), *cert = pki_path("cert.pem");

@@ -33,10 +33,11 @@ END_TEST
 START_TEST(key_tells_wants_apart)
 {
 	const char *ab[] = { "a", "b", NULL }, *joined[] = { "ab", NULL };
-	struct tlswant any = { TLSWANT_OPPORTUNISTIC, NULL };
-	struct tlswant must = { TLSWANT_REQUIRED_VERIFY, NULL };
-	struct tlswant two = { TLSWANT_REQUIRED_VERIFY, ab };
-	struct tlswant one = { TLSWANT_REQUIRED_VERIFY, joined };
+	struct tlswant any = { .level = TLSWANT_OPPORTUNISTIC };
+	struct tlswant must = { .level = TLSWANT_REQUIRED_VERIFY };
+	struct tlswant two = { .level = TLSWANT_REQUIRED_VERIFY, .names = ab };
+	struct tlswant one = { .level = TLSWANT_REQUIRED_VERIFY,
+		.names = joined };
 	struct str x = STR("x.example"), y = STR("y.example");
 
 	ck_assert_uint_eq(tlswant_key(&any, x), tlswant_key(&any, y));

@@ -1,0 +1,36 @@
+/*
+ * What is trusted: roots, and lists of what was revoked. Counted; parsed once
+ * per worker and generation, shared by all contexts and destinations.
+ *
+ * Expired roots are left out and told of (tlstrust_note). A root need not be
+ * self-signed: what the administrator lists is trusted (partial chains). CRLs
+ * are checked for the leaf's issuer if a list of that issuer is there; if not,
+ * revocation was not checked, and tls_info says so.
+ */
+#ifndef TLS_TLSTRUST_H
+#define TLS_TLSTRUST_H
+
+#include <openssl/ssl.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct tlstrust;
+
+/* Trusts nothing. */
+struct tlstrust *tlstrust_new(void);
+/* Adds each certificate or CRL of a PEM file (what: its name in errors and
+ * notes). A file with none, or with something unreadable, is an error. */
+int tlstrust_roots(struct tlstrust *t, struct str pem, const char *what,
+    struct err *why);
+int tlstrust_crls(struct tlstrust *t, struct str pem, const char *what,
+    struct err *why);
+struct tlstrust *tlstrust_ref(struct tlstrust *t);
+void tlstrust_unref(struct tlstrust **tp);
+unsigned tlstrust_count(const struct tlstrust *t); /* roots that count */
+/* What was left out and why, a line each; NULL: no more. */
+const char *tlstrust_note(const struct tlstrust *t, unsigned i);
+X509_STORE *tlstrust_store(const struct tlstrust *t);
+
+#endif
