@@ -1,0 +1,450 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/mem.h>
+
+#include "base/file.h"
+#include "base/sys.h"
+#include "tls/certmake.h"
+#include "tls/certstore_priv.h"
+
+#define DEFAULT_DAYS 3652
+
+/* Leftovers of a process that was ended in between. */
+#define NEW_PREFIX ".new-"
+#define GONE_PREFIX ".gone-"
+
+static int begin(struct certstore *, int *, struct err *);
+static void sweep(struct certstore *);
+static void remove_folder(const char *);
+static int own(struct certstore *, const char *, struct err *);
+static int put(struct certstore *, const char *, struct str, mode_t,
+    struct err *);
+static int write_uses(struct certstore *, const struct certstore_row *,
+    unsigned, struct err *);
+static int make_one(struct certstore *, const char *, const char *,
+    enum certmake_type, struct err *);
+static int own_entry(struct certstore *, const char *,
+    struct certstore_entry *, struct err *);
+
+int
+certstore_make_default(struct certstore *cs, const char *hostname, bool rsa,
+    bool *made_r, struct err *why)
+{
+	int has, has_ec;
+
+	*made_r = false;
+	has_ec = certstore_has(pool_printf(cs->pool, "%s/cert.pem",
+	    certstore_folder(cs, CERTSTORE_DEFAULT_EC)), why);
+	if (has_ec == -1)
+		return -1;
+	if (has_ec == 0) {
+		if (make_one(cs, CERTSTORE_DEFAULT_EC, hostname, CERTMAKE_EC,
+			why) != 0)
+			return -1;
+		*made_r = true;
+	}
+	if (!rsa)
+		return 0;
+	has = certstore_has(pool_printf(cs->pool, "%s/cert.pem",
+	    certstore_folder(cs, CERTSTORE_DEFAULT)), why);
+	if (has == -1)
+		return -1;
+	if (has == 0) {
+		if (make_one(cs, CERTSTORE_DEFAULT, hostname, CERTMAKE_RSA,
+			why) != 0)
+			return -1;
+		*made_r = true;
+	}
+	return 0;
+}
+
+/* The folder is filled beside its place and renamed into it. */
+int
+certstore_add(struct certstore *cs, const char *name, struct str chain,
+    struct str key, struct str csr, struct err *why)
+{
+	const char *beside, *folder;
+	int lock, r, has;
+
+	if (certstore_check_name(name, why) != 0 || begin(cs, &lock, why) != 0)
+		return -1;
+	folder = certstore_folder(cs, name);
+	beside = pool_printf(cs->pool, "%s/" NEW_PREFIX "%ld", cs->dir,
+	    (long)getpid());
+	has = certstore_has(folder, why);
+	r = has == 0 ? 0 : -1;
+	if (has == 1)
+		(void)err_text(why, "there is already a certificate \"%s\"",
+		    name);
+	if (r == 0 && mkdir(beside, 0700) != 0)
+		r = err_errno(why, "%s: mkdir", beside);
+	if (r == 0)
+		r = put(cs, pool_printf(cs->pool, "%s/key.pem", beside), key,
+		    0600, why);
+	if (r == 0 && csr.n > 0)
+		r = put(cs, pool_printf(cs->pool, "%s/csr.pem", beside), csr,
+		    0644, why);
+	if (r == 0)
+		r = put(cs, pool_printf(cs->pool, "%s/cert.pem", beside),
+		    chain, 0644, why);
+	if (r == 0)
+		r = own(cs, beside, why);
+	if (r == 0 && sys_rename(beside, folder) != 0)
+		r = err_errno(why, "%s: rename", folder);
+	if (r != 0 && has == 0)
+		remove_folder(beside);
+	if (r == 0)
+		r = file_sync_dir(cs->dir, why);
+	file_close(&lock);
+	return r;
+}
+
+/* The old chain is copied before the new one takes its place. */
+int
+certstore_set_chain(struct certstore *cs, const char *name, struct str chain,
+    unsigned *version_r, struct err *why)
+{
+	struct certstore_entry e;
+	const char *old;
+	struct buf b;
+	int lock, r;
+
+	if (begin(cs, &lock, why) != 0)
+		return -1;
+	buf_init(&b, CERTSTORE_FILE_MAX);
+	r = own_entry(cs, name, &e, why);
+	if (r == 0)
+		r = file_read(&b, e.chain, why);
+	if (r == 0) {
+		old = pool_printf(cs->pool, "%s/old",
+		    certstore_folder(cs, name));
+		r = file_mkdirs(old, 0700, why);
+		if (r == 0)
+			r = own(cs, old, why);
+	}
+	if (r == 0)
+		r = put(cs, certstore_version_path(cs, name, e.versions + 1),
+		    buf_str(&b), 0644, why);
+	if (r == 0)
+		r = put(cs, e.chain, chain, 0644, why);
+	if (r == 0)
+		*version_r = e.versions + 1;
+	buf_fini(&b);
+	file_close(&lock);
+	return r;
+}
+
+int
+certstore_set_csr(struct certstore *cs, const char *name, struct str csr,
+    struct err *why)
+{
+	struct certstore_entry e;
+	int lock, r;
+
+	if (begin(cs, &lock, why) != 0)
+		return -1;
+	r = own_entry(cs, name, &e, why);
+	if (r == 0)
+		r = put(cs, pool_printf(cs->pool, "%s/csr.pem",
+			certstore_folder(cs, name)), csr, 0644, why);
+	file_close(&lock);
+	return r;
+}
+
+/* Its uses would be lost between two renames, so there must be none. */
+int
+certstore_rename(struct certstore *cs, const char *name, const char *to,
+    struct err *why)
+{
+	struct certstore_entry e;
+	int lock, r, has;
+	unsigned i;
+
+	if (certstore_check_name(to, why) != 0 || begin(cs, &lock, why) != 0)
+		return -1;
+	r = own_entry(cs, name, &e, why);
+	for (i = 0; r == 0 && i < cs->nrow; i++) {
+		if (strcmp(cs->row[i].name, name) == 0)
+			r = err_text(why, "\"%s\" is in use by %s", name,
+			    cs->row[i].use);
+	}
+	if (r == 0) {
+		has = certstore_has(certstore_folder(cs, to), why);
+		r = has == 0 ? 0 : -1;
+		if (has == 1)
+			(void)err_text(why, "there is already a certificate "
+			    "\"%s\"", to);
+	}
+	if (r == 0 && sys_rename(certstore_folder(cs, name),
+			  certstore_folder(cs, to)) != 0)
+		r = err_errno(why, "%s: rename", certstore_folder(cs, to));
+	if (r == 0)
+		r = file_sync_dir(cs->dir, why);
+	file_close(&lock);
+	return r;
+}
+
+int
+certstore_delete(struct certstore *cs, const char *name, struct err *why)
+{
+	struct certstore_entry e;
+	const char *gone;
+	int lock, r;
+	unsigned i;
+
+	if (begin(cs, &lock, why) != 0)
+		return -1;
+	r = own_entry(cs, name, &e, why);
+	for (i = 0; r == 0 && i < cs->nrow; i++) {
+		if (strcmp(cs->row[i].name, name) == 0)
+			r = err_text(why, "\"%s\" is in use by %s", name,
+			    cs->row[i].use);
+	}
+	gone = pool_printf(cs->pool, "%s/" GONE_PREFIX "%ld", cs->dir,
+	    (long)getpid());
+	if (r == 0 && sys_rename(certstore_folder(cs, name), gone) != 0)
+		r = err_errno(why, "%s: rename", certstore_folder(cs, name));
+	if (r == 0) {
+		r = file_sync_dir(cs->dir, why);
+		remove_folder(gone);
+	}
+	file_close(&lock);
+	return r;
+}
+
+int
+certstore_assign(struct certstore *cs, const char *use, const char *name,
+    bool first, struct err *why)
+{
+	struct certstore_entry e;
+	struct certstore_row *v;
+	unsigned i, n = 0;
+	int lock, r;
+
+	if (use[0] == '\0' || strpbrk(use, "\t\r\n") != NULL ||
+	    strlen(use) > 512)
+		return err_text(why, "\"%.60s\" is no use", use);
+	if (begin(cs, &lock, why) != 0)
+		return -1;
+	r = certstore_entry(cs, name, &e, why);
+	v = pool_alloc(cs->pool, (cs->nrow + 1) * sizeof(*v));
+	if (first) {
+		v[n].use = use;
+		v[n++].name = name;
+	}
+	for (i = 0; i < cs->nrow; i++) {
+		if (strcmp(cs->row[i].use, use) != 0 ||
+		    strcmp(cs->row[i].name, name) != 0)
+			v[n++] = cs->row[i];
+	}
+	if (!first) {
+		v[n].use = use;
+		v[n++].name = name;
+	}
+	if (r == 0)
+		r = write_uses(cs, v, n, why);
+	file_close(&lock);
+	return r;
+}
+
+int
+certstore_unassign(struct certstore *cs, const char *use, const char *name,
+    struct err *why)
+{
+	struct certstore_row *v;
+	unsigned i, n = 0;
+	int lock, r;
+
+	if (begin(cs, &lock, why) != 0)
+		return -1;
+	v = pool_alloc(cs->pool, (cs->nrow + 1) * sizeof(*v));
+	for (i = 0; i < cs->nrow; i++) {
+		if (strcmp(cs->row[i].use, use) != 0 ||
+		    (name != NULL && strcmp(cs->row[i].name, name) != 0))
+			v[n++] = cs->row[i];
+	}
+	if (n < cs->nrow)
+		r = write_uses(cs, v, n, why);
+	else if (name == NULL)
+		r = err_text(why, "%s has no certificate", use);
+	else
+		r = err_text(why, "%s does not have \"%s\"", use, name);
+	file_close(&lock);
+	return r;
+}
+
+int
+certstore_set_ca(struct certstore *cs, struct str pem, struct err *why)
+{
+	int lock, r;
+
+	if (begin(cs, &lock, why) != 0)
+		return -1;
+	r = put(cs, certstore_ca_path(cs), pem, 0644, why);
+	file_close(&lock);
+	return r;
+}
+
+/* Locks the store, which is made if need be, and reads its uses anew. */
+static int
+begin(struct certstore *cs, int *lock_r, struct err *why)
+{
+	const char *path = pool_printf(cs->pool, "%s/.lock", cs->dir);
+	int fd, r;
+
+	if (certstore_has(cs->dir, NULL) != 1 &&
+	    file_mkdirs(cs->dir, 0700, why) != 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return err_errno(why, "%s", path);
+	do
+		r = flock(fd, LOCK_EX);
+	while (r == -1 && errno == EINTR);
+	if (r == -1)
+		r = err_errno(why, "%s: flock", path);
+	if (r == 0)
+		r = own(cs, path, why);
+	if (r == 0)
+		r = certstore_read_uses(cs, why);
+	if (r != 0) {
+		file_close(&fd);
+		return -1;
+	}
+	sweep(cs);
+	*lock_r = fd;
+	return 0;
+}
+
+/* Who holds the lock is the only one at work: what is begun is dead. */
+static void
+sweep(struct certstore *cs)
+{
+	DIR *dir = opendir(cs->dir);
+	const struct dirent *d;
+
+	while (dir != NULL && (d = readdir(dir)) != NULL) {
+		if (strncmp(d->d_name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 ||
+		    strncmp(d->d_name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0)
+			remove_folder(pool_printf(cs->pool, "%s/%s", cs->dir,
+			    d->d_name));
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+}
+
+/* As far as it goes: what stays is swept another time. */
+static void
+remove_folder(const char *path)
+{
+	DIR *dir = opendir(path), *old;
+	const struct dirent *d;
+	int fd;
+
+	if (dir == NULL)
+		return;
+	while ((d = readdir(dir)) != NULL) {
+		if (strcmp(d->d_name, "old") != 0) {
+			(void)unlinkat(dirfd(dir), d->d_name, 0);
+			continue;
+		}
+		fd = openat(dirfd(dir), "old",
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		old = fd == -1 ? NULL : fdopendir(fd);
+		while (old != NULL && (d = readdir(old)) != NULL)
+			(void)unlinkat(dirfd(old), d->d_name, 0);
+		if (old != NULL)
+			(void)closedir(old);
+		(void)unlinkat(dirfd(dir), "old", AT_REMOVEDIR);
+	}
+	(void)closedir(dir);
+	(void)rmdir(path);
+}
+
+/* What the superuser writes belongs to whom the store belongs to. */
+static int
+own(struct certstore *cs, const char *path, struct err *why)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(cs->dir, &st) != 0 || st.st_uid == 0)
+		return 0;
+	if (lchown(path, st.st_uid, st.st_gid) != 0)
+		return err_errno(why, "%s: chown", path);
+	return 0;
+}
+
+static int
+put(struct certstore *cs, const char *path, struct str text, mode_t mode,
+    struct err *why)
+{
+	if (file_replace(path, text.p, text.n, mode, why) != 0)
+		return -1;
+	return own(cs, path, why);
+}
+
+static int
+write_uses(struct certstore *cs, const struct certstore_row *row, unsigned n,
+    struct err *why)
+{
+	struct buf text;
+	unsigned i;
+	int r = 0;
+
+	buf_init(&text, CERTSTORE_FILE_MAX);
+	for (i = 0; r == 0 && i < n; i++)
+		r = buf_printf(&text, "%s\t%s\n", row[i].use, row[i].name);
+	if (r != 0)
+		r = err_text(why, "%s/assign: too many uses", cs->dir);
+	else
+		r = put(cs, pool_printf(cs->pool, "%s/assign", cs->dir),
+		    buf_str(&text), 0644, why);
+	buf_fini(&text);
+	return r == 0 ? certstore_read_uses(cs, why) : r;
+}
+
+static int
+make_one(struct certstore *cs, const char *name, const char *hostname,
+    enum certmake_type type, struct err *why)
+{
+	const char *const names[] = { hostname, NULL };
+	char cn[65];
+	struct certmake m = { .cn = cn, .name = names, .type = type,
+		.bits = type == CERTMAKE_EC ? 256 : 4096,
+		.days = DEFAULT_DAYS };
+	struct buf key, cert;
+	int r;
+
+	/* The whole of a longer name is among the alternative ones. */
+	(void)str_copy(cn, sizeof(cn), str_c(hostname));
+	buf_init(&key, CERTSTORE_FILE_MAX);
+	buf_init(&cert, CERTSTORE_FILE_MAX);
+	r = certmake_key(&m, &key, why);
+	if (r == 0)
+		r = certmake_self(&m, buf_str(&key), &cert, why);
+	if (r == 0)
+		r = certstore_add(cs, name, buf_str(&cert), buf_str(&key),
+		    STR_NULL, why);
+	OPENSSL_cleanse(buf_p(&key), buf_len(&key));
+	buf_fini(&key);
+	buf_fini(&cert);
+	return r == 0 ? 0 : err_prefix(why, "%s: ", name);
+}
+
+static int
+own_entry(struct certstore *cs, const char *name, struct certstore_entry *e_r,
+    struct err *why)
+{
+	if (certstore_entry(cs, name, e_r, why) != 0)
+		return -1;
+	if (e_r->directory != NULL)
+		return err_text(why, "\"%s\" is in %s, which is not ours to "
+		    "change", name, e_r->directory);
+	return 0;
+}
