@@ -26,6 +26,8 @@
 #include "tls/tlsident.h"
 #include "tls/tlswant.h"
 
+struct tlstrust;
+
 /* A static route: where mail for a domain goes instead of its MX. */
 struct relay_route {
 	const char *domain;	/* "example.net", ".example.net", "*" */
@@ -51,6 +53,12 @@ struct relay_destination {
 	struct tlsident *cert;	/* shown if asked for; NULL: relay_conf's */
 };
 
+/* Roots that wants name (ca=), read once for all of them. */
+struct relay_trust {
+	const char *ca;
+	struct tlstrust *trust;
+};
+
 /* Const while referenced; belongs to a configuration generation. */
 struct relay_conf {
 	const char *hostname;	/* EHLO name, reporting MTA */
@@ -64,6 +72,9 @@ struct relay_conf {
 	bool tls_verbose;	/* log failed handshakes at length */
 	const struct relay_destination *destination;
 	unsigned ndestination;
+	/* For a want whose ca is in none of them nobody is trusted. */
+	const struct relay_trust *trust;
+	unsigned ntrust;
 	unsigned concurrency;	/* connections per destination, all workers */
 	unsigned total;		/* connections of this worker */
 	unsigned max_messages;	/* per connection, then a new one */
