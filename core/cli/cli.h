@@ -8,6 +8,7 @@
 enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE };
 
 int cli_check(int argc, char **argv);
+int cli_headers(int argc, char **argv);
 int cli_queue(int argc, char **argv);
 int cli_log(int argc, char **argv);
 int cli_sink(int argc, char **argv);

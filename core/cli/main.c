@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "queue", cli_queue, "look at the queue and act on it" },
 	{ "log", cli_log, "follow messages through the mail log" },
 	{ "sink", cli_sink, "receive mail and show it, for trying things out" },
+	{ "headers", cli_headers, "show how a received message was encrypted" },
 	{ "status", cli_status, "show what the relay is doing" },
 	{ "version", cli_version, "show the version and the libraries in use" },
 	{ "help", help, "show the subcommands" },
