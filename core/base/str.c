@@ -148,6 +148,36 @@ str_lower(char *s, size_t n)
 		s[i] = ch_lower(s[i]);
 }
 
+unsigned
+str_distance(struct str a, struct str b)
+{
+	unsigned row[3][64], cost;
+	size_t i, j;
+
+	if (a.n >= 64 || b.n >= 64)
+		return 64;
+	for (j = 0; j <= b.n; j++)
+		row[0][j] = (unsigned)j;
+	for (i = 1; i <= a.n; i++) {
+		unsigned *now = row[i % 3], *last = row[(i + 2) % 3];
+
+		now[0] = (unsigned)i;
+		for (j = 1; j <= b.n; j++) {
+			cost = ch_lower(a.p[i - 1]) != ch_lower(b.p[j - 1]);
+			now[j] = last[j - 1] + cost;
+			if (last[j] + 1 < now[j])
+				now[j] = last[j] + 1;
+			if (now[j - 1] + 1 < now[j])
+				now[j] = now[j - 1] + 1;
+			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
+			    a.p[i - 2] == b.p[j - 1] &&
+			    row[(i + 1) % 3][j - 2] + 1 < now[j])
+				now[j] = row[(i + 1) % 3][j - 2] + 1;
+		}
+	}
+	return row[a.n % 3][b.n];
+}
+
 bool
 ch_alpha(char c)
 {

@@ -42,6 +42,9 @@ bool str_word(struct str *rest, struct str *word_r);
 /* Copies with a NUL into dst of size n; false when it was cut. */
 bool str_copy(char *dst, size_t n, struct str s);
 void str_lower(char *s, size_t n); /* ASCII, in place */
+/* Insertions, deletions, changes and swaps of neighbours that turn a into b,
+ * case folded; 64 where one is longer than that. For "did you mean". */
+unsigned str_distance(struct str a, struct str b);
 
 /* ASCII only, independent of the locale; safe for any char value. */
 bool ch_alpha(char c);

@@ -91,7 +91,6 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 
 static void	nearest_in(const struct conf_scope *, const char *,
 		    const char **, unsigned *);
-static unsigned	distance(const char *, const char *);
 static void	help_range(struct buf *, const struct conf_param *);
 
 const struct conf_param *
@@ -121,7 +120,8 @@ conf_nearest(const struct conf_scope *scope, const struct conf_scope *second,
 		nearest_in(second, word, &best, &least);
 	if (scope == &conf_scopes[CONF_SCOPE_TOP]) {
 		for (i = 1; i < CONF_SCOPES; i++) {
-			unsigned d = distance(word, conf_scopes[i].name);
+			unsigned d = str_distance(str_c(word),
+			    str_c(conf_scopes[i].name));
 
 			if (d < least) {
 				least = d;
@@ -140,43 +140,13 @@ nearest_in(const struct conf_scope *scope, const char *word, const char **best,
 	size_t i;
 
 	for (i = 0; i < scope->nparam; i++) {
-		d = distance(word, scope->param[i].name);
+		d = str_distance(
+		    str_c(word), str_c(scope->param[i].name));
 		if (d < *least) {
 			*least = d;
 			*best = scope->param[i].name;
 		}
 	}
-}
-
-/* Insertions, deletions, changes and swaps of neighbours that turn a to b. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned row[3][64], i, j, cost;
-	unsigned la = (unsigned)strlen(a), lb = (unsigned)strlen(b);
-
-	if (la >= 64 || lb >= 64)
-		return 64;
-	for (j = 0; j <= lb; j++)
-		row[0][j] = j;
-	for (i = 1; i <= la; i++) {
-		unsigned *now = row[i % 3], *last = row[(i + 2) % 3];
-
-		now[0] = i;
-		for (j = 1; j <= lb; j++) {
-			cost = ch_lower(a[i - 1]) != ch_lower(b[j - 1]);
-			now[j] = last[j - 1] + cost;
-			if (last[j] + 1 < now[j])
-				now[j] = last[j] + 1;
-			if (now[j - 1] + 1 < now[j])
-				now[j] = now[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] &&
-			    row[(i + 1) % 3][j - 2] + 1 < now[j])
-				now[j] = row[(i + 1) % 3][j - 2] + 1;
-		}
-	}
-	return row[la % 3][lb];
 }
 
 const char *

@@ -29,25 +29,6 @@ tlswant_parse(struct str text, enum tlswant_level *level_r)
 	return false;
 }
 
-int
-tlswant_read(struct tlswant *w_r, struct str text, struct pool *pool,
-    struct err *why)
-{
-	(void)pool;
-	*w_r = (struct tlswant){ .level = TLSWANT_NONE };
-	if (tlswant_parse(text, &w_r->level))
-		return 0;
-	return err_text(why, "\"%.*s\" is no TLS level: none, opportunistic, "
-	    "preferred, preferred-verify, required, required-verify, "
-	    "required-verify-hosted or forced", STR_FMT(text));
-}
-
-void
-tlswant_write(const struct tlswant *w, struct buf *dst)
-{
-	(void)buf_add_c(dst, tlswant_name(w->level));
-}
-
 const char *
 tlswant_name(enum tlswant_level level)
 {
@@ -69,30 +50,30 @@ tlswant_verifies(enum tlswant_level level)
 }
 
 /*
- * Only what is compared with the certificate tells wants of one level apart.
- * Names are separated by what no name contains.
+ * Who waits how long is no matter of the connection. Names fold case, paths
+ * and ciphers do not; the domain counts where it may be a name that is looked
+ * for. A line end is in none of them.
  */
 uint64_t
 tlswant_key(const struct tlswant *w, struct str domain)
 {
+	struct tlswant lasting = *w;
 	struct buf text;
 	uint64_t key;
-	unsigned i;
-	bool fits;
+	size_t n;
 
+	lasting.deadline = lasting.warn_after = 0;
 	buf_init(&text, KEY_MAX);
-	fits = buf_printf(&text, "%u", (unsigned)w->level) == 0;
-	if (tlswant_verifies(w->level) && w->names == NULL)
-		fits = fits && buf_add_char(&text, '\0') == 0 &&
-		       buf_add_str(&text, domain) == 0;
-	for (i = 0; tlswant_verifies(w->level) && w->names != NULL &&
-		    w->names[i] != NULL;
-	     i++)
-		fits = fits && buf_add_char(&text, '\n') == 0 &&
-		       buf_add_c(&text, w->names[i]) == 0;
-	if (!fits)
-		panic("the names of a TLS want fill 64 KB");
-	key = hash_istr(buf_str(&text));
+	tlswant_write(&lasting, &text);
+	(void)buf_add_char(&text, '\n');
+	if (tlswant_verifies(w->level) && w->match != TLSWANT_MATCH_NAMES) {
+		n = buf_len(&text);
+		(void)buf_add_str(&text, domain);
+		str_lower(buf_p(&text) + n, buf_len(&text) - n);
+	}
+	if (buf_full(&text))
+		panic("a TLS want of more than 64 KB");
+	key = hash_bytes(buf_p(&text), buf_len(&text));
 	buf_fini(&text);
 	return key;
 }

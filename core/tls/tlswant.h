@@ -56,7 +56,8 @@ struct tlspin {
 struct tlswant {
 	enum tlswant_level level;
 	enum tlswant_match match;
-	/* With a leading dot: what is below. NULL: none given. */
+	/* With a leading dot: what is below. NULL: none given. In place of
+	 * all others with MATCH_NAMES, else beside them. */
 	const char *const *names;
 	/* The leaf must be one of these, if any counts at the time; chain and
 	 * name are then not asked for at the levels that verify. */
@@ -85,18 +86,24 @@ int tlswant_read(struct tlswant *w_r, struct str text, struct pool *pool,
 /* Adds the text form, the same for equal wants. */
 void tlswant_write(const struct tlswant *w, struct buf *dst);
 /* One pin as people write it: "sha256:HEX" (certificate) or "spki:BASE64",
- * with an optional "@FROM..UNTIL" of dates (2026-01-31), either may be missing.
+ * with an optional "@FROM..UNTIL" of dates (2026-01-31), either may be missing;
+ * both days count, in UTC. "none" is the pin that nothing meets.
  */
 int tlspin_read(struct tlspin *p_r, struct str text, struct err *why);
 void tlspin_write(const struct tlspin *p, struct buf *dst);
+/* Is wall within its time? */
+bool tlspin_counts(const struct tlspin *p, msec wall);
 
 /*
  * The maximum of both: what meets *r_r meets a and b. The higher level brings
- * its match, names, pins and roots; of equal levels the stricter match counts
- * (names, domain, mx, hosted, compat); a minimum version counts whoever asks;
- * deadlines and warnings: the earlier. Two demands that nothing could meet
- * at once (different pins) make a want that no certificate meets. Points into
- * a, b and pool.
+ * its match, names, pins, roots, ciphers and groups. Of equal levels the
+ * stricter match counts with its names (names, domain, mx, hosted, compat), of
+ * equal matches the names of both; a key that is pinned is stricter than any
+ * match; of two lists of ciphers or groups, what is in both. A minimum version
+ * counts whoever asks; deadlines and warnings: the earlier. Demands that
+ * nothing could meet at once (no pin, name or file of roots in common) make a
+ * want that no certificate meets (pin=none), no cipher or group in common one
+ * that cannot be negotiated ("none"). Points into a, b and pool.
  */
 void tlswant_max(struct tlswant *r_r, const struct tlswant *a,
     const struct tlswant *b, struct pool *pool);

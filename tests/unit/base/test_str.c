@@ -68,10 +68,25 @@ START_TEST(copies_what_fits_and_says_if_it_was_cut)
 }
 END_TEST
 
+START_TEST(counts_the_slips_between_two_words)
+{
+	char many[65];
+
+	memset(many, 'x', sizeof(many));
+	ck_assert_uint_eq(str_distance(STR("match"), STR("match")), 0);
+	ck_assert_uint_eq(str_distance(STR("Match"), STR("mATCH")), 0);
+	ck_assert_uint_eq(str_distance(STR("mtach"), STR("match")), 1);
+	ck_assert_uint_eq(str_distance(STR("mach"), STR("match")), 1);
+	ck_assert_uint_eq(str_distance(STR(""), STR("pin")), 3);
+	ck_assert_uint_eq(str_distance(str_n(many, 65), STR("pin")), 64);
+}
+END_TEST
+
 UNIT_SUITE(str)
 {
 	tcase_add_test(tc, compares_all_octets_and_folds_ascii_only);
 	tcase_add_test(tc, splits_at_separators_and_keeps_empty_pieces_inside);
 	tcase_add_test(tc, takes_words_between_blanks_and_tabs);
 	tcase_add_test(tc, copies_what_fits_and_says_if_it_was_cut);
+	tcase_add_test(tc, counts_the_slips_between_two_words);
 }

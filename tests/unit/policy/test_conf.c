@@ -52,8 +52,9 @@ static const struct refusal refusals[] = {
 	    "be true or false" },
 	{ "delivery {\n tls = 'sometimes' }",
 	    "/etc/p/boot.lua:2: tls: \"sometimes\" is no TLS level: none, "
-	    "opportunistic, preferred, preferred-verify, required, "
-	    "required-verify, required-verify-hosted or forced" },
+	    "opportunistic, preferred, preferred-verify, "
+	    "preferred-verify-hosted, required, required-verify, "
+	    "required-verify-hosted or forced" },
 	{ "relay { networks = { '10.0.0.1/8' } }", "/etc/p/boot.lua:1: "
 	    "networks: " },
 	{ "relay { domains = { '*' } }", "/etc/p/boot.lua: relay: domains = "
