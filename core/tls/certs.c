@@ -17,14 +17,6 @@ enum { FILE_MAX = 16 * 1024 * 1024 };
 typedef int
 certs_fn(void *arg, const unsigned char *der, long n, struct err *why);
 
-/* What certs_each() hands over each certificate to. */
-struct chain_arg {
-	struct certs *c;
-	CRYPTO_BUFFER_POOL *pool;
-};
-
-static int certs_take(struct certs *c, struct str pem, const char *file,
-    CRYPTO_BUFFER_POOL *pool, struct err *why);
 static int certs_each(struct str pem, const char *file, certs_fn *fn,
     void *arg, struct err *why);
 static int certs_add(
@@ -41,42 +33,13 @@ static BIO *open_pem(struct str pem);
 static int no_password(char *buf, int size, int rwflag, void *arg);
 
 int
-certs_load(struct certs *c, const char *cert_file, const char *key_file,
-    CRYPTO_BUFFER_POOL *pool, struct err *why)
-{
-	struct buf certs, key;
-	int result;
-
-	memset(c, 0, sizeof(*c));
-	buf_init(&certs, FILE_MAX);
-	buf_init(&key, FILE_MAX);
-	result = file_read(&certs, cert_file, why);
-	if (result == 0 && key_file != NULL)
-		result = file_read(&key, key_file, why);
-	if (result == 0)
-		result = certs_take(c, buf_str(&certs), cert_file, pool, why);
-	if (result == 0 && key_file != NULL)
-		result = certs_read_key(c, buf_str(&key), key_file, why);
-	if (result == 0)
-		result = certs_check(c, cert_file, key_file, why);
-	if (result < 0)
-		certs_fini(c);
-	/* Either may be the file with the key. */
-	OPENSSL_cleanse(buf_p(&certs), buf_len(&certs));
-	OPENSSL_cleanse(buf_p(&key), buf_len(&key));
-	buf_fini(&certs);
-	buf_fini(&key);
-	return result;
-}
-
-int
-certs_load_pem(struct certs *c, struct str pem, const char *what,
-    CRYPTO_BUFFER_POOL *pool, struct err *why)
+certs_parse(struct certs *c, struct str chain, const char *what, struct str key,
+    const char *key_what, struct err *why)
 {
 	memset(c, 0, sizeof(*c));
-	if (certs_take(c, pem, what, pool, why) == 0 &&
-	    certs_read_key(c, pem, what, why) == 0 &&
-	    certs_check(c, what, what, why) == 0)
+	if (certs_each(chain, what, certs_add, c, why) == 0 &&
+	    (key.p == NULL || certs_read_key(c, key, key_what, why) == 0) &&
+	    certs_check(c, what, key_what, why) == 0)
 		return 0;
 	certs_fini(c);
 	return -1;
@@ -106,13 +69,17 @@ certs_trust(X509_STORE *store, const char *file, struct err *why)
 	return result;
 }
 
-static int
-certs_take(struct certs *c, struct str pem, const char *file,
-    CRYPTO_BUFFER_POOL *pool, struct err *why)
+msec
+certs_time(const ASN1_TIME *t)
 {
-	struct chain_arg arg = { c, pool };
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days = 0, seconds = 0;
 
-	return certs_each(pem, file, certs_add, &arg, why);
+	if (epoch == NULL)
+		fatal("out of memory");
+	(void)ASN1_TIME_diff(&days, &seconds, epoch, t);
+	ASN1_TIME_free(epoch);
+	return HOURS(24) * days + SECONDS(seconds);
 }
 
 /* Other things than certificates are passed over: a key may be there too. */
@@ -157,13 +124,12 @@ certs_each(struct str pem, const char *file, certs_fn *fn, void *arg,
 static int
 certs_add(void *arg, const unsigned char *der, long n, struct err *why)
 {
-	struct chain_arg *a = arg;
-	struct certs *c = a->c;
+	struct certs *c = arg;
 	X509 *x;
 
 	if (c->n == CERTS_MAX)
 		return err_text(why, "a chain may have %d at most", CERTS_MAX);
-	c->chain[c->n] = CRYPTO_BUFFER_new(der, (size_t)n, a->pool);
+	c->chain[c->n] = CRYPTO_BUFFER_new(der, (size_t)n, NULL);
 	if (c->chain[c->n] == NULL)
 		fatal("out of memory");
 	x = tlslib_x509(c->chain[c->n++]);
@@ -267,9 +233,10 @@ certs_look_at_dates(struct certs *c, const X509 *leaf, const char *file)
 {
 	struct err text = ERR_INIT;
 
-	if (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0)
+	c->expires = certs_time(X509_get0_notAfter(leaf));
+	if (c->expires < clock_wall())
 		(void)err_text(&text, "%s: the certificate has expired", file);
-	else if (X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0)
+	else if (certs_time(X509_get0_notBefore(leaf)) > clock_wall())
 		(void)err_text(
 		    &text, "%s: the certificate is not valid yet", file);
 	(void)str_copy(c->warning, sizeof(c->warning), str_c(text.text));

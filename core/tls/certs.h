@@ -1,5 +1,5 @@
 /*
- * Certificates and keys from PEM files, with errors that name the file.
+ * Certificates and keys from PEM text, with errors that name the file.
  */
 #ifndef TLS_CERTS_H
 #define TLS_CERTS_H
@@ -7,6 +7,7 @@
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -16,16 +17,17 @@ struct certs {
 	CRYPTO_BUFFER *chain[CERTS_MAX];
 	size_t n;
 	EVP_PKEY *key; /* NULL: not asked for */
+	msec expires;  /* the leaf, wall time */
 	char warning[256]; /* "" or what is odd about the leaf */
 };
 
-/* key_file NULL: no key is read. */
-int certs_load(struct certs *c, const char *cert_file, const char *key_file,
-    CRYPTO_BUFFER_POOL *pool, struct err *why);
-/* The same from memory; what: its name in errors. */
-int certs_load_pem(struct certs *c, struct str pem, const char *what,
-    CRYPTO_BUFFER_POOL *pool, struct err *why);
+/* A chain and its key, which must fit the leaf; key NULL str: none is read.
+ * what: their names in errors. */
+int certs_parse(struct certs *c, struct str chain, const char *what,
+    struct str key, const char *key_what, struct err *why);
 void certs_fini(struct certs *c);
+/* A date of a certificate as wall time. */
+msec certs_time(const ASN1_TIME *t);
 /* Adds every certificate of the file to store. */
 int certs_trust(X509_STORE *store, const char *file, struct err *why);
 

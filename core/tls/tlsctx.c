@@ -11,7 +11,7 @@
 #include "tls/certs.h"
 #include "tls/selfsign.h"
 #include "tls/tlsctx_priv.h"
-#include "tls/tlskey.h"
+#include "tls/tlsident_priv.h"
 #include "tls/tlslib.h"
 
 enum { SELFSIGNED_MAX = 16384 };
@@ -31,8 +31,8 @@ static int tlsctx_set_up(
     struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why);
 static int
 tlsctx_set_ciphers(struct tlsctx *ctx, const char *ciphers, struct err *why);
-static int tlsctx_set_certs(struct tlsctx *ctx, struct certs *c,
-    const struct tlsctx_conf *conf, struct err *why);
+static int tlsctx_set_idents(
+    struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why);
 static void tlsctx_set_client(struct tlsctx *ctx);
 static void tlsctx_warn(struct tlsctx *ctx, const char *text);
 
@@ -41,21 +41,11 @@ tlsctx_new(
     struct tlsctx **ctx_r, const struct tlsctx_conf *conf, struct err *why)
 {
 	struct tlsctx *ctx = tlsctx_make(conf->server);
-	struct certs c;
 	int result;
 
 	result = tlsctx_set_up(ctx, conf, why);
-	if (result == 0 && conf->cert_file != NULL) {
-		result = certs_load(&c, conf->cert_file,
-		    conf->keyops != NULL     ? NULL
-		    : conf->key_file != NULL ? conf->key_file
-					     : conf->cert_file,
-		    ctx->pool, why);
-		if (result == 0)
-			result = tlsctx_set_certs(ctx, &c, conf, why);
-	} else if (result == 0 && conf->server) {
-		result = err_text(why, "a TLS server needs a certificate");
-	}
+	if (result == 0)
+		result = tlsctx_set_idents(ctx, conf, why);
 	if (result < 0) {
 		tlsctx_unref(&ctx);
 		return -1;
@@ -67,29 +57,25 @@ tlsctx_new(
 int
 tlsctx_new_selfsigned(struct tlsctx **ctx_r, const char *name, struct err *why)
 {
-	static const struct tlsctx_conf conf = { .server = true };
-	struct tlsctx *ctx = tlsctx_make(true);
-	struct certs c;
+	struct tlsctx_conf conf = { .server = true };
+	struct tlsident *ident = NULL;
 	struct buf pem;
 	int result;
 
 	buf_init(&pem, SELFSIGNED_MAX);
-	result = tlsctx_set_up(ctx, &conf, why);
+	result = selfsign_pem(name, &pem, why);
 	if (result == 0)
-		result = selfsign_pem(name, &pem, why);
-	if (result == 0)
-		result = certs_load_pem(
-		    &c, buf_str(&pem), "self-signed", ctx->pool, why);
-	if (result == 0)
-		result = tlsctx_set_certs(ctx, &c, &conf, why);
+		result = tlsident_new(&ident, "self-signed", buf_str(&pem),
+		    buf_str(&pem), NULL, NULL, why);
+	if (result == 0) {
+		conf.ident = &ident;
+		conf.nident = 1;
+		result = tlsctx_new(ctx_r, &conf, why);
+	}
+	tlsident_unref(&ident);
 	OPENSSL_cleanse(buf_p(&pem), buf_len(&pem));
 	buf_fini(&pem);
-	if (result < 0) {
-		tlsctx_unref(&ctx);
-		return -1;
-	}
-	*ctx_r = ctx;
-	return 0;
+	return result;
 }
 
 const char *
@@ -122,7 +108,9 @@ tlsctx_unref(struct tlsctx **ctxp)
 	tlscache_destroy(&ctx->cache);
 	SSL_CTX_free(ctx->ssl);
 	X509_STORE_free(ctx->store);
-	EVP_PKEY_free(ctx->key);
+	while (ctx->nident > 0)
+		tlsident_unref(&ctx->ident[--ctx->nident]);
+	mem_free(ctx->ident);
 	BIO_meth_free(ctx->bio);
 	CRYPTO_BUFFER_POOL_free(ctx->pool);
 	mem_free(ctx->warning);
@@ -169,6 +157,8 @@ tlsctx_set_up(
 	    !SSL_CTX_set_max_proto_version(ctx->ssl, high))
 		return err_text(why, "no TLS version from %#x to %#x",
 		    (unsigned)low, (unsigned)high);
+	ctx->min_version = low;
+	ctx->max_version = high;
 	if (tlslib_set_groups(ctx->ssl, conf->groups) < 0)
 		return err_text(why, "\"%s\" is not a list of groups",
 		    conf->groups == NULL ? "default" : conf->groups);
@@ -189,7 +179,9 @@ tlsctx_set_up(
 	(void)SSL_CTX_set_session_id_context(ctx->ssl, sid, sizeof(sid) - 1);
 	if (!ctx->server)
 		tlsctx_set_client(ctx);
-	else if (conf->request_client_cert)
+	else
+		SSL_CTX_set_select_certificate_cb(ctx->ssl, tlsctx_pick);
+	if (ctx->server && conf->request_client_cert)
 		SSL_CTX_set_custom_verify(
 		    ctx->ssl, SSL_VERIFY_PEER, tlsio_verify);
 	return 0;
@@ -223,32 +215,28 @@ tlsctx_set_ciphers(struct tlsctx *ctx, const char *ciphers, struct err *why)
 	return result;
 }
 
-/* Takes what is in c. */
 static int
-tlsctx_set_certs(struct tlsctx *ctx, struct certs *c,
-    const struct tlsctx_conf *conf, struct err *why)
+tlsctx_set_idents(
+    struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why)
 {
-	char reason[128];
-	int ok;
+	unsigned i;
 
-	ctx->key = c->key;
-	c->key = NULL;
-	ctx->keyops = &tlskey_local;
-	ctx->key_id = ctx->key;
-	if (conf->keyops != NULL) {
-		ctx->keyops = conf->keyops;
-		ctx->keyops_arg = conf->keyops_arg;
-		ctx->key_id = conf->key_id;
+	ctx->ident = mem_array(conf->nident + 1, sizeof(struct tlsident *));
+	if (conf->cert_file != NULL) {
+		if (tlsident_load(&ctx->ident[0], conf->cert_file,
+			conf->key_file, NULL, NULL, why) < 0)
+			return -1;
+		ctx->nident = 1;
 	}
-	ok = SSL_CTX_set_chain_and_key(
-	    ctx->ssl, c->chain, c->n, NULL, &tlsio_key_method);
-	if (c->warning[0] != '\0')
-		tlsctx_warn(ctx, c->warning);
-	certs_fini(c);
-	if (ok == 1)
-		return 0;
-	(void)tlslib_reason(reason, sizeof(reason), "unusable");
-	return err_text(why, "%s: %s", conf->cert_file, reason);
+	for (i = 0; i < conf->nident; i++)
+		ctx->ident[ctx->nident++] = tlsident_ref(conf->ident[i]);
+	if (ctx->nident == 0 && ctx->server)
+		return err_text(why, "a TLS server needs a certificate");
+	for (i = 0; i < ctx->nident; i++) {
+		if (ctx->ident[i]->warning != NULL)
+			tlsctx_warn(ctx, ctx->ident[i]->warning);
+	}
+	return 0;
 }
 
 /*

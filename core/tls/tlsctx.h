@@ -3,8 +3,7 @@
  *
  * Reference counted: configuration generations and connections die in any
  * order. Buffers method, certificate buffer pool, TLS 1.2 to 1.3 always set
- * on both ends. Private-key operations go through struct tls_keyops, so
- * that they can move to another process: they may answer later.
+ * on both ends.
  */
 #ifndef TLS_TLSCTX_H
 #define TLS_TLSCTX_H
@@ -18,16 +17,18 @@
 
 struct tlsctx;
 struct tlsident;
+struct tlskey_id;
 struct tlstrust;
 
 enum tls_keyop_status { TLS_KEYOP_DONE, TLS_KEYOP_WAIT, TLS_KEYOP_FAILED };
 
-/* Who holds the private keys; the seam behind which another process may sit.
- * sign() fills out at once, or returns WAIT and later, never from inside the
- * call, calls tlsio_key_done(ticket, …). in is what is to be hashed and signed
- * with algorithm (TLS SignatureScheme). After cancel() it must not call. */
+/* Who holds a private key that is not here (tlsident.h); the seam behind which
+ * another process sits. sign() fills out at once, or returns WAIT and later,
+ * never from inside the call, calls tlsio_key_done(ticket, …). in is what is to
+ * be hashed and signed with algorithm (TLS SignatureScheme); tlsident_sign()
+ * does that. After cancel() it must not call. */
 struct tls_keyops {
-	enum tls_keyop_status (*sign)(void *arg, const void *key_id,
+	enum tls_keyop_status (*sign)(void *arg, const struct tlskey_id *key,
 	    uint16_t algorithm, struct str in, uint8_t *out, size_t *out_len,
 	    size_t max, void *ticket);
 	void (*cancel)(void *arg, void *ticket);
@@ -35,25 +36,22 @@ struct tls_keyops {
 
 struct tlsctx_conf {
 	bool server;
-	const char *cert_file;	/* PEM: leaf, intermediates */
-	const char *key_file;	/* PEM; may be the same file */
+	/* One identity from files: see tlsident_load(). */
+	const char *cert_file, *key_file;
+	/* More of them, behind it. The context takes references. A server
+	 * needs one at least; a client shows the first to those that ask,
+	 * unless a connection has its own. */
+	struct tlsident *const *ident;
+	unsigned nident;
 	const char *ca_file;	/* trusted roots; NULL: none are trusted */
 	bool request_client_cert;
 	uint16_t min_version, max_version; /* 0: TLS 1.2, TLS 1.3 */
 	const char *ciphers;	/* NULL: ours. For TLS 1.2 only */
 	const char *groups;	/* "X25519:P-256"; NULL: ours */
-	/* In place of cert_file and key_file, any number: see tlsident.h. The
-	 * context takes references. */
-	struct tlsident *const *ident;
-	unsigned nident;
 	struct tlstrust *trust; /* in place of ca_file; takes a reference */
 	/* Server: a client without a certificate, or with one that does not
 	 * hold, gets no session. */
 	bool require_client_cert, verify_client_cert;
-	/* NULL: key_file is read and its key kept in this process. */
-	const struct tls_keyops *keyops;
-	void *keyops_arg;
-	const void *key_id;
 };
 
 /* Errors name the file and what is wrong in it. */

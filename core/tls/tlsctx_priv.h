@@ -20,16 +20,20 @@ struct tlsctx {
 	CRYPTO_BUFFER_POOL *pool; /* must outlive every certificate in it */
 	BIO_METHOD *bio;
 	X509_STORE *store; /* NULL: nothing is trusted */
-	const struct tls_keyops *keyops;
-	void *keyops_arg;
-	const void *key_id;
-	EVP_PKEY *key;		/* with the keyops of this process */
+	struct tlsident **ident;
+	unsigned nident;
+	uint16_t min_version, max_version;
 	struct tlscache *cache; /* client */
 	char *warning;
 };
 
+/* tlsctx_pick.c: shows the client the identity that suits it. */
+enum ssl_select_cert_result_t tlsctx_pick(const SSL_CLIENT_HELLO *hello);
+
+/* The same for a client that is asked for a certificate; it may have none. */
+int tlsctx_pick_own(SSL *ssl, void *arg);
+
 /* tlsio_lib.c: what the library calls back. */
-extern const SSL_PRIVATE_KEY_METHOD tlsio_key_method;
 enum ssl_verify_result_t tlsio_verify(SSL *ssl, uint8_t *alert_r);
 int tlsio_new_session(SSL *ssl, SSL_SESSION *session);
 BIO_METHOD *tlsio_bio_new(void);

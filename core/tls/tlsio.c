@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/obj.h"
+#include "tls/tlsident_priv.h"
 #include "tls/tlsio_priv.h"
 #include "tls/tlslib.h"
 
@@ -102,6 +103,9 @@ tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client)
 	if (!tlswant_verifies(k->want.level))
 		tlslib_tolerate(t->ssl);
 	t->session = client->session;
+	if (client->cert != NULL)
+		k->own = tlsident_ref(client->cert);
+	SSL_set_cert_cb(t->ssl, tlsctx_pick_own, NULL);
 	if (t->session != 0)
 		session = tlscache_take(t->ctx->cache, t->session);
 	if (session != NULL)
@@ -194,7 +198,7 @@ tlsio_destroy(void *filter)
 
 	OBJ_CAST(t, filter, TLSIO_MAGIC);
 	if (t->shake != NULL && t->shake->key_wait)
-		t->ctx->keyops->cancel(t->ctx->keyops_arg, t);
+		t->shake->ident->ops->cancel(t->shake->ident->ops_arg, t);
 	SSL_free(t->ssl);
 	tlsio_shake_free(t);
 	buf_fini(&t->kept);
@@ -337,6 +341,8 @@ tlsio_shake_free(struct tlsio *t)
 		mem_free((char *)(uintptr_t)k->names[i].p);
 	mem_free(k->names);
 	mem_free(k->domain);
+	tlsident_unref(&k->ident);
+	tlsident_unref(&k->own);
 	mem_free(k);
 	t->shake = NULL;
 }

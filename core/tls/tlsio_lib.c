@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "tls/tlsident_priv.h"
 #include "tls/tlsio_priv.h"
 #include "tls/tlsverify.h"
 
@@ -17,16 +18,37 @@ static enum ssl_private_key_result_t tlsio_decrypt(SSL *ssl, uint8_t *out,
     size_t *out_len, size_t max, const uint8_t *in, size_t n);
 static enum ssl_private_key_result_t
 tlsio_key_result(SSL *ssl, uint8_t *out, size_t *out_len, size_t max);
-static struct tlsio *tlsio_of(const SSL *ssl);
 static void tlsio_fingerprint(struct tlsio *t);
 static int tlsio_bio_read(BIO *bio, char *dst, int n);
 static int tlsio_bio_write(BIO *bio, const char *p, int n);
 static long tlsio_bio_ctrl(BIO *bio, int command, long n, void *arg);
 static int tlsio_bio_create(BIO *bio);
 
-const SSL_PRIVATE_KEY_METHOD tlsio_key_method = { .sign = tlsio_sign,
+static const SSL_PRIVATE_KEY_METHOD key_method = { .sign = tlsio_sign,
 	.decrypt = tlsio_decrypt,
 	.complete = tlsio_key_result };
+
+struct tlsio *
+tlsio_of(const SSL *ssl)
+{
+	struct tlsio *t;
+
+	OBJ_CAST(t, SSL_get_app_data(ssl), TLSIO_MAGIC);
+	return t;
+}
+
+int
+tlsio_show(struct tlsio *t, struct tlsident *id)
+{
+	struct tlsio_shake *k = t->shake;
+
+	tlsident_unref(&k->ident);
+	k->ident = tlsident_ref(id);
+	return SSL_set_chain_and_key(
+		   t->ssl, id->chain, id->n, NULL, &key_method) == 1
+		   ? 0
+		   : -1;
+}
 
 /* A resumed session comes here as well (SSL_CTX_set_reverify_on_resume). */
 enum ssl_verify_result_t
@@ -103,10 +125,15 @@ tlsio_sign(SSL *ssl, uint8_t *out, size_t *out_len, size_t max,
     uint16_t algorithm, const uint8_t *in, size_t n)
 {
 	struct tlsio *t = tlsio_of(ssl);
-	struct tlsctx *ctx = t->ctx;
+	const struct tlsident *id = t->shake->ident;
+	struct str text = str_n((const char *)in, n);
 
-	switch (ctx->keyops->sign(ctx->keyops_arg, ctx->key_id, algorithm,
-	    str_n((const char *)in, n), out, out_len, max, t)) {
+	if (id->ops == NULL)
+		return tlsident_sign(id, algorithm, text, out, out_len, max)
+			   ? ssl_private_key_success
+			   : ssl_private_key_failure;
+	switch (id->ops->sign(id->ops_arg, &id->id, algorithm, text, out,
+	    out_len, max, t)) {
 	case TLS_KEYOP_DONE:
 		return ssl_private_key_success;
 	case TLS_KEYOP_WAIT:
@@ -144,15 +171,6 @@ tlsio_key_result(SSL *ssl, uint8_t *out, size_t *out_len, size_t max)
 	memcpy(out, k->sig, k->sig_n);
 	*out_len = k->sig_n;
 	return ssl_private_key_success;
-}
-
-static struct tlsio *
-tlsio_of(const SSL *ssl)
-{
-	struct tlsio *t;
-
-	OBJ_CAST(t, SSL_get_app_data(ssl), TLSIO_MAGIC);
-	return t;
 }
 
 static void

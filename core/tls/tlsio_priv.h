@@ -18,6 +18,9 @@ struct tlsio_shake {
 	struct tlswant want;
 	struct str *names; /* for tlsverify_chain(), ends with STR_NULL */
 	char *domain;
+	struct tlsident *own;	/* client: its own, in place of the context's */
+	struct tlsident *ident; /* the one that is shown */
+	bool asked;		/* client: for a certificate */
 	bool key_wait; /* the ticket is out */
 	bool key_ok;
 	uint8_t sig[TLSIO_SIG_MAX];
@@ -41,5 +44,9 @@ struct tlsio {
 	char *matched, *sni; /* what info points to */
 	struct tls_info info;
 };
+
+struct tlsio *tlsio_of(const SSL *ssl);
+/* What the peer is shown from here on. */
+int tlsio_show(struct tlsio *t, struct tlsident *id);
 
 #endif

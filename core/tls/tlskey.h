@@ -1,12 +1,18 @@
 /*
- * Private keys in this process: the simplest struct tls_keyops. key_id is an
- * EVP_PKEY.
+ * Signing with a private key that is in this process.
  */
 #ifndef TLS_TLSKEY_H
 #define TLS_TLSKEY_H
 
-#include "tls/tlsctx.h"
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-extern const struct tls_keyops tlskey_local;
+#include "base/str.h"
+
+/* algorithm: TLS SignatureScheme. *out_len is set only if it succeeds. */
+bool tlskey_sign(EVP_PKEY *key, uint16_t algorithm, struct str in, uint8_t *out,
+    size_t *out_len, size_t max);
 
 #endif

@@ -5,11 +5,13 @@
 #include "base/mem.h"
 #include "pair.h"
 #include "pki.h"
+#include "tls/tlsident.h"
 #include "unit.h"
 
 enum { BIG = 3 * 1024 * 1024 };
 
 static struct tlsctx *client, *server;
+static struct tlsident *ident;
 static struct tlswant want;
 static struct tlsio_client how;
 
@@ -43,6 +45,7 @@ teardown(void)
 	pair_stop();
 	tlsctx_unref(&client);
 	tlsctx_unref(&server);
+	tlsident_unref(&ident);
 	pki_stop();
 }
 
@@ -52,14 +55,14 @@ static uint16_t asked;
 static unsigned cancelled;
 
 static enum tls_keyop_status
-far_sign(void *arg, const void *key_id, uint16_t algorithm, struct str in,
-    uint8_t *out, size_t *out_len, size_t max, void *t)
+far_sign(void *arg, const struct tlskey_id *key, uint16_t algorithm,
+    struct str in, uint8_t *out, size_t *out_len, size_t max, void *t)
 {
 	(void)out;
 	(void)out_len;
 	(void)max;
 	ck_assert_ptr_eq(arg, &cancelled);
-	ck_assert_str_eq(key_id, "mx");
+	ck_assert_mem_eq(key, tlsident_key_id(ident), sizeof(*key));
 	ck_assert_uint_gt(in.n, 0);
 	asked = algorithm;
 	ticket = t;
@@ -77,17 +80,26 @@ far_cancel(void *arg, void *t)
 static const struct tls_keyops far_key = { .sign = far_sign,
 	.cancel = far_cancel };
 
+static void
+far_ident(void)
+{
+	struct err why = ERR_INIT;
+
+	if (tlsident_load(&ident, pki_issue("mx.pem", "DNS:mx.corp.example", 0),
+		"/nowhere/key.pem", &far_key, &cancelled, &why) < 0)
+		ck_abort_msg("%s", why.text);
+}
+
 START_TEST(key_may_be_elsewhere)
 {
 	struct tlsctx_conf c = { .server = false };
 	struct tlsctx_conf s = { .server = true,
-		.keyops = &far_key,
-		.keyops_arg = &cancelled,
-		.key_id = "mx" };
+		.ident = &ident,
+		.nident = 1 };
 
 	ticket = NULL;
 	cancelled = 0;
-	s.cert_file = pki_issue("mx.pem", "DNS:mx.corp.example", 0);
+	far_ident();
 	client = make(&c);
 	server = make(&s);
 	pair_tls(client, server, &how);
@@ -120,15 +132,14 @@ START_TEST(bounds_what_comes_while_the_key_is_away)
 {
 	struct tlsctx_conf c = { .server = false };
 	struct tlsctx_conf s = { .server = true,
-		.keyops = &far_key,
-		.keyops_arg = &cancelled,
-		.key_id = "mx" };
+		.ident = &ident,
+		.nident = 1 };
 	char *p = mem_zalloc(BIG);
 	int fd = dup(stream_fd(pair_c.s));
 	unsigned i;
 
 	cancelled = 0;
-	s.cert_file = pki_issue("mx.pem", "DNS:mx.corp.example", 0);
+	far_ident();
 	client = make(&c);
 	server = make(&s);
 	pair_tls(client, server, &how);
