@@ -40,6 +40,8 @@ enum rcpt_state {
 	RCPT_DELETED  /* removed by the administrator */
 };
 
+#define RCPT_WANT_MAX 16384 /* octets of rcpt.want */
+
 struct rcpt {
 	unsigned rid; /* from 0, within the message */
 	struct addr addr;
@@ -47,6 +49,8 @@ struct rcpt {
 	unsigned notify;
 	enum rcpt_state state;
 	bool warned;	  /* a delayed DSN was sent */
+	struct str want;  /* the least TLS on the way to it (tls/tlswant.h),
+			   * whatever the configuration says; "" = none */
 };
 
 struct envelope {

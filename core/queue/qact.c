@@ -83,7 +83,7 @@ static unsigned
 flush_list(struct queue *q, struct qhop *hop, struct str domain, bool sub,
     bool several)
 {
-	bool all = str_ieq(domain, str_n(hop->key, hop->n));
+	bool all = str_ieq(domain, qhop_dest(hop));
 	struct qunit *u, *after;
 	unsigned n = 0;
 
@@ -121,29 +121,37 @@ collect_hop(struct hash_node *node, void *arg)
 	f->v[f->n++] = COLL_OF(node, struct qhop, node);
 }
 
-/* A unit of several domains goes when any domain of its next hop does. */
+/* A unit of several domains goes when any domain of its next hop does. All
+ * next hops of the destination count, whatever TLS they want. */
 unsigned
 queue_flush_domain(struct queue *q, struct str domain, bool subdomains)
 {
 	struct flush f = { q, domain, subdomains, NULL, 0 };
 	char lower[ADDR_DOMAIN_MAX + 1];
-	struct qhop *own;
+	struct pool *pool;
+	struct str dest;
 	unsigned n = 0;
 	size_t i;
+	bool own;
 
 	OBJ_CHECK(q, QUEUE_MAGIC);
 	if (!str_copy(lower, sizeof(lower), domain))
 		return 0;
 	str_lower(lower, domain.n);
 	f.domain = domain = str_n(lower, domain.n);
-	own = qhop_get(q, q->ops->hop_key(q->arg, domain));
-	if (!subdomains)
-		return flush_list(q, own, domain, false, true);
+	pool = pool_new(0);
+	dest = str_c(q->ops->hop_key(q->arg, domain, STR(""), STR("")));
+	dest.n = str_find(dest, ' ');
+	dest = pool_str(pool, dest);
 	f.v = mem_array(q->hops.n + 1, sizeof(struct qhop *));
 	hash_each(&q->hops, collect_hop, &f);
-	for (i = 0; i < f.n; i++)
-		n += flush_list(q, f.v[i], domain, true, f.v[i] == own);
+	for (i = 0; i < f.n; i++) {
+		own = str_eq(qhop_dest(f.v[i]), dest);
+		if (own || subdomains)
+			n += flush_list(q, f.v[i], domain, subdomains, own);
+	}
 	mem_free(f.v);
+	pool_destroy(&pool);
 	return n;
 }
 

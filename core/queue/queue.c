@@ -197,6 +197,7 @@ qhop_get(struct queue *q, const char *key)
 	OBJ_INIT(hop, QHOP_MAGIC);
 	hop->queue = q;
 	hop->n = n;
+	hop->ndest = strcspn(key, " ");
 	memcpy(hop->key, key, n);
 	TAILQ_INIT(&hop->due);
 	TAILQ_INIT(&hop->rest);
@@ -204,6 +205,23 @@ qhop_get(struct queue *q, const char *key)
 	q->stats.hops++;
 	set_idle(q, hop);
 	return hop;
+}
+
+struct str
+qhop_dest(const struct qhop *hop)
+{
+	return str_n(hop->key, hop->ndest);
+}
+
+bool
+qhop_told_by(struct qhop *hop, struct str domain)
+{
+	struct queue *q = hop->queue;
+
+	if (hop->ndest == hop->n)
+		return true;
+	return str_eq_c(str_n(hop->key, hop->n),
+	    q->ops->hop_key(q->arg, domain, STR(""), STR("")));
 }
 
 struct qdomain *
@@ -278,7 +296,7 @@ static void
 join_hop(struct queue *q, struct qunit *u, struct qhop *hop, struct str domain)
 {
 	u->hop = hop;
-	if (!str_eq_c(domain, hop->key))
+	if (!str_eq(domain, qhop_dest(hop)))
 		u->domain = qdomain_get(q, domain);
 	if (hop->idle) {
 		hop->idle = false;
@@ -302,7 +320,7 @@ struct str
 qunit_domain(const struct qunit *u)
 {
 	return u->domain != NULL ? str_n(u->domain->name, u->domain->n) :
-				   str_n(u->hop->key, u->hop->n);
+				   qhop_dest(u->hop);
 }
 
 struct qunit *
@@ -316,6 +334,7 @@ qunit_new(struct queue *q, uint64_t mid, struct qhop *hop, struct str domain)
 	u->mid = mid;
 	hash_add(&q->units, &u->by_mid, hash_u64(mid));
 	join_hop(q, u, hop, domain);
+	u->several = !qhop_told_by(hop, domain);
 	q->stats.units++;
 	return u;
 }

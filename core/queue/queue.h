@@ -66,10 +66,15 @@ struct qreport {
 };
 
 struct queue_ops {
-	/* The next hop's key for a recipient domain ("" = ours alone), e.g.
-	 * the domain, or "route:NAME" (valid until the next call); and the
-	 * profile that applies. */
-	const char *(*hop_key)(void *arg, struct str domain);
+	/*
+	 * The next hop's key for a recipient: its domain ("" = ours alone),
+	 * its local part ("": what holds for any), and the TLS want stored
+	 * with it. E.g. the domain, or "route:NAME", either with a space and
+	 * more behind it where not everything to that destination may travel
+	 * together. Valid until the next call. And the profile that applies.
+	 */
+	const char *(*hop_key)(void *arg, struct str domain, struct str local,
+	    struct str want);
 	const struct queue_profile *(*profile)(void *arg, const char *hop_key);
 	/* hop has due units and had none before. Called from the loop, never
 	 * out of queue_report(), queue_submit() or the like. */

@@ -43,7 +43,8 @@ struct qunit {
 	unsigned magic;
 	unsigned state : 3;
 	unsigned flushed : 1;	/* take all pending, due or not */
-	unsigned several : 1;	/* recipients of more than one domain */
+	/* The domain does not tell the next hop of all its recipients. */
+	unsigned several : 1;
 	unsigned expired : 1;	/* its lifetime ended: taken to be bounced */
 	unsigned store : 8;	/* index into queue.store */
 	unsigned attempts : 16;
@@ -57,7 +58,7 @@ struct qunit {
 	msec queued;
 	struct qhop *hop;
 	struct qmsg *msg;	/* NULL: only in the store */
-	struct qdomain *domain;	/* NULL: the same as the hop's key */
+	struct qdomain *domain;	/* NULL: that of the hop's key */
 };
 
 struct qrep;
@@ -94,6 +95,7 @@ struct qhop {
 	TAILQ_ENTRY(qhop) idle_link;
 	bool idle;
 	size_t n;
+	size_t ndest;		/* octets of the key up to a space */
 	char key[];
 };
 
@@ -140,6 +142,9 @@ struct queue {
 
 /* queue.c */
 struct qhop *qhop_get(struct queue *q, const char *key);
+struct str qhop_dest(const struct qhop *hop); /* its key up to a space */
+/* Would the hop's recipients of that domain be found by the domain alone? */
+bool qhop_told_by(struct qhop *hop, struct str domain);
 struct qdomain *qdomain_get(struct queue *q, struct str name);
 void qdomain_put(struct queue *q, struct qdomain **dp);
 struct qunit *qunit_find(struct queue *q, uint64_t mid,

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/obj.h"
@@ -65,12 +67,24 @@ queue_store(const struct queue *q, unsigned i)
 	return i < q->nstore ? q->store[i] : NULL;
 }
 
+/* "" if the address has no domain: then that is all of it. */
+static struct str
+local_of(const struct store_item *it)
+{
+	struct str addr = str_c(it->rcpt);
+	size_t tail = strlen(it->domain) + 1;
+
+	return it->domain[0] != '\0' && addr.n > tail ?
+	    str_n(addr.p, addr.n - tail) : addr;
+}
+
 struct qunit *
 recover_item(struct queue *q, unsigned store, const struct store_item *it,
     bool *new_r)
 {
 	struct str domain = str_c(it->domain);
-	struct qhop *hop = qhop_get(q, q->ops->hop_key(q->arg, domain));
+	struct qhop *hop = qhop_get(q, q->ops->hop_key(q->arg, domain,
+					   local_of(it), str_c(it->want)));
 	struct qunit *u = qunit_find(q, it->mid, hop);
 
 	*new_r = u == NULL;
@@ -96,8 +110,12 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 	return u;
 }
 
-/* Routes changed: units whose next hop is another one now move there. Those
- * of several domains are forgotten, the scan finds them again. */
+/*
+ * Routes or wants changed: units whose next hop is another one now move there.
+ * Those whose domain does not tell it are forgotten, the scan finds them again.
+ * What only the address or a stored want tells is looked at once more when the
+ * unit is taken.
+ */
 static void
 rehop_unit(struct queue *q, struct qunit *u)
 {
@@ -108,7 +126,8 @@ rehop_unit(struct queue *q, struct qunit *u)
 	struct pool *pool;
 
 	if (!u->several) {
-		hop = qhop_get(q, q->ops->hop_key(q->arg, domain));
+		hop = qhop_get(q, q->ops->hop_key(q->arg, domain, STR(""),
+				      STR("")));
 		if (hop == u->hop)
 			return;
 	}
@@ -122,6 +141,7 @@ rehop_unit(struct queue *q, struct qunit *u)
 	domain = pool_str(pool, domain);
 	qunit_set_hop(q, u, hop, domain);
 	pool_destroy(&pool);
+	u->several = false;
 	switch (state) {
 	case QUNIT_WAITING:
 		sched_wait(q, u, next);

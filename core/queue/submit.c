@@ -110,7 +110,8 @@ qmsg_schedule(struct qmsg *m)
 		r = m->env->rcpt[i];
 		if (r->state != RCPT_PENDING || m->taken[i])
 			continue;
-		hop = qhop_get(q, q->ops->hop_key(q->arg, r->addr.domain));
+		hop = qhop_get(q, q->ops->hop_key(q->arg, r->addr.domain,
+				      r->addr.local, r->want));
 		u = qunit_find(q, m->mid, hop);
 		if (u == NULL) {
 			u = qunit_new(q, m->mid, hop, r->addr.domain);

@@ -3,6 +3,7 @@
 #include "relay/relay_priv.h"
 #include "relay/route.h"
 
+static void read_key(struct dest *d, const char *key);
 static void resolve(struct dest *d);
 static void resolved(void *arg, const struct mx_result *mx);
 static void make_candidates(struct dest *d, const struct mx_result *mx);
@@ -23,7 +24,7 @@ dest_new(struct relay *r, struct qhop *hop)
 	OBJ_NEW(d, DEST_MAGIC);
 	d->relay = r;
 	d->hop = hop;
-	d->key = mem_strdup(qhop_key(hop));
+	read_key(d, qhop_key(hop));
 	d->shm_key = hash_stable(d->key, strlen(d->key));
 	d->route = route_of_key(r->gen->conf, d->key);
 	d->pool = pool_new(0);
@@ -56,7 +57,7 @@ dest_destroy(struct dest **dp)
 	d->relay->ndest--;
 	qhop_data_set(d->hop, NULL);
 	pool_destroy(&d->pool);
-	mem_free(d->key);
+	pool_destroy(&d->own);
 	OBJ_FREE(d);
 	*dp = NULL;
 }
@@ -198,6 +199,30 @@ dest_state_name(const struct dest *d)
 }
 
 static void
+read_key(struct dest *d, const char *key)
+{
+	struct err why = ERR_INIT;
+
+	d->own = pool_new(0);
+	d->key = pool_str(d->own, route_key_hop(key)).p;
+	d->text = pool_strdup(d->own, route_key_want(key));
+	d->unreadable = d->text[0] != '\0' &&
+	    tlswant_read(&d->want, str_c(d->text), d->own, &why) == -1;
+}
+
+/* What was asked for cannot be known, so nothing is sent. */
+static void
+fail_unreadable(struct dest *d)
+{
+	memset(&d->fail, 0, sizeof(d->fail));
+	d->fail.result = QRESULT_RETRY;
+	(void)snprintf(d->fail.status, sizeof(d->fail.status), "4.7.0");
+	(void)snprintf(d->fail.text, sizeof(d->fail.text),
+	    "the TLS want \"%.200s\" is not readable", d->text);
+	give_up(d);
+}
+
+static void
 resolve(struct dest *d)
 {
 	struct relay *r = d->relay;
@@ -205,6 +230,10 @@ resolve(struct dest *d)
 	enum mx_ip ip = conf->ip;
 
 	drop_candidates(d);
+	if (d->unreadable) {
+		fail_unreadable(d);
+		return;
+	}
 	d->state = DEST_RESOLVING;
 	if (d->route != NULL) {
 		if (d->route->ip >= 0)

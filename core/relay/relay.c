@@ -4,7 +4,10 @@
 #include "relay/relay_priv.h"
 #include "relay/route.h"
 
-static const char *hop_key(void *arg, struct str domain);
+static struct relay_gen *gen_new(struct relay *r,
+    const struct relay_conf *conf);
+static const char *hop_key(void *arg, struct str domain, struct str local,
+    struct str want);
 static const struct queue_profile *profile(void *arg, const char *key);
 static void due(void *arg, struct qhop *hop);
 static const char *local_text(const struct smtpc *c, char *dst, size_t n);
@@ -42,10 +45,8 @@ relay_new(const struct relay_world *w, const struct relay_conf *conf)
 	TAILQ_INIT(&r->dests);
 	TAILQ_INIT(&r->idle);
 	hash_init(&r->hosts);
-	r->gen = mem_zalloc(sizeof(*r->gen));
-	r->gen->relay = r;
-	r->gen->conf = conf;
-	r->gen->refs = 1;
+	buf_init(&r->key, RELAY_WANT_MAX + RELAY_KEY_MAX);
+	r->gen = gen_new(r, conf);
 	return r;
 }
 
@@ -72,13 +73,22 @@ relay_conf_set(struct relay *r, const struct relay_conf *conf, loop_fn *old,
 	OBJ_CHECK(r, RELAY_MAGIC);
 	gen->old = old;
 	gen->arg = arg;
-	r->gen = mem_zalloc(sizeof(*r->gen));
-	r->gen->relay = r;
-	r->gen->conf = conf;
-	r->gen->refs = 1;
+	r->gen = gen_new(r, conf);
 	TAILQ_FOREACH_SAFE(d, &r->dests, link, next)
 		dest_renew(d, true);
 	relay_gen_unref(&gen);
+}
+
+static struct relay_gen *
+gen_new(struct relay *r, const struct relay_conf *conf)
+{
+	struct relay_gen *gen = mem_zalloc(sizeof(*gen));
+
+	gen->relay = r;
+	gen->conf = conf;
+	gen->destmap = destmap_new(conf);
+	gen->refs = 1;
+	return gen;
 }
 
 void
@@ -92,6 +102,7 @@ relay_gen_unref(struct relay_gen **gp)
 		return;
 	if (gen->old != NULL)
 		loop_defer(gen->relay->w.loop, gen->old, gen->arg);
+	destmap_destroy(&gen->destmap);
 	mem_free(gen);
 }
 
@@ -139,6 +150,7 @@ relay_destroy(struct relay **rp)
 		dest_destroy(&d);
 	host_free_all(r);
 	relay_gen_unref(&r->gen);
+	buf_fini(&r->key);
 	OBJ_FREE(r);
 	*rp = NULL;
 }
@@ -152,13 +164,14 @@ relay_wake(struct relay *r, struct str domain, bool subdomains)
 
 	OBJ_CHECK(r, RELAY_MAGIC);
 	if (domain.n > 0)
-		route_key(r->gen->conf, domain, r->key, sizeof(r->key));
+		(void)route_key(r->gen->conf, domain, r->hop,
+		    sizeof(r->hop));
 	TAILQ_FOREACH_SAFE(d, &r->dests, link, next) {
 		key = str_c(d->key);
-		up = strlen(r->key);
-		if (domain.n == 0 || strcmp(d->key, r->key) == 0 ||
+		up = strlen(r->hop);
+		if (domain.n == 0 || strcmp(d->key, r->hop) == 0 ||
 		    (subdomains && key.n > up && key.p[key.n - up - 1] == '.' &&
-		    str_iends(key, r->key)))
+		    str_iends(key, r->hop)))
 			dest_renew(d, false);
 	}
 }
@@ -184,7 +197,7 @@ relay_list(struct relay *r, relay_row_fn *fn, void *arg)
 	struct buf b;
 
 	OBJ_CHECK(r, RELAY_MAGIC);
-	buf_init(&b, 8192);
+	buf_init(&b, 64 * 1024 * 1024);
 	TAILQ_FOREACH(d, &r->dests, link) {
 		buf_reset(&b);
 		list_dest(d, &b);
@@ -204,19 +217,34 @@ relay_dest_concurrency(const struct dest *d)
 const struct tlswant *
 relay_dest_want(const struct dest *d)
 {
-	if (d->route != NULL && d->route->tls != NULL)
-		return d->route->tls;
-	return &d->relay->gen->conf->tls;
+	return d->text[0] != '\0' ? &d->want : &d->relay->gen->conf->tls;
+}
+
+/* A route may lead to hosts that have nothing to do with the recipient's
+ * domain: only a block of the same name speaks of them. */
+struct tlsident *
+relay_dest_cert(const struct dest *d)
+{
+	return destmap_cert(d->relay->gen->destmap,
+	    str_c(d->route != NULL ? d->route->domain : d->key));
 }
 
 static const char *
-hop_key(void *arg, struct str domain)
+hop_key(void *arg, struct str domain, struct str local, struct str want)
 {
+	struct destmap_to to = { domain, local, NULL, want };
+	const char *text;
 	struct relay *r;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
-	route_key(r->gen->conf, domain, r->key, sizeof(r->key));
-	return r->key;
+	to.route = route_key(r->gen->conf, domain, r->hop, sizeof(r->hop));
+	text = destmap_text(r->gen->destmap, &to);
+	if (text[0] == '\0')
+		return r->hop;
+	buf_reset(&r->key);
+	if (buf_printf(&r->key, "%s %s", r->hop, text) == -1)
+		panic("a next hop's key of %zu octets", strlen(text));
+	return buf_p(&r->key);
 }
 
 static const struct queue_profile *
@@ -267,6 +295,11 @@ list_dest(const struct dest *d, struct buf *b)
 		wait = d->timer.node.key - now;
 	(void)buf_add_c(b, "{\"hop\":");
 	(void)json_quote(b, str_c(d->key));
+	(void)buf_add_c(b, ",\"tls\":");
+	(void)json_quote(b, str_c(d->text[0] != '\0' ? d->text :
+		destmap_usual(d->relay->gen->destmap)));
+	(void)buf_add_c(b, ",\"key\":");
+	(void)json_quote(b, str_c(qhop_key(d->hop)));
 	(void)buf_printf(b,
 	    ",\"due\":%u,\"connections\":%u,\"state\":\"%s\",\"wait\":%lld",
 	    qhop_due(d->hop), d->nconn, dest_state_name(d),

@@ -49,8 +49,10 @@ struct relay_route {
 struct relay_destination {
 	const char *name;	/* "a@example.net", "example.net",
 				   ".example.net", "*" */
-	const struct tlswant *tls; /* NULL: as the route or relay_conf says */
-	struct tlsident *cert;	/* shown if asked for; NULL: relay_conf's */
+	/* NULL: as the next block says; with one of the route, the maximum;
+	 * without any, relay_conf's. */
+	const struct tlswant *tls;
+	struct tlsident *cert;	/* shown if asked for; NULL: the next one's */
 };
 
 /* Roots that wants name (ca=), read once for all of them. */
@@ -150,7 +152,8 @@ struct relay_stats {
 	unsigned connections, idle, hops, hops_down;
 };
 void relay_stats(const struct relay *r, struct relay_stats *st);
-/* One JSON object per next hop: key, due, connections, state, last error. */
+/* One JSON object per next hop: hop, tls (the want), key (both, as in the
+ * queue), due, connections, state, wait, last error. */
 typedef void relay_row_fn(void *arg, struct str json);
 void relay_list(struct relay *r, relay_row_fn *fn, void *arg);
 

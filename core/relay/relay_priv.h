@@ -10,10 +10,12 @@
 #ifndef RELAY_RELAY_PRIV_H
 #define RELAY_RELAY_PRIV_H
 
+#include "base/buf.h"
 #include "base/coll.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/pool.h"
+#include "relay/destmap.h"
 #include "relay/relay.h"
 #include "relay/verdict.h"
 
@@ -28,6 +30,7 @@
 struct relay_gen {
 	struct relay *relay;
 	const struct relay_conf *conf;
+	struct destmap *destmap;
 	unsigned refs;
 	loop_fn *old;
 	void *arg;
@@ -51,7 +54,8 @@ struct relay {
 	bool stopping;
 	loop_fn *stopped;
 	void *stopped_arg;
-	char key[RELAY_KEY_MAX];
+	char hop[RELAY_KEY_MAX];
+	struct buf key;
 };
 
 struct host {
@@ -89,6 +93,7 @@ struct dest_fail {
 	char text[512];
 	char remote[256];
 	uint64_t dcid;
+	enum tls_reason tls;	/* TLSR_NONE: not a failure of TLS */
 };
 
 struct dest {
@@ -96,8 +101,12 @@ struct dest {
 #define DEST_MAGIC 0x31d0be57u
 	struct relay *relay;
 	struct qhop *hop;
-	char *key;
-	uint64_t shm_key;
+	const char *key;	/* of the hop, without its want */
+	const char *text;	/* of the want; "": that of delivery */
+	struct tlswant want;	/* if it has a text */
+	bool unreadable;	/* that text: nothing is sent */
+	struct pool *own;	/* text and want */
+	uint64_t shm_key;	/* of all wants */
 	const struct relay_route *route;
 	enum dest_state state;
 	struct pool *pool;	/* mx and cand; reset with each lookup */
@@ -154,6 +163,8 @@ struct conn {
 void relay_gen_unref(struct relay_gen **gp);
 unsigned relay_dest_concurrency(const struct dest *d);
 const struct tlswant *relay_dest_want(const struct dest *d);
+/* What we show to its hosts if they ask; NULL: nothing. */
+struct tlsident *relay_dest_cert(const struct dest *d);
 void relay_check_stopped(struct relay *r);
 
 /* dest.c */

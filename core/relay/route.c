@@ -36,17 +36,33 @@ const struct relay_route *
 route_of_key(const struct relay_conf *conf, const char *key)
 {
 	size_t skip = sizeof(KEY_PREFIX) - 1;
+	struct str hop = route_key_hop(key);
 	unsigned i;
 
 	if (strncmp(key, KEY_PREFIX, skip) != 0)
 		return NULL;
+	hop = str_n(hop.p + skip, hop.n - skip);
 	for (i = 0; i < conf->nroute; i++)
-		if (strcmp(conf->route[i].domain, key + skip) == 0)
+		if (str_eq_c(hop, conf->route[i].domain))
 			return &conf->route[i];
 	return NULL;
 }
 
-void
+struct str
+route_key_hop(const char *key)
+{
+	return str_n(key, strcspn(key, " "));
+}
+
+const char *
+route_key_want(const char *key)
+{
+	const char *space = strchr(key, ' ');
+
+	return space != NULL ? space + 1 : "";
+}
+
+const struct relay_route *
 route_key(const struct relay_conf *conf, struct str domain, char *dst,
     size_t n)
 {
@@ -57,9 +73,10 @@ route_key(const struct relay_conf *conf, struct str domain, char *dst,
 	r = route_find(conf, domain);
 	if (r != NULL) {
 		(void)snprintf(dst, n, KEY_PREFIX "%s", r->domain);
-		return;
+		return r;
 	}
 	if (ascii_only(domain) || domain_to_ascii(domain, dst, n) == -1)
 		(void)str_copy(dst, n, domain);
 	str_lower(dst, strlen(dst));
+	return NULL;
 }

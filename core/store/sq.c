@@ -16,6 +16,13 @@
 #define RESERVE    (2 * 1024 * 1024)
 #define TIDY_PAGES 1024 /* as in its pragma */
 
+#define VIEW_RECIPIENTS                                                        \
+	"CREATE VIEW v_recipients AS SELECT mid, rid, addr,"                   \
+	" CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'done'"                 \
+	" WHEN 2 THEN 'bounced' ELSE 'deleted' END AS state, attempts,"        \
+	" datetime(next / 1000, 'unixepoch') AS next, code, status, reason,"   \
+	" remote, want AS tls, tls_reason FROM recipient;"
+
 /*
  * The database of a worker. Views are for people: their columns stay, what
  * is below them may change with user_version.
@@ -32,6 +39,7 @@ static const char schema[] =
     " attempts INTEGER NOT NULL, next INTEGER NOT NULL, addr TEXT NOT NULL,"
     " orcpt TEXT NOT NULL, notify INTEGER NOT NULL, code INTEGER NOT NULL,"
     " status TEXT NOT NULL, reason TEXT NOT NULL, remote TEXT NOT NULL,"
+    " want TEXT NOT NULL DEFAULT '', tls_reason TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY(mid, rid)) WITHOUT ROWID;"
     "CREATE TABLE body(mid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE corrupt(mid INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
@@ -43,15 +51,17 @@ static const char schema[] =
     " (SELECT count(*) FROM recipient r WHERE r.mid = m.mid AND r.state = 0)"
     " AS waiting, m.client_ip AS client_ip, m.helo AS helo,"
     " m.listener AS listener FROM message m;"
-    "CREATE VIEW v_recipients AS SELECT mid, rid, addr,"
-    " CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'done'"
-    " WHEN 2 THEN 'bounced' ELSE 'deleted' END AS state, attempts,"
-    " datetime(next / 1000, 'unixepoch') AS next, code, status, reason,"
-    " remote FROM recipient;"
-    "PRAGMA user_version = 1;";
+    VIEW_RECIPIENTS "PRAGMA user_version = 2;";
 
 /* migrations[i] leads from version i + 1 to i + 2. */
-static const char *const migrations[] = { NULL };
+static const char *const migrations[] = {
+	"BEGIN IMMEDIATE;"
+	"ALTER TABLE recipient ADD COLUMN want TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE recipient ADD COLUMN tls_reason TEXT NOT NULL DEFAULT '';"
+	"DROP VIEW v_recipients;" VIEW_RECIPIENTS
+	"PRAGMA user_version = 2;"
+	"COMMIT",
+};
 
 static const char *const sql[SQ_STMT_COUNT] = {
 #define STMT(id, text) [SQ_##id] = text,

@@ -369,8 +369,9 @@ apply_rcpt(struct group *g, uint64_t mid, const struct store_rcpt *r)
 	sq_bind_str(st, 6, str_c(r->status));
 	sq_bind_str(st, 7, str_c(r->text));
 	sq_bind_str(st, 8, str_c(r->remote));
-	sq_bind_u64(st, 9, mid);
-	sq_bind_u64(st, 10, r->rid);
+	sq_bind_str(st, 9, str_c(tls_reason_word(r->tls)));
+	sq_bind_u64(st, 10, mid);
+	sq_bind_u64(st, 11, r->rid);
 	return sq_step(g->q, SQ_RCPT);
 }
 
@@ -443,6 +444,7 @@ apply_put(struct group *g, struct store_op *op)
 		sq_bind_str(st, 6, r->addr.full);
 		sq_bind_str(st, 7, r->orcpt);
 		sq_bind_u64(st, 8, r->notify);
+		sq_bind_str(st, 9, r->want);
 		rc = sq_step(q, SQ_PUT_RCPT);
 	}
 	if (rc == SQLITE_OK && op->in_row) {

@@ -185,7 +185,7 @@ static int
 load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 {
 	struct pool *pool = job->env->pool;
-	struct str orcpt = sq_column(st, 6);
+	struct str orcpt = sq_column(st, 6), want = sq_column(st, 12);
 	struct addr addr;
 	struct rcpt *r;
 	int state = sqlite3_column_int(st, 1);
@@ -194,12 +194,14 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 	    job->env->nrcpt >= RCPT_MAX || state < RCPT_PENDING ||
 	    state > RCPT_DELETED ||
 	    make_addr(sq_column(st, 5), false, &addr) < 0 ||
-	    !is_clean(orcpt, TEXT_MAX))
+	    !is_clean(orcpt, TEXT_MAX) || !is_clean(want, RCPT_WANT_MAX))
 		return damaged(job, "a recipient is not readable");
 	r = envelope_add_rcpt(job->env, &addr, orcpt,
 	    (unsigned)sqlite3_column_int(st, 7));
 	r->state = (enum rcpt_state)state;
 	r->warned = sqlite3_column_int(st, 2) != 0;
+	if (want.n > 0)
+		r->want = pool_str(pool, want);
 	s->rid = r->rid;
 	s->state = r->state;
 	s->warned = r->warned;
@@ -209,6 +211,7 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 	s->status = pool_str(pool, sq_column(st, 9)).p;
 	s->text = pool_str(pool, sq_column(st, 10)).p;
 	s->remote = pool_str(pool, sq_column(st, 11)).p;
+	s->tls = tls_reason_find(sq_column(st, 13));
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static const char *const select_sql[TABLES] = {
 
 static const char *const insert_sql[TABLES] = {
 	"INSERT INTO message VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	"INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	"INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	"INSERT INTO body VALUES(?,?)",
 };
 
@@ -160,7 +160,8 @@ copy_all(struct salvage *v, const char *old)
 	(void)sqlite3_close_v2(v->old);
 }
 
-/* Returns the number of rows, or -1. */
+/* Returns the number of rows, or -1. The columns that a database of an older
+ * version lacks are all texts, at first empty. */
 static int
 copy_rows(sqlite3_stmt *src, sqlite3_stmt *dst, uint64_t mid)
 {
@@ -171,6 +172,8 @@ copy_rows(sqlite3_stmt *src, sqlite3_stmt *dst, uint64_t mid)
 		for (i = 0; i < sqlite3_column_count(src); i++)
 			(void)sqlite3_bind_value(dst, i + 1,
 			    sqlite3_column_value(src, i));
+		for (; i < sqlite3_bind_parameter_count(dst); i++)
+			sq_bind_str(dst, i + 1, STR(""));
 		rc = sqlite3_step(dst);
 		(void)sqlite3_reset(dst);
 		if (rc != SQLITE_DONE)

@@ -9,7 +9,7 @@
 
 /* The reader's connection: scans, lists and picks. */
 
-#define JSON_MAX 65536
+#define JSON_MAX (256 * 1024)
 
 enum { BOUND_MAX = 16 };
 
@@ -152,7 +152,8 @@ build(struct query *b, const struct store_walk *w, size_t max)
 
 	b->text[0] = '\0';
 	add(b, "SELECT r.mid, r.rid, r.attempts, r.next, r.addr, m.queued, "
-	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, r.code "
+	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, "
+	       "r.code, r.want, r.tls_reason "
 	       "FROM recipient r CROSS JOIN message m ON m.mid = r.mid "
 	       "WHERE r.state = 0");
 	if (f->mid != 0)
@@ -235,8 +236,10 @@ take_item(struct store_walk *w, sqlite3_stmt *st)
 	domain = pool_strndup(w->pool, s.p, s.n);
 	str_lower(domain, s.n);
 	it->domain = domain;
-	s = sq_column(st, 7);
-	it->sender = pool_strndup(w->pool, s.p, s.n);
+	it->rcpt = pool_str(w->pool, sq_column(st, 4)).p;
+	it->want = pool_str(w->pool, sq_column(st, 13)).p;
+	it->sender = pool_str(w->pool, sq_column(st, 7)).p;
+	it->tls = tls_reason_find(sq_column(st, 14));
 }
 
 static void
@@ -268,6 +271,8 @@ take_json(struct store_walk *w, sqlite3_stmt *st)
 	(void)buf_printf(&buf, ",\"hold\":\"%s\",\"size\":%lld",
 	    hold[h == STORE_ACTIVE || h == STORE_HELD ? h : STORE_FROZEN],
 	    (long long)sqlite3_column_int64(st, 8));
+	add_text(&buf, ",\"tls\":", sq_column(st, 13));
+	add_text(&buf, ",\"tls_reason\":", sq_column(st, 14));
 	(void)buf_printf(&buf, ",\"code\":%d", sqlite3_column_int(st, 12));
 	add_text(&buf, ",\"status\":", sq_column(st, 9));
 	add_text(&buf, ",\"reason\":", sq_column(st, 10));

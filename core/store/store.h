@@ -29,6 +29,7 @@
 #include "base/str.h"
 #include "mail/envelope.h"
 #include "net/loop.h"
+#include "tls/tlsreason.h"
 
 #define STORE_LAZY_MS 10
 
@@ -47,6 +48,7 @@ struct store_rcpt {
 	const char *status;	/* last enhanced code, "" at first */
 	const char *text;	/* last reply or reason, "" at first */
 	const char *remote;	/* host that said it, "" */
+	enum tls_reason tls;	/* the last failure was one of TLS: which */
 };
 
 enum store_hold { STORE_ACTIVE, STORE_HELD, STORE_FROZEN };
@@ -98,8 +100,12 @@ struct store_item {
 	unsigned attempts;
 	msec queued, next;
 	enum store_hold hold;
-	const char *domain;	/* recipient's, lower case; valid in fn only */
+	/* Valid in fn only. */
+	const char *domain;	/* recipient's, lower case */
+	const char *rcpt;	/* its whole address */
+	const char *want;	/* stored with it, "" = none */
 	const char *sender;
+	enum tls_reason tls;	/* of the last failure, if it was one of TLS */
 };
 /* From the loop, in slices; done at the end. Items put in after the start
  * are not listed. */
@@ -129,7 +135,7 @@ struct store_filter {
 };
 typedef void store_row_fn(void *arg, struct str json);
 /* One object per recipient: mid rid sender rcpt queued next attempts hold
- * size status reason remote. */
+ * size status reason remote tls tls_reason. */
 void store_list(struct store *s, const struct store_filter *f,
     store_row_fn *fn, store_done *done, void *arg);
 

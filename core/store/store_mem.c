@@ -150,6 +150,7 @@ copy_env(const struct envelope *from)
 		    from->rcpt[i]->orcpt, from->rcpt[i]->notify);
 		r->state = from->rcpt[i]->state;
 		r->warned = from->rcpt[i]->warned;
+		r->want = pool_str(e->pool, from->rcpt[i]->want);
 	}
 	return e;
 }
@@ -305,7 +306,7 @@ list(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	char when[40];
 	struct buf b;
 
-	buf_init(&b, 65536);
+	buf_init(&b, 256 * 1024);
 	(void)buf_printf(&b, "{\"mid\":%" PRIu64 ",\"rid\":%u,\"sender\":",
 	    msg->mid, i);
 	(void)json_quote(&b, msg->env->sender.full);
@@ -317,8 +318,11 @@ list(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	(void)buf_printf(&b, ",\"next\":\"%s\",\"attempts\":%u", when,
 	    r->attempts);
 	(void)buf_printf(&b, ",\"hold\":\"%s\",\"size\":%" PRIu64
-			     ",\"code\":%d,\"status\":",
-	    hold[msg->hold], msg->env->size, r->code);
+			     ",\"tls\":",
+	    hold[msg->hold], msg->env->size);
+	(void)json_quote(&b, msg->env->rcpt[i]->want);
+	(void)buf_printf(&b, ",\"tls_reason\":\"%s\",\"code\":%d,"
+			     "\"status\":", tls_reason_word(r->tls), r->code);
 	(void)json_quote(&b, str_c(r->status));
 	(void)buf_add_c(&b, ",\"reason\":");
 	(void)json_quote(&b, str_c(r->text));
@@ -341,6 +345,9 @@ item(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	it->next = msg->rcpt[i].next;
 	it->hold = msg->hold;
 	it->domain = pool_str(w->pool, msg->env->rcpt[i]->addr.domain).p;
+	it->rcpt = pool_str(w->pool, msg->env->rcpt[i]->addr.full).p;
+	it->want = pool_str(w->pool, msg->env->rcpt[i]->want).p;
+	it->tls = msg->rcpt[i].tls;
 	it->sender = pool_str(w->pool, msg->env->sender.full).p;
 }
 

@@ -40,3 +40,15 @@ tls_reason_text(enum tls_reason r)
 {
 	return find(r)->text;
 }
+
+enum tls_reason
+tls_reason_find(struct str word)
+{
+	unsigned i;
+
+	for (i = TLSR_NONE + 1; i < TLSR_COUNT; i++) {
+		if (str_eq_c(word, reasons[i].word))
+			return (enum tls_reason)i;
+	}
+	return TLSR_NONE;
+}

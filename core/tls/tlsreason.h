@@ -4,6 +4,8 @@
 #ifndef TLS_TLSREASON_H
 #define TLS_TLSREASON_H
 
+#include "base/str.h"
+
 enum tls_reason {
 	TLSR_NONE,
 #define TLS_REASON(id, word, type, status, text) TLSR_##id,
@@ -17,5 +19,7 @@ const char *tls_reason_word(enum tls_reason r);	  /* "name-mismatch" */
 const char *tls_reason_type(enum tls_reason r);	  /* RFC 8460 4.3 */
 const char *tls_reason_status(enum tls_reason r); /* "4.7.5" */
 const char *tls_reason_text(enum tls_reason r);
+/* By its word; TLSR_NONE if there is none of that name. */
+enum tls_reason tls_reason_find(struct str word);
 
 #endif

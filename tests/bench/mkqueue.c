@@ -178,10 +178,12 @@ fill(const struct job *job)
 }
 
 static const char *
-hop_key(void *arg, struct str domain)
+hop_key(void *arg, struct str domain, struct str local, struct str want)
 {
 	char *key = arg;
 
+	(void)local;
+	(void)want;
 	(void)str_copy(key, ADDR_DOMAIN_MAX + 1, domain);
 	return key;
 }

@@ -1,14 +1,19 @@
 #include "queue_util.h"
 
 static const char *
-hop_key(void *arg, struct str domain)
+hop_key(void *arg, struct str domain, struct str local, struct str want)
 {
-	static char key[300];
+	static char key[600];
 	struct world *w = arg;
 
-	if (w->route != NULL && str_iends(domain, w->route))
-		return "route:R";
-	ck_assert(str_copy(key, sizeof(key), domain));
+	ck_assert(str_copy(key, sizeof(key),
+	    w->route != NULL && str_iends(domain, w->route) ?
+		STR("route:R") : domain));
+	if (want.n == 0 && str_eq_c(local, "vip"))
+		want = STR("required");
+	if (want.n > 0)
+		(void)snprintf(key + strlen(key), sizeof(key) - strlen(key),
+		    " %.*s", STR_FMT(want));
 	return key;
 }
 

@@ -213,6 +213,86 @@ START_TEST(makes_one_unit_for_each_next_hop)
 }
 END_TEST
 
+/* Recipients of one domain that want different TLS; "vip" because of its
+ * address, w[i] because it is stored. */
+static uint64_t
+submit_wants(struct world *w, const char *const *to, const char *const *want,
+    unsigned n)
+{
+	struct envelope *env = make_env(w->next_mid++, "a@a.test", 0);
+	struct envelope *one;
+	uint64_t mid = env->mid;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		one = make_env(1, to[i], 0);
+		envelope_add_rcpt(env, &one->sender, STR(""), 0)->want =
+		    pool_str(env->pool, str_c(want[i]));
+		envelope_destroy(&one);
+	}
+	env->size = 2000;
+	queue_submit(w->q, env, make_body(&w->b, mid, 2000), bench_done,
+	    &w->b);
+	bench_wait(&w->b, 1);
+	world_settle(w);
+	return mid;
+}
+
+static const char *const same_domain[] = { "r0@b.test", "vip@b.test",
+	"r2@b.test", "r3@b.test" };
+static const char *const wants[] = { "", "", "required", "none" };
+
+START_TEST(what_wants_other_tls_is_another_unit)
+{
+	struct qunit *u;
+	struct world w;
+	unsigned n, before;
+
+	world_init(&w, _i == 1);
+	world_open(&w);
+	(void)submit_wants(&w, same_domain, wants, 4);
+	ck_assert_uint_eq(stats_of(&w).units, 3);
+	ck_assert_uint_eq(stats_of(&w).messages, 1);
+	tell(&w, take(&w, "b.test"), 451);
+	u = take(&w, "b.test required");
+	ck_assert_uint_eq(qunit_rcpt(u, &n)[0]->rid, 1);
+	ck_assert_uint_eq(n, 2);
+	ck_assert(str_eq_c(qunit_rcpt(u, NULL)[1]->want, "required"));
+	tell(&w, u, 451);
+	tell(&w, take(&w, "b.test none"), 451);
+	ck_assert_uint_eq(stats_of(&w).due, 0);
+	/* A flush of the domain is one of all of them. */
+	ck_assert_uint_eq(queue_flush_domain(w.q, STR("b.test"), false), 3);
+	ck_assert_uint_eq(stats_of(&w).due, 3);
+	ck_assert_uint_eq(queue_flush_domain(w.q, STR("test"), true), 0);
+	/* After a restart, or a scan, they are the same. */
+	for (before = 0; before < 2; before++) {
+		if (before == 1 && _i == 0) {
+			world_close(&w);
+			w.ntold = 0;
+			world_open(&w);
+			world_run(&w, MINUTES(2));
+		} else {
+			queue_recover(w.q);
+			while (queue_recovering(w.q))
+				(void)loop_step_fake(w.b.loop,
+				    clock_now() + 1);
+			world_settle(&w);
+		}
+		ck_assert_uint_eq(stats_of(&w).units, 3);
+	}
+	world_run(&w, MINUTES(2));
+	tell(&w, take(&w, "b.test"), 250);
+	u = take(&w, "b.test required");
+	ck_assert_ptr_nonnull(qunit_rcpt(u, &n));
+	ck_assert_uint_eq(n, 2);
+	tell(&w, u, 250);
+	tell(&w, take(&w, "b.test none"), 250);
+	ck_assert_uint_eq(waiting_rows(&w), 0);
+	world_fini(&w);
+}
+END_TEST
+
 START_TEST(treats_each_recipient_by_its_own_result)
 {
 	const char *const to[] = { "r0@b.test", "r1@b.test", "r2@b.test",
@@ -478,6 +558,7 @@ UNIT_SUITE(queue)
 	tcase_add_test(tc, bounces_what_nobody_took_when_its_lifetime_ends);
 	tcase_add_test(tc, delivers_from_memory_and_forgets);
 	tcase_add_test(tc, makes_one_unit_for_each_next_hop);
+	tcase_add_loop_test(tc, what_wants_other_tls_is_another_unit, 0, 2);
 	tcase_add_test(tc, treats_each_recipient_by_its_own_result);
 	tcase_add_test(tc, puts_the_bounce_where_the_recipient_is_marked);
 	tcase_add_test(tc, never_bounces_a_bounce);

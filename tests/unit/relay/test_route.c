@@ -53,7 +53,7 @@ START_TEST(without_a_route_goes_by_mx)
 	char key[300];
 
 	ck_assert_ptr_null(route_find(&none, STR("example.org")));
-	route_key(&none, STR("Example.ORG"), key, sizeof(key));
+	(void)route_key(&none, STR("Example.ORG"), key, sizeof(key));
 	ck_assert_str_eq(key, "example.org");
 	ck_assert_ptr_null(route_of_key(&none, key));
 }
@@ -63,11 +63,24 @@ START_TEST(domains_of_one_route_share_a_key)
 {
 	char a[300], b[300];
 
-	route_key(&conf, STR("x.example"), a, sizeof(a));
-	route_key(&conf, STR("y.example"), b, sizeof(b));
+	(void)route_key(&conf, STR("x.example"), a, sizeof(a));
+	(void)route_key(&conf, STR("y.example"), b, sizeof(b));
 	ck_assert_str_eq(a, b);
 	ck_assert_str_eq(a, "route:*");
 	ck_assert_ptr_eq(route_of_key(&conf, a), &table[2]);
+}
+END_TEST
+
+START_TEST(a_key_is_taken_apart)
+{
+	const char *key = "route:* required-verify match=hosted";
+
+	ck_assert(str_eq_c(route_key_hop(key), "route:*"));
+	ck_assert_str_eq(route_key_want(key), "required-verify match=hosted");
+	ck_assert_ptr_eq(route_of_key(&conf, key), &table[2]);
+	ck_assert_ptr_null(route_of_key(&conf, "example.org required"));
+	ck_assert(str_eq_c(route_key_hop("example.org"), "example.org"));
+	ck_assert_str_eq(route_key_want("example.org"), "");
 }
 END_TEST
 
@@ -75,7 +88,7 @@ START_TEST(postmaster_without_a_domain_is_ours)
 {
 	char key[300];
 
-	route_key(&none, STR(""), key, sizeof(key));
+	(void)route_key(&none, STR(""), key, sizeof(key));
 	ck_assert_str_eq(key, "mx.us.example");
 }
 END_TEST
@@ -84,8 +97,8 @@ START_TEST(a_u_label_and_its_a_label_share_a_key)
 {
 	char a[300], b[300];
 
-	route_key(&none, STR("b\xc3\xbc" "cher.example"), a, sizeof(a));
-	route_key(&none, STR("xn--bcher-kva.example"), b, sizeof(b));
+	(void)route_key(&none, STR("b\xc3\xbc" "cher.example"), a, sizeof(a));
+	(void)route_key(&none, STR("xn--bcher-kva.example"), b, sizeof(b));
 	ck_assert_str_eq(a, b);
 }
 END_TEST
@@ -96,6 +109,7 @@ UNIT_SUITE(route)
 	    (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_test(tc, without_a_route_goes_by_mx);
 	tcase_add_test(tc, domains_of_one_route_share_a_key);
+	tcase_add_test(tc, a_key_is_taken_apart);
 	tcase_add_test(tc, postmaster_without_a_domain_is_ours);
 	tcase_add_test(tc, a_u_label_and_its_a_label_share_a_key);
 }

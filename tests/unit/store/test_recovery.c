@@ -223,6 +223,66 @@ START_TEST(starts_anew_when_the_database_is_none)
 }
 END_TEST
 
+/* Makes of the database what version 1 would have made: no want and no TLS
+ * reason with a recipient. */
+static const char to_version_1[] =
+    "PRAGMA legacy_alter_table = ON; BEGIN; DROP VIEW v_recipients;"
+    "CREATE TABLE old(mid INTEGER NOT NULL, rid INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, warned INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, next INTEGER NOT NULL, addr TEXT NOT NULL,"
+    " orcpt TEXT NOT NULL, notify INTEGER NOT NULL, code INTEGER NOT NULL,"
+    " status TEXT NOT NULL, reason TEXT NOT NULL, remote TEXT NOT NULL,"
+    " PRIMARY KEY(mid, rid)) WITHOUT ROWID;"
+    "INSERT INTO old SELECT mid, rid, state, warned, attempts, next, addr,"
+    " orcpt, notify, code, status, reason, remote FROM recipient;"
+    "DROP TABLE recipient; ALTER TABLE old RENAME TO recipient;"
+    "CREATE VIEW v_recipients AS SELECT mid, rid, addr,"
+    " CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'done'"
+    " WHEN 2 THEN 'bounced' ELSE 'deleted' END AS state, attempts,"
+    " datetime(next / 1000, 'unixepoch') AS next, code, status, reason,"
+    " remote FROM recipient; PRAGMA user_version = 1; COMMIT";
+
+START_TEST(takes_over_the_database_of_the_version_before)
+{
+	struct store_rcpt later = { .rid = 1, .attempts = 3, .next = 99,
+		.code = 451, .status = "4.7.1", .text = "later",
+		.remote = "mx", .tls = TLSR_NAME };
+	struct store_txn *t;
+	struct bench b;
+
+	fill(&b);
+	bench_open(&b);
+	t = store_txn_new(b.store);
+	store_rcpt(t, 2, &later);
+	store_commit(t, false, bench_done, &b);
+	bench_wait(&b, 1);
+	bench_close(&b);
+	run_sql(&b, to_version_1);
+	bench_open(&b);
+	ck_assert(load_whole(&b, 1, 5000));
+	ck_assert(load(&b, 2));
+	ck_assert_uint_eq(b.loaded.env->nrcpt, 2);
+	ck_assert_uint_eq(b.loaded.env->rcpt[1]->want.n, 0);
+	ck_assert_uint_eq(b.loaded.rcpt[1].attempts, 3);
+	ck_assert_str_eq(b.loaded.rcpt[1].text, "later");
+	ck_assert_int_eq(b.loaded.rcpt[1].tls, TLSR_NONE);
+	forget_loaded(&b);
+	t = store_txn_new(b.store);
+	store_rcpt(t, 2, &later);
+	store_commit(t, false, bench_done, &b);
+	bench_wait(&b, 1);
+	ck_assert(!b.failed);
+	ck_assert(load(&b, 2));
+	ck_assert_int_eq(b.loaded.rcpt[1].tls, TLSR_NAME);
+	bench_close(&b);
+	ck_assert_int_eq(ask_sql(&b, "SELECT count(*) FROM v_recipients WHERE "
+				     "tls = ''"), 6);
+	ck_assert_int_eq(ask_sql(&b, "SELECT count(*) FROM v_recipients WHERE "
+				     "tls_reason = 'name-mismatch'"), 1);
+	bench_fini(&b);
+}
+END_TEST
+
 /* Every page in turn: whatever can be read is saved, nothing crashes. */
 START_TEST(saves_what_can_be_read_of_a_damaged_database)
 {
@@ -246,6 +306,8 @@ START_TEST(saves_what_can_be_read_of_a_damaged_database)
 		for (i = 1; i <= 200; i++)
 			put(&b, i, 100);
 		bench_close(&b);
+		if (_i == 1)
+			run_sql(&b, to_version_1);
 		scribble(path_of(&b, "store-0.db"), page * 4096, 4096);
 		bench_open(&b);
 		for (i = 1, found = 0; i <= 200; i++)
@@ -294,7 +356,9 @@ UNIT_SUITE(recovery)
 	tcase_add_test(tc, keeps_the_octets_of_what_it_sets_aside);
 	tcase_add_test(tc, removes_segments_that_no_row_refers_to);
 	tcase_add_test(tc, starts_anew_when_the_database_is_none);
-	tcase_add_test(tc, saves_what_can_be_read_of_a_damaged_database);
+	tcase_add_test(tc, takes_over_the_database_of_the_version_before);
+	tcase_add_loop_test(tc, saves_what_can_be_read_of_a_damaged_database,
+	    0, 2);
 	tcase_add_test(tc, refuses_the_database_of_a_newer_version);
 	tcase_add_test(tc, shows_the_queue_to_the_administrator);
 }

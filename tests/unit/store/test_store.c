@@ -333,7 +333,8 @@ START_TEST(lists_what_the_filter_wants)
 {
 	struct store_rcpt r = { .rid = 0, .attempts = 1, .next = 99,
 		.code = 451, .status = "4.7.1",
-		.text = "you are Greylisted \"x\"", .remote = "mx" };
+		.text = "you are Greylisted \"x\"", .remote = "mx",
+		.tls = TLSR_NO_STARTTLS };
 	struct store_txn *t;
 	struct bench b;
 	int i;
@@ -365,6 +366,8 @@ START_TEST(lists_what_the_filter_wants)
 	ck_assert_ptr_nonnull(strstr(b.text,
 	    "\"code\":451,\"status\":\"4.7.1\","
 	    "\"reason\":\"you are Greylisted \\\"x\\\"\",\"remote\":\"mx\"}"));
+	ck_assert_ptr_nonnull(strstr(b.text, ",\"tls\":\"\","
+	    "\"tls_reason\":\"starttls-not-supported\",\"code\""));
 	bench_fini(&b);
 }
 END_TEST
