@@ -48,13 +48,13 @@ TLS_REASON(NOT_YET, "certificate-not-yet-valid", "certificate-not-trusted",
 TLS_REASON(REVOKED, "certificate-revoked", "certificate-not-trusted", "4.7.5",
     "certificate is revoked")
 TLS_REASON(CRL_STALE, "crl-expired", "validation-failure", "4.7.5",
-    "the revocation list is out of date")
+    "the revocation list is out of date or not usable")
 TLS_REASON(UNTRUSTED, "untrusted", "certificate-not-trusted", "4.7.5",
     "the issuer is not trusted")
 TLS_REASON(SELF_SIGNED, "self-signed", "certificate-not-trusted", "4.7.5",
     "certificate is self-signed")
 TLS_REASON(INCOMPLETE, "chain-incomplete", "certificate-not-trusted", "4.7.5",
-    "an intermediate certificate is missing")
+    "an intermediate certificate is missing, or its root is not trusted")
 TLS_REASON(PURPOSE, "wrong-purpose", "certificate-not-trusted", "4.7.5",
     "certificate is not for this purpose")
 TLS_REASON(SIGNATURE, "bad-signature", "certificate-not-trusted", "4.7.5",

@@ -21,8 +21,6 @@ static int certs_each(struct str pem, const char *file, certs_fn *fn,
     void *arg, struct err *why);
 static int certs_add(
     void *arg, const unsigned char *der, long n, struct err *why);
-static int certs_add_trusted(
-    void *arg, const unsigned char *der, long n, struct err *why);
 static int certs_read_key(
     struct certs *c, struct str pem, const char *file, struct err *why);
 static int certs_check(struct certs *c, const char *cert_file,
@@ -52,21 +50,6 @@ certs_fini(struct certs *c)
 		CRYPTO_BUFFER_free(c->chain[--c->n]);
 	EVP_PKEY_free(c->key);
 	c->key = NULL;
-}
-
-int
-certs_trust(X509_STORE *store, const char *file, struct err *why)
-{
-	struct buf text;
-	int result;
-
-	buf_init(&text, FILE_MAX);
-	result = file_read(&text, file, why);
-	if (result == 0)
-		result = certs_each(
-		    buf_str(&text), file, certs_add_trusted, store, why);
-	buf_fini(&text);
-	return result;
 }
 
 msec
@@ -137,21 +120,6 @@ certs_add(void *arg, const unsigned char *der, long n, struct err *why)
 	if (x == NULL)
 		return err_text(why, "not an X.509 certificate");
 	X509_free(x);
-	return 0;
-}
-
-/* A bundle has what its makers put into it: what is unusable is left out. */
-static int
-certs_add_trusted(void *arg, const unsigned char *der, long n, struct err *why)
-{
-	X509_STORE *store = arg;
-	X509 *x = d2i_X509(NULL, &der, n);
-
-	(void)why;
-	if (x != NULL)
-		(void)X509_STORE_add_cert(store, x);
-	X509_free(x);
-	ERR_clear_error();
 	return 0;
 }
 

@@ -28,7 +28,5 @@ int certs_parse(struct certs *c, struct str chain, const char *what,
 void certs_fini(struct certs *c);
 /* A date of a certificate as wall time. */
 msec certs_time(const ASN1_TIME *t);
-/* Adds every certificate of the file to store. */
-int certs_trust(X509_STORE *store, const char *file, struct err *why);
 
 #endif

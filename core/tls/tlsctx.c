@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/obj.h"
 #include "tls/certs.h"
@@ -14,7 +15,7 @@
 #include "tls/tlsident_priv.h"
 #include "tls/tlslib.h"
 
-enum { SELFSIGNED_MAX = 16384 };
+enum { SELFSIGNED_MAX = 16384, TRUST_MAX = 16 * 1024 * 1024 };
 
 #define TLSCTX_MAGIC 0x10091b02u
 
@@ -29,6 +30,8 @@ enum { SELFSIGNED_MAX = 16384 };
 static struct tlsctx *tlsctx_make(bool server);
 static int tlsctx_set_up(
     struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why);
+static int
+tlsctx_set_trust(struct tlsctx *ctx, const char *file, struct err *why);
 static int
 tlsctx_set_ciphers(struct tlsctx *ctx, const char *ciphers, struct err *why);
 static int tlsctx_set_idents(
@@ -107,7 +110,7 @@ tlsctx_unref(struct tlsctx **ctxp)
 		return;
 	tlscache_destroy(&ctx->cache);
 	SSL_CTX_free(ctx->ssl);
-	X509_STORE_free(ctx->store);
+	tlstrust_unref(&ctx->trust);
 	while (ctx->nident > 0)
 		tlsident_unref(&ctx->ident[--ctx->nident]);
 	mem_free(ctx->ident);
@@ -164,13 +167,11 @@ tlsctx_set_up(
 		    conf->groups == NULL ? "default" : conf->groups);
 	if (tlsctx_set_ciphers(ctx, conf->ciphers, why) < 0)
 		return -1;
-	if (conf->ca_file != NULL) {
-		ctx->store = X509_STORE_new();
-		if (ctx->store == NULL)
-			fatal("out of memory");
-		if (certs_trust(ctx->store, conf->ca_file, why) < 0)
-			return -1;
-	}
+	if (conf->trust != NULL)
+		ctx->trust = tlstrust_ref(conf->trust);
+	else if (conf->ca_file != NULL &&
+		 tlsctx_set_trust(ctx, conf->ca_file, why) < 0)
+		return -1;
 	/* Tickets only: sessions of ten thousand clients are not ours to keep.
 	 */
 	SSL_CTX_set_session_cache_mode(ctx->ssl,
@@ -185,6 +186,21 @@ tlsctx_set_up(
 		SSL_CTX_set_custom_verify(
 		    ctx->ssl, SSL_VERIFY_PEER, tlsio_verify);
 	return 0;
+}
+
+static int
+tlsctx_set_trust(struct tlsctx *ctx, const char *file, struct err *why)
+{
+	struct buf pem;
+	int result;
+
+	ctx->trust = tlstrust_new();
+	buf_init(&pem, TRUST_MAX);
+	result = file_read(&pem, file, why);
+	if (result == 0)
+		result = tlstrust_roots(ctx->trust, buf_str(&pem), file, why);
+	buf_fini(&pem);
+	return result;
 }
 
 static int

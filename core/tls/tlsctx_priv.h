@@ -11,6 +11,7 @@
 #include "tls/tlscache.h"
 #include "tls/tlsctx.h"
 #include "tls/tlsio.h"
+#include "tls/tlstrust.h"
 
 struct tlsctx {
 	unsigned magic;
@@ -19,7 +20,7 @@ struct tlsctx {
 	SSL_CTX *ssl;
 	CRYPTO_BUFFER_POOL *pool; /* must outlive every certificate in it */
 	BIO_METHOD *bio;
-	X509_STORE *store; /* NULL: nothing is trusted */
+	struct tlstrust *trust; /* NULL: nothing is trusted */
 	struct tlsident **ident;
 	unsigned nident;
 	uint16_t min_version, max_version;

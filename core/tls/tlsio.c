@@ -17,6 +17,7 @@ enum {
 
 static void
 tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client);
+static struct tlsref *tlsio_make_refs(const struct tlsio_shake *k);
 static enum stream_more tlsio_input(void *filter, const char *raw, size_t n,
     struct buf *plain, struct err *why);
 static int tlsio_output(void *filter, const char *p, size_t n, struct err *why);
@@ -42,6 +43,7 @@ struct tlsio *
 tlsio_start(struct stream *s, struct tlsctx *ctx,
     const struct tlsio_client *client, tlsio_handshake_fn *fn, void *arg)
 {
+	struct tlstrust *trust;
 	struct tlsio *t;
 	BIO *bio;
 
@@ -52,8 +54,13 @@ tlsio_start(struct stream *s, struct tlsctx *ctx,
 	t->fn = fn;
 	t->arg = arg;
 	t->shake = mem_zalloc(sizeof(*t->shake));
+	trust = client != NULL && client->trust != NULL ? client->trust
+							: ctx->trust;
+	if (trust != NULL)
+		t->shake->trust = tlstrust_ref(trust);
 	buf_init(&t->kept, KEPT_MAX);
 	t->info.group = t->info.matched = t->info.sni = "";
+	t->info.matched_by = "";
 	t->info.verify_why = "no-certificate";
 	t->ssl = SSL_new(ctx->ssl);
 	bio = BIO_new(ctx->bio);
@@ -83,20 +90,14 @@ static void
 tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client)
 {
 	struct tlsio_shake *k = t->shake;
-	const char *const *names = client->want->names;
 	SSL_SESSION *session = NULL;
-	size_t n = 0, i;
 
 	SSL_set_connect_state(t->ssl);
 	k->want = *client->want;
 	k->domain = mem_strndup(client->domain.p, client->domain.n);
-	while (names != NULL && names[n] != NULL)
-		n++;
-	k->names = mem_array(n + 2, sizeof(*k->names));
-	for (i = 0; i < n; i++)
-		k->names[i] = str_c(mem_strdup(names[i]));
-	if (names == NULL)
-		k->names[0] = str_c(mem_strdup(k->domain));
+	k->refs = client->refs;
+	if (k->refs == NULL)
+		k->refs = k->own_refs = tlsio_make_refs(k);
 	/* One that is too long to be sent is not sent. */
 	if (client->sni != NULL && client->sni[0] != '\0')
 		(void)SSL_set_tlsext_host_name(t->ssl, client->sni);
@@ -112,6 +113,26 @@ tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client)
 		(void)SSL_set_session(t->ssl, session);
 	SSL_SESSION_free(session);
 	ERR_clear_error();
+}
+
+/* The names of the want, else the domain. */
+static struct tlsref *
+tlsio_make_refs(const struct tlsio_shake *k)
+{
+	const char *const *names = k->want.names;
+	struct tlsref *refs;
+	size_t n = 0, i;
+
+	while (names != NULL && names[n] != NULL)
+		n++;
+	refs = mem_array(n + 2, sizeof(*refs));
+	for (i = 0; i < n; i++) {
+		refs[i].kind = TLSREF_NAME;
+		refs[i].name = str_c(mem_strdup(names[i]));
+	}
+	if (names == NULL)
+		refs[0].name = str_c(mem_strdup(k->domain));
+	return refs;
 }
 
 static enum stream_more
@@ -337,9 +358,10 @@ tlsio_shake_free(struct tlsio *t)
 
 	if (k == NULL)
 		return;
-	for (i = 0; k->names != NULL && k->names[i].p != NULL; i++)
-		mem_free((char *)(uintptr_t)k->names[i].p);
-	mem_free(k->names);
+	for (i = 0; k->own_refs != NULL && k->own_refs[i].name.p != NULL; i++)
+		mem_free((char *)(uintptr_t)k->own_refs[i].name.p);
+	mem_free(k->own_refs);
+	tlstrust_unref(&k->trust);
 	mem_free(k->domain);
 	tlsident_unref(&k->ident);
 	tlsident_unref(&k->own);

@@ -56,6 +56,12 @@ tlsio_verify(SSL *ssl, uint8_t *alert_r)
 {
 	struct tlsio *t = tlsio_of(ssl);
 	struct tlsio_shake *k = t->shake;
+	struct tlsverify_in in = { .chain = SSL_get0_peer_certificates(ssl),
+		.trust = k->trust,
+		.server = !t->ctx->server,
+		.refs = k->refs,
+		.pin = k->want.pin,
+		.npin = k->want.npin };
 	struct tlsverify v;
 
 	t->info.peer_cert = true;
@@ -64,14 +70,14 @@ tlsio_verify(SSL *ssl, uint8_t *alert_r)
 		t->info.verify_why = "not-checked";
 		return ssl_verify_ok;
 	}
-	tlsverify_chain(ssl, t->ctx->store, !t->ctx->server, k->names, &v);
+	tlsverify_chain(&in, &v);
 	t->info.verified = v.ok;
-	t->info.verify_why = v.why;
-	if (v.ok && v.matched.p != NULL) {
-		mem_free(t->matched);
-		t->matched = mem_strndup(v.matched.p, v.matched.n);
-		t->info.matched = t->matched;
-	}
+	t->info.verify_why = tls_reason_word(v.reason);
+	t->info.reason = v.reason;
+	t->info.matched_by = v.by;
+	t->info.revocation_checked = v.revocation_checked;
+	mem_free(t->matched);
+	t->info.matched = t->matched = mem_strdup(v.matched);
 	if (v.ok || k->want.level != TLSWANT_REQUIRED_VERIFY)
 		return ssl_verify_ok;
 	*alert_r = v.alert;

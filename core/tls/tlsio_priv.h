@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "tls/tlsctx_priv.h"
 #include "tls/tlsio.h"
+#include "tls/tlsref.h"
 
 #define TLSIO_MAGIC 0x10091b03u
 
@@ -16,7 +17,9 @@ enum { TLSIO_SIG_MAX = 1024 }; /* RSA-8192 */
 /* Needed during the handshake only. */
 struct tlsio_shake {
 	struct tlswant want;
-	struct str *names; /* for tlsverify_chain(), ends with STR_NULL */
+	const struct tlsref *refs;
+	struct tlsref *own_refs; /* if the caller had none */
+	struct tlstrust *trust;	 /* NULL: nothing is trusted */
 	char *domain;
 	struct tlsident *own;	/* client: its own, in place of the context's */
 	struct tlsident *ident; /* the one that is shown */

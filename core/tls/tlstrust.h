@@ -3,14 +3,16 @@
  * per worker and generation, shared by all contexts and destinations.
  *
  * Expired roots are left out and told of (tlstrust_note). A root need not be
- * self-signed: what the administrator lists is trusted (partial chains). CRLs
- * are checked for the leaf's issuer if a list of that issuer is there; if not,
- * revocation was not checked, and tls_info says so.
+ * self-signed: what the administrator lists is trusted (partial chains). Each
+ * certificate of a chain is looked up in the list of its issuer, if one is
+ * there; without one for the leaf's issuer, revocation was not checked, and
+ * tls_info says so. A list that is out of date fails what it is for.
  */
 #ifndef TLS_TLSTRUST_H
 #define TLS_TLSTRUST_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -20,8 +22,11 @@ struct tlstrust;
 
 /* Trusts nothing. */
 struct tlstrust *tlstrust_new(void);
-/* Adds each certificate or CRL of a PEM file (what: its name in errors and
- * notes). A file with none, or with something unreadable, is an error. */
+/*
+ * Adds each certificate or CRL of a PEM file (what: its name in errors and
+ * notes). A file with none, or with damaged PEM, is an error, and so is a list
+ * that cannot be read; a certificate that cannot is left out and told of.
+ */
 int tlstrust_roots(struct tlstrust *t, struct str pem, const char *what,
     struct err *why);
 int tlstrust_crls(struct tlstrust *t, struct str pem, const char *what,
@@ -32,5 +37,7 @@ unsigned tlstrust_count(const struct tlstrust *t); /* roots that count */
 /* What was left out and why, a line each; NULL: no more. */
 const char *tlstrust_note(const struct tlstrust *t, unsigned i);
 X509_STORE *tlstrust_store(const struct tlstrust *t);
+/* Is a list of the certificate's issuer there? */
+bool tlstrust_has_crl(const struct tlstrust *t, const X509 *x);
 
 #endif

@@ -1,27 +1,56 @@
 /*
- * Our verdict on a peer's certificate: chain, dates, purpose and name.
+ * Our verdict on a peer's certificate: pins, chain, dates, purpose,
+ * revocation and name (requirements.md 4.1, docs/internals/verification.md).
+ *
+ * The library's own verdict (SSL_get_verify_result) says OK after any callback
+ * that did, so nobody asks for it.
  */
 #ifndef TLS_TLSVERIFY_H
 #define TLS_TLSVERIFY_H
 
+#include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
 #include "base/str.h"
+#include "tls/tlsreason.h"
+#include "tls/tlsref.h"
+#include "tls/tlstrust.h"
+#include "tls/tlswant.h"
+
+enum {
+	TLSVERIFY_CHAIN_MAX = 32, /* so many of a peer's are looked at */
+	TLSVERIFY_NAME_MAX = 255
+};
+
+struct tlsverify_in {
+	const STACK_OF(CRYPTO_BUFFER) *chain; /* the leaf first; may be NULL */
+	const struct tlstrust *trust; /* NULL: nothing is trusted */
+	bool server; /* the peer is one: its name is always compared */
+	const struct tlsref *refs; /* for a client NULL: no name is compared */
+	/* The leaf must be one of those that count now, if any does; chain,
+	 * dates and name are then not asked for. */
+	const struct tlspin *pin;
+	unsigned npin;
+};
 
 struct tlsverify {
 	bool ok;
-	const char *why;     /* a word of tlsio.h, "" when ok */
-	struct str matched;  /* points into the names that were given */
-	uint8_t alert;	     /* for the peer when not ok */
+	enum tls_reason reason; /* TLSR_NONE when ok */
+	uint8_t alert;		/* for the peer when not ok */
+	const char *by; /* "san:domain", "cn:ptr", "pin", …; "": no name */
+	char matched[TLSVERIFY_NAME_MAX + 1]; /* the reference; or "" */
+	bool revocation_checked; /* a list of the leaf's issuer was there */
 };
 
-/*
- * store may be NULL: nothing is trusted. server: the peer is one. Names end
- * with a NULL str and are only compared for servers; none there: no name
- * can match. A name that is an IP address is compared with IP names.
- */
-void tlsverify_chain(const SSL *ssl, X509_STORE *store, bool server,
-    const struct str *names, struct tlsverify *v_r);
+void tlsverify_chain(const struct tlsverify_in *in, struct tlsverify *v_r);
+
+/* tlsverify_name.c: the reference that matched, NULL: none. chain: as
+ * it was verified, the leaf first. */
+const struct tlsref *tlsverify_name(
+    STACK_OF(X509) *chain, const struct tlsref *refs, bool *by_cn_r);
+/* Is a DNS name of a certificate for this one? A leading dot in ref: for any
+ * below. */
+bool tlsverify_dns(struct str presented, struct str ref);
 
 #endif
