@@ -272,6 +272,9 @@ smtpc_reply_made(
 
 	(void)str_copy(r.enh, sizeof(r.enh), str_c(e->enh));
 	r.text = str_c(e->text);
+	/* What garbles the answer to STARTTLS does not want it. */
+	if (c->step == SMTPC_AT_STARTTLS)
+		r.tls_reason = TLSR_BLOCKED;
 	return r;
 }
 
@@ -410,6 +413,8 @@ static void
 on_closed(void *arg, enum stream_end how, const struct err *why)
 {
 	static const struct err lost = { 0, "4.4.2", "connection lost" };
+	enum smtpc_fail fail =
+	    how == STREAM_RESET ? SMTPC_FAIL_NETWORK : SMTPC_FAIL_LOST;
 	struct smtpc *c;
 
 	OBJ_CAST(c, arg, SMTPC_MAGIC);
@@ -420,11 +425,11 @@ on_closed(void *arg, enum stream_end how, const struct err *why)
 	if (c->step == SMTPC_AT_QUIT)
 		smtpc_end(c, NULL, false);
 	else if (c->step == SMTPC_AT_HANDSHAKE)
-		smtpc_tls_failed(c, why);
+		smtpc_tls_broken(c, how, why);
+	else if (c->step == SMTPC_AT_STARTTLS)
+		smtpc_tls_cut(c, fail, why);
 	else
-		smtpc_end_fail(c,
-		    how == STREAM_RESET ? SMTPC_FAIL_NETWORK : SMTPC_FAIL_LOST,
-		    false, "4.4.2", "%s", why->text);
+		smtpc_end_fail(c, fail, false, "4.4.2", "%s", why->text);
 }
 
 static void
@@ -447,7 +452,9 @@ on_timer(void *arg)
 	if (c->step == SMTPC_AT_QUIT)
 		smtpc_end(c, NULL, false);
 	else if (c->step == SMTPC_AT_HANDSHAKE)
-		smtpc_tls_failed(c, &late);
+		smtpc_tls_late(c);
+	else if (c->step == SMTPC_AT_STARTTLS)
+		smtpc_tls_cut(c, SMTPC_FAIL_TIMEOUT, &late);
 	else
 		smtpc_end_fail(
 		    c, SMTPC_FAIL_TIMEOUT, false, late.enh, "%s", late.text);

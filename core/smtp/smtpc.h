@@ -27,6 +27,10 @@
 #include "tls/tlsctx.h"
 #include "tls/tlsio.h"
 
+struct tlsident;
+struct tlsref;
+struct tlstrust;
+
 /* Steps, for timeouts and for phrases: tbl/steps.h has both. */
 enum smtpc_step {
 #define STEP(id, seconds, phrase) SMTPC_AT_##id,
@@ -44,6 +48,12 @@ struct smtpc_conf {
 	struct str domain;     /* next-hop domain (verification) */
 	struct tlswant want;
 	struct tlsctx *tlsctx; /* client context; NULL: no TLS */
+	/* As in struct tlsio_client. */
+	const struct tlsref *refs;
+	struct tlstrust *trust;
+	struct tlsident *cert;
+	enum tls_step tls_step;
+	uint64_t tls_session;
 	bool implicit_tls;
 	bool avoid_tls;	       /* clear text after a failed handshake */
 	const char *auth_user; /* NULL: no AUTH */
@@ -52,7 +62,11 @@ struct smtpc_conf {
 	double timeout_scale; /* 1.0: RFC 5321 4.5.3.2 */
 };
 
-/* What the peer said, or why there is no reply. */
+/*
+ * What the peer said, or why there is no reply. Whatever kept a connection
+ * from TLS that the want asks for has a tls_reason, whether the session ends
+ * for it or goes on in clear. fail tells what happened to the connection.
+ */
 struct smtpc_reply {
 	int code;	      /* 0: no reply */
 	char enh[12];	      /* "" if it gave none */
@@ -73,6 +87,14 @@ struct smtpc_reply {
 					 * needs (5.3.4, 5.6.3, 5.6.7) */
 		SMTPC_FAIL_SOURCE	/* SMTPC_MORE_ERROR: our trouble */
 	} fail;
+	enum tls_reason tls_reason; /* TLSR_NONE: it is not about TLS */
+	bool tls_begun;	  /* after the 220, or there was no STARTTLS: the
+			   * peer was ready for the handshake */
+	bool tls_cert;	  /* it had shown its certificate */
+	struct str said;  /* its answer to EHLO or STARTTLS, where text is
+			   * ours; its code is in code */
+	/* At length, after a handshake that failed; else NULL. */
+	const struct tls_failure *tls_failure;
 };
 
 /* Where the content comes from, piece by piece. A piece must stay until the
@@ -107,7 +129,8 @@ struct smtpc;
 struct smtpc_ops {
 	/* The connection is there (for the log: DCID), before the banner. */
 	void (*connected)(void *arg);
-	/* TLS came up, or failed (then fail or a retry follows). */
+	/* TLS came up, or there is none for this reason: ready() follows if
+	 * the session goes on in clear, else closed() with the same. */
 	void (*tls)(void *arg, const struct tls_info *info,
 	    const struct smtpc_reply *why);
 	void (*ready)(void *arg);

@@ -4,9 +4,13 @@
 #include "base/num.h"
 #include "smtp/smtpc_priv.h"
 
-enum { HELLO_MAX = 512 }; /* RFC 5321 4.5.3.1.4 */
+enum {
+	HELLO_MAX = 512, /* RFC 5321 4.5.3.1.4 */
+	MASK_MIN = 4	 /* letters; shorter words may be real ones */
+};
 
 static void hello(struct smtpc *c, enum smtpc_step step, const char *verb);
+static bool is_masked(struct str word);
 static void auth_words(struct smtpc_caps *caps, struct str words);
 
 /* RFC 5321 4.3.2: 220, or 554 and the like from a host without service. */
@@ -46,7 +50,7 @@ smtpc_hello_ehlo(struct smtpc *c, const struct smtpc_reply *r)
 	case 5:
 		if (smtpc_tls_wanted(c) &&
 		    !tlswant_clear_ok(c->conf.want.level))
-			smtpc_tls_refused(c, "ESMTP not supported");
+			smtpc_tls_refused(c, TLSR_NO_ESMTP, NULL, r);
 		else
 			hello(c, SMTPC_AT_HELO, "HELO");
 		return;
@@ -86,6 +90,8 @@ smtpc_caps_parse(struct smtpc_caps *caps_r, struct str text)
 			caps.pipelining = true;
 		else if (str_ieq_c(word, "STARTTLS"))
 			caps.starttls = true;
+		else if (is_masked(word))
+			caps.masked = true;
 		else if (str_ieq_c(word, "8BITMIME"))
 			caps.eightbit = true;
 		else if (str_ieq_c(word, "SMTPUTF8"))
@@ -102,6 +108,21 @@ smtpc_caps_parse(struct smtpc_caps *caps_r, struct str text)
 		}
 	}
 	*caps_r = caps;
+}
+
+/*
+ * "XXXXXXXA" is what is left of STARTTLS behind a firewall that knows no TLS:
+ * X's to the end, or to the last letter, which counts the lines.
+ */
+static bool
+is_masked(struct str word)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < word.n; i++)
+		if (ch_lower(word.p[i]) != 'x')
+			return false;
+	return word.n >= MASK_MIN && ch_alpha(word.p[word.n - 1]);
 }
 
 static void

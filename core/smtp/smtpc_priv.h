@@ -22,6 +22,7 @@
 struct smtpc_caps {
 	bool esmtp;
 	bool pipelining, starttls, eightbit, smtputf8, dsn;
+	bool masked; /* a keyword is overwritten with X's */
 	bool auth_plain, auth_login;
 	bool size;
 	uint64_t size_max; /* 0: SIZE without a limit */
@@ -64,6 +65,7 @@ struct smtpc {
 	enum smtpc_step step; /* set_step() is the only writer */
 	struct loop_timer timer;
 	uint64_t out_seen;	/* octets written when the timer was set */
+	uint64_t in_seen;	/* octets read when the handshake began */
 	struct loop_timer soon; /* runs soon_fn from the loop */
 	void (*soon_fn)(struct smtpc *c);
 
@@ -117,8 +119,14 @@ bool smtpc_tls_wanted(const struct smtpc *c);
 void smtpc_tls_begin(struct smtpc *c); /* STARTTLS, or what is without it */
 void smtpc_tls_answer(struct smtpc *c, const struct smtpc_reply *r);
 void smtpc_tls_handshake(struct smtpc *c);
-void smtpc_tls_failed(struct smtpc *c, const struct err *why);
-void smtpc_tls_refused(struct smtpc *c, const char *what);
+void smtpc_tls_refused(struct smtpc *c, enum tls_reason reason,
+    const char *text, const struct smtpc_reply *said);
+void smtpc_tls_cut(struct smtpc *c, enum smtpc_fail fail,
+    const struct err *why);
+/* In the handshake: the connection is gone, or the time is over. */
+void smtpc_tls_broken(struct smtpc *c, enum stream_end how,
+    const struct err *why);
+void smtpc_tls_late(struct smtpc *c);
 
 /* smtpc_auth.c */
 void smtpc_auth_begin(struct smtpc *c);

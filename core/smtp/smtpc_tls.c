@@ -3,16 +3,22 @@
  *
  * Three ends: TLS is up; it was not to be had before the 220, and the want
  * allows to go on in clear; or the connection ends. After a 220 there is
- * never clear text on this connection, whatever the want.
+ * never clear text on this connection, whatever the want. Each way to fail
+ * has its tls_reason here or in tlsio.
  */
 #include <arpa/inet.h>
 
 #include "base/obj.h"
 #include "smtp/smtpc_priv.h"
+#include "tls/tlsfail.h"
 
 static void handshake_done(void *arg, bool ok, const struct err *why);
 static bool is_host_name(const char *host);
-static void tell_refusal(struct smtpc *c, const char *what);
+static struct smtpc_reply refusal(const struct smtpc *c,
+    enum tls_reason reason, const struct err *text,
+    const struct smtpc_reply *said);
+static void failed(struct smtpc *c, const struct tls_failure *f);
+static void failure_text(const struct tls_failure *f, struct err *text_r);
 
 bool
 smtpc_tls_wanted(const struct smtpc *c)
@@ -27,49 +33,48 @@ smtpc_tls_wanted(const struct smtpc *c)
 void
 smtpc_tls_begin(struct smtpc *c)
 {
-	bool clear_ok = tlswant_clear_ok(c->conf.want.level);
+	static const char masked[] =
+	    "STARTTLS not offered (masked; a middlebox is suspected)";
 
 	if (!smtpc_tls_wanted(c))
 		smtpc_auth_begin(c);
 	else if (c->caps.starttls && c->conf.tlsctx != NULL)
 		smtpc_command(c, SMTPC_AT_STARTTLS, STR("STARTTLS\r\n"));
-	else if (clear_ok)
-		smtpc_auth_begin(c);
-	else if (!c->caps.starttls)
-		smtpc_tls_refused(c, "STARTTLS not offered");
+	else if (!c->caps.starttls && c->caps.masked)
+		smtpc_tls_refused(c, TLSR_BLOCKED, masked, NULL);
+	else if (tlswant_clear_ok(c->conf.want.level))
+		smtpc_auth_begin(c); /* nothing unusual */
+	else if (c->caps.starttls)
+		smtpc_tls_refused(c, TLSR_UNAVAILABLE, NULL, NULL);
 	else
-		smtpc_tls_refused(c, "TLS is not available here");
+		smtpc_tls_refused(c, TLSR_NO_STARTTLS, NULL, NULL);
 }
 
 void
 smtpc_tls_answer(struct smtpc *c, const struct smtpc_reply *r)
 {
-	static const char refused[] = "STARTTLS unexpected response";
+	struct tls_failure f;
 
 	if (r->code / 100 == 2) {
+		c->in_seen = stream_bytes_in(c->stream);
 		/* RFC 3207 6, CVE-2011-0411: what stands behind the 220 was
 		 * said by somebody else. */
-		if (smtpc_unasked(c))
-			smtpc_end_protocol(c, "clear text behind STARTTLS");
-		else
-			smtpc_tls_handshake(c);
+		if (smtpc_unasked(c)) {
+			smtpc_set_step(c, SMTPC_AT_HANDSHAKE);
+			tls_failure_set(&f, TLSR_INJECTION,
+			    tls_reason_text(TLSR_INJECTION));
+			failed(c, &f);
+			return;
+		}
+		smtpc_tls_handshake(c);
 		return;
 	}
-	if (r->code / 100 == 3) {
-		smtpc_end_protocol(c, "unexpected 3yz reply");
-		return;
-	}
-	if (!tlswant_clear_ok(c->conf.want.level)) {
-		smtpc_tls_refused(c, refused);
-		return;
-	}
-	tell_refusal(c, refused);
-	if (c->ended)
-		return;
-	if (r->code == 421)
-		smtpc_end(c, r, false);
+	/* Offered, and now unknown: that is not one host speaking. */
+	if (r->code == 500 || r->code == 502)
+		smtpc_tls_refused(
+		    c, TLSR_BLOCKED, tls_reason_text(TLSR_REFUSED), r);
 	else
-		smtpc_auth_begin(c);
+		smtpc_tls_refused(c, TLSR_REFUSED, NULL, r);
 }
 
 void
@@ -78,57 +83,140 @@ smtpc_tls_handshake(struct smtpc *c)
 	struct tlsio_client client = { .want = &c->conf.want };
 
 	if (c->conf.tlsctx == NULL) {
-		smtpc_tls_refused(c, "TLS is not available here");
+		smtpc_tls_refused(c, TLSR_UNAVAILABLE, NULL, NULL);
 		return;
 	}
 	client.domain = c->conf.domain;
 	client.sni = is_host_name(c->conf.host) ? c->conf.host : NULL;
+	client.refs = c->conf.refs;
+	client.trust = c->conf.trust;
+	client.cert = c->conf.cert;
+	client.step = c->conf.tls_step;
+	client.session = c->conf.tls_session;
 	c->caps = (struct smtpc_caps){ 0 };
+	c->in_seen = stream_bytes_in(c->stream);
 	smtpc_set_step(c, SMTPC_AT_HANDSHAKE);
 	c->tls =
 	    tlsio_start(c->stream, c->conf.tlsctx, &client, handshake_done, c);
 }
 
+/* Before the 220: goes on in clear, or ends. text NULL: that of the reason. */
 void
-smtpc_tls_failed(struct smtpc *c, const struct err *why)
+smtpc_tls_refused(struct smtpc *c, enum tls_reason reason, const char *text,
+    const struct smtpc_reply *said)
 {
-	struct err e = ERR_INIT;
+	bool clear_ok = tlswant_clear_ok(c->conf.want.level);
 	struct smtpc_reply r;
+	struct err e;
 
-	(void)err_set(&e, 0, "4.7.5", "%s", why->text);
-	r = smtpc_reply_made(c, SMTPC_FAIL_TLS, &e);
+	(void)err_set(&e, 0, tls_reason_status(reason), "%s",
+	    text != NULL ? text : tls_reason_text(reason));
+	r = refusal(c, reason, &e, said);
+	c->ops->tls(c->arg, NULL, &r);
+	if (c->ended)
+		return;
+	if (clear_ok && !c->conf.implicit_tls && r.code != 421 &&
+	    r.code / 100 != 3) {
+		smtpc_auth_begin(c);
+		return;
+	}
+	smtpc_end(c, &r, !c->conf.implicit_tls && r.code != 421);
+}
+
+/* The connection went between STARTTLS and its answer. */
+void
+smtpc_tls_cut(struct smtpc *c, enum smtpc_fail fail, const struct err *why)
+{
+	struct smtpc_reply r;
+	struct err e = ERR_INIT;
+
+	(void)err_set(&e, 0, tls_reason_status(TLSR_BLOCKED), "%s (%s)",
+	    tls_reason_text(TLSR_BLOCKED), why->text);
+	r = refusal(c, TLSR_BLOCKED, &e, NULL);
+	r.fail = fail;
 	c->ops->tls(c->arg, NULL, &r);
 	if (!c->ended)
 		smtpc_end(c, &r, false);
 }
 
-/* Required, and not to be had. */
 void
-smtpc_tls_refused(struct smtpc *c, const char *what)
+smtpc_tls_broken(struct smtpc *c, enum stream_end how, const struct err *why)
 {
-	tell_refusal(c, what);
-	if (!c->ended)
-		smtpc_end_fail(c, SMTPC_FAIL_TLS_REFUSED, !c->conf.implicit_tls,
-		    "4.7.4", "%s", what);
+	struct tls_failure f;
+
+	if (how == STREAM_RESET)
+		tls_failure_broken(&f, why);
+	else
+		tls_failure_set(&f, TLSR_RESET, why->text);
+	failed(c, &f);
+}
+
+/* A peer that does not answer the first flight at all may never see it. */
+void
+smtpc_tls_late(struct smtpc *c)
+{
+	bool silent = stream_bytes_in(c->stream) == c->in_seen;
+	struct tls_failure f;
+
+	if (silent && !c->conf.implicit_tls)
+		tls_failure_set(
+		    &f, TLSR_BLOCKED, "no answer to the client hello");
+	else
+		tls_failure_set(&f, TLSR_TIMEOUT, "timed out");
+	failed(c, &f);
+}
+
+static struct smtpc_reply
+refusal(const struct smtpc *c, enum tls_reason reason, const struct err *text,
+    const struct smtpc_reply *said)
+{
+	struct smtpc_reply r =
+	    smtpc_reply_made(c, SMTPC_FAIL_TLS_REFUSED, text);
+
+	r.tls_reason = reason;
+	r.tls_begun = c->conf.implicit_tls;
+	if (said != NULL) {
+		r.code = said->code;
+		r.said = said->text;
+	}
+	return r;
 }
 
 static void
-tell_refusal(struct smtpc *c, const char *what)
+failed(struct smtpc *c, const struct tls_failure *f)
 {
-	struct err e = ERR_INIT;
 	struct smtpc_reply r;
+	struct err e;
 
-	(void)err_set(&e, 0, "4.7.4", "%s", what);
-	r = smtpc_reply_made(c, SMTPC_FAIL_TLS_REFUSED, &e);
+	failure_text(f, &e);
+	r = smtpc_reply_made(c, SMTPC_FAIL_TLS, &e);
+	r.tls_reason = f->reason;
+	r.tls_begun = true;
+	r.tls_cert = c->tls != NULL && tlsio_info(c->tls)->peer_cert;
+	r.tls_failure = f;
 	c->ops->tls(c->arg, NULL, &r);
+	if (!c->ended)
+		smtpc_end(c, &r, false);
+}
+
+static void
+failure_text(const struct tls_failure *f, struct err *text_r)
+{
+	const char *status = tls_reason_status(f->reason);
+	const char *text = tls_reason_text(f->reason);
+
+	if (f->alert >= 0 && !f->alert_sent)
+		(void)err_set(text_r, 0, status, "%s (%s)", text,
+		    tls_alert_name(f->alert));
+	else
+		(void)err_set(text_r, 0, status, "%s", text);
 }
 
 /* Verification is tlsio's; that it happened is asserted here once more. */
 static void
 handshake_done(void *arg, bool ok, const struct err *why)
 {
-	static const struct err unverified = { 0, "4.7.5",
-		"certificate not verified" };
+	struct tls_failure f;
 	struct smtpc *c;
 
 	OBJ_CAST(c, arg, SMTPC_MAGIC);
@@ -136,11 +224,13 @@ handshake_done(void *arg, bool ok, const struct err *why)
 		return;
 	if (ok && c->conf.want.level == TLSWANT_REQUIRED_VERIFY &&
 	    !tlsio_info(c->tls)->verified) {
-		ok = false;
-		why = &unverified;
+		tls_failure_set(&f, TLSR_INVALID, "certificate not verified");
+		failed(c, &f);
+		return;
 	}
 	if (!ok) {
-		smtpc_tls_failed(c, why);
+		tls_failure_set(&f, TLSR_PROTOCOL, why->text);
+		failed(c, &f);
 		return;
 	}
 	c->tls_up = true;

@@ -41,6 +41,21 @@ static void server_go_on(struct talker *k);
 static const char *const fails[] = { "none", "NETWORK", "LOST", "TIMEOUT",
 	"PROTOCOL", "TLS", "TLS_REFUSED", "AUTH", "DEMAND", "SOURCE" };
 
+/* " [name-mismatch begun cert]", " [starttls-refused 454 no]" */
+static void
+tell_tls(struct buf *b, const struct smtpc_reply *r)
+{
+	if (r->tls_reason == TLSR_NONE)
+		return;
+	(void)buf_printf(b, " [%s%s%s", tls_reason_word(r->tls_reason),
+	    r->tls_begun ? " begun" : "", r->tls_cert ? " cert" : "");
+	if (r->said.n > 0)
+		(void)buf_printf(b, " %d %.*s", r->code, STR_FMT(r->said));
+	ck_assert(
+	    r->tls_failure == NULL || r->tls_failure->reason == r->tls_reason);
+	(void)buf_add_c(b, "]");
+}
+
 static void
 tell_reply(struct talker *k, const struct smtpc_reply *r)
 {
@@ -51,9 +66,12 @@ tell_reply(struct talker *k, const struct smtpc_reply *r)
 	else if (r->fail == SMTPC_FAIL_NONE)
 		(void)buf_printf(b, " %d %s|%.*s|%s\n", r->code, r->enh,
 		    STR_FMT(r->text), smtpc_step_phrase(r->step));
-	else
-		(void)buf_printf(b, " %s %s|%.*s|%s\n", fails[r->fail], r->enh,
+	else {
+		(void)buf_printf(b, " %s %s|%.*s|%s", fails[r->fail], r->enh,
 		    STR_FMT(r->text), smtpc_step_phrase(r->step));
+		tell_tls(b, r);
+		(void)buf_add_c(b, "\n");
+	}
 }
 
 /* True if the client is gone with this. */

@@ -9,6 +9,24 @@
 #define END "closed nothing\n"
 #define BYE "CQUIT", "S221 bye", NULL
 #define UP  "connected\ntls TLSv1.3\n"
+#define REFUSED(said)                                                          \
+	" TLS_REFUSED 4.7.4|STARTTLS unexpected response|"                     \
+	"while sending STARTTLS" said "\n"
+#define NOT_OFFERED                                                            \
+	" TLS_REFUSED 4.7.4|STARTTLS not offered|while sending EHLO "          \
+	"[starttls-not-supported]\n"
+#define NO_ESMTP                                                               \
+	" TLS_REFUSED 4.7.4|ESMTP not supported|while sending EHLO "           \
+	"[esmtp-not-supported 502 what]\n"
+#define MASKED                                                                 \
+	" TLS_REFUSED 4.7.4|STARTTLS not offered (masked; a middlebox is "     \
+	"suspected)|while sending EHLO [starttls-blocked]\n"
+#define CUT                                                                    \
+	" LOST 4.7.4|STARTTLS is masked or cut off; a middlebox is suspected " \
+	"(connection lost)|while sending STARTTLS [starttls-blocked]\n"
+#define INJECTED                                                               \
+	" TLS 4.7.5|clear text behind STARTTLS|during the TLS handshake "      \
+	"[starttls-injection begun]\n"
 
 static struct tlsctx *server, *client;
 
@@ -61,54 +79,79 @@ static const struct {
 		"connected\nready\ndone 550 |a|while sending MAIL FROM\n" END },
 	{ .level = TLSWANT_REQUIRED,
 	    .avoid = true,
-	    .script = { OFFER, "S454 no", "CQUIT", NULL },
-	    .told = "connected\ntls TLS_REFUSED 4.7.4|STARTTLS unexpected "
-		    "response|while sending STARTTLS\n"
-		    "closed TLS_REFUSED 4.7.4|STARTTLS unexpected response|"
-		    "while sending STARTTLS\n" },
+	    .script = { OFFER, "S454 4.7.0 no", "CQUIT", NULL },
+	    .told = "connected\ntls" REFUSED(" [starttls-refused 454 4.7.0 no]")
+		"closed" REFUSED(" [starttls-refused 454 4.7.0 no]") },
 	/* refused before the 220 */
 	{ .level = TLSWANT_PREFERRED,
 	    .script = { "S220 mx.test", "CEHLO me.test", "S250-x",
 		"S250 STARTTLS", "CSTARTTLS", "S554 no", "CMAIL FROM:<a@x>",
 		"S550 a", BYE },
-	    .told = "connected\ntls TLS_REFUSED 4.7.4|STARTTLS unexpected "
-		    "response|while sending STARTTLS\n"
-		    "ready\ndone 550 |a|while sending MAIL FROM\n" END },
+	    .told = "connected\ntls" REFUSED(" [starttls-refused 554 no]")
+		"ready\ndone 550 |a|while sending MAIL FROM\n" END },
+	{ .level = TLSWANT_PREFERRED_VERIFY,
+	    .script = { "S220 mx.test", "CEHLO me.test", "S250-x",
+		"S250 STARTTLS", "CSTARTTLS", "S501 no", "CMAIL FROM:<a@x>",
+		"S550 a", BYE },
+	    .told = "connected\ntls" REFUSED(" [starttls-refused 501 no]")
+		"ready\ndone 550 |a|while sending MAIL FROM\n" END },
 	{ .level = TLSWANT_REQUIRED,
 	    .script = { "S220 mx.test", "CEHLO me.test", "S250 mx", "CQUIT",
 		NULL },
-	    .told = "connected\ntls TLS_REFUSED 4.7.4|STARTTLS not offered|"
-		    "while sending EHLO\n"
-		    "closed TLS_REFUSED 4.7.4|STARTTLS not offered|"
-		    "while sending EHLO\n" },
+	    .told = "connected\ntls" NOT_OFFERED "closed" NOT_OFFERED },
 	{ .level = TLSWANT_REQUIRED_VERIFY,
 	    .script = { "S220 mx.test", "CEHLO me.test", "S502 what", "CQUIT",
 		NULL },
-	    .told = "connected\ntls TLS_REFUSED 4.7.4|ESMTP not supported|"
-		    "while sending EHLO\n"
-		    "closed TLS_REFUSED 4.7.4|ESMTP not supported|"
-		    "while sending EHLO\n" },
+	    .told = "connected\ntls" NO_ESMTP "closed" NO_ESMTP },
 	{ .level = TLSWANT_REQUIRED,
-	    .script = { OFFER, "S421 bye", "CQUIT", NULL },
-	    .told = "connected\ntls TLS_REFUSED 4.7.4|STARTTLS unexpected "
-		    "response|while sending STARTTLS\n"
-		    "closed TLS_REFUSED 4.7.4|STARTTLS unexpected response|"
-		    "while sending STARTTLS\n" },
+	    .script = { OFFER, "S421 bye", NULL },
+	    .told = "connected\ntls" REFUSED(" [starttls-refused 421 bye]")
+		"closed" REFUSED(" [starttls-refused 421 bye]") },
 	{ .level = TLSWANT_PREFERRED,
 	    .script = { "S220 mx.test", "CEHLO me.test", "S250-x",
 		"S250 STARTTLS", "CSTARTTLS", "S421 bye", NULL },
-	    .told = "connected\ntls TLS_REFUSED 4.7.4|STARTTLS unexpected "
-		    "response|while sending STARTTLS\n"
-		    "closed 421 |bye|while sending STARTTLS\n" },
+	    .told = "connected\ntls" REFUSED(" [starttls-refused 421 bye]")
+		"closed" REFUSED(" [starttls-refused 421 bye]") },
+	{ .level = TLSWANT_REQUIRED,
+	    .script = { OFFER, "S334 what", "CQUIT", NULL },
+	    .told = "connected\ntls" REFUSED(" [starttls-refused 334 what]")
+		"closed" REFUSED(" [starttls-refused 334 what]") },
+	/* masked, or cut off: not the host's own doing */
+	{ .level = TLSWANT_REQUIRED,
+	    .script = { "S220 mx.test", "CEHLO me.test", "S250-mx.test",
+		"S250 XXXXXXXA", "CQUIT", NULL },
+	    .told = "connected\ntls" MASKED "closed" MASKED },
+	{ .level = TLSWANT_PREFERRED,
+	    .script = { "S220 mx.test", "CEHLO me.test", "S250-mx.test",
+		"S250 XXXXXXXXXXX", "CMAIL FROM:<a@x>",
+		"S550 a", BYE },
+	    .told = "connected\ntls" MASKED
+		"ready\ndone 550 |a|while sending MAIL FROM\n" END },
+	{ .level = TLSWANT_REQUIRED,
+	    .script = { OFFER, "S500 5.5.1 what", "CQUIT", NULL },
+	    .told = "connected\ntls" REFUSED(" [starttls-blocked 500 5.5.1 what]")
+		"closed" REFUSED(" [starttls-blocked 500 5.5.1 what]") },
+	{ .level = TLSWANT_OPPORTUNISTIC,
+	    .script = { "S220 mx.test", "CEHLO me.test", "S250-x",
+		"S250 STARTTLS", "CSTARTTLS", "S502 what", "CMAIL FROM:<a@x>",
+		"S550 a", BYE },
+	    .told = "connected\ntls" REFUSED(" [starttls-blocked 502 what]")
+		"ready\ndone 550 |a|while sending MAIL FROM\n" END },
 	{ .level = TLSWANT_PREFERRED,
 	    .script = { OFFER, "X", NULL },
-	    .told = "connected\nclosed LOST 4.4.2|connection lost|"
-		    "while sending STARTTLS\n" },
+	    .told = "connected\ntls" CUT "closed" CUT },
+	{ .level = TLSWANT_REQUIRED,
+	    .script = { OFFER, "X", NULL },
+	    .told = "connected\ntls" CUT "closed" CUT },
+	{ .level = TLSWANT_REQUIRED,
+	    .script = { OFFER, "Rx220 go\r\n", NULL },
+	    .told = "connected\nclosed PROTOCOL 4.5.0|protocol error: a "
+		    "reply does not begin with a code|while sending "
+		    "STARTTLS [starttls-blocked]\n" },
 	/* said by somebody else */
 	{ .level = TLSWANT_OPPORTUNISTIC,
 	    .script = { OFFER, "R220 go\r\n250 mx\r\n", NULL },
-	    .told = "connected\nclosed PROTOCOL 4.5.0|protocol error: clear "
-		    "text behind STARTTLS|while sending STARTTLS\n" },
+	    .told = "connected\ntls" INJECTED "closed" INJECTED },
 	/* TLS from the first octet */
 	{ .level = TLSWANT_REQUIRED,
 	    .implicit = true,
@@ -170,6 +213,35 @@ START_TEST(says_nothing_in_clear_after_the_220)
 	    strstr(buf_p(&t.told), "connected\ntls TLS 4.7.5|"));
 	ck_assert_ptr_nonnull(strstr(buf_p(&t.told), "closed TLS 4.7.5|"));
 	ck_assert_ptr_null(strstr(buf_p(&t.told), "ready"));
+	ck_assert(!t.spoke_clear);
+	talk_fini(&t);
+	drop_contexts();
+}
+END_TEST
+
+/* Whatever is said or not said after the 220. */
+static const struct {
+	const char *script[14];
+	const char *reason;
+} mute[] = {
+	{ { OFFER, "S220 go", NULL }, "[starttls-blocked begun]" },
+	{ { OFFER, "S220 go", "D", "R\x16\x03\x03", NULL },
+	    "[timeout begun]" },
+};
+
+START_TEST(tells_a_peer_that_never_answers_from_one_that_stops)
+{
+	struct talk t;
+
+	make_contexts();
+	talk_init(&t);
+	t.script = mute[_i].script;
+	t.conf.want.level = TLSWANT_OPPORTUNISTIC;
+	t.conf.tlsctx = client;
+	t.conf.timeout_scale = 0.01;
+	t.hello_is_enough = true;
+	talk_run(&t);
+	ck_assert_ptr_nonnull(strstr(buf_p(&t.told), mute[_i].reason));
 	ck_assert(!t.spoke_clear);
 	talk_fini(&t);
 	drop_contexts();
@@ -239,6 +311,9 @@ UNIT_SUITE(smtpc_tls)
 	    tc, protects_as_written, 0, sizeof(talked) / sizeof(talked[0]));
 	tcase_add_loop_test(tc, says_nothing_in_clear_after_the_220, 0,
 	    sizeof(failing) / sizeof(failing[0]));
+	tcase_add_loop_test(tc,
+	    tells_a_peer_that_never_answers_from_one_that_stops, 0,
+	    sizeof(mute) / sizeof(mute[0]));
 	tcase_add_loop_test(
 	    tc, authenticates_as_written, 0, sizeof(auths) / sizeof(auths[0]));
 }
