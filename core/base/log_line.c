@@ -10,6 +10,7 @@
 /* A piece of a template: literal text, argument, or end of an option. */
 struct seg {
 	char type;	/* t: text; [ ]: option; else the argument's */
+	bool json;	/* the argument is not in the text */
 	unsigned arg;	/* its number */
 	unsigned end;	/* of '[': the ']' */
 	struct str text; /* literal, or the argument's name */
@@ -136,7 +137,7 @@ log_line_text(struct buf *dst, enum log_event ev, const struct log_arg *arg)
 			}
 			if (j == s->end)
 				i = s->end;
-		} else if (s->type != ']') {
+		} else if (s->type != ']' && !s->json) {
 			add_arg(dst, s, arg);
 		}
 	}
@@ -233,6 +234,9 @@ compile(struct line *l, const char *text)
 			continue;
 		}
 		ASSERT(rest.n >= 2);
+		s->json = rest.p[1] == '-';
+		if (s->json)
+			rest = str_n(rest.p + 1, rest.n - 1);
 		s->type = rest.p[1];
 		rest = str_n(rest.p + 2, rest.n - 2);
 		if (s->type == '[') {

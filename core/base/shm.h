@@ -10,6 +10,7 @@
 #define BASE_SHM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -80,6 +81,8 @@ void shm_metric_add(struct shm *s, unsigned worker, unsigned metric,
 void shm_metric_set(struct shm *s, unsigned worker, unsigned metric,
     int64_t n);
 int64_t shm_metric_sum(struct shm *s, unsigned metric);
+/* Its name for people and monitoring; returns dst. */
+const char *shm_metric_name(unsigned metric, char *dst, size_t n);
 
 /* Life signs, wall milliseconds, and what the worker is busy with. */
 void shm_beat(struct shm *s, unsigned worker, msec now);

@@ -2,6 +2,7 @@
 
 #include "base/die.h"
 #include "base/shm_priv.h"
+#include "base/str.h"
 
 #define RATE_UNIT 64 /* milliseconds */
 
@@ -109,6 +110,24 @@ shm_metric_sum(struct shm *s, unsigned metric)
 		sum += atomic_load_explicit(&s->map->metric[metric][i],
 		    memory_order_relaxed);
 	return sum;
+}
+
+const char *
+shm_metric_name(unsigned metric, char *dst, size_t n)
+{
+	static const char *const names[] = {
+#define METRIC(id, name, kind, help) name,
+#include "tbl/metrics.h"
+#undef METRIC
+	};
+	char *p;
+
+	ASSERT(metric < M_COUNT);
+	(void)str_copy(dst, n, str_c(names[metric]));
+	for (p = dst; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	return dst;
 }
 
 void

@@ -378,7 +378,7 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 	s->tls = ok;
 	if (!ok) {
 		mail_log(EV_ICID_TLS_FAILED, s->icid,
-		    str_c(why != NULL ? why->text : "unknown"));
+		    str_c(why != NULL ? why->text : "unknown"), "");
 		return SMTPD_NOW;
 	}
 	info = smtpd_tls(s->smtpd);

@@ -1,6 +1,10 @@
 #include <stdio.h>
 
+#include "base/codec.h"
 #include "relay/relay_priv.h"
+
+#define CONN_WHY_MAX 4096 /* octets of a reason in the log */
+#define SAID_MAX 256	  /* of an answer inside a reason */
 
 static void fill_conf(struct conn *c, const struct dest_cand *cand);
 static void on_connected(void *arg);
@@ -15,7 +19,7 @@ static void opening_failed(struct conn *c, const struct smtpc_reply *r);
 static void log_failure(struct conn *c, const struct smtpc_reply *r);
 static void make_fail(struct conn *c, const struct smtpc_reply *r,
     struct dest_fail *f);
-static bool clear_instead(const struct conn *c, const struct smtpc_reply *r);
+static struct str details(const struct smtpc_reply *r, struct buf *b);
 static void leave_idle(struct conn *c);
 static void detach(struct conn *c);
 static void release(struct conn *c);
@@ -57,6 +61,7 @@ conn_open(struct dest *d, struct dest_cand *cand)
 	c->domain = mem_strdup(d->route == NULL ? d->key :
 		cand->domain != NULL ? cand->domain : c->name);
 	c->state = CONN_OPENING;
+	buf_init(&c->tls_why, CONN_WHY_MAX);
 	loop_timer_init(r->w.loop, &c->timer, on_idle, c);
 	TAILQ_INSERT_TAIL(&d->conns, c, link);
 	d->nconn++;
@@ -149,6 +154,24 @@ conn_remote(const struct conn *c, char *dst, size_t n)
 		(void)snprintf(dst, n, "%s", c->name);
 }
 
+struct dest_cand *
+conn_cand(const struct conn *c)
+{
+	struct dest *d = c->dest;
+	unsigned i;
+
+	for (i = 0; i < d->ncand; i++)
+		if (d->cand[i].host == c->host)
+			return &d->cand[i];
+	return NULL;
+}
+
+void
+conn_count(const struct conn *c, unsigned metric)
+{
+	shm_metric_add(c->relay->w.shm, c->relay->w.worker, metric, 1);
+}
+
 static void
 fill_conf(struct conn *c, const struct dest_cand *cand)
 {
@@ -168,13 +191,12 @@ fill_conf(struct conn *c, const struct dest_cand *cand)
 	sc->want = *relay_dest_want(c->dest);
 	sc->tlsctx = conf->tlsctx;
 	sc->timeout_scale = conf->timeout_scale;
-	sc->avoid_tls = sc->want.level == TLSWANT_OPPORTUNISTIC &&
-	    c->host->clear_until > clock_now();
-	if (route == NULL)
-		return;
-	sc->implicit_tls = route->implicit_tls;
-	sc->auth_user = route->auth_user;
-	sc->auth_password = route->auth_password;
+	if (route != NULL) {
+		sc->implicit_tls = route->implicit_tls;
+		sc->auth_user = route->auth_user;
+		sc->auth_password = route->auth_password;
+	}
+	conn_tls_conf(c, cand);
 }
 
 static void
@@ -197,11 +219,7 @@ on_tls(void *arg, const struct tls_info *info, const struct smtpc_reply *why)
 	struct conn *c;
 
 	OBJ_CAST(c, arg, CONN_MAGIC);
-	if (info != NULL)
-		mail_log(EV_DCID_TLS_OK, c->dcid, info->version, info->cipher,
-		    c->conf.domain);
-	else
-		mail_log(EV_DCID_TLS_FAILED, c->dcid, why->text);
+	conn_tls_told(c, info, why);
 }
 
 static void
@@ -213,6 +231,7 @@ on_ready(void *arg)
 	OBJ_CAST(c, arg, CONN_MAGIC);
 	d = c->dest;
 	ASSERT(c->state == CONN_OPENING);
+	conn_tls_ready(c);
 	d->nopening--;
 	host_works(c->host);
 	dest_proved(d);
@@ -314,51 +333,60 @@ on_closed(void *arg, const struct smtpc_reply *r)
 static void
 opening_failed(struct conn *c, const struct smtpc_reply *r)
 {
+	struct relay *relay = c->relay;
 	struct dest *d = c->dest;
 	struct host *h = c->host;
+	struct dest_cand *cand = conn_cand(c);
 	struct dest_fail f;
 
-	make_fail(c, r, &f);
-	if (clear_instead(c, r)) {
-		h->clear_until = clock_now() + c->gen->conf->broken_tls;
+	if (conn_tls_again(c, r)) {
 		detach(c);
-		dest_kick(d);
+		/* At once, so that the hosts are not looked up again before
+		 * the end of the ladder. */
+		if (relay->stopping || d->state != DEST_UP ||
+		    qhop_due(d->hop) == 0 || conn_open(d, cand) == -1)
+			dest_kick(d);
 		return;
 	}
-	host_failed(c->relay, h);
+	make_fail(c, r, &f);
+	host_failed(relay, h);
 	detach(c);
 	dest_host_failed(d, h, &f);
-}
-
-static bool
-clear_instead(const struct conn *c, const struct smtpc_reply *r)
-{
-	return r->fail == SMTPC_FAIL_TLS && !c->conf.avoid_tls &&
-	    !c->conf.implicit_tls &&
-	    c->conf.want.level == TLSWANT_OPPORTUNISTIC;
 }
 
 static void
 log_failure(struct conn *c, const struct smtpc_reply *r)
 {
 	char local[SOCK_IP_MAX], ip[SOCK_IP_MAX];
+	struct buf b;
 
-	(void)sock_addr_ip_text(&c->host->addr, ip, sizeof(ip));
-	mail_log(EV_CONN_ERROR, c->dcid, c->conf.domain, ip,
-	    (uint64_t)sock_addr_port(&c->host->addr), r->text,
+	buf_init(&b, CONN_WHY_MAX);
+	mail_log(EV_CONN_ERROR, c->dcid, c->conf.domain,
+	    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)),
+	    (uint64_t)sock_addr_port(&c->host->addr), details(r, &b),
 	    c->relay->peer->local(c->client, local, sizeof(local)),
 	    verdict_reason(r));
-	if (r->fail == SMTPC_FAIL_TLS_REFUSED)
-		mail_log(EV_DCID_TLS_FAILED, c->dcid, r->text);
-	if ((r->fail == SMTPC_FAIL_TLS || r->fail == SMTPC_FAIL_TLS_REFUSED) &&
-	    c->conf.want.level >= TLSWANT_REQUIRED)
-		mail_log(EV_DCID_TLS_REQUIRED, c->dcid, ip);
+	buf_fini(&b);
+	conn_tls_log(c, r);
+}
+
+/* "454-'4.7.0 TLS not available'" if it is about an answer that has a text of
+ * ours as well. */
+static struct str
+details(const struct smtpc_reply *r, struct buf *b)
+{
+	if (r->said.n == 0)
+		return r->text;
+	(void)buf_printf(b, "%d-", r->code);
+	(void)log_repr(b, r->said, SAID_MAX);
+	return buf_str(b);
 }
 
 static void
 make_fail(struct conn *c, const struct smtpc_reply *r, struct dest_fail *f)
 {
 	struct verdict v;
+	struct buf b;
 
 	memset(f, 0, sizeof(*f));
 	verdict_of_reply(r, 0, &v);
@@ -366,8 +394,18 @@ make_fail(struct conn *c, const struct smtpc_reply *r, struct dest_fail *f)
 	f->code = v.code;
 	f->dcid = c->dcid;
 	(void)snprintf(f->status, sizeof(f->status), "%s", v.status);
-	(void)snprintf(f->text, sizeof(f->text), "%.*s %s", STR_FMT(r->text),
-	    r->fail == SMTPC_FAIL_NONE ? "" : smtpc_step_phrase(r->step));
+	buf_init(&b, CONN_WHY_MAX);
+	(void)buf_add_str(&b, r->text);
+	if (r->said.n > 0)
+		(void)buf_printf(&b, ": %d %.*s", r->code,
+		    STR_FMT(str_n(r->said.p, r->said.n < SAID_MAX ?
+			r->said.n : SAID_MAX)));
+	if (r->tls_reason != TLSR_NONE)
+		(void)buf_printf(&b, " [%s]", tls_reason_word(r->tls_reason));
+	if (r->fail != SMTPC_FAIL_NONE)
+		(void)buf_printf(&b, " %s", smtpc_step_phrase(r->step));
+	(void)str_copy(f->text, sizeof(f->text), buf_str(&b));
+	buf_fini(&b);
 	conn_remote(c, f->remote, sizeof(f->remote));
 }
 
@@ -414,6 +452,7 @@ release(struct conn *c)
 	loop_timer_clear(&c->timer);
 	mem_free(c->name);
 	mem_free(c->domain);
+	buf_fini(&c->tls_why);
 	OBJ_FREE(c);
 }
 

@@ -207,6 +207,8 @@ log_done(struct delivery *dl, const struct smtpc_reply *r)
 	for (i = dl->first; i < dl->first + dl->count; i++)
 		if (!dl->decided[i])
 			dl->rids[rids.n++] = dl->rcpt[i]->rid;
+	conn_count(dl->conn,
+	    dl->conn->tls_up ? M_MESSAGES_OUT_TLS : M_MESSAGES_OUT_CLEAR);
 	mail_log(EV_MESSAGE_DONE, dl->conn->dcid, mid, rids);
 	mail_log(EV_RESPONSE, mid, rids, r->text);
 }

@@ -293,6 +293,7 @@ make_candidates(struct dest *d, const struct mx_result *mx)
 			c->addr = &mx->host[i].addr[j];
 			c->name = mx->host[i].name;
 			c->domain = mx->host[i].domain;
+			c->secure = mx->host[i].secure;
 			/* Addresses of one host are tried in their order. */
 			c->pref = mx->host[i].pref * 64 + i;
 			c->host = host_get(d->relay, c->addr);

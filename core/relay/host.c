@@ -5,6 +5,7 @@
  * table has grown, so that strangers' DNS cannot fill the memory.
  */
 #define HOST_SWEEP_AT 4096
+#define HOST_HISTORY_MAX 16384 /* beyond, good histories go as well */
 
 static void sweep_one(struct hash_node *node, void *arg);
 static void free_one(struct hash_node *node, void *arg);
@@ -24,8 +25,11 @@ host_get(struct relay *r, const struct sock_addr *a)
 			return h;
 		}
 	}
-	if (r->hosts.n >= HOST_SWEEP_AT)
+	if (r->hosts.n >= r->sweep_at) {
 		hash_each(&r->hosts, sweep_one, r);
+		r->sweep_at = r->hosts.n * 2 > HOST_SWEEP_AT ?
+		    r->hosts.n * 2 : HOST_SWEEP_AT;
+	}
 	h = mem_zalloc(sizeof(*h));
 	h->addr = *a;
 	h->refs = 1;
@@ -55,6 +59,13 @@ host_works(struct host *h)
 	h->down_until = 0;
 }
 
+bool
+host_had_tls(const struct host *h)
+{
+	return h->tls_good != 0 &&
+	    clock_now() - h->tls_good < RELAY_TLS_HISTORY;
+}
+
 void
 host_release(struct host *h)
 {
@@ -76,7 +87,10 @@ sweep_one(struct hash_node *node, void *arg)
 	struct host *h = COLL_OF(node, struct host, node);
 	msec now = clock_now();
 
-	if (h->refs > 0 || h->down_until > now || h->clear_until > now)
+	if (h->refs > 0 || h->down_until > now || h->clear_until > now ||
+	    h->cut_until > now || h->step_until > now)
+		return;
+	if (host_had_tls(h) && r->hosts.n < HOST_HISTORY_MAX)
 		return;
 	hash_remove(&r->hosts, node);
 	mem_free(h);

@@ -5,6 +5,7 @@
  *   dest      a next hop: its hosts, its connections, its back-off
  *   host      an address, shared by destinations: what we know about it
  *   conn      a connection to a host for a destination
+ *   conn_tls  what TLS does to it, and what is tried next
  *   delivery  a unit on a connection
  */
 #ifndef RELAY_RELAY_PRIV_H
@@ -25,6 +26,7 @@
 #define RELAY_FAIL_SLICE 100	    /* units failed per loop round */
 #define RELAY_MX_MIN SECONDS(5)	    /* bounds of a cached MX answer */
 #define RELAY_MX_MAX HOURS(1)
+#define RELAY_TLS_HISTORY HOURS(72)  /* how long working TLS counts */
 
 /* A configuration, kept while a connection was made under it. */
 struct relay_gen {
@@ -51,6 +53,7 @@ struct relay {
 	struct conn_list idle;	/* the longest idle first */
 	unsigned nconn, nidle;
 	struct hash hosts;
+	size_t sweep_at;	/* hosts.n at which it is looked through */
 	bool stopping;
 	loop_fn *stopped;
 	void *stopped_arg;
@@ -65,7 +68,13 @@ struct host {
 	unsigned conns;
 	unsigned fails;		/* in a row */
 	msec down_until;	/* clock_now; others are tried before it */
-	msec clear_until;	/* TLS is broken: clear text where allowed */
+	/* Remembered for a while: handshakes fail, clear text under
+	 * `opportunistic`; STARTTLS cuts the connection off, clear text where
+	 * that is allowed before the 220. */
+	msec clear_until, cut_until;
+	enum tls_step tls_step;	/* that worked where a higher one did not */
+	msec step_until;
+	msec tls_good;		/* the last handshake that succeeded, or 0 */
 };
 
 struct dest_cand {
@@ -74,7 +83,11 @@ struct dest_cand {
 	const char *domain;
 	unsigned pref;
 	struct host *host;
+	bool secure;		/* who vouches for the name: DNSSEC, a route */
 	bool tried;		/* failed in this round */
+	/* Where its next connection of this round begins. */
+	enum tls_step tls_step;
+	bool avoid_tls;
 };
 
 enum dest_state {
@@ -156,6 +169,9 @@ struct conn {
 	unsigned messages;
 	struct loop_timer timer;
 	struct delivery *delivery;
+	bool tls_up;
+	struct buf tls_why;	/* of a refusal, until it is logged */
+	enum tls_reason tls_reason;
 	TAILQ_ENTRY(conn) link, idle_link;
 };
 
@@ -190,6 +206,8 @@ const char *dest_state_name(const struct dest *d);
 struct host *host_get(struct relay *r, const struct sock_addr *a);
 void host_failed(struct relay *r, struct host *h);
 void host_works(struct host *h);
+/* It had working TLS not long ago: what fails now is not its nature. */
+bool host_had_tls(const struct host *h);
 void host_release(struct host *h);
 void host_free_all(struct relay *r);
 
@@ -200,6 +218,19 @@ void conn_retire(struct conn *c);  /* no more messages after this one */
 void conn_kill(struct conn **cp);  /* silent */
 struct conn *conn_idle_of(struct dest *d);
 void conn_remote(const struct conn *c, char *dst, size_t n);
+struct dest_cand *conn_cand(const struct conn *c); /* NULL: gone meanwhile */
+void conn_count(const struct conn *c, unsigned metric);
+
+/* conn_tls.c */
+void conn_tls_conf(struct conn *c, const struct dest_cand *cand);
+/* struct smtpc_ops.tls */
+void conn_tls_told(struct conn *c, const struct tls_info *info,
+    const struct smtpc_reply *why);
+void conn_tls_ready(struct conn *c);
+/* The lines behind "Connection Error" when r is about TLS. */
+void conn_tls_log(struct conn *c, const struct smtpc_reply *r);
+/* Is another connection to the host of use? Then what it shall do is noted. */
+bool conn_tls_again(struct conn *c, const struct smtpc_reply *r);
 
 /* delivery.c */
 void delivery_start(struct conn *c, struct qunit *u);

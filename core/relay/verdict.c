@@ -143,8 +143,10 @@ verdict_reason(const struct smtpc_reply *r)
 		return "network error";
 	case SMTPC_FAIL_TIMEOUT:
 		return "timeout";
-	case SMTPC_FAIL_TLS:
 	case SMTPC_FAIL_TLS_REFUSED:
+		return r->said.n > 0 ? "unexpected SMTP response" :
+		    "TLS error";
+	case SMTPC_FAIL_TLS:
 		return "TLS error";
 	}
 	panic("reply of kind %d", (int)r->fail);

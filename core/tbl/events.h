@@ -11,6 +11,7 @@
  *   l  struct str of lines with LF between them: 'one', 'two'
  *   r  struct log_rids: [0, 1]
  * %T{name|text}: text stands there when the argument is empty (null in JSON).
+ * %-T{name} is in the JSON form only.
  * %[ and %] enclose what is left out when all arguments in it are empty.
  */
 EVENT(LOG_BEGIN, INFO, "log_begin", "Begin Logfile")
@@ -30,7 +31,9 @@ EVENT(ICID_SG, INFO, "sender_group",
 EVENT(ICID_TLS_OK, INFO, "tls_in",
     "ICID %u{icid} TLS success protocol %s{protocol} cipher %s{cipher}")
 EVENT(ICID_TLS_FAILED, INFO, "tls_in_failed",
-    "ICID %u{icid} TLS failed: %e{why|unknown reason}")
+    "ICID %u{icid} TLS failed: %e{why|unknown reason}%-s{reason}")
+EVENT(ICID_TLS_DETAIL, INFO, "tls_in_detail",
+    "ICID %u{icid} handshake: %e{detail}")
 EVENT(ICID_TLS_REQUIRED, INFO, "tls_in_required",
     "ICID %u{icid} TLS was required but remote host did not initiate it")
 EVENT(ICID_LOST, INFO, "client_lost", "ICID %u{icid} lost")
@@ -65,10 +68,26 @@ EVENT(DCID_TLS_OK, INFO, "tls_out",
     "DCID %u{dcid} TLS success protocol %s{protocol} cipher %s{cipher}"
     "%[ for %e{domain}%]")
 EVENT(DCID_TLS_FAILED, INFO, "tls_out_failed",
-    "DCID %u{dcid} TLS failed: %e{why|unknown reason}")
+    "DCID %u{dcid} TLS failed: %e{why|unknown reason}%-s{reason}")
 EVENT(DCID_TLS_REQUIRED, WARNING, "tls_out_required",
     "DCID %u{dcid} IP %s{ip} TLS was required but could not be successfully "
-    "negotiated")
+    "negotiated%-s{reason}")
+EVENT(DCID_VERIFIED, INFO, "peer_verified",
+    "DCID %u{dcid} peer certificate verified matched %s{by}%[ %e{name}%]")
+EVENT(DCID_UNVERIFIED, INFO, "peer_not_verified",
+    "DCID %u{dcid} peer certificate not verified: %s{reason}"
+    "%[ (%e{names})%]")
+EVENT(DCID_TLS_DETAIL, INFO, "tls_out_detail",
+    "DCID %u{dcid} handshake: %e{detail}")
+EVENT(DCID_TLS_STEP, INFO, "tls_out_step",
+    "DCID %u{dcid} IP %s{ip} handshake failed at step %s{step}: %s{reason}, "
+    "next step %s{next}")
+EVENT(DCID_TLS_CLEAR, WARNING, "tls_out_clear",
+    "DCID %u{dcid} IP %s{ip} has no working TLS: %s{reason}, clear text for "
+    "%u{seconds} seconds")
+EVENT(DCID_TLS_HISTORY, WARNING, "tls_out_history",
+    "DCID %u{dcid} IP %s{ip} had working TLS: %s{reason}, no clear text in "
+    "its place")
 EVENT(DCID_CLOSE, INFO, "delivery_close", "DCID %u{dcid} close")
 EVENT(CONN_ERROR, INFO, "connection_error",
     "Connection Error: DCID %u{dcid} domain: %e{domain} IP: %s{ip|unknown} "

@@ -3,7 +3,7 @@
  *
  * METRIC(id, name, kind, help): kind is COUNTER (only grows while the node
  * runs) or GAUGE. The value is the sum over the workers (base/shm), M_<id> its
- * number.
+ * number. A "-" in a name, which comes from another list, is shown as "_".
  */
 METRIC(SESSIONS, "connections_in_total", COUNTER,
     "Connections accepted from clients")
@@ -13,8 +13,15 @@ METRIC(SESSIONS_REFUSED, "connections_refused_total", COUNTER,
     "Connections from clients refused by a limit or a rule")
 METRIC(TLS_IN, "tls_in_total", COUNTER,
     "TLS handshakes with clients that succeeded")
+METRIC(TLS_IN_RESUMED, "tls_in_resumed_total", COUNTER,
+    "Those of them that resumed a session")
 METRIC(TLS_IN_FAILED, "tls_in_failed_total", COUNTER,
     "TLS handshakes with clients that failed")
+#define TLS_REASON(id, word, type, status, text)                               \
+	METRIC(TLS_IN_FAILED_##id, "tls_in_failed_" word "_total", COUNTER,    \
+	    "Those of them of this kind: " text)
+#include "tbl/reasons.h"
+#undef TLS_REASON
 METRIC(MESSAGES_IN, "messages_received_total", COUNTER,
     "Messages accepted from clients")
 METRIC(BYTES_IN, "bytes_received_total", COUNTER,
@@ -45,8 +52,29 @@ METRIC(CONNS_OUT_REUSED, "connections_out_reused_total", COUNTER,
     "Deliveries over a connection that had served another before")
 METRIC(TLS_OUT, "tls_out_total", COUNTER,
     "TLS handshakes for delivery that succeeded")
+METRIC(TLS_OUT_RESUMED, "tls_out_resumed_total", COUNTER,
+    "Those of them that resumed a session")
+METRIC(TLS_OUT_VERIFIED, "tls_out_verified_total", COUNTER,
+    "Those of them where chain and name of the peer were found right")
 METRIC(TLS_OUT_FAILED, "tls_out_failed_total", COUNTER,
-    "TLS handshakes for delivery that failed")
+    "Connections for delivery that asked for TLS and did not get it")
+#define TLS_REASON(id, word, type, status, text)                               \
+	METRIC(TLS_OUT_FAILED_##id, "tls_out_failed_" word "_total", COUNTER,  \
+	    "Those of them of this kind: " text)
+#include "tbl/reasons.h"
+#undef TLS_REASON
+METRIC(TLS_STEP_CLASSIC, "tls_out_step_classic_total", COUNTER,
+    "Handshakes for delivery tried again without post-quantum groups")
+METRIC(TLS_STEP_TLS12, "tls_out_step_tls12_total", COUNTER,
+    "Handshakes for delivery tried again with nothing above TLS 1.2")
+METRIC(TLS_STEP_RSA, "tls_out_step_rsa_total", COUNTER,
+    "Handshakes for delivery tried again with RSA key exchange")
+METRIC(TLS_STEP_CLEAR, "tls_out_step_clear_total", COUNTER,
+    "Times that clear text took the place of TLS that failed")
+METRIC(MESSAGES_OUT_TLS, "messages_delivered_tls_total", COUNTER,
+    "Transactions inside TLS that a next hop accepted")
+METRIC(MESSAGES_OUT_CLEAR, "messages_delivered_clear_total", COUNTER,
+    "Transactions in clear text that a next hop accepted")
 METRIC(RCPTS_DELIVERED, "recipients_delivered_total", COUNTER,
     "Recipients that a next hop accepted")
 METRIC(RCPTS_DEFERRED, "recipients_deferred_total", COUNTER,

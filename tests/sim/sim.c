@@ -153,6 +153,12 @@ l_conf(lua_State *L)
 	SECS(c, idle, "idle");
 	SECS(c, host_backoff, "host_backoff");
 	SECS(c, host_backoff_max, "host_backoff_max");
+	SECS(c, broken_tls, "broken_tls");
+	lua_getfield(L, 1, "tls");
+	if (lua_isstring(L, -1) &&
+	    !tlswant_parse(str_c(lua_tostring(L, -1)), &c->tls.level))
+		return luaL_error(L, "no such level");
+	lua_pop(L, 1);
 	return 0;
 }
 
@@ -316,6 +322,24 @@ l_waiting(lua_State *L)
 }
 
 static int
+l_metric(lua_State *L)
+{
+	struct sim *s = sim_of(L);
+	const char *name = luaL_checkstring(L, 1);
+	char one[80];
+	unsigned i;
+
+	for (i = 0; i < M_COUNT; i++) {
+		if (strcmp(shm_metric_name(i, one, sizeof(one)), name) != 0)
+			continue;
+		lua_pushinteger(L, s->started ?
+		    (lua_Integer)shm_metric_sum(s->shm, i) : 0);
+		return 1;
+	}
+	return luaL_error(L, "no such metric: %s", name);
+}
+
+static int
 l_flush(lua_State *L)
 {
 	struct sim *s = sim_of(L);
@@ -386,6 +410,7 @@ main(int argc, char **argv)
 		{ "profile", l_profile }, { "worker", l_worker },
 		{ "submit", l_submit }, { "run", l_run }, { "now", l_now },
 		{ "waiting", l_waiting }, { "flush", l_flush },
+		{ "metric", l_metric },
 		{ "test", l_test }, { "ok", l_ok }, { "eq", l_eq },
 		{ NULL, NULL } };
 	lua_State *L = luaL_newstate();

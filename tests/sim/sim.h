@@ -8,7 +8,8 @@
  *
  *   worker(n)                       use n workers (1 by default) that share
  *                                   the limits; before the first submit
- *   conf { concurrency =, … }       relay settings (numbers of seconds)
+ *   conf { concurrency =, … }       relay settings (numbers of seconds; tls =
+ *                                   a level)
  *   profile { first_retry =, … }    the bounce profile
  *   mx("d.example", { "10.0.0.1", … })   hosts of a domain in order, or
  *   mx("d.example", "nxdomain" | "null" | "fail" | "nohost")
@@ -18,15 +19,22 @@
  *       rcpt = 250 | function(address) → code
  *       drop = "mail" | "rcpt" | "dot"         closes instead of answering
  *       latency = 0.01, dsn = false
+ *       tls = "good" | "unverified"            a handshake succeeds
+ *           | "none" (default) | "noehlo" | "masked" | "refused" | "cut"
+ *           | a word of tbl/reasons.h          it fails so after the 220;
+ *             or function(step) → one of them; step is "full", "classic",
+ *             "tls12" or "rsa"
  *   mid = submit { from =, to = { … }, worker = 1, size =, notify = }
  *   run(seconds)                    moves the clock
  *   now()                           seconds since the start
- *   arrived                         list of { t, host, from, to, mid, worker }
+ *   arrived                         list of { t, host, from, to, mid, worker,
+ *                                   tls = step, or nil in clear }
  *   attempts                        list of { t, host, result }
  *   peak("10.0.0.1")                most connections at once
  *   opened("10.0.0.1")              connections so far
  *   waiting()                       messages in all queues
  *   flush("domain")                 ETRN
+ *   metric("tls_out_total")         a metric of tbl/metrics.h
  *   eq(a, b, what), ok(a, what)
  */
 #ifndef SIM_SIM_H
@@ -76,6 +84,17 @@ struct mx_query *simmx_hosts(struct dns *d, struct pool *pool,
     const char *const *hosts, uint16_t port, enum mx_ip ip, mx_fn *fn,
     void *arg);
 void simmx_lookup_cancel(struct mx_query **qp);
+
+/*
+ * simtls.c: what becomes of TLS by the word of a host, as smtpc would have it.
+ * r_r is filled if it was told to tls(); then it is the end of the connection,
+ * or the session goes on in clear.
+ */
+enum simtls { SIMTLS_UP, SIMTLS_CLEAR, SIMTLS_END };
+enum simtls simtls_play(const struct smtpc_conf *conf, const char *word,
+    struct tls_info *info, struct tls_failure *failure,
+    struct smtpc_reply *r_r);
+const char *simtls_step_name(enum tls_step step);
 
 /* Pushes table NAME[KEY] of the scenario, or nil. */
 void sim_push(struct sim *s, const char *name, const char *key);

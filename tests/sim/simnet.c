@@ -23,6 +23,8 @@ struct smtpc {
 	bool *took;	/* by recipient of the transaction */
 	unsigned messages;
 	bool counted;
+	bool tls_up;
+	struct smtpc_conf conf;
 	char ip[SOCK_IP_MAX];
 	char text[128];
 };
@@ -48,6 +50,7 @@ static void answer_rcpts(struct smtpc *c);
 static void answer_dot(struct smtpc *c);
 static int behaviour(struct smtpc *c, const char *what, const char *arg,
     int usual);
+static void secure(struct smtpc *c);
 
 const struct relay_peer simnet_peer = {
 	.lookup = simmx_lookup,
@@ -183,6 +186,7 @@ fake_open(struct loop *l, const struct smtpc_conf *conf,
 	OBJ_NEW(c, FAKE_MAGIC);
 	c->ops = ops;
 	c->arg = arg;
+	c->conf = *conf;
 	(void)sock_addr_ip_text(&conf->to, c->ip, sizeof(c->ip));
 	loop_timer_init(l, &c->timer, on_timer, c);
 	word_of(c, "connect", how, sizeof(how));
@@ -402,8 +406,7 @@ on_timer(void *arg)
 		on_connect(c);
 		return;
 	case PH_READY:
-		c->phase = PH_IDLE;
-		c->ops->ready(c->arg);
+		secure(c);
 		return;
 	case PH_IDLE:
 		return;
@@ -418,6 +421,56 @@ on_timer(void *arg)
 		c->ops->closed(c->arg, NULL);
 		return;
 	}
+}
+
+/* host.tls, a word or a function of the ladder's step. */
+static void
+tls_word(struct smtpc *c, char *dst, size_t n)
+{
+	const char *step = simtls_step_name(c->conf.tls_step);
+	lua_State *L = net->lua;
+
+	dst[0] = '\0';
+	sim_push(net, "sim.host", c->ip);
+	if (lua_istable(L, -1)) {
+		lua_getfield(L, -1, "tls");
+		if (lua_isfunction(L, -1)) {
+			lua_pushstring(L, step);
+			if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+				fatal("scenario: %s", lua_tostring(L, -1));
+		}
+		if (lua_isstring(L, -1))
+			(void)snprintf(dst, n, "%s", lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
+static void
+secure(struct smtpc *c)
+{
+	struct tls_failure failure;
+	struct smtpc_reply r;
+	struct tls_info info;
+	enum simtls how;
+	char word[32];
+
+	tls_word(c, word, sizeof(word));
+	how = simtls_play(&c->conf, word, &info, &failure, &r);
+	if (how == SIMTLS_UP)
+		c->ops->tls(c->arg, &info, NULL);
+	else if (r.tls_reason != TLSR_NONE)
+		c->ops->tls(c->arg, NULL, &r);
+	if (how == SIMTLS_END) {
+		count(c, -1);
+		note_attempt(c, tls_reason_word(r.tls_reason));
+		c->phase = PH_QUIT;
+		c->ops->closed(c->arg, &r);
+		return;
+	}
+	c->tls_up = how == SIMTLS_UP;
+	c->phase = PH_IDLE;
+	c->ops->ready(c->arg);
 }
 
 static void
@@ -478,6 +531,10 @@ note_arrival(struct smtpc *c, const struct rcpt *rc)
 	lua_setfield(L, -2, "to");
 	lua_pushinteger(L, (lua_Integer)c->txn->env->mid);
 	lua_setfield(L, -2, "mid");
+	if (c->tls_up) {
+		lua_pushstring(L, simtls_step_name(c->conf.tls_step));
+		lua_setfield(L, -2, "tls");
+	}
 	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 	lua_pop(L, 1);
 }

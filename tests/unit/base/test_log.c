@@ -131,6 +131,10 @@ START_TEST(writes_the_lines_of_the_grammar)
 	    "\"event\":\"bounced\",\"dcid\":9,\"mid\":7,\"rid\":0,"
 	    "\"status\":\"5.1.0\",\"text\":\"Unknown address error\","
 	    "\"code\":\"550\",\"reply\":[\"no 'such'\",\"user\"]}\n");
+	mail_log(EV_DCID_TLS_FAILED, U(9), STR("(1, 'x')"), "reset");
+	expect("Info: DCID 9 TLS failed: (1, 'x')\n", J
+	    "\"event\":\"tls_out_failed\",\"dcid\":9,\"why\":\"(1, 'x')\","
+	    "\"reason\":\"reset\"}\n");
 	mail_log(EV_MID_SUBJECT, U(7), STR("it's\r\n folded"));
 	expect("Info: MID 7 Subject \"it's\\r\\n folded\"\n", J
 	    "\"event\":\"subject\",\"mid\":7,"

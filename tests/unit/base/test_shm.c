@@ -322,6 +322,19 @@ START_TEST(ids_begin_at_one_and_grow)
 }
 END_TEST
 
+START_TEST(names_metrics_without_hyphens)
+{
+	char name[80];
+	unsigned i;
+
+	for (i = 0; i < M_COUNT; i++)
+		ck_assert_ptr_null(
+		    strchr(shm_metric_name(i, name, sizeof(name)), '-'));
+	ck_assert_str_eq(shm_metric_name(M_TLS_OUT_FAILED_NO_CIPHER, name,
+	    sizeof(name)), "tls_out_failed_no_shared_cipher_total");
+}
+END_TEST
+
 UNIT_SUITE(shm)
 {
 	tcase_add_checked_fixture(tc, begin, end);
@@ -333,4 +346,5 @@ UNIT_SUITE(shm)
 	tcase_add_test(tc, recovers_from_workers_killed_in_the_middle);
 	tcase_add_test(tc, rates_count_within_a_window);
 	tcase_add_test(tc, ids_begin_at_one_and_grow);
+	tcase_add_test(tc, names_metrics_without_hyphens);
 }
