@@ -211,7 +211,8 @@ next_step(const struct conn *c, const struct smtpc_reply *r)
 
 /*
  * Before the 220 wherever clear text may be at all, after it under
- * `opportunistic` only. A connection that ended takes a new one.
+ * `opportunistic` only; never because somebody spoke behind the 220, who would
+ * gain by it. A connection that ended takes a new one.
  */
 static bool
 clear_text_instead(struct conn *c, const struct smtpc_reply *r,
@@ -223,7 +224,8 @@ clear_text_instead(struct conn *c, const struct smtpc_reply *r,
 	char ip[SOCK_IP_MAX];
 
 	if (c->conf.implicit_tls || !tlswant_clear_ok(w->level) ||
-	    (r->tls_begun && w->level != TLSWANT_OPPORTUNISTIC))
+	    (r->tls_begun && w->level != TLSWANT_OPPORTUNISTIC) ||
+	    r->tls_reason == TLSR_INJECTION)
 		return false;
 	(void)sock_addr_ip_text(&c->host->addr, ip, sizeof(ip));
 	if (host_had_tls(c->host)) {

@@ -47,7 +47,7 @@ local matrix = {
   { "a reset handshake", "reset",
     { "clear", "clear", "deferred", "deferred", "deferred", "deferred" } },
   { "clear text behind the 220", "starttls-injection",
-    { "clear", "clear", "deferred", "deferred", "deferred", "deferred" } },
+    { "clear", "deferred", "deferred", "deferred", "deferred", "deferred" } },
   { "no shared cipher", "no-shared-cipher",
     { "clear", "clear", "deferred", "deferred", "deferred", "deferred" } },
   { "a certificate nobody vouches for", "unverified",
