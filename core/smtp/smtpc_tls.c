@@ -7,6 +7,7 @@
  * has its tls_reason here or in tlsio.
  */
 #include <arpa/inet.h>
+#include <string.h>
 
 #include "base/obj.h"
 #include "smtp/smtpc_priv.h"
@@ -229,7 +230,10 @@ handshake_done(void *arg, bool ok, const struct err *why)
 		return;
 	}
 	if (!ok) {
-		tls_failure_set(&f, TLSR_PROTOCOL, why->text);
+		tls_failure_set(&f,
+		    strstr(why->text, "closed") != NULL ? TLSR_RESET
+							: TLSR_PROTOCOL,
+		    why->text);
 		failed(c, &f);
 		return;
 	}
