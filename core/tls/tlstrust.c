@@ -272,8 +272,9 @@ note(const struct reading *r, const X509_NAME *name, const ASN1_TIME *time,
 		if (BIO_mem_contents(bio, &p, &n) != 1 || n > NAME_MAX_LEN)
 			n = n > NAME_MAX_LEN ? NAME_MAX_LEN : 0;
 		t->note[t->nnote++] = pool_printf(t->pool,
-		    "%s: %s %u%s%.*s%s %s", r->what, r->kind, r->n, n > 0 ? " (" : "", (int)n,
-		    n > 0 ? (const char *)p : "", n > 0 ? ")" : "", text);
+		    "%s: %s %u%s%.*s%s %s", r->what, r->kind, r->n,
+		    n > 0 ? " (" : "", (int)n, n > 0 ? (const char *)p : "",
+		    n > 0 ? ")" : "", text);
 	}
 	BIO_free(bio);
 }
