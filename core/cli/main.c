@@ -21,6 +21,8 @@ static int	help(int argc, char **argv);
 static const struct command commands[] = {
 	{ "serve", master_serve, "run the relay" },
 	{ "check", cli_check, "say whether the configuration is sound" },
+	{ "certconfig", cli_certconfig,
+	    "make, get and use certificates" },
 	{ "queue", cli_queue, "look at the queue and act on it" },
 	{ "log", cli_log, "follow messages through the mail log" },
 	{ "sink", cli_sink, "receive mail and show it, for trying things out" },

@@ -100,7 +100,8 @@ int certstore_assign(struct certstore *cs, const char *use, const char *name,
 /* name NULL: all of the use. */
 int certstore_unassign(struct certstore *cs, const char *use,
     const char *name, struct err *why);
-/* The administrator's roots: DIR/ca.pem, which need not exist. */
+/* The administrator's roots: DIR/ca.pem, which is not there while the list is
+ * empty. */
 const char *certstore_ca_path(const struct certstore *cs);
 int certstore_set_ca(struct certstore *cs, struct str pem, struct err *why);
 

@@ -286,7 +286,17 @@ certstore_set_ca(struct certstore *cs, struct str pem, struct err *why)
 
 	if (begin(cs, &lock, why) != 0)
 		return -1;
-	r = put(cs, certstore_ca_path(cs), pem, 0644, why);
+	if (pem.n > 0) {
+		r = put(cs, certstore_ca_path(cs), pem, 0644, why);
+	} else {
+		r = sys_unlink(certstore_ca_path(cs));
+		if (r != 0 && errno == ENOENT)
+			r = 0;
+		else if (r != 0)
+			r = err_errno(why, "%s", certstore_ca_path(cs));
+		if (r == 0)
+			r = file_sync_dir(cs->dir, why);
+	}
 	file_close(&lock);
 	return r;
 }

@@ -1,7 +1,7 @@
 """A boot file written from a dictionary."""
 
 # Blocks that carry a name: listener "inbound" { ... }
-NAMED = ("listener", "route", "bounce_profile")
+NAMED = ("listener", "route", "bounce_profile", "destination")
 
 
 def merge(base, changes):

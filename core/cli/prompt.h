@@ -1,0 +1,23 @@
+/*
+ * Questions to a person: lines from standard input, secrets without echo.
+ */
+#ifndef CLI_PROMPT_H
+#define CLI_PROMPT_H
+
+#include <stdbool.h>
+
+#include "base/pool.h"
+
+/* "text [def]> "; the answer, def for an empty line, NULL at the end of the
+ * input. def may be "" . */
+const char *prompt_line(struct pool *pool, const char *text, const char *def);
+/* Yes or no, until it is one; end_r: the input ended, and it is def. */
+bool prompt_yes(struct pool *pool, const char *text, bool def, bool *end_r);
+/* A number of a list, 1 to n; 0 at the end of the input. */
+unsigned prompt_number(struct pool *pool, const char *text, unsigned n,
+    unsigned def);
+/* From the terminal and without echo; if there is none, a line of standard
+ * input. NULL: none came. */
+const char *prompt_secret(struct pool *pool, const char *text);
+
+#endif
