@@ -104,7 +104,7 @@ check(const char *file, enum check_what what, int quiet)
 		buf_fini(&b);
 		return cli_fail("%s", why.text);
 	}
-	r = conf_tls_try(c, &conf_reader_plain, &why);
+	r = conf_tls_try(c, &conf_reader_plain, NULL, NULL, &why);
 	if (r == 0 && c->nlistener == 0 && what != CHECK_DUMP)
 		r = err_text(&why, "%s: there is no listener", file);
 	if (r != 0) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "daemon/keeper.h"
 #include "daemon/master.h"
 
 struct command {
@@ -28,6 +29,7 @@ static const struct command commands[] = {
 	{ "sink", cli_sink, "receive mail and show it, for trying things out" },
 	{ "headers", cli_headers, "show how a received message was encrypted" },
 	{ "status", cli_status, "show what the relay is doing" },
+	{ "keeper", keeper_main, NULL }, /* of `serve` only */
 	{ "version", cli_version, "show the version and the libraries in use" },
 	{ "help", help, "show the subcommands" },
 };
@@ -63,15 +65,18 @@ help(int argc, char **argv)
 
 	for (i = 0; argc == 2 && i < NCOMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0 &&
-		    commands[i].run != help) {
+		    commands[i].run != help && commands[i].help != NULL) {
 			args[0] = argv[1];
 			return commands[i].run(2, args);
 		}
 	}
 	(void)puts("usage: postern subcommand [argument ...]");
-	for (i = 0; i < NCOMMANDS; i++)
+	for (i = 0; i < NCOMMANDS; i++) {
+		if (commands[i].help == NULL)
+			continue;
 		(void)printf("  %-10s %s\n", commands[i].name,
 		    commands[i].help);
+	}
 	(void)puts("Each has --help; see postern(8) and postern.lua(5).");
 	return EXIT_SUCCESS;
 }

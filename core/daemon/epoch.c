@@ -1,6 +1,7 @@
-#include "daemon/epoch.h"
+#include "daemon/epoch_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,35 +10,13 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "base/sys.h"
-#include "daemon/ipc.h"
-
-#define EPOCH_MAGIC 0xe90c4001u
-
-struct memory_file {
-	const char *path;
-	int fd;
-};
-
-struct epoch {
-	unsigned magic;
-	struct pool *pool;
-	const char *file;
-	uint64_t generation;
-	struct buf text;
-	int text_fd;
-	struct memory_file mem[IPC_FDS];
-	unsigned nmem;
-	struct epoch_port port[IPC_FDS];
-	unsigned nport;
-	struct conf_reader reader;
-};
 
 static struct epoch *epoch_new(const char *, uint64_t);
-static int	memory_file(struct str, int *, struct err *);
-static int	memory_read(int, struct buf *, struct err *);
 static int	add_file(void *, const char *, struct err *);
+static int	keep_file(struct epoch *, const char *, int, struct err *);
 static int	reader_read(void *, const char *, struct buf *, struct err *);
 static const char *reader_path(void *, struct pool *, const char *);
+static bool	reader_has(void *, const char *);
 static const struct memory_file *find(const struct epoch *, const char *);
 
 int
@@ -47,7 +26,7 @@ epoch_read(struct epoch **ep_r, const char *file, uint64_t generation,
 	struct epoch *e = epoch_new(file, generation);
 
 	if (file_read(&e->text, file, why) != 0 ||
-	    memory_file(buf_str(&e->text), &e->text_fd, why) != 0) {
+	    epoch_memory_file(buf_str(&e->text), &e->text_fd, why) != 0) {
 		epoch_destroy(&e);
 		return -1;
 	}
@@ -64,52 +43,92 @@ epoch_new(const char *file, uint64_t generation)
 	e->pool = pool_new(0);
 	e->file = pool_strdup(e->pool, file);
 	e->generation = generation;
-	e->text_fd = -1;
+	e->text_fd = e->bundle_fd = -1;
+	e->map.pool = e->pool;
 	buf_init(&e->text, CONF_MAX);
 	e->reader.read = reader_read;
 	e->reader.path = reader_path;
+	e->reader.has = reader_has;
 	e->reader.arg = e;
 	return e;
 }
 
 int
-epoch_files(struct epoch *e, const struct conf *conf, const char *extra,
+epoch_again(struct epoch **ep_r, const struct epoch *old, uint64_t generation,
     struct err *why)
 {
-	OBJ_CHECK(e, EPOCH_MAGIC);
-	if (conf_files(conf, add_file, e, why) != 0)
+	struct epoch *e = epoch_new(old->file, generation);
+
+	OBJ_CHECK(old, EPOCH_MAGIC);
+	(void)buf_add_str(&e->text, buf_str(&old->text));
+	if (epoch_memory_file(buf_str(&e->text), &e->text_fd, why) != 0) {
+		epoch_destroy(&e);
 		return -1;
-	return extra != NULL ? add_file(e, extra, why) : 0;
+	}
+	*ep_r = e;
+	return 0;
+}
+
+int
+epoch_files(struct epoch *e, const struct conf *conf, struct err *why)
+{
+	OBJ_CHECK(e, EPOCH_MAGIC);
+	return conf_files(conf, add_file, e, why);
 }
 
 static int
 add_file(void *arg, const char *path, struct err *why)
 {
-	struct memory_file *m;
 	struct epoch *e;
 	struct buf b;
-	int r;
+	int r, fd;
 
 	OBJ_CAST(e, arg, EPOCH_MAGIC);
 	if (find(e, path) != NULL)
 		return 0;
-	if (e->nmem + e->nport + 2 > IPC_FDS)
-		return err_text(why, "%s: more than %d files", e->file,
-		    IPC_FDS);
-	m = &e->mem[e->nmem];
-	m->path = pool_strdup(e->pool, path);
-	buf_init(&b, CONF_MAX);
+	buf_init(&b, CONF_FILE_MAX);
 	r = file_read(&b, path, why);
 	if (r == 0)
-		r = memory_file(buf_str(&b), &m->fd, why);
+		r = epoch_memory_file(buf_str(&b), &fd, why);
 	buf_fini(&b);
-	if (r == 0)
-		e->nmem++;
-	return r;
+	return r == 0 ? keep_file(e, path, fd, why) : -1;
 }
 
+/* Takes fd. */
 static int
-memory_file(struct str s, int *fd_r, struct err *why)
+keep_file(struct epoch *e, const char *path, int fd, struct err *why)
+{
+	struct memory_file *m = &e->mem[e->nmem];
+
+	if (e->nmem + e->nport + 3 > IPC_FDS) {
+		(void)close(fd);
+		return err_text(why, "%s: more than %d files", e->file,
+		    IPC_FDS);
+	}
+	m->path = pool_strdup(e->pool, path);
+	m->fd = fd;
+	e->nmem++;
+	return 0;
+}
+
+int
+epoch_file_keep(struct epoch *e, const struct epoch *old, const char *path,
+    struct err *why)
+{
+	const struct memory_file *m = find(old, path);
+	int fd;
+
+	OBJ_CHECK(e, EPOCH_MAGIC);
+	if (m == NULL)
+		return err_text(why, "%s: there is no earlier one", path);
+	fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd == -1)
+		return err_errno(why, "%s", path);
+	return keep_file(e, path, fd, why);
+}
+
+int
+epoch_memory_file(struct str s, int *fd_r, struct err *why)
 {
 	int fd = memfd_create("postern", MFD_CLOEXEC);
 
@@ -122,8 +141,8 @@ memory_file(struct str s, int *fd_r, struct err *why)
 	return 0;
 }
 
-static int
-memory_read(int fd, struct buf *dst, struct err *why)
+int
+epoch_memory_read(int fd, struct buf *dst, struct err *why)
 {
 	char piece[16384];
 	off_t at = 0;
@@ -152,6 +171,7 @@ epoch_destroy(struct epoch **ep)
 	for (i = 0; i < e->nport; i++)
 		file_close(&e->port[i].fd);
 	file_close(&e->text_fd);
+	epoch_certs_close(e);
 	buf_fini(&e->text);
 	pool_destroy(&e->pool);
 	OBJ_FREE(e);
@@ -197,13 +217,18 @@ static int
 reader_read(void *arg, const char *path, struct buf *dst, struct err *why)
 {
 	const struct memory_file *m;
+	const struct bundled *b;
 	struct epoch *e;
 
 	OBJ_CAST(e, arg, EPOCH_MAGIC);
+	b = epoch_bundled(e, path);
+	if (b != NULL)
+		return buf_add_str(dst, b->text) == 0 ? 0 :
+		    err_text(why, "%s: too long", path);
 	m = find(e, path);
 	if (m == NULL)
 		return file_read(dst, path, why);
-	return memory_read(m->fd, dst, why);
+	return epoch_memory_read(m->fd, dst, why);
 }
 
 static const char *
@@ -215,6 +240,15 @@ reader_path(void *arg, struct pool *pool, const char *path)
 	OBJ_CAST(e, arg, EPOCH_MAGIC);
 	m = find(e, path);
 	return m == NULL ? path : pool_printf(pool, "/proc/self/fd/%d", m->fd);
+}
+
+static bool
+reader_has(void *arg, const char *path)
+{
+	struct epoch *e;
+
+	OBJ_CAST(e, arg, EPOCH_MAGIC);
+	return find(e, path) != NULL || epoch_bundled(e, path) != NULL;
 }
 
 void
@@ -245,6 +279,8 @@ epoch_fds(const struct epoch *e, int *v, unsigned max)
 
 	if (n < max)
 		v[n++] = e->text_fd;
+	if (n < max && e->bundle_fd != -1)
+		v[n++] = e->bundle_fd;
 	for (i = 0; i < e->nmem && n < max; i++)
 		v[n++] = e->mem[i].fd;
 	for (i = 0; i < e->nport && n < max; i++)
@@ -258,7 +294,7 @@ epoch_pack(const struct epoch *e, int *fds, unsigned *n_r, struct err *why)
 	json_t *msg, *files = json_array(), *ports = json_array();
 	unsigned i;
 
-	if (1 + e->nmem + e->nport > IPC_FDS) {
+	if (2 + e->nmem + e->nport > IPC_FDS) {
 		json_decref(files);
 		json_decref(ports);
 		(void)err_text(why, "%s: more than %d files and sockets",
@@ -272,9 +308,10 @@ epoch_pack(const struct epoch *e, int *fds, unsigned *n_r, struct err *why)
 	for (i = 0; i < e->nport; i++)
 		(void)json_array_append_new(ports, json_pack("[ss]",
 		    e->port[i].listener, e->port[i].address));
-	msg = json_pack("{s:s, s:s, s:I, s:o, s:o}", "type", "epoch", "file",
-	    e->file, "generation", (json_int_t)e->generation, "files", files,
-	    "ports", ports);
+	msg = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o}", "type", "epoch",
+	    "file", e->file, "generation", (json_int_t)e->generation,
+	    "bundle", (int)(e->bundle_fd != -1), "files", files, "ports",
+	    ports);
 	if (msg == NULL)
 		(void)err_text(why, "%s: not UTF-8", e->file);
 	return msg;
@@ -288,29 +325,34 @@ epoch_unpack(struct epoch **ep_r, const json_t *msg, int *fds, unsigned n,
 	const json_t *ports = json_object_get(msg, "ports");
 	const char *file = json_string_value(json_object_get(msg, "file"));
 	size_t nf = json_array_size(files), np = json_array_size(ports), i;
+	bool bundle = json_is_true(json_object_get(msg, "bundle"));
 	struct epoch *e;
 
-	if (file == NULL || n != 1 + nf + np || n > IPC_FDS) {
+	if (file == NULL || n != 1 + (bundle ? 1 : 0) + nf + np ||
+	    n > IPC_FDS) {
 		for (i = 0; i < n; i++)
 			(void)close(fds[i]);
 		return err_text(why, "a malformed epoch");
 	}
 	e = epoch_new(file, (uint64_t)json_integer_value(
 	    json_object_get(msg, "generation")));
-	e->text_fd = fds[0];
+	e->text_fd = *fds++;
+	if (bundle)
+		e->bundle_fd = *fds++;
 	for (i = 0; i < nf; i++) {
 		e->mem[i].path = pool_strdup(e->pool,
 		    json_string_value(json_array_get(files, i)));
-		e->mem[i].fd = fds[1 + i];
+		e->mem[i].fd = fds[i];
 	}
 	e->nmem = (unsigned)nf;
 	for (i = 0; i < np; i++) {
 		const json_t *p = json_array_get(ports, i);
 
 		epoch_port_add(e, json_string_value(json_array_get(p, 0)),
-		    json_string_value(json_array_get(p, 1)), fds[1 + nf + i]);
+		    json_string_value(json_array_get(p, 1)), fds[nf + i]);
 	}
-	if (memory_read(e->text_fd, &e->text, why) != 0) {
+	if (epoch_memory_read(e->text_fd, &e->text, why) != 0 ||
+	    (bundle && epoch_unbundle(e, why) != 0)) {
 		epoch_destroy(&e);
 		return -1;
 	}

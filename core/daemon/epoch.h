@@ -2,9 +2,10 @@
  * An epoch: a configuration with everything a worker needs to live by it.
  *
  * The master reads the boot file and each file it names that a worker may not
- * be able to open (keys, passwords, users) into memory files, and binds the
- * sockets. A new worker inherits the epoch; a running one gets it as a
- * message with the descriptors.
+ * be able to open (passwords, users, roots) into memory files, and binds the
+ * sockets. Certificates are in one such file more, the bundle, together with
+ * the map that says what they serve. A new worker inherits the epoch; a
+ * running one gets it as a message with the descriptors.
  */
 #ifndef DAEMON_EPOCH_H
 #define DAEMON_EPOCH_H
@@ -15,6 +16,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "policy/conf.h"
+#include "tls/certmap.h"
+#include "tls/tlsident.h"
 
 /* A bound socket; address is as the listener's configuration gives it. */
 struct epoch_port {
@@ -28,9 +31,14 @@ struct epoch;
 /* Reads the boot file's text, nothing more. */
 int epoch_read(struct epoch **ep_r, const char *file, uint64_t generation,
     struct err *why);
-/* Reads the files that conf names. extra: one more, or NULL. */
-int epoch_files(struct epoch *e, const struct conf *conf, const char *extra,
-    struct err *why);
+/* The boot file's text as old has it, for new certificates. */
+int epoch_again(struct epoch **ep_r, const struct epoch *old,
+    uint64_t generation, struct err *why);
+/* Reads the files that conf names, but for certificates and keys. */
+int epoch_files(struct epoch *e, const struct conf *conf, struct err *why);
+/* One of them as old has it, before epoch_files(). */
+int epoch_file_keep(struct epoch *e, const struct epoch *old,
+    const char *path, struct err *why);
 void epoch_destroy(struct epoch **ep); /* closes what it holds */
 
 const char *epoch_file(const struct epoch *e);
@@ -43,6 +51,31 @@ const struct conf_reader *epoch_reader(struct epoch *e);
 void epoch_port_add(struct epoch *e, const char *listener,
     const char *address, int fd);
 const struct epoch_port *epoch_ports(const struct epoch *e, unsigned *n_r);
+
+/*
+ * Certificates. The map says which are wanted; each pair of files in it is an
+ * epoch_cert, which the master fills in with what may be known to workers:
+ * the chain, and the key itself only without a keeper.
+ */
+struct epoch_cert {
+	const char *name, *use;	  /* of the first row that has it */
+	const char *chain, *key;  /* files */
+	bool loaded;
+	int key_fd;		  /* as it was opened for the keeper, or -1 */
+	struct tlskey_id id;
+	msec expires;
+};
+
+void epoch_map_set(struct epoch *e, const struct certmap *map);
+const struct certmap *epoch_map(const struct epoch *e);
+struct epoch_cert *epoch_certs(const struct epoch *e, unsigned *n_r);
+/* A file's contents. */
+void epoch_text_add(struct epoch *e, const char *path, struct str text);
+/* Loaded as old has it; false: it has it not. */
+bool epoch_cert_keep(struct epoch *e, struct epoch_cert *c,
+    const struct epoch *old);
+/* Leaves out of the map what was not loaded; no changes after. */
+int epoch_seal(struct epoch *e, struct err *why);
 
 /* All descriptors, for the child that keeps them; returns how many. */
 unsigned epoch_fds(const struct epoch *e, int *v, unsigned max);

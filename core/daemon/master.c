@@ -20,11 +20,11 @@
 #include "base/obj.h"
 #include "base/rand.h"
 #include "base/sys.h"
-#include "daemon/master_priv.h"
+#include "daemon/keys.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
+#include "daemon/tickets.h"
 #include "daemon/worker.h"
-#include "tls/selfsign.h"
 #include "tls/tlsctx.h"
 
 #define LOCK_PATIENCE 200 /* times 25 ms: workers of a dead master end */
@@ -33,7 +33,9 @@ static int	serve_arguments(struct master *, int, char **);
 static int	serve_prepare(struct master *, struct err *);
 static int	serve_directories(struct master *, struct err *);
 static int	serve_lock(struct master *, struct err *);
+static int	serve_epoch(struct master *, struct err *);
 static void	serve_run(struct master *);
+static void	serve_loaded(struct master *);
 static void	serve_end(struct master *);
 static int	control_start(struct master *, struct err *);
 static void	on_signal(void *, int, unsigned);
@@ -41,13 +43,16 @@ static void	on_children(struct master *);
 static void	on_tick(void *);
 static void	on_watchdog(void *);
 static void	on_stop_late(void *);
+static void	on_tickets(void *);
 static void	verb_status(void *, struct control_req *, const json_t *);
 static void	verb_reload(void *, struct control_req *, const json_t *);
+static void	verb_certs(void *, struct control_req *, const json_t *);
 static void	log_file(const struct master *, const char *);
 
 static const struct control_verb verbs[] = {
 	{ "status", verb_status },
 	{ "reload", verb_reload },
+	{ "certs", verb_certs },
 	{ NULL, NULL },
 };
 
@@ -61,6 +66,9 @@ master_serve(int argc, char **argv)
 	OBJ_NEW(m, MASTER_MAGIC);
 	m->file = POSTERN_CONFDIR "/postern.lua";
 	m->lock = m->signals = m->checker_says = -1;
+	buf_init(&m->broken, 0);
+	buf_init(&m->said, CONF_MAX);
+	expiry_init(&m->expiry);
 	r = serve_arguments(m, argc, argv);
 	if (r >= 0) {
 		OBJ_FREE(m);
@@ -144,9 +152,7 @@ serve_prepare(struct master *m, struct err *why)
 	if (privs_files(m->conf->top.open_files) < m->conf->top.open_files)
 		log_info("only %u open files are allowed, fewer than "
 		    "open_files", privs_files(0));
-	if (master_selfsigned(m, m->conf, why) != 0 ||
-	    epoch_files(m->epoch, m->conf, m->selfsigned, why) != 0 ||
-	    ports_open(m->epoch, m->conf, NULL, why) != 0)
+	if (serve_epoch(m, why) != 0)
 		return -1;
 	m->shm = shm_new(m->nchild, why);
 	if (m->shm == NULL)
@@ -155,8 +161,21 @@ serve_prepare(struct master *m, struct err *why)
 	if (ids_open(&m->ids, m->shm, path, why) != 0 ||
 	    privs_give(&m->privs, path, why) != 0)
 		return -1;
-	rand_bytes(m->ticket_key, sizeof(m->ticket_key));
+	tickets_init(&m->tickets);
 	return 0;
+}
+
+static int
+serve_epoch(struct master *m, struct err *why)
+{
+	struct certmap map = { .pool = m->conf->pool };
+
+	owncerts_make(m, m->conf);
+	if (conf_certs(m->conf, &map, why) != 0 ||
+	    epoch_files(m->epoch, m->conf, why) != 0)
+		return -1;
+	epoch_map_set(m->epoch, &map);
+	return ports_open(m->epoch, m->conf, NULL, why);
 }
 
 static int
@@ -231,35 +250,6 @@ log_file(const struct master *m, const char *path)
 	(void)close(fd);
 }
 
-int
-master_selfsigned(struct master *m, const struct conf *conf, struct err *why)
-{
-	struct buf pem;
-	char *dir, *path;
-	int r = 0;
-
-	if (!conf_wants_selfsigned(conf) || m->selfsigned != NULL)
-		return 0;
-	dir = pool_printf(m->conf->pool, "%s/tls", m->conf->top.spool);
-	path = pool_printf(m->conf->pool, "%s/selfsigned.pem", dir);
-	if (access(path, F_OK) != 0) {
-		buf_init(&pem, CONF_MAX);
-		if (file_mkdirs(dir, 0700, why) != 0 ||
-		    selfsign_pem(conf->top.hostname, &pem, why) !=
-			0 ||
-		    file_replace(path, buf_p(&pem), buf_len(&pem), 0600,
-			why) != 0)
-			r = -1;
-		else
-			log_info("made a self-signed certificate for %s in %s",
-			    conf->top.hostname, path);
-		buf_fini(&pem);
-	}
-	if (r == 0)
-		m->selfsigned = mem_strdup(path);
-	return r;
-}
-
 static void
 serve_run(struct master *m)
 {
@@ -287,9 +277,38 @@ serve_run(struct master *m)
 		m->status = EXIT_FAILURE;
 		return;
 	}
-	on_tick(m);
+	keys_start(m);
+	keys_load(m, m->epoch, reload_cert_failed, serve_loaded);
 	on_watchdog(m);
 	loop_run(m->loop);
+}
+
+/* The keys are where they belong: workers may come. */
+static void
+serve_loaded(struct master *m)
+{
+	struct err why = ERR_INIT;
+
+	if (m->stopping)
+		return;
+	if (epoch_seal(m->epoch, &why) != 0) {
+		log_critical("%s", why.text);
+		master_stop(m, EXIT_FAILURE);
+		return;
+	}
+	keys_current(m);
+	loop_timer_init(m->loop, &m->ticket_turn, on_tickets, m);
+	loop_timer_set(&m->ticket_turn, m->conf->tls.ticket_key_life);
+	certs_expiry_start(m);
+	certwatch_start(m);
+	m->serving = true;
+	on_tick(m);
+	if (m->again != RELOAD_NONE) {
+		enum reload again = m->again;
+
+		m->again = RELOAD_NONE;
+		reload_start(m, again);
+	}
 }
 
 static int
@@ -311,6 +330,10 @@ serve_end(struct master *m)
 		loop_timer_clear(&m->tick);
 		loop_timer_clear(&m->watchdog);
 		loop_timer_clear(&m->stop_late);
+		loop_timer_clear(&m->ticket_turn);
+		loop_timer_clear(&m->watch);
+		loop_timer_clear(&m->expiry_turn);
+		keys_stop(m);
 		for (i = 0; i < m->nchild; i++) {
 			if (m->child[i].magic != CHILD_MAGIC)
 				continue;
@@ -331,8 +354,11 @@ serve_end(struct master *m)
 	file_close(&m->checker_says);
 	epoch_destroy(&m->next);
 	epoch_destroy(&m->epoch);
+	conf_unref(&m->next_conf);
 	conf_unref(&m->conf);
-	mem_free(m->selfsigned);
+	buf_fini(&m->broken);
+	buf_fini(&m->said);
+	expiry_fini(&m->expiry);
 	log_close();
 	file_close(&m->lock);
 	OBJ_FREE(m);
@@ -360,7 +386,7 @@ on_signal(void *arg, int fd, unsigned what)
 			}
 			break;
 		case SIGHUP:
-			reload_start(m);
+			reload_start(m, RELOAD_ALL);
 			break;
 		case SIGUSR1:
 			master_log_files(m, m->conf);
@@ -385,7 +411,8 @@ on_children(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == m->checker)
 			reload_checked(m, status);
-		else
+		else if (!keys_ended(m, pid, status) &&
+		    !owncerts_ended(m, pid, status))
 			children_ended(m, pid, status);
 	}
 }
@@ -430,6 +457,27 @@ on_tick(void *arg)
 }
 
 static void
+on_tickets(void *arg)
+{
+	struct err why = ERR_INIT;
+	struct master *m;
+	unsigned i;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	loop_timer_set(&m->ticket_turn, m->conf->tls.ticket_key_life);
+	if (m->stopping)
+		return;
+	tickets_turn(&m->tickets);
+	for (i = 0; i < m->nchild; i++) {
+		if (m->child[i].pid != 0 &&
+		    ipc_send(m->child[i].ipc, tickets_pack(&m->tickets), NULL,
+			0, &why) != 0)
+			log_warning("worker %u: %s", i, why.text);
+	}
+	log_debug("a new key for session tickets");
+}
+
+static void
 on_watchdog(void *arg)
 {
 	msec every = notify_watchdog();
@@ -459,12 +507,15 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		    (json_int_t)c->generation, "silent_ms",
 		    (json_int_t)(clock_now() - shm_beat_last(m->shm, i))));
 	}
-	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:b}",
-	    "version", PACKAGE_VERSION, "pid", (int)getpid(), "file", m->file,
-	    "hostname", m->conf->top.hostname, "generation",
+	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:b, "
+	    "s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
+	    "file", m->file, "hostname", m->conf->top.hostname, "generation",
 	    (json_int_t)epoch_generation(m->epoch), "uptime_ms",
 	    (json_int_t)(clock_wall() - m->started), "ready", (int)m->ready,
-	    "stopping", (int)m->stopping));
+	    "stopping", (int)m->stopping, "keeper", m->keys.keeper ?
+		json_pack("{s:i, s:i, s:i}", "pid", (int)m->keys.pid, "keys",
+		(int)m->keys.count, "restarts", (int)m->keys.restarts) :
+		json_null(), "certificates", certs_status(m)));
 }
 
 static void
@@ -474,6 +525,18 @@ verb_reload(void *arg, struct control_req *r, const json_t *args)
 
 	OBJ_CAST(m, arg, MASTER_MAGIC);
 	(void)args;
-	reload_start(m);
+	reload_start(m, RELOAD_ALL);
+	control_done(r, NULL);
+}
+
+/* The files of certificates, under the boot file as it is in force. */
+static void
+verb_certs(void *arg, struct control_req *r, const json_t *args)
+{
+	struct master *m;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	(void)args;
+	reload_start(m, RELOAD_CERTS);
 	control_done(r, NULL);
 }

@@ -1,5 +1,7 @@
 /*
- * Private to the master: master.c (life), supervise.c (workers), reload.c.
+ * Private to the master: master.c (life), supervise.c (workers), reload.c,
+ * keys.c (keeper), owncerts.c (certificates of our own), certwatch.c (files
+ * that change), certstatus.c (what is in use, until when).
  */
 #ifndef DAEMON_MASTER_PRIV_H
 #define DAEMON_MASTER_PRIV_H
@@ -12,13 +14,21 @@
 #include "base/ids.h"
 #include "base/shm.h"
 #include "daemon/epoch.h"
+#include "daemon/expiry.h"
 #include "daemon/ipc.h"
 #include "daemon/privs.h"
 #include "net/loop.h"
 #include "policy/conf.h"
+#include "tls/tlsctx.h"
 
 #define MASTER_MAGIC 0x3a57e401u
 #define CHILD_MAGIC 0x3a57e402u
+
+enum reload {
+	RELOAD_NONE,
+	RELOAD_CERTS, /* under the boot file as it was read last */
+	RELOAD_ALL
+};
 
 struct child {
 	unsigned magic;
@@ -35,6 +45,30 @@ struct child {
 	struct loop_timer restart;
 };
 
+typedef void keys_fn(struct master *m);
+typedef void keys_failed_fn(struct master *m, struct epoch_cert *c,
+    const struct err *why);
+
+/* Where the private keys are (daemon/keys.h). */
+struct keys {
+	bool keeper;		/* else each worker has them */
+	enum {
+		KEYS_NONE,	/* no keeper is running */
+		KEYS_AGAIN,	/* it gets the keys in force */
+		KEYS_READY,
+		KEYS_LOADING	/* it gets those of `loading` */
+	} state;
+	pid_t pid;
+	struct ipc *ipc;
+	msec started;
+	unsigned failures, restarts, count;
+	unsigned at;		/* certificate that is being loaded */
+	struct epoch *loading;
+	keys_failed_fn *failed;
+	keys_fn *loaded;
+	struct loop_timer restart, late;
+};
+
 struct master {
 	unsigned magic;
 	struct loop *loop;
@@ -46,8 +80,15 @@ struct master {
 	struct ids *ids;
 	struct privs privs;
 	struct control *control;
-	char *selfsigned;	/* path, or NULL */
-	uint8_t ticket_key[48];
+	struct keys keys;
+	pid_t certmaker;	/* makes certificates of our own */
+	struct tls_ticket_keys tickets;
+	struct loop_timer ticket_turn;
+	struct loop_timer watch;
+	uint64_t watched;	/* what the files looked like */
+	struct expiry expiry;
+	struct loop_timer expiry_turn;
+	bool serving;		/* workers may be started */
 	int lock;
 	int signals;
 	struct loop_fd *signal_watch;
@@ -58,20 +99,23 @@ struct master {
 	msec started;		/* wall */
 	bool ready, stopping;
 	int status;		/* exit status */
-	/* a reload that is being checked */
+	/* a reload that is being checked, or loaded */
 	struct epoch *next;
+	struct conf *next_conf;
+	enum reload reloading;
+	uint64_t next_watched;
+	struct buf broken;	/* of a reload of certificates: files, why */
+	struct buf said;	/* what was told of such last */
+	struct err next_why;	/* the first certificate that failed */
 	pid_t checker;
 	int checker_says;	/* pipe */
-	bool again;
+	enum reload again;
 	struct loop_timer checker_late;
 };
 
 /* master.c */
-int master_selfsigned(struct master *m, const struct conf *conf,
-    struct err *why);
 void master_log_files(const struct master *m, const struct conf *conf);
 void master_stop(struct master *m, int status);
-void master_status_line(struct master *m);
 
 /* supervise.c */
 void child_start(struct child *c);
@@ -82,7 +126,23 @@ void children_tell(struct master *m, const char *type);
 void children_kill(struct master *m, int signo);
 
 /* reload.c */
-void reload_start(struct master *m);
+void reload_start(struct master *m, enum reload what);
 void reload_checked(struct master *m, int status);
+/* A certificate of the first epoch cannot be had. */
+void reload_cert_failed(struct master *m, struct epoch_cert *c,
+    const struct err *why);
+
+/* owncerts.c: makes those that conf may need and the store has not. */
+void owncerts_make(struct master *m, const struct conf *conf);
+bool owncerts_ended(struct master *m, pid_t pid, int status);
+
+/* certwatch.c */
+uint64_t certwatch_look(const struct conf *conf, const struct epoch *e);
+void certwatch_start(struct master *m);
+
+/* certstatus.c: warnings of certificates that end, and what is in use. */
+void certs_expiry_start(struct master *m);
+void certs_expiry(struct master *m);
+json_t *certs_status(const struct master *m);
 
 #endif

@@ -7,44 +7,70 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/obj.h"
-#include "daemon/master_priv.h"
+#include "base/sys.h"
+#include "daemon/keys.h"
 #include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/worker.h"
 
 #define PATIENCE SECONDS(20)
+#define BROKEN_MAX 60000 /* what a pipe holds */
 
 static void	check_run(struct master *, int) ATTR_NORETURN;
+static int	check_broken(void *, const char *, const char *,
+		    struct err *);
 static void	check_late(void *);
-static int	switch_to(struct master *, struct conf **, struct err *);
+static int	prepare(struct master *, struct err *);
+static int	keep_broken(struct master *, struct err *);
+static int	keep_file(void *, const char *, struct err *);
+static const char *broken_why(const struct master *, const char *, char *,
+		    size_t);
+static bool	said_before(struct master *, const char *, const char *);
+static void	cert_failed(struct master *, struct epoch_cert *,
+		    const struct err *);
+static void	cert_kept(struct master *, struct epoch_cert *, const char *);
+static void	on_loaded(struct master *);
+static int	switch_to(struct master *, struct err *);
 static void	needs_restart(const struct conf *, const struct conf *);
 static void	refused(struct master *, const char *);
+static void	ended(struct master *);
 
 void
-reload_start(struct master *m)
+reload_start(struct master *m, enum reload what)
 {
 	struct err why = ERR_INIT;
-	int fds[2];
+	uint64_t next;
+	int fds[2], r;
 
 	if (m->stopping)
 		return;
-	if (m->checker != 0) {
-		m->again = true;
+	if (m->reloading != RELOAD_NONE || !m->serving) {
+		if (what > m->again)
+			m->again = what;
 		return;
 	}
 	clock_update();
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-	    clock_now() * 1000);
-	log_info("reloading %s", m->file);
-	if (epoch_read(&m->next, m->file, epoch_generation(m->epoch) + 1,
-		&why) != 0) {
+	m->reloading = what;
+	next = epoch_generation(m->epoch) + 1;
+	if (what == RELOAD_ALL) {
+		notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+		    clock_now() * 1000);
+		log_info("reloading %s", m->file);
+		r = epoch_read(&m->next, m->file, next, &why);
+	} else {
+		log_info("reloading certificates");
+		r = epoch_again(&m->next, m->epoch, next, &why);
+	}
+	if (r != 0) {
 		refused(m, why.text);
 		return;
 	}
@@ -68,19 +94,39 @@ reload_start(struct master *m)
 	loop_timer_set(&m->checker_late, PATIENCE);
 }
 
+/* What a reload of certificates finds broken does not end it: FILE, tab, why,
+ * a line each. */
 static void
 check_run(struct master *m, int says)
 {
 	struct err why = ERR_INIT;
 	struct conf *c = NULL;
+	struct buf broken;
+	int r;
 
-	if (conf_parse(&c, m->file, epoch_text(m->next), &conf_reader_plain,
-		&why) == 0 &&
-	    conf_tls_try(c, &conf_reader_plain, &why) == 0)
-		_exit(EXIT_SUCCESS);
-	if (write(says, why.text, strlen(why.text)) < 0)
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	buf_init(&broken, BROKEN_MAX);
+	r = conf_parse(&c, m->file, epoch_text(m->next), &conf_reader_plain,
+	    &why);
+	if (r == 0)
+		r = conf_tls_try(c, &conf_reader_plain,
+		    m->reloading == RELOAD_CERTS ? check_broken : NULL,
+		    &broken, &why);
+	if (r != 0) {
+		buf_reset(&broken);
+		(void)buf_add_c(&broken, why.text);
+	}
+	if (sys_write_all(says, buf_p(&broken), buf_len(&broken)) != 0)
 		_exit(2);
-	_exit(EXIT_FAILURE);
+	_exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static int
+check_broken(void *arg, const char *use, const char *file, struct err *why)
+{
+	(void)use;
+	(void)buf_printf(arg, "%s\t%s\n", file, why->text);
+	return 0;
 }
 
 static void
@@ -97,49 +143,185 @@ void
 reload_checked(struct master *m, int status)
 {
 	struct err why = ERR_INIT;
-	struct conf *c = NULL;
-	char text[sizeof(why.text)];
 	ssize_t n;
+	char *p;
 
 	m->checker = 0;
 	loop_timer_clear(&m->checker_late);
-	n = read(m->checker_says, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
+	buf_fini(&m->broken);
+	buf_init(&m->broken, BROKEN_MAX + 1);
+	p = buf_room(&m->broken, BROKEN_MAX);
+	n = read(m->checker_says, p, BROKEN_MAX);
+	buf_added(&m->broken, n > 0 ? (size_t)n : 0);
 	file_close(&m->checker_says);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		refused(m, n > 0 ? text : "the check of it crashed");
-	else if (conf_parse(&c, m->file, epoch_text(m->next),
-		     &conf_reader_plain, &why) != 0 ||
-	    switch_to(m, &c, &why) != 0)
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		refused(m, n > 0 ? buf_p(&m->broken) :
+		    "the check of it crashed");
+	} else if (prepare(m, &why) != 0) {
 		refused(m, why.text);
-	conf_unref(&c);
-	epoch_destroy(&m->next);
-	if (m->again) {
-		m->again = false;
-		reload_start(m);
+	} else {
+		err_clear(&m->next_why);
+		keys_load(m, m->next, cert_failed, on_loaded);
 	}
 }
 
-/* Takes m->next and *cp if all goes well. */
+/* The next epoch, but for what is in the certificates' files. */
 static int
-switch_to(struct master *m, struct conf **cp, struct err *why)
+prepare(struct master *m, struct err *why)
 {
+	struct certmap map = { .row = NULL };
+	struct conf *c = NULL;
+
+	if (conf_parse(&c, m->file, epoch_text(m->next), &conf_reader_plain,
+	    why) != 0)
+		return -1;
+	m->next_conf = c;
+	if (c->nlistener == 0)
+		return err_text(why, "%s: there is no listener", m->file);
+	owncerts_make(m, c);
+	map.pool = c->pool;
+	if (conf_certs(c, &map, why) != 0)
+		return -1;
+	epoch_map_set(m->next, &map);
+	m->next_watched = certwatch_look(c, m->next);
+	if (m->reloading == RELOAD_CERTS && keep_broken(m, why) != 0)
+		return -1;
+	if (epoch_files(m->next, c, why) != 0)
+		return -1;
+	return ports_open(m->next, c, m->epoch, why);
+}
+
+/* Where a new file is of no use, the one that is in force stays. */
+static int
+keep_broken(struct master *m, struct err *why)
+{
+	struct epoch_cert *c;
+	unsigned n, i;
+	char text[512];
+
+	c = epoch_certs(m->next, &n);
+	for (i = 0; i < n; i++) {
+		if (broken_why(m, c[i].chain, text, sizeof(text)) != NULL)
+			cert_kept(m, &c[i], text);
+	}
+	return conf_tls_files(m->next_conf, keep_file, m, why);
+}
+
+static int
+keep_file(void *arg, const char *path, struct err *why)
+{
+	struct master *m;
+	char text[512];
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	if (broken_why(m, path, text, sizeof(text)) == NULL)
+		return 0;
+	if (!said_before(m, path, text))
+		log_critical("%s is broken, what was read before stays in "
+		    "use: %s", path, text);
+	return epoch_file_keep(m->next, m->epoch, path, why);
+}
+
+static const char *
+broken_why(const struct master *m, const char *path, char *dst, size_t n)
+{
+	struct str rest = buf_str(&m->broken), line, file;
+
+	while (str_split(&rest, '\n', &line)) {
+		if (!str_split(&line, '\t', &file) || !str_eq_c(file, path))
+			continue;
+		(void)str_copy(dst, n, line);
+		return dst;
+	}
+	return NULL;
+}
+
+/* Of the same state of that file? */
+static bool
+said_before(struct master *m, const char *path, const char *text)
+{
+	struct buf line;
+	struct stat st;
+	bool is;
+
+	if (stat(path, &st) != 0)
+		memset(&st, 0, sizeof(st));
+	buf_init(&line, 8192);
+	(void)buf_printf(&line, "\n%s\t%s\t%lld.%09ld\n", path, text,
+	    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	is = memmem(buf_p(&m->said), buf_len(&m->said), buf_p(&line),
+	    buf_len(&line)) != NULL;
+	if (!is) {
+		if (buf_len(&m->said) + buf_len(&line) > BROKEN_MAX)
+			buf_reset(&m->said);
+		(void)buf_add_str(&m->said, buf_str(&line));
+	}
+	buf_fini(&line);
+	return is;
+}
+
+/* The keeper could not take it. */
+static void
+cert_failed(struct master *m, struct epoch_cert *c, const struct err *why)
+{
+	if (m->reloading == RELOAD_CERTS)
+		cert_kept(m, c, why->text);
+	else if (m->next_why.text[0] == '\0')
+		m->next_why = *why;
+}
+
+static void
+cert_kept(struct master *m, struct epoch_cert *c, const char *why)
+{
+	bool kept = epoch_cert_keep(m->next, c, m->epoch);
+
+	if (said_before(m, c->chain, why))
+		return;
+	log_critical("certificate \"%s\" (%s) is broken, %s: %s", c->name,
+	    c->use, kept ? "the one before stays in use" : "there is no other",
+	    why);
+}
+
+void
+reload_cert_failed(struct master *m, struct epoch_cert *c,
+    const struct err *why)
+{
+	if (!said_before(m, c->chain, why->text))
+		log_critical("certificate \"%s\" (%s) cannot be used: %s",
+		    c->name, c->use, why->text);
+}
+
+static void
+on_loaded(struct master *m)
+{
+	struct err why = ERR_INIT;
+
+	if (m->stopping) {
+		ended(m);
+		return;
+	}
+	if (m->next_why.text[0] != '\0')
+		refused(m, m->next_why.text);
+	else if (epoch_seal(m->next, &why) != 0 || switch_to(m, &why) != 0)
+		refused(m, why.text);
+	else
+		ended(m);
+}
+
+static int
+switch_to(struct master *m, struct err *why)
+{
+	struct conf *c = m->next_conf;
 	int fds[IPC_FDS];
 	unsigned n, i;
 	json_t *msg;
 
-	if ((*cp)->nlistener == 0)
-		return err_text(why, "%s: there is no listener", m->file);
-	if (master_selfsigned(m, *cp, why) != 0 ||
-	    epoch_files(m->next, *cp, m->selfsigned, why) != 0 ||
-	    ports_open(m->next, *cp, m->epoch, why) != 0)
-		return -1;
 	msg = epoch_pack(m->next, fds, &n, why);
 	if (msg == NULL)
 		return -1;
 	if (m->workers != 0)
-		(*cp)->top.workers = m->workers;
-	needs_restart(m->conf, *cp);
+		c->top.workers = m->workers;
+	needs_restart(m->conf, c);
 	for (i = 0; i < m->nchild; i++) {
 		if (m->child[i].pid != 0 &&
 		    ipc_send(m->child[i].ipc, json_incref(msg), fds, n,
@@ -154,13 +336,15 @@ switch_to(struct master *m, struct conf **cp, struct err *why)
 	m->epoch = m->next;
 	m->next = NULL;
 	conf_unref(&m->conf);
-	m->conf = *cp;
-	*cp = NULL;
+	m->conf = c;
+	m->next_conf = NULL;
+	m->watched = m->next_watched;
+	keys_current(m);
 	master_log_files(m, m->conf);
 	worker_log_open(m->conf, true);
 	log_info("configuration %" PRIu64 " is in force",
 	    epoch_generation(m->epoch));
-	notify_send("READY=1");
+	certs_expiry(m);
 	return 0;
 }
 
@@ -172,12 +356,14 @@ needs_restart(const struct conf *old, const struct conf *new)
 	    strcmp(old->top.user, new->top.user) != 0 ||
 	    old->top.workers != new->top.workers ||
 	    old->top.open_files != new->top.open_files ||
+	    old->tls.keys != new->tls.keys ||
 	    old->queue.body_in_row != new->queue.body_in_row ||
 	    old->queue.segment_size != new->queue.segment_size ||
 	    strcmp(old->dns.records, new->dns.records) != 0 ||
 	    strcmp(old->dns.trust_anchor, new->dns.trust_anchor) != 0)
-		log_warning("spool, run, user, workers, open_files, dns { } "
-		    "and queue { } change at the next start only");
+		log_warning("spool, run, user, workers, open_files, dns { }, "
+		    "queue { } and keys of tls { } change at the next start "
+		    "only");
 }
 
 static void
@@ -185,6 +371,19 @@ refused(struct master *m, const char *why)
 {
 	log_critical("configuration %" PRIu64 " stays: %s",
 	    epoch_generation(m->epoch), why);
+	ended(m);
+}
+
+static void
+ended(struct master *m)
+{
+	enum reload again = m->again;
+
+	if (m->reloading == RELOAD_ALL)
+		notify_send("READY=1");
+	m->reloading = m->again = RELOAD_NONE;
 	epoch_destroy(&m->next);
-	notify_send("READY=1");
+	conf_unref(&m->next_conf);
+	if (again != RELOAD_NONE)
+		reload_start(m, again);
 }

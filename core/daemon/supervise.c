@@ -13,14 +13,14 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/rand.h"
-#include "daemon/master_priv.h"
+#include "daemon/keys.h"
 #include "daemon/notify.h"
 #include "daemon/worker.h"
 
 #define LONG_LIFE SECONDS(60)
 #define PAUSE_MAX 30 /* seconds */
 
-static void	child_run(struct child *, int) ATTR_NORETURN;
+static void	child_run(struct child *, int, int) ATTR_NORETURN;
 static void	child_said(void *, const json_t *, int *, unsigned);
 static void	pass_on(const struct child *, const json_t *);
 static void	child_pause(struct child *);
@@ -33,7 +33,7 @@ child_start(struct child *c)
 {
 	struct master *m = c->m;
 	struct err why = ERR_INIT;
-	int pair[2];
+	int pair[2], keeper;
 	pid_t pid;
 
 	OBJ_CHECK(c, CHILD_MAGIC);
@@ -44,13 +44,15 @@ child_start(struct child *c)
 		child_pause(c);
 		return;
 	}
+	keeper = keys_worker(m, c);
 	log_flush();
 	pid = fork();
 	if (pid == 0) {
 		(void)close(pair[0]);
-		child_run(c, pair[1]);
+		child_run(c, pair[1], keeper);
 	}
 	(void)close(pair[1]);
+	file_close(&keeper);
 	if (pid == -1) {
 		log_critical("worker %u: fork: %s", c->index, strerror(errno));
 		(void)close(pair[0]);
@@ -65,15 +67,15 @@ child_start(struct child *c)
 }
 
 static void
-child_run(struct child *c, int ipc)
+child_run(struct child *c, int ipc, int keeper)
 {
 	struct master *m = c->m;
 	struct worker_env env = { .index = c->index, .count = m->nchild,
 		.master = getppid(), .conf = m->conf, .epoch = m->epoch,
 		.shm = m->shm, .ids = m->ids, .privs = &m->privs,
-		.selfsigned = m->selfsigned, .ticket_key = m->ticket_key,
-		.ipc = ipc, .lock = m->lock };
-	int keep[IPC_FDS + 3];
+		.tickets = &m->tickets, .keeper_keys = m->keys.keeper,
+		.keeper = keeper, .ipc = ipc, .lock = m->lock };
+	int keep[IPC_FDS + 4];
 	unsigned n;
 	sigset_t none;
 
@@ -81,6 +83,8 @@ child_run(struct child *c, int ipc)
 	n = epoch_fds(m->epoch, keep, IPC_FDS);
 	keep[n++] = ipc;
 	keep[n++] = m->lock;
+	if (keeper != -1)
+		keep[n++] = keeper;
 	keep[n++] = ids_fd(m->ids);
 	privs_close_others(keep, n);
 	rand_forked();

@@ -12,12 +12,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "daemon/tickets.h"
 
 #define BEAT SECONDS(1)
 
 static int	worker_start(struct worker *, struct err *);
 static int	worker_tls(struct worker *, struct conf *, struct epoch *,
 		    struct err *);
+static void	worker_listener_tls(struct worker *, struct conf_listener *);
+static int	worker_broken(void *, const char *, const char *,
+		    struct err *);
+static void	worker_tickets(struct worker *, const json_t *);
 static int	worker_queue(struct worker *, struct err *);
 static void	worker_adopt(struct worker *);
 static int	worker_control(struct worker *, struct err *);
@@ -51,6 +56,7 @@ worker_main(const struct worker_env *env)
 	w->env = env;
 	w->conf = env->conf;
 	w->epoch = env->epoch;
+	w->tickets = *env->tickets;
 	w->started = clock_wall();
 	(void)snprintf(name, sizeof(name), "postern-w%u", env->index);
 	(void)prctl(PR_SET_NAME, name);
@@ -99,6 +105,8 @@ worker_start(struct worker *w, struct err *why)
 
 	w->loop = loop_new();
 	w->ipc = ipc_new(w->loop, w->env->ipc, on_master, w);
+	if (w->env->keeper_keys)
+		w->keys = keyclient_new(w->loop, w->env->keeper);
 	w->term = loop_signal_start(w->loop, SIGTERM, on_term, w);
 	loop_timer_init(w->loop, &w->beat, on_beat, w);
 	loop_timer_init(w->loop, &w->stop_late, on_stop_late, w);
@@ -126,26 +134,76 @@ worker_start(struct worker *w, struct err *why)
 static int
 worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
 {
-	const struct conf_reader *reader = epoch_reader(e);
-	const char *own = NULL, *odd;
+	struct conf_tls_env env = { .reader = epoch_reader(e),
+		.map = epoch_map(e), .broken = worker_broken, .arg = w };
 	unsigned i;
 
-	if (w->env->selfsigned != NULL)
-		own = reader->path(reader->arg, c->pool, w->env->selfsigned);
-	if (conf_tls(c, reader, own, why) != 0)
+	if (w->keys != NULL) {
+		env.ops = &keyclient_ops;
+		env.ops_arg = w->keys;
+	}
+	if (conf_tls(c, &env, why) != 0)
 		return -1;
 	for (i = 0; i < c->nlistener; i++) {
-		struct tlsctx *ctx = c->listener[i].smtpd.tlsctx;
-
-		if (ctx == NULL)
+		if (!conf_listener_wants_tls(&c->listener[i]))
 			continue;
-		tlsctx_ticket_key(ctx, w->env->ticket_key);
-		odd = tlsctx_warning(ctx);
-		if (odd != NULL && w->env->index == 0)
-			log_warning("listener %s: %s", c->listener[i].name,
-			    odd);
+		worker_listener_tls(w, &c->listener[i]);
 	}
 	return 0;
+}
+
+/* One worker speaks for all. */
+static void
+worker_listener_tls(struct worker *w, struct conf_listener *l)
+{
+	struct tlsctx *ctx = l->smtpd.tlsctx;
+	const char *odd;
+
+	if (ctx == NULL) {
+		if (w->env->index == 0)
+			log_critical("listener %s: there is no usable "
+			    "certificate, %s", l->name, l->implicit_tls ?
+				"connections are closed" :
+				l->tls == SMTPD_TLS_REQUIRED ?
+				"STARTTLS is answered 454 and no mail is "
+				"taken" : "STARTTLS is not offered");
+		return;
+	}
+	tlsctx_ticket_key(ctx, w->tickets.key[0]);
+	odd = tlsctx_warning(ctx);
+	if (odd != NULL && w->env->index == 0)
+		log_warning("listener %s: %s", l->name, odd);
+}
+
+/* A certificate may be missing; without roots and revocations that are asked
+ * for it must not go on. */
+static int
+worker_broken(void *arg, const char *use, const char *file, struct err *why)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (use == NULL)
+		return -1;
+	if (w->env->index == 0)
+		log_critical("certificate %s (%s) cannot be used: %s", file,
+		    use, why->text);
+	return 0;
+}
+
+static void
+worker_tickets(struct worker *w, const json_t *msg)
+{
+	struct tlsctx *ctx;
+	unsigned i;
+
+	if (tickets_unpack(&w->tickets, msg) != 0)
+		return;
+	for (i = 0; i < w->conf->nlistener; i++) {
+		ctx = w->conf->listener[i].smtpd.tlsctx;
+		if (ctx != NULL)
+			tlsctx_ticket_key(ctx, w->tickets.key[0]);
+	}
 }
 
 static int
@@ -225,6 +283,7 @@ worker_end(struct worker *w)
 		if (w->term != NULL)
 			loop_signal_stop(&w->term);
 		ipc_destroy(&w->ipc);
+		keyclient_destroy(&w->keys);
 		loop_once(w->loop, false);
 		loop_offload_stop(w->loop, w->aux);
 		offload_destroy(&w->aux);
@@ -262,11 +321,18 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 		switch_epoch(w, msg, fds, n);
 		return;
 	}
+	if (type != NULL && strcmp(type, "keeper") == 0 && n == 1 &&
+	    w->keys != NULL) {
+		keyclient_connect(w->keys, fds[0]);
+		return;
+	}
 	while (n > 0)
 		(void)close(fds[--n]);
 	if (type == NULL)
 		return;
-	if (strcmp(type, "stop") == 0) {
+	if (strcmp(type, "tickets") == 0) {
+		worker_tickets(w, msg);
+	} else if (strcmp(type, "stop") == 0) {
 		worker_stop(w);
 	} else if (strcmp(type, "reopen") == 0) {
 		log_reopen();

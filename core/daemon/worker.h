@@ -15,6 +15,7 @@
 #include "daemon/epoch.h"
 #include "daemon/privs.h"
 #include "policy/conf.h"
+#include "tls/tlsctx.h"
 
 struct worker_env {
 	unsigned index, count;
@@ -24,8 +25,9 @@ struct worker_env {
 	struct shm *shm;
 	struct ids *ids;
 	const struct privs *privs;
-	const char *selfsigned; /* the file of our own certificate, or NULL */
-	const uint8_t *ticket_key;
+	const struct tls_ticket_keys *tickets;
+	bool keeper_keys; /* private keys are in the keeper, not here */
+	int keeper;	  /* connection to it, -1: one comes later */
 	int ipc; /* the worker's end */
 	int lock;
 };

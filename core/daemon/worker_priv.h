@@ -9,6 +9,7 @@
 #include "admin/control.h"
 #include "daemon/inbound.h"
 #include "daemon/ipc.h"
+#include "daemon/keyclient.h"
 #include "net/dns.h"
 #include "queue/queue.h"
 #include "relay/relay.h"
@@ -23,6 +24,8 @@ struct worker {
 	struct ipc *ipc;
 	struct conf *conf;
 	struct epoch *epoch;
+	struct keyclient *keys; /* NULL: keys are here */
+	struct tls_ticket_keys tickets;
 	struct offload *aux;
 	struct dns *dns;
 	struct store *store;

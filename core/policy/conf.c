@@ -1,5 +1,7 @@
 #include "policy/conf_priv.h"
 
+#include <unistd.h>
+
 #include "base/file.h"
 #include "base/obj.h"
 
@@ -25,17 +27,21 @@ static void	*plain_base(struct conf *, enum conf_scope_id);
 static int	plain_read(void *, const char *, struct buf *, struct err *);
 static int	none_read(void *, const char *, struct buf *, struct err *);
 static const char *plain_path(void *, struct pool *, const char *);
+static bool	plain_has(void *, const char *);
+static bool	none_has(void *, const char *);
 static void	dump_scope(struct buf *, enum conf_scope_id, const char *,
 		    const void *, const void *);
 
 const struct conf_reader conf_reader_plain = {
 	.read = plain_read,
 	.path = plain_path,
+	.has = plain_has,
 };
 
 const struct conf_reader conf_reader_none = {
 	.read = none_read,
 	.path = plain_path,
+	.has = none_has,
 };
 
 int
@@ -324,6 +330,21 @@ none_read(void *arg, const char *path, struct buf *dst, struct err *why)
 	return 0;
 }
 
+static bool
+plain_has(void *arg, const char *path)
+{
+	(void)arg;
+	return path[0] != '\0' && access(path, F_OK) == 0;
+}
+
+static bool
+none_has(void *arg, const char *path)
+{
+	(void)arg;
+	(void)path;
+	return false;
+}
+
 static const char *
 plain_path(void *arg, struct pool *pool, const char *path)
 {
@@ -336,17 +357,10 @@ int
 conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
     struct err *why)
 {
-	const struct conf_listener *l;
 	unsigned i;
 
-	for (i = 0; i < conf->nlistener; i++) {
-		l = &conf->listener[i];
-		if ((l->cert[0] != '\0' && fn(arg, l->cert, why) != 0) ||
-		    (l->key[0] != '\0' && fn(arg, l->key, why) != 0) ||
-		    (l->client_ca[0] != '\0' &&
-			fn(arg, l->client_ca, why) != 0))
-			return -1;
-	}
+	if (conf_tls_files(conf, fn, arg, why) != 0)
+		return -1;
 	for (i = 0; i < conf->nroute; i++) {
 		if (conf->route[i].auth_password_file[0] != '\0' &&
 		    fn(arg, conf->route[i].auth_password_file, why) != 0)

@@ -25,8 +25,10 @@
 #include "queue/queue.h"
 #include "relay/relay.h"
 #include "smtp/smtpd.h"
+#include "tls/certmap.h"
 
 #define CONF_MAX (1024 * 1024)	/* octets of a boot file or of one it names */
+#define CONF_FILE_MAX (16 * 1024 * 1024) /* of a list of roots or CRLs */
 #define CONF_MAX_LIST 10000	/* elements of a list, blocks of a file */
 
 struct conf_nets {
@@ -162,6 +164,7 @@ struct conf_reader {
 	    struct err *why);
 	/* A path the library can open; it may be another. */
 	const char *(*path)(void *arg, struct pool *pool, const char *path);
+	bool (*has)(void *arg, const char *path);
 	void *arg;
 };
 
@@ -173,21 +176,48 @@ int conf_load(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why);
 int conf_parse(struct conf **conf_r, const char *file, struct str text,
     const struct conf_reader *reader, struct err *why);
-/* Opens certificates, keys and roots; before the first use in a worker.
- * selfsigned: the PEM file for listeners without a certificate, or NULL. */
-int conf_tls(struct conf *conf, const struct conf_reader *reader,
-    const char *selfsigned, struct err *why);
-/* The same to find mistakes: with a throw-away certificate if need be. */
-int conf_tls_try(struct conf *conf, const struct conf_reader *reader,
+/*
+ * Which certificate serves what, by boot file, store and directories. For who
+ * may read them: master, reload, `postern check`. map->pool is given. Whether
+ * the files are any good is not looked at.
+ */
+int conf_certs(const struct conf *conf, struct certmap *map, struct err *why);
+
+/* A file that is unusable: a certificate of a use, or roots or CRLs (use
+ * NULL). Returns 0 to go on without it. */
+typedef int conf_broken_fn(void *arg, const char *use, const char *file,
     struct err *why);
-/* Does a listener need the self-signed certificate? */
-bool conf_wants_selfsigned(const struct conf *conf);
+
+struct conf_tls_env {
+	const struct conf_reader *reader;
+	const struct certmap *map;
+	const struct tls_keyops *ops; /* NULL: key files are read */
+	void *ops_arg;
+	conf_broken_fn *broken; /* NULL: an error */
+	void *arg;
+};
+
+/* Makes contexts, identities and trust; before the first use in a worker. A
+ * listener without a usable certificate has no context. */
+int conf_tls(struct conf *conf, const struct conf_tls_env *env,
+    struct err *why);
+/* conf_certs() and conf_tls() with the keys themselves, to find mistakes. */
+int conf_tls_try(struct conf *conf, const struct conf_reader *reader,
+    conf_broken_fn *broken, void *arg, struct err *why);
+bool conf_listener_wants_tls(const struct conf_listener *l);
+/* The bundle of roots that is trusted where the file names none. */
+const char *conf_default_ca(void);
+/* Is there a listener that may need the store's default certificates? */
+bool conf_wants_default(const struct conf *conf);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf **confp);
 
-/* Each file that a setting names and a worker may not be able to open. */
+/* Each file that a setting names and a worker may not be able to open, but for
+ * certificates and keys; and those of them that are roots or CRLs. */
 typedef int conf_file_fn(void *arg, const char *path, struct err *why);
 int conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
+    struct err *why);
+int conf_tls_files(const struct conf *conf, conf_file_fn *fn, void *arg,
     struct err *why);
 
 /* All settings as they are in force, in the form of a boot file. */

@@ -64,6 +64,8 @@ build_names(struct conf *c, struct err *why)
 	if (c->top.postmaster[0] == '\0')
 		c->top.postmaster = pool_printf(c->pool, "postmaster@%s",
 		    c->top.hostname);
+	if (c->tls.store[0] == '\0')
+		c->tls.store = pool_printf(c->pool, "%s/tls", c->top.spool);
 	if (c->top.workers == 0) {
 		long n = sysconf(_SC_NPROCESSORS_ONLN);
 

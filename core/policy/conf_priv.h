@@ -117,5 +117,10 @@ int conf_build(struct conf *c, const struct conf_reader *reader,
     struct err *why);
 /* The part of it in conf_tls.c. */
 void conf_build_destinations(struct conf *c);
+/* The i-th want of the settings, one of no demands where none is given; NULL:
+ * no more. */
+const struct tlswant *conf_want(const struct conf *c, unsigned i);
+/* Where the store's own list of roots would be. */
+const char *conf_store_ca(const struct conf *c, struct pool *pool);
 
 #endif

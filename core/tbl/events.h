@@ -113,3 +113,8 @@ EVENT(PENDING, INFO, "pending",
 EVENT(DOUBLE_BOUNCE, INFO, "double_bounce",
     "Double bounce: MID %u{mid} to RID %u{rid} - %s{status} - "
     "%e{text|Other mail system problem}")
+
+EVENT(CERT_EXPIRES, WARNING, "certificate_expires",
+    "Certificate %q{name} (%e{use}) expires in %d{days} days, %s{date}")
+EVENT(CERT_EXPIRED, WARNING, "certificate_expired",
+    "Certificate %q{name} (%e{use}) expired %d{days} days ago, %s{date}")

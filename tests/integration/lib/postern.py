@@ -27,11 +27,13 @@ class Postern:
 
     config changes the default configuration, block by block; None removes a
     setting. spool places the spool elsewhere, say on a mounted image, and
-    wrapper is a command that is put before the program's.
+    wrapper is a command that is put before the program's. seed says whether
+    the certificates of a first start are there already where one is needed.
     """
 
     def __init__(self, next_port=None, config=None, spool=None, wrapper=(),
-                 env=None):
+                 env=None, seed=True):
+        self.seed = seed
         self.dir = base.private_dir("relay")
         self.port = base.free_port()
         self.spool = spool or os.path.join(self.dir, "spool")
@@ -99,7 +101,14 @@ class Postern:
 
     # Life and death
 
+    def _seed_store(self):
+        for listener in self.config["listener"].values():
+            if "cert" not in listener and listener.get("tls") != "none":
+                certs.seed_store(os.path.join(self.spool, "tls"))
+
     def start(self, ready=True):
+        if self.seed:
+            self._seed_store()
         self.notify = _Notify(os.path.join(self.dir, "notify"))
         env = dict(os.environ, NOTIFY_SOCKET=self.notify.path, **self.env)
         with open(self.output, "ab") as out:
@@ -132,8 +141,16 @@ class Postern:
         raise AssertionError("no master process")
 
     def worker_pids(self):
-        return sorted(pid for pid in procs.children(self.master_pid())
-                      if procs.alive(pid))
+        return sorted(pid for pid in self._children("postern-w"))
+
+    def keeper_pid(self):
+        """The process that has the private keys, or None."""
+        found = self._children("postern-keeper")
+        return found[0] if found else None
+
+    def _children(self, name):
+        return [pid for pid in procs.children(self.master_pid())
+                if procs.alive(pid) and procs.name(pid).startswith(name)]
 
     def wait_workers(self, count=None):
         wanted = count or self.config["workers"]

@@ -21,6 +21,10 @@ def tree(pid):
     return found
 
 
+def name(pid):
+    return _read("/proc/%d/comm" % pid).strip()
+
+
 def alive(pid):
     stat = _read("/proc/%d/stat" % pid)
     return stat != "" and stat.rsplit(")", 1)[1].split()[0] not in "ZX"

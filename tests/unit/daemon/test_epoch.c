@@ -30,6 +30,7 @@ setup(void)
 	(void)snprintf(file, sizeof(file), "%s/boot.lua", dir);
 	(void)snprintf(users, sizeof(users), "%s/users", dir);
 	put(file, "relay { users = 'users' }\n"
+		  "delivery { ca_file = '/nowhere' }\n"
 		  "listener 'in' { address = '127.0.0.1:25' }\n");
 	put(users, "anna:secret\n");
 }
@@ -51,7 +52,7 @@ make(void)
 	ck_assert_msg(epoch_read(&e, file, 7, &why) == 0, "%s", why.text);
 	ck_assert_msg(conf_parse(&c, file, epoch_text(e), &conf_reader_plain,
 	    &why) == 0, "%s", why.text);
-	ck_assert_msg(epoch_files(e, c, NULL, &why) == 0, "%s", why.text);
+	ck_assert_msg(epoch_files(e, c, &why) == 0, "%s", why.text);
 	conf_unref(&c);
 	return e;
 }

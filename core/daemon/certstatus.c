@@ -1,0 +1,94 @@
+/*
+ * Which certificates are in use, until when, and the warnings before they end.
+ */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/obj.h"
+#include "daemon/master_priv.h"
+#include "tls/certstore.h"
+
+static void	on_expiry(void *);
+static void	warn(struct master *, const char *, const char *, msec);
+
+void
+certs_expiry_start(struct master *m)
+{
+	loop_timer_init(m->loop, &m->expiry_turn, on_expiry, m);
+	on_expiry(m);
+}
+
+static void
+on_expiry(void *arg)
+{
+	struct master *m;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	certs_expiry(m);
+	loop_timer_set(&m->expiry_turn, HOURS(1));
+}
+
+void
+certs_expiry(struct master *m)
+{
+	const struct epoch_cert *c;
+	unsigned n, i;
+
+	c = epoch_certs(m->epoch, &n);
+	for (i = 0; i < n; i++) {
+		if (c[i].loaded && c[i].expires != 0)
+			warn(m, c[i].name, c[i].use, c[i].expires);
+	}
+}
+
+static void
+warn(struct master *m, const char *name, const char *use, msec expires)
+{
+	int64_t days = expiry_days(expires, clock_wall());
+	struct buf key;
+	char date[32];
+
+	buf_init(&key, 8192);
+	(void)buf_printf(&key, "%s\n%s", name, use);
+	if (expiry_due(&m->expiry, buf_p(&key), expires, clock_wall())) {
+		clock_rfc3339(date, sizeof(date), expires);
+		if (days >= 0)
+			mail_log(EV_CERT_EXPIRES, str_c(name), str_c(use),
+			    days, date);
+		else
+			mail_log(EV_CERT_EXPIRED, str_c(name), str_c(use),
+			    -days, date);
+	}
+	buf_fini(&key);
+}
+
+json_t *
+certs_status(const struct master *m)
+{
+	const struct certmap *map = epoch_map(m->epoch);
+	const struct certmap_row *row;
+	const struct epoch_cert *c;
+	json_t *v = json_array();
+	unsigned n, i, k;
+	char date[32];
+
+	c = epoch_certs(m->epoch, &n);
+	for (i = 0; i < map->n; i++) {
+		row = &map->row[i];
+		for (k = 0; k < n; k++) {
+			if (strcmp(c[k].chain, row->chain) == 0 &&
+			    strcmp(c[k].key, row->key) == 0)
+				break;
+		}
+		if (k == n || c[k].expires == 0)
+			continue;
+		clock_rfc3339(date, sizeof(date), c[k].expires);
+		(void)json_array_append_new(v, json_pack(
+		    "{s:s, s:s, s:s, s:I, s:b}", "use", row->use, "name",
+		    row->name, "expires", date, "days", (json_int_t)
+		    expiry_days(c[k].expires, clock_wall()), "demonstration",
+		    (int)certstore_is_default(row->name)));
+	}
+	return v;
+}
