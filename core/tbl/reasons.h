@@ -58,7 +58,7 @@ TLS_REASON(INCOMPLETE, "chain-incomplete", "certificate-not-trusted", "4.7.5",
 TLS_REASON(PURPOSE, "wrong-purpose", "certificate-not-trusted", "4.7.5",
     "certificate is not for this purpose")
 TLS_REASON(SIGNATURE, "bad-signature", "certificate-not-trusted", "4.7.5",
-    "a signature of the chain is wrong")
+    "a signature of the chain is wrong, or made with SHA-1")
 TLS_REASON(NAME, "name-mismatch", "certificate-host-mismatch", "4.7.5",
     "certificate is for another name")
 TLS_REASON(PIN, "pin-mismatch", "certificate-not-trusted", "4.7.5",

@@ -34,6 +34,7 @@ static void verify(const struct tlsverify_in *in, X509 *leaf,
     STACK_OF(X509) *rest, struct tlsverify *v);
 static void try_chain(const struct tlsverify_in *in, X509 *leaf,
     STACK_OF(X509) *rest, struct attempt *a);
+static enum tls_reason beyond_the_library(STACK_OF(X509) *chain);
 static int on_error(int ok, X509_STORE_CTX *ctx);
 static bool drop_blamed(const struct attempt *a, STACK_OF(X509) *rest);
 static enum tls_reason
@@ -160,8 +161,11 @@ verify(const struct tlsverify_in *in, X509 *leaf, STACK_OF(X509) *rest,
 		if (again)
 			sk_X509_pop_free(a.chain, X509_free);
 	}
-	v->revocation_checked = a.error == X509_V_OK && a.revocation_checked;
-	if (a.error == X509_V_OK && (in->server || in->refs != NULL)) {
+	if (v->reason == TLSR_NONE)
+		v->reason = beyond_the_library(a.chain);
+	v->revocation_checked =
+	    v->reason == TLSR_NONE && a.revocation_checked;
+	if (v->reason == TLSR_NONE && (in->server || in->refs != NULL)) {
 		ref = tlsverify_name(a.chain, in->refs, &by_cn);
 		v->reason = ref == NULL ? TLSR_NAME : TLSR_NONE;
 		if (ref != NULL) {
@@ -209,6 +213,33 @@ try_chain(const struct tlsverify_in *in, X509 *leaf, STACK_OF(X509) *rest,
 	a->revocation_checked = !c.unlisted;
 	X509_STORE_CTX_free(ctx);
 	X509_STORE_free(empty);
+}
+
+/*
+ * What the library lets pass: SHA-1, for which other certificates with the
+ * same signature can be made, and one that is listed without being a CA as the
+ * issuer of others. What is listed needs no signature.
+ */
+static enum tls_reason
+beyond_the_library(STACK_OF(X509) *chain)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < sk_X509_num(chain); i++) {
+		switch (X509_get_signature_nid(sk_X509_value(chain, i))) {
+		case NID_sha1WithRSAEncryption:
+		case NID_sha1WithRSA:
+		case NID_dsaWithSHA1:
+		case NID_dsaWithSHA1_2:
+		case NID_ecdsa_with_SHA1:
+			return TLSR_SIGNATURE;
+		default: /* not an enum */
+			break;
+		}
+		if (X509_check_ca(sk_X509_value(chain, i + 1)) == 0)
+			return TLSR_INVALID;
+	}
+	return TLSR_NONE;
 }
 
 /* One thing only is let pass: that nobody gave us a list of that issuer. */

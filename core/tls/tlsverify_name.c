@@ -24,6 +24,7 @@ static bool ref_matches(
     const struct names *n, const struct tlsref *ref, bool *by_cn_r);
 static bool in_san(const struct names *n, struct str name);
 static bool is_ip(const GENERAL_NAME *g, const unsigned char *ip, int size);
+static bool is_ref(struct str s);
 static bool name_chars(struct str s);
 static struct str no_dot(struct str s);
 
@@ -54,7 +55,7 @@ tlsverify_dns(struct str presented, struct str ref)
 	size_t dot;
 
 	ref = no_dot(ref);
-	if (ref.n == 0 || p.n == 0 || p.n > ADDR_DOMAIN_MAX)
+	if (p.n == 0 || p.n > ADDR_DOMAIN_MAX || !is_ref(ref))
 		return false;
 	rest = p;
 	if (p.p[0] == '*') {
@@ -68,7 +69,7 @@ tlsverify_dns(struct str presented, struct str ref)
 	if (!name_chars(rest))
 		return false;
 	if (ref.p[0] == '.')
-		return ref.n > 1 && p.n > ref.n &&
+		return p.n > ref.n &&
 		       str_ieq(str_n(p.p + p.n - ref.n, ref.n), ref);
 	if (rest.n == p.n)
 		return str_ieq(p, ref);
@@ -192,6 +193,14 @@ is_ip(const GENERAL_NAME *g, const unsigned char *ip, int size)
 	       ASN1_STRING_length(g->d.iPAddress) == size &&
 	       memcmp(ASN1_STRING_get0_data(g->d.iPAddress), ip,
 		   (size_t)size) == 0;
+}
+
+static bool
+is_ref(struct str s)
+{
+	if (s.n > 1 && s.p[0] == '.')
+		s = str_n(s.p + 1, s.n - 1);
+	return name_chars(s);
 }
 
 /* Labels that are not empty, of letters, digits, hyphens and, because some
