@@ -45,6 +45,10 @@ delivery {
   concurrency = 20, -- connections to one destination
 }
 
+-- What TLS must be, for an address, a domain, what is below it, or "*".
+-- destination "partner.example" { tls = "required-verify deadline=24h" }
+-- destination ".partner.example" { tls = "required" }
+
 -- Domains that do not go to their MX. "*" is everything else: a smarthost.
 -- route "example.net" { hosts = { "192.0.2.25:25" } }
 -- route "*" {

@@ -147,6 +147,21 @@ apply(struct job *j, struct err *why)
 	return 0;
 }
 
+static bool
+is_destination(struct pool *pool, struct str name)
+{
+	struct err why = ERR_INIT;
+	char ip[SOCK_IP_MAX];
+	struct addr a;
+
+	if (str_find(name, '@') < name.n)
+		return addr_parse(pool, name, ADDR_UTF8_OK, &a, &why) == 0;
+	if (name.n > 0 && name.p[0] == '.')
+		return domain_valid(str_n(name.p + 1, name.n - 1), true);
+	return str_eq_c(name, "*") || domain_valid(name, true) ||
+	    domain_literal(name, ip, sizeof(ip));
+}
+
 static int
 apply_blocks(struct job *j, enum conf_scope_id id, struct err *why)
 {
@@ -166,6 +181,11 @@ apply_blocks(struct job *j, enum conf_scope_id id, struct err *why)
 				    "there already on line %d", j->c->file,
 				    b->line, scope->name, b->name, o->line);
 		}
+		if (id == CONF_SCOPE_DESTINATION &&
+		    !is_destination(j->c->pool, str_c(b->name)))
+			return err_text(why, "%s:%d: destination \"%s\" is no "
+			    "address, domain, .domain or *", j->c->file,
+			    b->line, b->name);
 		base = scope->named ? named_new(j->c, id, b) :
 		    plain_base(j->c, id);
 		if (apply_block(j, b, base, why) != 0)

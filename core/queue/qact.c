@@ -247,10 +247,12 @@ make_due(struct queue *q, struct qunit *u)
 	sched_due(q, u);
 }
 
-/* All units of the message, whichever recipient was listed. */
+/* All units of the message, whichever recipient was listed. A report that
+ * was held because its lifetime had ended gets one more attempt. */
 static void
-hold_all(struct act *a, uint64_t mid, bool hold)
+hold_all(struct act *a, const struct store_item *it, bool hold)
 {
+	uint64_t mid = it->mid;
 	struct queue *q = a->queue;
 	struct qunit *u, *next;
 
@@ -261,6 +263,7 @@ hold_all(struct act *a, uint64_t mid, bool hold)
 			sched_hold(q, u);
 		} else if (!hold && u->state == QUNIT_HELD) {
 			sched_out(q, u);
+			u->late = it->sender[0] == '\0';
 			sched_due(q, u);
 		}
 	}
@@ -291,7 +294,7 @@ requeue(struct act *a, struct qunit *u, const struct store_item *it)
 	store_rcpt(txn(a), it->mid, &r);
 	u->attempts = 0;
 	if (u->state == QUNIT_HELD)
-		hold_all(a, it->mid, false);
+		hold_all(a, it, false);
 	/* What is in memory still has the old count. */
 	if (u->state == QUNIT_DUE)
 		qmsg_drop(u);
@@ -324,10 +327,10 @@ act_on(struct act *a, const struct store_item *it)
 			make_due(q, u);
 		return;
 	case QUEUE_HOLD:
-		hold_all(a, it->mid, true);
+		hold_all(a, it, true);
 		return;
 	case QUEUE_RELEASE:
-		hold_all(a, it->mid, false);
+		hold_all(a, it, false);
 		return;
 	case QUEUE_REQUEUE:
 		requeue(a, u, it);

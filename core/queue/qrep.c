@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -30,6 +31,7 @@ struct qrep {
 	struct qmsg *msg;
 	struct store_txn *txn;
 	const struct queue_profile *profile;
+	struct queue_want want;
 	struct list failed, delayed, relayed;
 	unsigned *dirty;	/* RIDs to be written */
 	unsigned ndirty;
@@ -37,6 +39,7 @@ struct qrep {
 	STAILQ_HEAD(, made) made;
 	bool ours;		/* not an attempt: expired, or by order */
 	bool deleting;
+	bool hold;		/* a report of ours could not travel safely */
 	msec now, next;		/* next: of those that are tried again */
 	unsigned next_attempts;
 };
@@ -121,10 +124,25 @@ report_all(struct queue *q, struct qunit *u, bool bounce, const char *status,
 	mem_free(v);
 }
 
+/* By its lifetime, or because of TLS sooner. */
+static bool
+is_too_late(const struct queue_profile *p, const struct queue_want *want,
+    msec queued, enum tls_reason tls)
+{
+	msec now = clock_wall();
+
+	if (tls != TLSR_NONE && want->deadline > 0 &&
+	    now - queued >= want->deadline)
+		return true;
+	return retry_expired(p, queued, now);
+}
+
+/* When TLS has a deadline, it holds for whom TLS failed. */
 static void
 on_expired(void *arg, struct qunit *u)
 {
 	const struct store_rcpt *r;
+	struct queue_want want;
 	struct qreport *v;
 	struct queue *q;
 	unsigned i, n;
@@ -134,13 +152,18 @@ on_expired(void *arg, struct qunit *u)
 		return;
 	n = u->u.active->nrcpt;
 	v = mem_array(n, sizeof(*v));
+	qunit_want(u, &want);
 	for (i = 0; i < n; i++) {
 		r = &u->msg->rcpt[u->u.active->rcpt[i]->rid];
-		v[i] = (struct qreport){ .i = i, .result = QRESULT_BOUNCE,
-			.code = r->code, .status = "5.4.7",
-			.text = str_c(r->text), .remote = str_c(r->remote) };
+		v[i] = (struct qreport){ .i = i, .result = QRESULT_RETRY,
+			.code = r->code, .status = r->status,
+			.text = str_c(r->text), .remote = str_c(r->remote),
+			.tls = r->tls };
 		if (v[i].text.n == 0)
 			v[i].text = STR("it could not be tried in time");
+		if (!is_too_late(qunit_profile_now(u), &want, u->queued,
+			r->tls))
+			v[i].result = QRESULT_AGAIN;
 	}
 	report(q, u, v, n, true, false);
 	mem_free(v);
@@ -173,6 +196,7 @@ report(struct queue *q, struct qunit *u, const struct qreport *v, unsigned n,
 	rep->msg->open++;
 	rep->txn = store_txn_new(q->store[u->store]);
 	rep->profile = qunit_profile_now(u);
+	qunit_want(u, &rep->want);
 	rep->now = clock_wall();
 	rep->ours = ours;
 	rep->deleting = deleting;
@@ -213,6 +237,39 @@ add_to(struct qrep *rep, struct list *l, const struct qreport *v)
 	to->status = pool_strdup(rep->pool, v->status);
 	to->text = pool_str(rep->pool, v->text);
 	to->remote = pool_str(rep->pool, v->remote);
+	if (v->tls == TLSR_NONE)
+		return;
+	/* Our words, whatever a server said in them. */
+	to->code = 0;
+	if (memmem(v->text.p, v->text.n, tls_reason_word(v->tls),
+		strlen(tls_reason_word(v->tls))) == NULL)
+		to->text = str_c(pool_printf(rep->pool, "%s [%s]: %.*s",
+		    tls_reason_text(v->tls), tls_reason_word(v->tls),
+		    STR_FMT(v->text)));
+}
+
+/* A report of ours that is not allowed to travel with less than was asked for
+ * the message is not dropped: it waits for the administrator. */
+static bool
+must_be_held(const struct qrep *rep, const struct rcpt *r)
+{
+	return (rep->msg->env->flags & ENV_GENERATED) != 0 &&
+	    rep->msg->env->sender.full.n == 0 && r->want.n > 0 &&
+	    rep->want.level >= TLSWANT_REQUIRED;
+}
+
+static void
+hold_report(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
+    const struct qreport *v)
+{
+	rep->hold = true;
+	s->next = rep->now;
+	mail_log(EV_DOUBLE_BOUNCE, rep->msg->mid, (uint64_t)r->rid, v->status,
+	    v->text);
+	log_critical("MID %" PRIu64 ": the report to <%.*s> could not be "
+	    "delivered under the TLS level %s and is held: %.*s",
+	    rep->msg->mid, STR_FMT(r->addr.full),
+	    tlswant_name(rep->want.level), STR_FMT(v->text));
 }
 
 static void
@@ -235,20 +292,33 @@ give_up(struct qrep *rep, struct rcpt *r, const struct qreport *v)
 		add_to(rep, &rep->failed, v);
 }
 
-/* Delayed reports: once, and only for what a server said. */
+/* Delayed reports: once, and only for what a server said; or when the want
+ * asks for it. */
 static bool
 is_warning_due(const struct qrep *rep, const struct rcpt *r,
     const struct store_rcpt *s, const struct qreport *v)
 {
 	const struct queue_profile *p = rep->profile;
 	const struct envelope *env = rep->msg->env;
+	msec age = rep->now - env->queued;
+	bool due = p->warn && v->code >= 400 && v->code <= 499 &&
+	    s->attempts >= 2 && age >= p->warn_after;
 
-	if (!p->warn || r->warned || v->code < 400 || v->code > 499)
-		return false;
-	if (s->attempts < 2 || rep->now - env->queued < p->warn_after)
+	if (v->tls != TLSR_NONE && rep->want.warn_after > 0)
+		due = due || age >= rep->want.warn_after;
+	if (!due || r->warned)
 		return false;
 	return env->sender.full.n > 0 &&
 	    (r->notify == 0 || (r->notify & NOTIFY_DELAY));
+}
+
+/* Not later than at that age of the message, if it is still to come. */
+static msec
+until(const struct qrep *rep, msec next, msec age)
+{
+	msec at = rep->msg->env->queued + age;
+
+	return age > 0 && at > rep->now && at < next ? at : next;
 }
 
 static void
@@ -261,11 +331,27 @@ try_again(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
 		rep->next_attempts = s->attempts;
 	}
 	s->next = rep->next;
+	if (v->tls != TLSR_NONE)
+		s->next = until(rep, until(rep, s->next, rep->want.deadline),
+		    r->warned ? 0 : rep->want.warn_after);
 	log_result(EV_DELAYED, rep, r, v);
 	if (is_warning_due(rep, r, s, v)) {
 		r->warned = s->warned = true;
 		add_to(rep, &rep->delayed, v);
 	}
+}
+
+/* 5.7.4 of a 4.7.4. */
+static const char *
+final_status(const struct qrep *rep, enum tls_reason tls)
+{
+	char *status;
+
+	if (tls == TLSR_NONE)
+		return "5.4.7";
+	status = pool_strdup(rep->pool, tls_reason_status(tls));
+	status[0] = '5';
+	return status;
 }
 
 static void
@@ -275,6 +361,7 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 	struct store_rcpt *s = &rep->msg->rcpt[r->rid];
 	struct pool *pool = rep->msg->env->pool;
 	struct qreport last = *v;
+	msec queued = rep->msg->env->queued;
 
 	if (v->result == QRESULT_AGAIN)
 		return;
@@ -284,6 +371,7 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 	s->status = pool_strdup(pool, v->status);
 	s->text = pool_str(pool, v->text).p;
 	s->remote = pool_str(pool, v->remote).p;
+	s->tls = v->tls;
 	rep->dirty[rep->ndirty++] = r->rid;
 	switch (v->result) {
 	case QRESULT_DONE:
@@ -292,14 +380,17 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 			add_to(rep, &rep->relayed, v);
 		break;
 	case QRESULT_RETRY:
-		if (!retry_ends(rep->profile, s->attempts,
-			rep->msg->env->queued, rep->now)) {
+		if (!retry_ends(rep->profile, s->attempts, queued, rep->now) &&
+		    !is_too_late(rep->profile, &rep->want, queued, v->tls)) {
 			try_again(rep, r, s, v);
 			break;
 		}
 		last.result = QRESULT_BOUNCE;
-		last.status = "5.4.7";
-		give_up(rep, r, &last);
+		last.status = final_status(rep, v->tls);
+		if (must_be_held(rep, r))
+			hold_report(rep, r, s, &last);
+		else
+			give_up(rep, r, &last);
 		break;
 	case QRESULT_BOUNCE:
 		give_up(rep, r, v);
@@ -403,6 +494,10 @@ finish(struct qrep *rep, struct qunit *u)
 		store_delete(rep->txn, m->mid);
 		log_finished(m);
 	} else {
+		if (rep->hold) {
+			m->hold = STORE_HELD;
+			store_hold(rep->txn, m->mid, STORE_HELD);
+		}
 		for (i = 0; i < rep->ndirty; i++)
 			store_rcpt(rep->txn, m->mid, &m->rcpt[rep->dirty[i]]);
 	}

@@ -128,6 +128,13 @@ qunit_rcpt(const struct qunit *u, unsigned *n_r)
 	return u->u.active->rcpt;
 }
 
+const char *
+qunit_key(const struct qunit *u)
+{
+	OBJ_CHECK(u, QUNIT_MAGIC);
+	return u->hop->key;
+}
+
 unsigned
 qunit_attempts(const struct qunit *u)
 {
@@ -139,6 +146,16 @@ const struct queue_profile *
 qunit_profile(const struct qunit *u)
 {
 	return qunit_profile_now(u);
+}
+
+void
+qunit_want(const struct qunit *u, struct queue_want *w_r)
+{
+	struct queue *q = u->hop->queue;
+
+	memset(w_r, 0, sizeof(*w_r));
+	if (q->ops->want != NULL)
+		q->ops->want(q->arg, u->hop->key, w_r);
 }
 
 static void

@@ -28,6 +28,8 @@
 #include "mail/report.h"
 #include "net/loop.h"
 #include "store/store.h"
+#include "tls/tlsreason.h"
+#include "tls/tlswant.h"
 
 struct queue;
 /* A next hop with its due units. It lives while it has units or data; else it
@@ -47,6 +49,15 @@ struct queue_profile {
 	msec warn_after;
 };
 
+/* What the queue must know of the TLS that a next hop demands. */
+struct queue_want {
+	enum tlswant_level level;
+	msec deadline;		/* age at which mail goes back that TLS keeps
+				 * from being delivered; 0: the lifetime */
+	msec warn_after;	/* age at which its sender is told; 0: as the
+				 * profile says */
+};
+
 enum qresult {
 	QRESULT_DONE,	 /* delivered */
 	QRESULT_RETRY,	 /* try again by the profile, or bounce if it ends */
@@ -63,6 +74,7 @@ struct qreport {
 	struct str remote;	/* host that said it */
 	uint64_t dcid;		/* 0: no connection existed */
 	bool dsn_passed;	/* the next hop took over RFC 3461's duties */
+	enum tls_reason tls;	/* RETRY: because of TLS, and why */
 };
 
 struct queue_ops {
@@ -76,6 +88,8 @@ struct queue_ops {
 	const char *(*hop_key)(void *arg, struct str domain, struct str local,
 	    struct str want);
 	const struct queue_profile *(*profile)(void *arg, const char *hop_key);
+	/* NULL: nothing is demanded anywhere. */
+	void (*want)(void *arg, const char *hop_key, struct queue_want *w_r);
 	/* hop has due units and had none before. Called from the loop, never
 	 * out of queue_report(), queue_submit() or the like. */
 	void (*due)(void *arg, struct qhop *hop);
@@ -128,12 +142,21 @@ struct body_ref *qunit_body(const struct qunit *u);
 uint64_t qunit_mid(const struct qunit *u);
 /* n_r may be NULL. */
 struct rcpt *const *qunit_rcpt(const struct qunit *u, unsigned *n_r);
+const char *qunit_key(const struct qunit *u); /* of its next hop */
 unsigned qunit_attempts(const struct qunit *u);
 const struct queue_profile *qunit_profile(const struct qunit *u);
+void qunit_want(const struct qunit *u, struct queue_want *w_r);
 
-/* One per recipient; then u is the queue's again. Logs the Bounced, Delayed,
+/*
+ * One per recipient; then u is the queue's again. Logs the Bounced, Delayed,
  * pending and finished lines, schedules what is left or bounces it when the
- * profile ends (5.4.7), and asks ops->dsn for the reports. */
+ * profile ends (5.4.7), and asks ops->dsn for the reports.
+ *
+ * Whose last failure was one of TLS is given up sooner if the want has a
+ * deadline, with the reason's status (5.7.x for 4.7.x). A report of ours that
+ * must not travel with less than a stored want is held then, not dropped: the
+ * administrator is told, and may release it for one more attempt at a time.
+ */
 void queue_report(struct queue *q, struct qunit *u, const struct qreport *v,
     unsigned n);
 /*

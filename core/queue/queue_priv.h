@@ -45,7 +45,9 @@ struct qunit {
 	unsigned flushed : 1;	/* take all pending, due or not */
 	/* The domain does not tell the next hop of all its recipients. */
 	unsigned several : 1;
-	unsigned expired : 1;	/* its lifetime ended: taken to be bounced */
+	unsigned expired : 1;	/* its time ended: taken to be bounced */
+	unsigned tls : 1;	/* TLS failed last, for some recipient */
+	unsigned late : 1;	/* released when its lifetime was over */
 	unsigned store : 8;	/* index into queue.store */
 	unsigned attempts : 16;
 	struct hash_node by_mid;

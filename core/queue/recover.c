@@ -93,6 +93,7 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 		u->store = store & 0xff;
 		u->queued = it->queued;
 		u->attempts = it->attempts & 0xffff;
+		u->tls = it->tls != TLSR_NONE;
 		if (it->hold != STORE_ACTIVE)
 			sched_hold(q, u);
 		else if (it->next > clock_wall())
@@ -105,6 +106,7 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 		return NULL;
 	if (!str_eq(domain, qunit_domain(u)))
 		u->several = true;
+	u->tls |= it->tls != TLSR_NONE;
 	if (u->state == QUNIT_WAITING && it->next < u->node.key)
 		heap_change(&q->next, &u->node, it->next);
 	return u;

@@ -59,20 +59,37 @@ sched_wait(struct queue *q, struct qunit *u, msec next)
 		set_timer(q);
 }
 
+/* When nobody needs to try it any more. */
+static msec
+end_of(const struct qunit *u)
+{
+	msec life = qunit_profile_now(u)->lifetime;
+	struct queue_want want;
+
+	if (u->late)
+		return clock_wall() + life;
+	if (u->tls) {
+		qunit_want(u, &want);
+		if (want.deadline > 0 && want.deadline < life)
+			life = want.deadline;
+	}
+	return u->queued + life;
+}
+
 void
 sched_due(struct queue *q, struct qunit *u)
 {
-	const struct queue_profile *p = qunit_profile_now(u);
+	msec end = end_of(u);
 	struct qhop *hop = u->hop;
 
 	OBJ_CHECK(u, QUNIT_MAGIC);
-	if (retry_expired(p, u->queued, clock_wall())) {
+	if (clock_wall() >= end) {
 		report_expired(q, u);
 		return;
 	}
 	u->state = QUNIT_DUE;
 	TAILQ_INSERT_TAIL(&hop->due, u, u.link);
-	heap_add(&q->life, &u->node, u->queued + p->lifetime);
+	heap_add(&q->life, &u->node, end);
 	if (heap_first(&q->life) == &u->node)
 		set_timer(q);
 	q->stats.due++;

@@ -115,12 +115,14 @@ qmsg_schedule(struct qmsg *m)
 		u = qunit_find(q, m->mid, hop);
 		if (u == NULL) {
 			u = qunit_new(q, m->mid, hop, r->addr.domain);
+			u->tls = m->rcpt[i].tls != TLSR_NONE;
 			next[nfresh] = m->rcpt[i].next;
 			fresh[nfresh++] = u;
 			continue;
 		}
 		if (!str_eq(r->addr.domain, qunit_domain(u)))
 			u->several = true;
+		u->tls |= m->rcpt[i].tls != TLSR_NONE;
 		for (k = 0; k < nfresh; k++) {
 			if (fresh[k] == u && m->rcpt[i].next < next[k])
 				next[k] = m->rcpt[i].next;

@@ -23,8 +23,9 @@ static void name_rcpt(struct bounce *b, const struct rcpt *rc,
     const struct qreport *v);
 static void was_read(void *arg, struct str content, const struct err *why);
 static void write_report(struct bounce *b, struct str content);
-static struct envelope *make_envelope(const struct envelope *of, uint64_t mid,
+static struct envelope *make_envelope(const struct bounce *b, uint64_t mid,
     bool utf8);
+static struct str want_of_report(const struct bounce *b, struct pool *pool);
 static void written(void *arg, const struct err *why);
 
 void
@@ -88,6 +89,7 @@ name_rcpt(struct bounce *b, const struct rcpt *rc, const struct qreport *v)
 	};
 	const struct envelope *env = qunit_env(b->unit);
 	struct report_rcpt *rr = &b->rcpt[b->n++];
+	struct queue_want want;
 
 	rr->rcpt = rc;
 	rr->action = action[b->kind];
@@ -100,6 +102,10 @@ name_rcpt(struct bounce *b, const struct rcpt *rc, const struct qreport *v)
 		    STR_FMT(v->text)));
 	rr->last_attempt = clock_wall();
 	rr->will_retry_until = env->queued + qunit_profile(b->unit)->lifetime;
+	qunit_want(b->unit, &want);
+	if (v->tls != TLSR_NONE && want.deadline > 0 &&
+	    env->queued + want.deadline < rr->will_retry_until)
+		rr->will_retry_until = env->queued + want.deadline;
 }
 
 static void
@@ -154,16 +160,18 @@ write_report(struct bounce *b, struct str content)
 	body = body_new(r->w.store, written, NULL);
 	(void)body_write(body, buf_p(&text), buf_len(&text));
 	body_finish(body);
-	env = make_envelope(of, rep.mid, utf8);
+	env = make_envelope(b, rep.mid, utf8);
 	env->size = buf_len(&text);
 	buf_fini(&text);
 	queue_generate(r->queue, b->unit, env, body);
 }
 
 static struct envelope *
-make_envelope(const struct envelope *of, uint64_t mid, bool utf8)
+make_envelope(const struct bounce *b, uint64_t mid, bool utf8)
 {
+	const struct addr *to = &qunit_env(b->unit)->sender;
 	struct envelope *env = envelope_new();
+	struct rcpt *rc;
 
 	env->mid = mid;
 	env->queued = clock_wall();
@@ -175,8 +183,30 @@ make_envelope(const struct envelope *of, uint64_t mid, bool utf8)
 		env->flags |= ENV_SMTPUTF8 | ENV_8BITMIME;
 	env->envid = env->client_ip = env->helo = env->auth = STR("");
 	env->listener = "";
-	(void)envelope_add_rcpt(env, &of->sender, STR(""), 0);
+	rc = envelope_add_rcpt(env, to, STR(""), 0);
+	rc->want = want_of_report(b, env->pool);
 	return env;
+}
+
+/* What required TLS protected is not returned with less. Names, pins and
+ * deadline were those of the other destination. */
+static struct str
+want_of_report(const struct bounce *b, struct pool *pool)
+{
+	struct tlswant want = { .match = TLSWANT_MATCH_MX };
+	struct queue_want of;
+	struct buf text;
+	struct str s;
+
+	qunit_want(b->unit, &of);
+	if (of.level < TLSWANT_REQUIRED)
+		return STR("");
+	want.level = of.level;
+	buf_init(&text, RCPT_WANT_MAX);
+	tlswant_write(&want, &text);
+	s = pool_str(pool, buf_str(&text));
+	buf_fini(&text);
+	return s;
 }
 
 /* A report is smaller than what a body keeps in memory; errors come out of

@@ -392,6 +392,7 @@ make_fail(struct conn *c, const struct smtpc_reply *r, struct dest_fail *f)
 	verdict_of_reply(r, 0, &v);
 	f->result = QRESULT_RETRY;
 	f->code = v.code;
+	f->tls = v.tls;
 	f->dcid = c->dcid;
 	(void)snprintf(f->status, sizeof(f->status), "%s", v.status);
 	buf_init(&b, CONN_WHY_MAX);

@@ -186,6 +186,7 @@ decide(struct delivery *dl, unsigned i, const struct smtpc_reply *r,
 	dl->decided[i] = true;
 	q->result = v->result;
 	q->code = v->code;
+	q->tls = v->tls;
 	q->status = pool_strdup(dl->pool, v->status);
 	q->text = pool_str(dl->pool, r->text);
 	if (r->fail != SMTPC_FAIL_NONE && r->fail != SMTPC_FAIL_DEMAND)

@@ -8,6 +8,7 @@ static void resolve(struct dest *d);
 static void resolved(void *arg, const struct mx_result *mx);
 static void make_candidates(struct dest *d, const struct mx_result *mx);
 static void drop_candidates(struct dest *d);
+static void new_round(struct dest *d);
 static void spread(struct dest *d);
 static struct dest_cand *pick(struct dest *d);
 static void give_up(struct dest *d);
@@ -126,13 +127,10 @@ dest_renew(struct dest *d, bool settings)
 void
 dest_proved(struct dest *d)
 {
-	unsigned i;
-
 	d->proven = true;
 	d->backoff = 0;
 	d->fail.text[0] = '\0';
-	for (i = 0; i < d->ncand; i++)
-		d->cand[i].tried = false;
+	new_round(d);
 }
 
 void
@@ -141,7 +139,11 @@ dest_host_failed(struct dest *d, struct host *h, const struct dest_fail *f)
 	unsigned i;
 
 	OBJ_CHECK(d, DEST_MAGIC);
-	d->fail = *f;
+	/* If TLS failed with one host of a round and another was out of reach,
+	 * it is TLS that kept the mail from being delivered. */
+	if (f->tls != TLSR_NONE || !d->tls_failed)
+		d->fail = *f;
+	d->tls_failed = d->tls_failed || f->tls != TLSR_NONE;
 	d->proven = false;
 	for (i = 0; i < d->ncand; i++)
 		if (d->cand[i].host == h)
@@ -175,6 +177,7 @@ dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f)
 		v[i].text = str_c(f->text);
 		v[i].remote = str_c(f->remote);
 		v[i].dcid = f->dcid;
+		v[i].tls = f->tls;
 	}
 	queue_report(r->queue, u, v, n);
 	mem_free(v);
@@ -310,7 +313,19 @@ drop_candidates(struct dest *d)
 		host_release(d->cand[i].host);
 	d->ncand = 0;
 	d->cand = NULL;
+	d->tls_failed = false;
 	pool_reset(d->pool);
+}
+
+/* Each host may be tried once more. */
+static void
+new_round(struct dest *d)
+{
+	unsigned i;
+
+	for (i = 0; i < d->ncand; i++)
+		d->cand[i].tried = false;
+	d->tls_failed = false;
 }
 
 /* Brings due units and connections together. */
@@ -318,8 +333,8 @@ static void
 spread(struct dest *d)
 {
 	struct dest_cand *cand;
-	unsigned due, i;
 	struct conn *c;
+	unsigned due;
 
 	while (qhop_due(d->hop) > 0 && (c = conn_idle_of(d)) != NULL)
 		conn_feed(c);
@@ -334,9 +349,8 @@ spread(struct dest *d)
 	cand = pick(d);
 	if (cand == NULL && d->nconn > 0)
 		return;
-	if (cand == NULL) { /* a new round */
-		for (i = 0; i < d->ncand; i++)
-			d->cand[i].tried = false;
+	if (cand == NULL) {
+		new_round(d);
 		cand = pick(d);
 	}
 	ASSERT(cand != NULL);
@@ -466,7 +480,6 @@ on_patience(void *arg)
 {
 	struct dest_cand *cand;
 	struct dest *d;
-	unsigned i;
 
 	OBJ_CAST(d, arg, DEST_MAGIC);
 	if (d->relay->stopping || d->state != DEST_UP ||
@@ -484,6 +497,5 @@ on_patience(void *arg)
 		(void)conn_open(d, cand);
 		return;
 	}
-	for (i = 0; i < d->ncand; i++)
-		d->cand[i].tried = false;
+	new_round(d);
 }

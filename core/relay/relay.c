@@ -9,6 +9,7 @@ static struct relay_gen *gen_new(struct relay *r,
 static const char *hop_key(void *arg, struct str domain, struct str local,
     struct str want);
 static const struct queue_profile *profile(void *arg, const char *key);
+static void want(void *arg, const char *key, struct queue_want *w_r);
 static void due(void *arg, struct qhop *hop);
 static const char *local_text(const struct smtpc *c, char *dst, size_t n);
 static void list_dest(const struct dest *d, struct buf *b);
@@ -30,6 +31,7 @@ static const struct relay_peer real_peer = {
 static const struct queue_ops queue_ops = {
 	.hop_key = hop_key,
 	.profile = profile,
+	.want = want,
 	.due = due,
 	.dsn = bounce_dsn,
 };
@@ -258,6 +260,20 @@ profile(void *arg, const char *key)
 	if (route != NULL && route->profile != NULL)
 		return route->profile;
 	return r->gen->conf->profile;
+}
+
+/* What cannot be read may have been the strictest. */
+static void
+want(void *arg, const char *key, struct queue_want *w_r)
+{
+	const struct tlswant *w;
+	struct relay *r;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	w = destmap_want(r->gen->destmap, route_key_want(key));
+	w_r->level = w != NULL ? w->level : TLSWANT_REQUIRED_VERIFY;
+	w_r->deadline = w != NULL ? w->deadline : 0;
+	w_r->warn_after = w != NULL ? w->warn_after : 0;
 }
 
 static void

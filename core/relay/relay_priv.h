@@ -134,6 +134,7 @@ struct dest {
 	struct loop_timer patience;
 	msec backoff;
 	struct dest_fail fail;
+	bool tls_failed;	/* fail is of TLS, in this round */
 	unsigned failing;	/* due units still to be told */
 	bool taking;		/* a unit to be told is being read */
 	bool slicing;		/* inside the loop that tells them */

@@ -71,6 +71,7 @@ verdict_of_reply(const struct smtpc_reply *r, unsigned accepted,
     struct verdict *v_r)
 {
 	memset(v_r, 0, sizeof(*v_r));
+	v_r->tls = r->tls_reason;
 	switch (r->fail) {
 	case SMTPC_FAIL_NONE:
 		of_answer(r, accepted, v_r);

@@ -23,6 +23,7 @@ struct verdict {
 	int code;	 /* the peer's, or 0 */
 	char status[12]; /* always filled */
 	bool host;	 /* it is the host's fault: try the next one */
+	enum tls_reason tls; /* it was TLS that failed, and why */
 };
 
 /* accepted: recipients of this transaction that the peer took before. */

@@ -57,6 +57,7 @@ defaults(struct sim *s)
 		.broken_tls = MINUTES(10),
 		.profile = &s->profile,
 	};
+	s->pool = pool_new(0);
 	s->workers = 1;
 	s->start = clock_now();
 }
@@ -119,6 +120,7 @@ stop(struct sim *s)
 	}
 	simnet_close();
 	loop_destroy(&s->loop);
+	pool_destroy(&s->pool);
 }
 
 static double
@@ -140,6 +142,17 @@ number(lua_State *L, int table, const char *name, double usual)
 #define COUNT(t, f, name)                                                      \
 	((t)->f = (unsigned)number(L, 1, name, (double)(t)->f))
 
+static struct tlswant
+want_of(lua_State *L, const char *text)
+{
+	struct err why = ERR_INIT;
+	struct tlswant w;
+
+	if (tlswant_read(&w, str_c(text), sim_of(L)->pool, &why) == -1)
+		(void)luaL_error(L, "%s", why.text);
+	return w;
+}
+
 static int
 l_conf(lua_State *L)
 {
@@ -155,10 +168,40 @@ l_conf(lua_State *L)
 	SECS(c, host_backoff_max, "host_backoff_max");
 	SECS(c, broken_tls, "broken_tls");
 	lua_getfield(L, 1, "tls");
-	if (lua_isstring(L, -1) &&
-	    !tlswant_parse(str_c(lua_tostring(L, -1)), &c->tls.level))
-		return luaL_error(L, "no such level");
+	if (lua_isstring(L, -1))
+		c->tls = want_of(L, lua_tostring(L, -1));
 	lua_pop(L, 1);
+	return 0;
+}
+
+static void
+nothing(void *arg ATTR_UNUSED)
+{
+}
+
+/* What there was stays where it is until the end: hosts point to it. */
+static int
+l_destination(lua_State *L)
+{
+	struct sim *s = sim_of(L);
+	struct tlswant *want = POOL_NEW(s->pool, struct tlswant);
+	struct relay_destination *v;
+	struct relay_conf *c;
+	unsigned i, n = s->conf.ndestination;
+
+	*want = want_of(L, luaL_checkstring(L, 2));
+	v = pool_alloc(s->pool, (n + 1) * sizeof(*v));
+	for (i = 0; i < n; i++)
+		v[i] = s->conf.destination[i];
+	v[n].name = pool_strdup(s->pool, luaL_checkstring(L, 1));
+	v[n].tls = want;
+	s->conf.destination = v;
+	s->conf.ndestination = n + 1;
+	for (i = 0; s->started && i < s->workers; i++) {
+		c = pool_dup(s->pool, &s->conf, sizeof(*c));
+		relay_conf_set(s->worker[i].relay, c, nothing, s);
+		queue_recover(s->worker[i].queue);
+	}
 	return 0;
 }
 
@@ -221,6 +264,22 @@ notify_of(lua_State *L)
 	return v;
 }
 
+/* What is stored with recipient i. */
+static struct str
+stored_want(lua_State *L, struct pool *pool, lua_Integer i)
+{
+	struct str want;
+
+	lua_getfield(L, 1, "want");
+	if (lua_istable(L, -1)) {
+		lua_rawgeti(L, -1, i);
+		lua_remove(L, -2);
+	}
+	want = pool_str(pool, str_c(luaL_optstring(L, -1, "")));
+	lua_pop(L, 1);
+	return want;
+}
+
 static void
 ready(void *arg ATTR_UNUSED, const struct err *why ATTR_UNUSED)
 {
@@ -279,7 +338,8 @@ l_submit(lua_State *L)
 	for (i = 1; i <= n; i++) {
 		lua_rawgeti(L, -1, i);
 		a = address(L, env->pool, lua_tostring(L, -1));
-		(void)envelope_add_rcpt(env, &a, STR(""), notify_of(L));
+		envelope_add_rcpt(env, &a, STR(""), notify_of(L))->want =
+		    stored_want(L, env->pool, i);
 		lua_pop(L, 1);
 	}
 	queue_submit(w->queue, env, make_body(w->store, size), submitted, s);
@@ -318,6 +378,61 @@ l_waiting(lua_State *L)
 		n += (lua_Integer)st.messages;
 	}
 	lua_pushinteger(L, n);
+	return 1;
+}
+
+static int
+l_held(lua_State *L)
+{
+	struct sim *s = sim_of(L);
+	struct queue_stats st;
+	lua_Integer n = 0;
+	unsigned i;
+
+	for (i = 0; s->started && i < s->workers; i++) {
+		queue_stats(s->worker[i].queue, &st);
+		n += (lua_Integer)st.held;
+	}
+	lua_pushinteger(L, n);
+	return 1;
+}
+
+static void
+released(void *arg ATTR_UNUSED, uint64_t n ATTR_UNUSED,
+    const struct err *why ATTR_UNUSED)
+{
+}
+
+static int
+l_release(lua_State *L)
+{
+	static const struct store_filter f = { .hold = STORE_HELD };
+	struct sim *s = sim_of(L);
+	unsigned i;
+
+	for (i = 0; s->started && i < s->workers; i++)
+		queue_act(s->worker[i].queue, QUEUE_RELEASE, &f, released, s);
+	return 0;
+}
+
+static void
+add_row(void *arg, struct str json)
+{
+	lua_State *L = arg;
+
+	lua_pushlstring(L, json.p, json.n);
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+static int
+l_hops(lua_State *L)
+{
+	struct sim *s = sim_of(L);
+	unsigned i;
+
+	lua_newtable(L);
+	for (i = 0; s->started && i < s->workers; i++)
+		relay_list(s->worker[i].relay, add_row, L);
 	return 1;
 }
 
@@ -410,7 +525,9 @@ main(int argc, char **argv)
 		{ "profile", l_profile }, { "worker", l_worker },
 		{ "submit", l_submit }, { "run", l_run }, { "now", l_now },
 		{ "waiting", l_waiting }, { "flush", l_flush },
-		{ "metric", l_metric },
+		{ "metric", l_metric }, { "destination", l_destination },
+		{ "held", l_held }, { "release", l_release },
+		{ "hops", l_hops },
 		{ "test", l_test }, { "ok", l_ok }, { "eq", l_eq },
 		{ NULL, NULL } };
 	lua_State *L = luaL_newstate();

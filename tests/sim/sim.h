@@ -24,15 +24,22 @@
  *           | a word of tbl/reasons.h          it fails so after the 220;
  *             or function(step) → one of them; step is "full", "classic",
  *             "tls12" or "rsa"
- *   mid = submit { from =, to = { … }, worker = 1, size =, notify = }
+ *   destination(name, want)         a block of the destination table; after
+ *                                   the first submit it is a reload
+ *   mid = submit { from =, to = { … }, worker = 1, size =, notify =,
+ *                  want = TEXT or { TEXT, … } stored with the recipients }
  *   run(seconds)                    moves the clock
  *   now()                           seconds since the start
  *   arrived                         list of { t, host, from, to, mid, worker,
- *                                   tls = step, or nil in clear }
+ *                                   tls = step, or nil in clear, level, and
+ *                                   conn, a number of the connection }
  *   attempts                        list of { t, host, result }
  *   peak("10.0.0.1")                most connections at once
  *   opened("10.0.0.1")              connections so far
  *   waiting()                       messages in all queues
+ *   held()                          units that are held
+ *   release()                       … no longer
+ *   hops()                          list of next hops, as JSON
  *   flush("domain")                 ETRN
  *   metric("tls_out_total")         a metric of tbl/metrics.h
  *   eq(a, b, what), ok(a, what)
@@ -64,6 +71,7 @@ struct sim {
 	struct ids *ids;
 	struct relay_conf conf;
 	struct queue_profile profile;
+	struct pool *pool;	/* of the destinations */
 	struct sim_worker worker[SIM_WORKERS];
 	unsigned workers;
 	bool started;

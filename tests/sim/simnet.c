@@ -25,11 +25,13 @@ struct smtpc {
 	bool counted;
 	bool tls_up;
 	struct smtpc_conf conf;
+	unsigned serial;
 	char ip[SOCK_IP_MAX];
 	char text[128];
 };
 
 static struct sim *net; /* one simulation at a time */
+static unsigned serial;	/* of connections */
 
 static struct smtpc *fake_open(struct loop *l, const struct smtpc_conf *conf,
     const struct smtpc_ops *ops, void *arg);
@@ -187,6 +189,7 @@ fake_open(struct loop *l, const struct smtpc_conf *conf,
 	c->ops = ops;
 	c->arg = arg;
 	c->conf = *conf;
+	c->serial = ++serial;
 	(void)sock_addr_ip_text(&conf->to, c->ip, sizeof(c->ip));
 	loop_timer_init(l, &c->timer, on_timer, c);
 	word_of(c, "connect", how, sizeof(how));
@@ -531,6 +534,10 @@ note_arrival(struct smtpc *c, const struct rcpt *rc)
 	lua_setfield(L, -2, "to");
 	lua_pushinteger(L, (lua_Integer)c->txn->env->mid);
 	lua_setfield(L, -2, "mid");
+	lua_pushstring(L, tlswant_name(c->conf.want.level));
+	lua_setfield(L, -2, "level");
+	lua_pushinteger(L, (lua_Integer)c->serial);
+	lua_setfield(L, -2, "conn");
 	if (c->tls_up) {
 		lua_pushstring(L, simtls_step_name(c->conf.tls_step));
 		lua_setfield(L, -2, "tls");

@@ -71,6 +71,18 @@ static const struct refusal refusals[] = {
 	    "/etc/p/boot.lua:2: route \"a.b\" is there already on line 1" },
 	{ "route 'a.b' { hosts = 'x', bounce_profile = 'y' }",
 	    "/etc/p/boot.lua: route \"a.b\": no bounce_profile \"y\"" },
+	{ "\ndestination 'a b' { }", "/etc/p/boot.lua:2: destination "
+	    "\"a b\" is no address, domain, .domain or *" },
+	{ "destination '*.a.b' { }", "/etc/p/boot.lua:1: destination "
+	    "\"*.a.b\" is no address, domain, .domain or *" },
+	{ "destination '@a.b' { }", "/etc/p/boot.lua:1: destination \"@a.b\" "
+	    "is no address, domain, .domain or *" },
+	{ "destination 'u@' { }", "/etc/p/boot.lua:1: destination \"u@\" "
+	    "is no address, domain, .domain or *" },
+	{ "destination '.' { }", "/etc/p/boot.lua:1: destination \".\" "
+	    "is no address, domain, .domain or *" },
+	{ "destination 'a.b' { tls = 'mandatory' }", "/etc/p/boot.lua:1: "
+	    "tls: \"mandatory\" is no TLS level" },
 	{ "route 'a.b' { hosts = {} }", "/etc/p/boot.lua: route \"a.b\": "
 	    "hosts is empty" },
 	{ "route 'a.b' { hosts = 'a b:25' }", "/etc/p/boot.lua: route "

@@ -26,6 +26,18 @@ profile(void *arg, const char *key)
 	return &w->profile;
 }
 
+static void
+want(void *arg, const char *key, struct queue_want *w_r)
+{
+	struct world *w = arg;
+
+	if (strchr(key, ' ') == NULL)
+		return;
+	w_r->level = TLSWANT_REQUIRED;
+	w_r->deadline = w->deadline;
+	w_r->warn_after = w->warn_after;
+}
+
 void
 tell(struct world *w, struct qunit *u, int answer)
 {
@@ -51,6 +63,13 @@ tell(struct world *w, struct qunit *u, int answer)
 		    code >= 400		  ? QRESULT_RETRY :
 		    code >= 200		  ? QRESULT_DONE :
 					    QRESULT_AGAIN;
+		if (v[i].result == QRESULT_RETRY && r[i]->rid < 8 &&
+		    w->tls_of[r[i]->rid] != TLSR_NONE) {
+			v[i].tls = w->tls_of[r[i]->rid];
+			v[i].code = 0;
+			v[i].status = tls_reason_status(v[i].tls);
+			v[i].text = STR("no TLS while sending STARTTLS");
+		}
 		if (code != 0 && w->nattempt < WORLD_EVENTS)
 			w->attempt[w->nattempt++] =
 			    (struct attempt){ qunit_mid(u), r[i]->rid,
@@ -114,6 +133,9 @@ dsn(void *arg, struct qunit *u, enum report_kind kind, const struct qreport *v,
 	w->dsn_n[i] = n;
 	w->dsn_at[i] = clock_wall() - w->start;
 	ck_assert(str_copy(w->dsn_status[i], 12, str_c(v[0].status)));
+	ck_assert(str_copy(w->dsn_text, sizeof(w->dsn_text), v[0].text));
+	w->dsn_rid = qunit_rcpt(u, NULL)[v[0].i]->rid;
+	w->dsn_code = v[0].code;
 	if (!w->dsn_later)
 		write_dsn(w, i, true);
 }
@@ -121,6 +143,7 @@ dsn(void *arg, struct qunit *u, enum report_kind kind, const struct qreport *v,
 static const struct queue_ops ops = {
 	.hop_key = hop_key,
 	.profile = profile,
+	.want = want,
 	.due = due,
 	.dsn = dsn,
 };
@@ -206,6 +229,29 @@ submit(struct world *w, const char *from, const char *const *to, unsigned n)
 	    &w->b);
 	bench_wait(&w->b, 1);
 	ck_assert(!w->b.failed);
+	world_settle(w);
+	return mid;
+}
+
+uint64_t
+submit_wants(struct world *w, const char *const *to, const char *const *want,
+    unsigned n)
+{
+	struct envelope *env = make_env(w->next_mid++, "a@a.test", 0);
+	struct envelope *one;
+	uint64_t mid = env->mid;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		one = make_env(1, to[i], 0);
+		envelope_add_rcpt(env, &one->sender, STR(""), 0)->want =
+		    pool_str(env->pool, str_c(want[i]));
+		envelope_destroy(&one);
+	}
+	env->size = 2000;
+	queue_submit(w->q, env, make_body(&w->b, mid, 2000), bench_done,
+	    &w->b);
+	bench_wait(&w->b, 1);
 	world_settle(w);
 	return mid;
 }

@@ -25,6 +25,9 @@ struct world {
 	bool deliver;
 	int answer;
 	int answer_of[8];	/* by RID, if not 0 */
+	enum tls_reason tls_of[8]; /* by RID: why a 4yz is one of TLS */
+	/* What is asked for in next hops with a want, all of them required. */
+	msec deadline, warn_after;
 	struct qhop *told[WORLD_EVENTS];
 	unsigned ntold;
 	struct attempt attempt[WORLD_EVENTS];
@@ -39,6 +42,10 @@ struct world {
 	char dsn_status[WORLD_EVENTS][12];
 	msec dsn_at[WORLD_EVENTS];
 	unsigned ndsn;
+	/* Of the last one's first recipient. */
+	char dsn_text[512];
+	unsigned dsn_rid;
+	int dsn_code;
 	uint64_t next_mid;
 	/* The administrator. */
 	uint64_t acted;
@@ -56,6 +63,9 @@ void world_settle(struct world *w); /* what is to be done now is done */
 /* Submits a message with these recipients and waits for the disk. */
 uint64_t submit(struct world *w, const char *from, const char *const *to,
     unsigned n);
+/* want: what is stored with each; "" = none. */
+uint64_t submit_wants(struct world *w, const char *const *to,
+    const char *const *want, unsigned n);
 uint64_t submit_one(struct world *w, const char *from, const char *to);
 /* Takes a due unit of that hop into w->taken; NULL if it vanished. */
 struct qunit *take(struct world *w, const char *key);

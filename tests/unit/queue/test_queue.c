@@ -213,31 +213,7 @@ START_TEST(makes_one_unit_for_each_next_hop)
 }
 END_TEST
 
-/* Recipients of one domain that want different TLS; "vip" because of its
- * address, w[i] because it is stored. */
-static uint64_t
-submit_wants(struct world *w, const char *const *to, const char *const *want,
-    unsigned n)
-{
-	struct envelope *env = make_env(w->next_mid++, "a@a.test", 0);
-	struct envelope *one;
-	uint64_t mid = env->mid;
-	unsigned i;
-
-	for (i = 0; i < n; i++) {
-		one = make_env(1, to[i], 0);
-		envelope_add_rcpt(env, &one->sender, STR(""), 0)->want =
-		    pool_str(env->pool, str_c(want[i]));
-		envelope_destroy(&one);
-	}
-	env->size = 2000;
-	queue_submit(w->q, env, make_body(&w->b, mid, 2000), bench_done,
-	    &w->b);
-	bench_wait(&w->b, 1);
-	world_settle(w);
-	return mid;
-}
-
+/* "vip" wants more because of its address. */
 static const char *const same_domain[] = { "r0@b.test", "vip@b.test",
 	"r2@b.test", "r3@b.test" };
 static const char *const wants[] = { "", "", "required", "none" };
