@@ -14,7 +14,7 @@ struct operation {
 
 static enum step choose(struct certconfig *, const char *,
     const struct operation *, size_t, bool *, struct err *);
-static const char *one_of(struct certconfig *, bool);
+static const char *one_of(struct certconfig *, bool, enum step *);
 static const char *question(struct certconfig *, const char *, const char *);
 static enum step result(int);
 static const char *new_secret(struct certconfig *, struct err *);
@@ -188,14 +188,15 @@ do_new(struct certconfig *cc, struct err *why)
 static enum step
 do_edit(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, true), *path;
+	enum step s = STEP_END;
+	const char *name = one_of(cc, true, &s), *path;
 	struct str rest, word;
 	char *file[32];
 	int n = 0, r;
 	bool end = false, keep;
 
 	if (name == NULL)
-		return STEP_END;
+		return s;
 	path = question(cc, "Enter the files of the signed certificate and its "
 	    "intermediates, separated by blanks:", "");
 	if (path == NULL)
@@ -213,30 +214,33 @@ do_edit(struct certconfig *cc, struct err *why)
 static enum step
 do_print(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, false);
+	enum step s = STEP_END;
+	const char *name = one_of(cc, false, &s);
 
-	return name == NULL ? STEP_END : result(certconfig_show(cc, name,
+	return name == NULL ? s : result(certconfig_show(cc, name,
 					     why));
 }
 
 static enum step
 do_renew(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, true);
+	enum step s = STEP_END;
+	const char *name = one_of(cc, true, &s);
 
-	return name == NULL ? STEP_END : result(certconfig_renew(cc, name,
+	return name == NULL ? s : result(certconfig_renew(cc, name,
 					     NULL, why));
 }
 
 static enum step
 do_restore(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, true);
+	enum step s = STEP_END;
+	const char *name = one_of(cc, true, &s);
 	struct certstore_entry e;
 	unsigned version;
 
 	if (name == NULL)
-		return STEP_END;
+		return s;
 	if (certstore_entry(cc->cs, name, &e, why) != 0)
 		return STEP_FAILED;
 	if (e.versions == 0) {
@@ -275,11 +279,12 @@ do_import(struct certconfig *cc, struct err *why)
 static enum step
 do_export(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, false), *file, *pass;
+	enum step s = STEP_END;
+	const char *name = one_of(cc, false, &s), *file, *pass;
 	bool end = false, legacy;
 
 	if (name == NULL)
-		return STEP_END;
+		return s;
 	file = question(cc, "Enter the name of the file to write:",
 	    "certificate.p12");
 	if (file == NULL)
@@ -324,11 +329,12 @@ do_check(struct certconfig *cc, struct err *why)
 static enum step
 do_assign(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, false), *use[1003], *service;
+	enum step s = STEP_END;
+	const char *name = one_of(cc, false, &s), *use[1003], *service;
 	unsigned i, n = 0;
 
 	if (name == NULL)
-		return STEP_END;
+		return s;
 	for (i = 0; n < 500 && i < cc->conf->nlistener; i++)
 		use[n++] = pool_printf(cc->pool, "listener:%s",
 		    cc->conf->listener[i].name);
@@ -375,10 +381,13 @@ do_unassign(struct certconfig *cc, struct err *why)
 static enum step
 do_rename(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, true), *to;
+	enum step s = STEP_END;
+	const char *name = one_of(cc, true, &s), *to;
 
-	if (name == NULL || (to = question(cc, "Enter the new name:",
-				 name)) == NULL)
+	if (name == NULL)
+		return s;
+	to = question(cc, "Enter the new name:", name);
+	if (to == NULL)
 		return STEP_END;
 	return result(certconfig_rename(cc, name, to, why));
 }
@@ -386,11 +395,12 @@ do_rename(struct certconfig *cc, struct err *why)
 static enum step
 do_delete(struct certconfig *cc, struct err *why)
 {
-	const char *name = one_of(cc, true);
+	enum step s = STEP_END;
+	const char *name = one_of(cc, true, &s);
 	bool end = false, sure;
 
 	if (name == NULL)
-		return STEP_END;
+		return s;
 	sure = prompt_yes(cc->pool, pool_printf(cc->pool, "Are you sure you "
 	    "want to delete \"%s\" and its key?", name), false, &end);
 	if (end)
@@ -456,9 +466,10 @@ ca_delete(struct certconfig *cc, struct err *why)
 					      which, why));
 }
 
-/* A certificate by its number; own: only those that can be changed. */
+/* A certificate by its number; own: only those that can be changed. NULL:
+ * there is none, or the input ended, as *s_r says. */
 static const char *
-one_of(struct certconfig *cc, bool own)
+one_of(struct certconfig *cc, bool own, enum step *s_r)
 {
 	struct certstore_entry *v;
 	struct err why = ERR_INIT;
@@ -467,6 +478,7 @@ one_of(struct certconfig *cc, bool own)
 
 	if (certstore_list(cc->cs, &v, &n, &why) != 0) {
 		(void)printf("%s\n", why.text);
+		*s_r = STEP_OK;
 		return NULL;
 	}
 	name = pool_alloc(cc->pool, (n + 1) * sizeof(*name));
@@ -478,8 +490,10 @@ one_of(struct certconfig *cc, bool own)
 	}
 	if (k == 0) {
 		(void)printf("There is no certificate.\n");
+		*s_r = STEP_OK;
 		return NULL;
 	}
+	*s_r = STEP_END;
 	i = prompt_number(cc->pool, "Select the certificate profile:", k, 1);
 	return i == 0 ? NULL : name[i - 1];
 }
