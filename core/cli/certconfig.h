@@ -56,6 +56,10 @@ int certconfig_check_use(const struct certconfig *cc, const char *use,
 /* The i-th use of a name, by store or boot file; NULL: no more. */
 const char *certconfig_use_of(const struct certconfig *cc, const char *name,
     unsigned i, bool *boot_r);
+/* The i-th listener that shows a demonstration certificate because it has no
+ * other; NULL: no more. */
+const char *certconfig_default_of(struct certconfig *cc, const char *name,
+    unsigned i);
 const char *certconfig_interface(const struct certconfig *cc,
     const struct conf_listener *l);
 /* Warnings for a use: names that do not fit, a demonstration certificate. */

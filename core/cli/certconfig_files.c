@@ -22,16 +22,12 @@ static void wipe(struct buf *);
 int
 certconfig_open(struct certconfig *cc, const char *conf_file, struct err *why)
 {
-	const char *dir;
-
 	cc->pool = pool_new(0);
 	/* Only the store's own files matter here. */
 	if (conf_load(&cc->conf, conf_file, &conf_reader_none, why) != 0)
 		return -1;
-	dir = cc->conf->tls.store;
-	if (dir[0] == '\0')
-		dir = pool_printf(cc->pool, "%s/tls", cc->conf->top.spool);
-	return certstore_open(&cc->cs, dir, cc->conf->tls.directories, why);
+	return certstore_open(&cc->cs, cc->conf->tls.store,
+	    cc->conf->tls.directories, why);
 }
 
 void
@@ -50,6 +46,7 @@ certconfig_tell(struct certconfig *cc)
 	struct err why = ERR_INIT;
 	const char *path;
 	json_t *request;
+	bool taken = false;
 
 	if (!cc->changed)
 		return;
@@ -61,8 +58,8 @@ certconfig_tell(struct certconfig *cc)
 		return;
 	}
 	request = json_pack("{s:s}", "verb", "certs");
-	if (ask(cc->conf->top.run, ASK_MASTER, request, on_answer, NULL,
-		&why) == 0)
+	if (ask(cc->conf->top.run, ASK_MASTER, request, on_answer, &taken,
+		&why) == 0 && taken)
 		(void)fprintf(stderr, "The relay has taken the change.\n");
 	else
 		(void)fprintf(stderr, "The relay has not taken the change "
@@ -190,9 +187,11 @@ on_answer(void *arg, const char *from, const json_t *line, int last)
 {
 	const char *text = json_string_value(json_object_get(line, "warning"));
 
-	(void)arg;
+	bool *taken = arg;
+
 	(void)from;
-	(void)last;
+	if (last != 0)
+		*taken = json_is_true(json_object_get(line, "taken"));
 	if (text != NULL)
 		(void)fprintf(stderr, "The relay says: %s\n", text);
 }

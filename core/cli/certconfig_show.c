@@ -228,6 +228,9 @@ uses_json(struct certconfig *cc, const char *name)
 	for (i = 0; (use = certconfig_use_of(cc, name, i, &boot)) != NULL; i++)
 		(void)json_array_append_new(uses, boot ?
 		    json_sprintf("%s (boot file)", use) : json_string(use));
+	for (i = 0; (use = certconfig_default_of(cc, name, i)) != NULL; i++)
+		(void)json_array_append_new(uses,
+		    json_sprintf("listener:%s (by default)", use));
 	return uses;
 }
 

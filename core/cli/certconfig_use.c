@@ -86,6 +86,27 @@ certconfig_use_of(const struct certconfig *cc, const char *name, unsigned i,
 }
 
 const char *
+certconfig_default_of(struct certconfig *cc, const char *name, unsigned i)
+{
+	const char *one;
+	unsigned k, at;
+
+	for (k = 0; certstore_is_default(name) && k < cc->conf->nlistener;
+	     k++) {
+		if (cc->conf->listener[k].certificates[0] != NULL ||
+		    certstore_assigned(cc->cs, pool_printf(cc->pool,
+			"listener:%s", cc->conf->listener[k].name), 0) != NULL)
+			continue;
+		for (at = 0; (one = served(cc, &cc->conf->listener[k],
+				  at)) != NULL; at++) {
+			if (strcmp(one, name) == 0 && i-- == 0)
+				return cc->conf->listener[k].name;
+		}
+	}
+	return NULL;
+}
+
+const char *
 certconfig_interface(const struct certconfig *cc,
     const struct conf_listener *l)
 {
@@ -329,16 +350,18 @@ served(struct certconfig *cc, const struct conf_listener *l, unsigned i)
 	const char *one;
 	unsigned k;
 
+	if (l->tls == SMTPD_TLS_OFF && !l->implicit_tls)
+		return NULL;
+	if (l->cert[0] != '\0')
+		return i == 0 ? l->cert : NULL;
 	if (v != NULL && v[0] != NULL) {
 		for (k = 0; k < i && v[k] != NULL; k++)
 			;
 		return v[k];
 	}
-	if (l->cert[0] != '\0')
-		return i == 0 ? l->cert : NULL;
 	if (certstore_assigned(cc->cs, use, 0) != NULL)
 		return certstore_assigned(cc->cs, use, i);
-	one = i == 0 ? CERTSTORE_DEFAULT : CERTSTORE_DEFAULT_EC;
+	one = i == 0 ? CERTSTORE_DEFAULT_EC : CERTSTORE_DEFAULT;
 	return cc->conf->top.tls_selfsigned && i < 2 &&
 	    certstore_entry(cc->cs, one, &e, NULL) == 0 ? one : NULL;
 }

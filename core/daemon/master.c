@@ -537,6 +537,5 @@ verb_certs(void *arg, struct control_req *r, const json_t *args)
 
 	OBJ_CAST(m, arg, MASTER_MAGIC);
 	(void)args;
-	reload_start(m, RELOAD_CERTS);
-	control_done(r, NULL);
+	reload_asked(m, r);
 }

@@ -23,6 +23,7 @@
 
 #define MASTER_MAGIC 0x3a57e401u
 #define CHILD_MAGIC 0x3a57e402u
+#define MASTER_ASKED 32
 
 enum reload {
 	RELOAD_NONE,
@@ -111,6 +112,9 @@ struct master {
 	int checker_says;	/* pipe */
 	enum reload again;
 	struct loop_timer checker_late;
+	/* who wants to know how a reload ends, those of this one first */
+	struct control_req *asked[MASTER_ASKED];
+	unsigned nasked, answering;
 };
 
 /* master.c */
@@ -128,6 +132,8 @@ void children_kill(struct master *m, int signo);
 /* reload.c */
 void reload_start(struct master *m, enum reload what);
 void reload_checked(struct master *m, int status);
+/* One of the certificates; r is answered when it has ended. */
+void reload_asked(struct master *m, struct control_req *r);
 /* A certificate of the first epoch cannot be had. */
 void reload_cert_failed(struct master *m, struct epoch_cert *c,
     const struct err *why);

@@ -42,7 +42,8 @@ static void	on_loaded(struct master *);
 static int	switch_to(struct master *, struct err *);
 static void	needs_restart(const struct conf *, const struct conf *);
 static void	refused(struct master *, const char *);
-static void	ended(struct master *);
+static void	ended(struct master *, const char *);
+static void	answer(struct master *, struct control_req *, const char *);
 
 void
 reload_start(struct master *m, enum reload what)
@@ -60,6 +61,7 @@ reload_start(struct master *m, enum reload what)
 	}
 	clock_update();
 	m->reloading = what;
+	m->answering = m->nasked;
 	next = epoch_generation(m->epoch) + 1;
 	if (what == RELOAD_ALL) {
 		notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64,
@@ -92,6 +94,18 @@ reload_start(struct master *m, enum reload what)
 	m->checker_says = fds[0];
 	loop_timer_init(m->loop, &m->checker_late, check_late, m);
 	loop_timer_set(&m->checker_late, PATIENCE);
+}
+
+void
+reload_asked(struct master *m, struct control_req *r)
+{
+	if (m->stopping || m->nasked == MASTER_ASKED) {
+		control_fail(r, m->stopping ? "the relay is stopping" :
+		    "too many are asking");
+		return;
+	}
+	m->asked[m->nasked++] = r;
+	reload_start(m, RELOAD_CERTS);
 }
 
 /* What a reload of certificates finds broken does not end it: FILE, tab, why,
@@ -297,7 +311,7 @@ on_loaded(struct master *m)
 	struct err why = ERR_INIT;
 
 	if (m->stopping) {
-		ended(m);
+		ended(m, "the relay is stopping");
 		return;
 	}
 	if (m->next_why.text[0] != '\0')
@@ -305,7 +319,7 @@ on_loaded(struct master *m)
 	else if (epoch_seal(m->next, &why) != 0 || switch_to(m, &why) != 0)
 		refused(m, why.text);
 	else
-		ended(m);
+		ended(m, NULL);
 }
 
 static int
@@ -371,19 +385,46 @@ refused(struct master *m, const char *why)
 {
 	log_critical("configuration %" PRIu64 " stays: %s",
 	    epoch_generation(m->epoch), why);
-	ended(m);
+	ended(m, why);
 }
 
+/* why NULL: the new one is in force. */
 static void
-ended(struct master *m)
+ended(struct master *m, const char *why)
 {
 	enum reload again = m->again;
+	unsigned i;
 
 	if (m->reloading == RELOAD_ALL)
 		notify_send("READY=1");
+	for (i = 0; i < m->answering; i++)
+		answer(m, m->asked[i], why);
+	m->nasked -= m->answering;
+	memmove(m->asked, m->asked + m->answering,
+	    m->nasked * sizeof(m->asked[0]));
+	m->answering = 0;
 	m->reloading = m->again = RELOAD_NONE;
 	epoch_destroy(&m->next);
 	conf_unref(&m->next_conf);
 	if (again != RELOAD_NONE)
 		reload_start(m, again);
+}
+
+static void
+answer(struct master *m, struct control_req *r, const char *why)
+{
+	struct str rest = buf_str(&m->broken), line, file;
+
+	if (why != NULL) {
+		control_fail(r, "%s", why);
+		return;
+	}
+	while (m->reloading == RELOAD_CERTS &&
+	    str_split(&rest, '\n', &line)) {
+		if (str_split(&line, '\t', &file))
+			control_row_json(r, json_pack("{s:o}", "warning",
+			    json_sprintf("%.*s is broken: %.*s",
+				STR_FMT(file), STR_FMT(line))));
+	}
+	control_done(r, json_pack("{s:b}", "taken", 1));
 }
