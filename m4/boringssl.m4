@@ -83,6 +83,7 @@ AS_IF([test "$boringssl_api" -lt 17],
 dnl BoringSSL promises no stable API: what came or went since API 17.
 AC_CHECK_DECLS([SSL_set_enforce_rsa_key_usage, SSL_get_group_id,
 	SSL_get_group_name, SSL_CTX_set1_group_ids, SSL_CREDENTIAL_new_x509,
+	SSL_CTX_set1_tls13_ciphers,
 	SSL_CIPHER_get_rfc_name, X509_VERIFY_PARAM_get0_peername], [], [],
 	[#include <openssl/ssl.h>
 #include <openssl/x509.h>])

@@ -255,6 +255,13 @@ stream_peer_set(struct stream *s, const struct sock_addr *peer,
 		s->local = *local;
 }
 
+int
+stream_error(const struct stream *s)
+{
+	OBJ_CHECK(s, STREAM_MAGIC);
+	return s->error;
+}
+
 uint64_t
 stream_bytes_in(const struct stream *s)
 {

@@ -79,6 +79,8 @@ const struct sock_addr *stream_local(const struct stream *s);
 /* What PROXY said replaces what the socket said. */
 void stream_peer_set(struct stream *s, const struct sock_addr *peer,
     const struct sock_addr *local);
+/* The errno that broke the connection; 0: nothing did yet. */
+int stream_error(const struct stream *s);
 uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
 

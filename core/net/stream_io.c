@@ -82,7 +82,8 @@ stream_read(struct stream *s)
 	}
 	if (errno == EAGAIN || errno == EINTR)
 		return false;
-	(void)err_set(&why, 421, "4.4.2", "%s", strerror(errno));
+	s->error = errno;
+	(void)err_set(&why, 421, "4.4.2", "%s", strerror(s->error));
 	s->write_failed = true;
 	stream_broke(s, &why);
 	return true;
@@ -273,6 +274,7 @@ stream_send(struct stream *s, const char *p, size_t n)
 		sent = send(s->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0 && errno != EAGAIN) {
+		s->error = errno;
 		s->write_failed = true;
 		stream_later(s);
 		return 0;

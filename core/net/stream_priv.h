@@ -21,6 +21,7 @@ enum {
 struct stream {
 	unsigned magic;
 	int fd;
+	int error; /* errno of the end, or 0 */
 	struct loop *loop;
 	const struct stream_ops *ops;
 	void *arg;

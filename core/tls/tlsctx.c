@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/mem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -13,31 +14,22 @@
 #include "tls/selfsign.h"
 #include "tls/tlsctx_priv.h"
 #include "tls/tlsident_priv.h"
-#include "tls/tlslib.h"
+#include "tls/tlsio_priv.h"
 
 enum { SELFSIGNED_MAX = 16384, TRUST_MAX = 16 * 1024 * 1024 };
 
 #define TLSCTX_MAGIC 0x10091b02u
-
-/*
- * For TLS 1.2; 1.3 has its own. A server's key only ever signs (security.md 4),
- * so it takes part in no RSA key exchange; a client meets servers that know
- * nothing else.
- */
-#define CIPHERS_SERVER "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"
-#define CIPHERS_CLIENT CIPHERS_SERVER ":AESGCM:AES"
 
 static struct tlsctx *tlsctx_make(bool server);
 static int tlsctx_set_up(
     struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why);
 static int
 tlsctx_set_trust(struct tlsctx *ctx, const char *file, struct err *why);
-static int
-tlsctx_set_ciphers(struct tlsctx *ctx, const char *ciphers, struct err *why);
 static int tlsctx_set_idents(
     struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why);
+static void tlsctx_set_server(
+    struct tlsctx *ctx, const struct tlsctx_conf *conf);
 static void tlsctx_set_client(struct tlsctx *ctx);
-static void tlsctx_warn(struct tlsctx *ctx, const char *text);
 
 int
 tlsctx_new(
@@ -117,6 +109,8 @@ tlsctx_unref(struct tlsctx **ctxp)
 	BIO_meth_free(ctx->bio);
 	CRYPTO_BUFFER_POOL_free(ctx->pool);
 	mem_free(ctx->warning);
+	mem_free(ctx->ciphers);
+	mem_free(ctx->groups);
 	OBJ_FREE(ctx);
 }
 
@@ -126,6 +120,18 @@ tlsctx_ticket_key(struct tlsctx *ctx, const uint8_t key[48])
 	OBJ_CHECK(ctx, TLSCTX_MAGIC);
 	if (SSL_CTX_set_tlsext_ticket_keys(ctx->ssl, key, 48) != 1)
 		panic("a ticket key has another length");
+}
+
+void
+tlsctx_warn(struct tlsctx *ctx, const char *text, const char *words)
+{
+	size_t n = strlen(text) + (words == NULL ? 0 : strlen(words)) + 3;
+
+	if (ctx->warning != NULL)
+		return;
+	ctx->warning = mem_alloc(n);
+	(void)snprintf(ctx->warning, n, "%s%s%s", text,
+	    words == NULL ? "" : ": ", words == NULL ? "" : words);
 }
 
 static struct tlsctx *
@@ -149,7 +155,6 @@ static int
 tlsctx_set_up(
     struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why)
 {
-	static const uint8_t sid[] = "postern";
 	uint16_t low =
 	    conf->min_version != 0 ? conf->min_version : TLS1_2_VERSION;
 	uint16_t high =
@@ -162,10 +167,8 @@ tlsctx_set_up(
 		    (unsigned)low, (unsigned)high);
 	ctx->min_version = low;
 	ctx->max_version = high;
-	if (tlslib_set_groups(ctx->ssl, conf->groups) < 0)
-		return err_text(why, "\"%s\" is not a list of groups",
-		    conf->groups == NULL ? "default" : conf->groups);
-	if (tlsctx_set_ciphers(ctx, conf->ciphers, why) < 0)
+	if (tlsctx_set_groups(ctx, conf->groups, why) < 0 ||
+	    tlsctx_set_ciphers(ctx, conf->ciphers, why) < 0)
 		return -1;
 	if (conf->trust != NULL)
 		ctx->trust = tlstrust_ref(conf->trust);
@@ -177,14 +180,11 @@ tlsctx_set_up(
 	SSL_CTX_set_session_cache_mode(ctx->ssl,
 	    (ctx->server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT) |
 		SSL_SESS_CACHE_NO_INTERNAL);
-	(void)SSL_CTX_set_session_id_context(ctx->ssl, sid, sizeof(sid) - 1);
-	if (!ctx->server)
-		tlsctx_set_client(ctx);
+	SSL_CTX_set_info_callback(ctx->ssl, tlsio_on_alert);
+	if (ctx->server)
+		tlsctx_set_server(ctx, conf);
 	else
-		SSL_CTX_set_select_certificate_cb(ctx->ssl, tlsctx_pick);
-	if (ctx->server && conf->request_client_cert)
-		SSL_CTX_set_custom_verify(
-		    ctx->ssl, SSL_VERIFY_PEER, tlsio_verify);
+		tlsctx_set_client(ctx);
 	return 0;
 }
 
@@ -203,32 +203,33 @@ tlsctx_set_trust(struct tlsctx *ctx, const char *file, struct err *why)
 	return result;
 }
 
-static int
-tlsctx_set_ciphers(struct tlsctx *ctx, const char *ciphers, struct err *why)
+/*
+ * A session that was made without a certificate is none where one is demanded:
+ * the id context tells such contexts apart, for ticket keys are common to all.
+ */
+static void
+tlsctx_set_server(struct tlsctx *ctx, const struct tlsctx_conf *conf)
 {
-	struct buf text;
-	int result = 0;
+	bool ask = conf->request_client_cert || conf->require_client_cert ||
+		   conf->verify_client_cert;
+	char sid[16];
+	int n;
 
-	if (ciphers == NULL) {
-		if (!SSL_CTX_set_strict_cipher_list(ctx->ssl,
-			ctx->server ? CIPHERS_SERVER : CIPHERS_CLIENT))
-			panic("the library does not know our ciphers");
-		return 0;
-	}
-	buf_init(&text, 4096);
-	if (buf_printf(&text, "%s%s", ciphers, ctx->server ? ":!kRSA" : "") <
-	    0) {
-		result = err_text(why, "the list of ciphers is too long");
-	} else if (SSL_CTX_set_strict_cipher_list(ctx->ssl, buf_p(&text))) {
-		result = 0;
-	} else if (SSL_CTX_set_cipher_list(ctx->ssl, buf_p(&text))) {
-		tlsctx_warn(ctx, "the list of ciphers has unknown words");
-	} else {
-		result = err_text(why, "no cipher of \"%s\" is there", ciphers);
-	}
-	ERR_clear_error();
-	buf_fini(&text);
-	return result;
+	ctx->request_client_cert = ask;
+	ctx->require_client_cert = conf->require_client_cert;
+	ctx->verify_client_cert = conf->verify_client_cert;
+	n = snprintf(sid, sizeof(sid), "postern %d%d%d", ask,
+	    conf->require_client_cert, conf->verify_client_cert);
+	(void)SSL_CTX_set_session_id_context(
+	    ctx->ssl, (const uint8_t *)sid, (size_t)n);
+	(void)SSL_CTX_set_options(ctx->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_select_certificate_cb(ctx->ssl, tlsctx_pick);
+	if (ask)
+		SSL_CTX_set_custom_verify(ctx->ssl,
+		    SSL_VERIFY_PEER | (conf->require_client_cert
+					      ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+					      : 0),
+		    tlsio_verify);
 }
 
 static int
@@ -250,7 +251,7 @@ tlsctx_set_idents(
 		return err_text(why, "a TLS server needs a certificate");
 	for (i = 0; i < ctx->nident; i++) {
 		if (ctx->ident[i]->warning != NULL)
-			tlsctx_warn(ctx, ctx->ident[i]->warning);
+			tlsctx_warn(ctx, ctx->ident[i]->warning, NULL);
 	}
 	return 0;
 }
@@ -276,11 +277,4 @@ tlsctx_set_client(struct tlsctx *ctx)
 	SSL_CTX_set_reverify_on_resume(ctx->ssl, 1);
 	SSL_CTX_sess_set_new_cb(ctx->ssl, tlsio_new_session);
 	ctx->cache = tlscache_new();
-}
-
-static void
-tlsctx_warn(struct tlsctx *ctx, const char *text)
-{
-	if (ctx->warning == NULL)
-		ctx->warning = mem_strdup(text);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -66,6 +67,16 @@ int tlsctx_new_selfsigned(struct tlsctx **ctx_r, const char *name,
 const char *tlsctx_warning(const struct tlsctx *ctx);
 struct tlsctx *tlsctx_ref(struct tlsctx *ctx);
 void tlsctx_unref(struct tlsctx **ctxp);
+/*
+ * For whoever reads settings. Words of a cipher list that the library does
+ * not know are added to unknown, separated by colons: they do no harm, and
+ * are worth a warning. -1: nothing is left of it. Of groups, only
+ * post-quantum ones may be missing in a library; any other unknown one is an
+ * error.
+ */
+int tlsctx_check_ciphers(const char *list, struct buf *unknown,
+    struct err *why);
+int tlsctx_check_groups(const char *list, struct err *why);
 /* Keys for session tickets: the first makes new ones, all are accepted. The
  * master makes and rotates them for all workers. */
 struct tls_ticket_keys {

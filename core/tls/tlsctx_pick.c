@@ -64,7 +64,7 @@ tlsctx_pick_own(SSL *ssl, void *arg)
 	struct offer o;
 
 	(void)arg;
-	t->shake->asked = true;
+	t->asked = true;
 	offer_read_request(&o, ssl, octets);
 	if (id == NULL && t->ctx->nident > 0)
 		id = pick(t->ctx, &o, STR_NULL, true);

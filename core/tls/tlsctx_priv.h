@@ -24,9 +24,18 @@ struct tlsctx {
 	struct tlsident **ident;
 	unsigned nident;
 	uint16_t min_version, max_version;
+	char *ciphers, *groups; /* groups NULL: ours */
+	bool request_client_cert, require_client_cert, verify_client_cert;
 	struct tlscache *cache; /* client */
 	char *warning;
 };
+
+/* Kept for tlsctx_warning(), the first only; words may be NULL. */
+void tlsctx_warn(struct tlsctx *ctx, const char *text, const char *words);
+
+/* tlsctx_words.c: NULL is ours. */
+int tlsctx_set_ciphers(struct tlsctx *ctx, const char *list, struct err *why);
+int tlsctx_set_groups(struct tlsctx *ctx, const char *list, struct err *why);
 
 /* tlsctx_pick.c: shows the client the identity that suits it. */
 enum ssl_select_cert_result_t tlsctx_pick(const SSL_CLIENT_HELLO *hello);

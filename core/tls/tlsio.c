@@ -15,9 +15,6 @@ enum {
 	KEPT_MAX = 256 * 1024 /* raw octets that no room was left for */
 };
 
-static void
-tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client);
-static struct tlsref *tlsio_make_refs(const struct tlsio_shake *k);
 static enum stream_more tlsio_input(void *filter, const char *raw, size_t n,
     struct buf *plain, struct err *why);
 static int tlsio_output(void *filter, const char *p, size_t n, struct err *why);
@@ -25,8 +22,10 @@ static int tlsio_eof(void *filter, struct buf *plain, struct err *why);
 static void tlsio_finish(void *filter);
 static void tlsio_destroy(void *filter);
 static bool tlsio_handshake(struct tlsio *t, struct err *why);
+static void tlsio_fail_library(struct tlsio *t, struct err *why);
 static void tlsio_fail(struct tlsio *t, struct err *why, const char *text);
-static void tlsio_established(struct tlsio *t);
+static bool tlsio_established(struct tlsio *t, struct err *why);
+static void tlsio_take_info(struct tlsio *t);
 static enum stream_more
 tlsio_read(struct tlsio *t, struct buf *plain, struct err *why);
 static bool tlsio_keep(struct tlsio *t);
@@ -86,55 +85,6 @@ tlsio_info(const struct tlsio *t)
 	return &t->info;
 }
 
-static void
-tlsio_set_up_client(struct tlsio *t, const struct tlsio_client *client)
-{
-	struct tlsio_shake *k = t->shake;
-	SSL_SESSION *session = NULL;
-
-	SSL_set_connect_state(t->ssl);
-	k->want = *client->want;
-	k->domain = mem_strndup(client->domain.p, client->domain.n);
-	k->refs = client->refs;
-	if (k->refs == NULL)
-		k->refs = k->own_refs = tlsio_make_refs(k);
-	/* One that is too long to be sent is not sent. */
-	if (client->sni != NULL && client->sni[0] != '\0')
-		(void)SSL_set_tlsext_host_name(t->ssl, client->sni);
-	if (!tlswant_verifies(k->want.level))
-		tlslib_tolerate(t->ssl);
-	t->session = client->session;
-	if (client->cert != NULL)
-		k->own = tlsident_ref(client->cert);
-	SSL_set_cert_cb(t->ssl, tlsctx_pick_own, NULL);
-	if (t->session != 0)
-		session = tlscache_take(t->ctx->cache, t->session);
-	if (session != NULL)
-		(void)SSL_set_session(t->ssl, session);
-	SSL_SESSION_free(session);
-	ERR_clear_error();
-}
-
-/* The names of the want, else the domain. */
-static struct tlsref *
-tlsio_make_refs(const struct tlsio_shake *k)
-{
-	const char *const *names = k->want.names;
-	struct tlsref *refs;
-	size_t n = 0, i;
-
-	while (names != NULL && names[n] != NULL)
-		n++;
-	refs = mem_array(n + 2, sizeof(*refs));
-	for (i = 0; i < n; i++) {
-		refs[i].kind = TLSREF_NAME;
-		refs[i].name = str_c(mem_strdup(names[i]));
-	}
-	if (names == NULL)
-		refs[0].name = str_c(mem_strdup(k->domain));
-	return refs;
-}
-
 static enum stream_more
 tlsio_input(
     void *filter, const char *raw, size_t n, struct buf *plain, struct err *why)
@@ -153,6 +103,8 @@ tlsio_input(
 		got = tlsio_read(t, plain, why);
 	if (!tlsio_keep(t) && !t->failed) {
 		/* While a key operation waits, say. */
+		tlsio_failed_here(
+		    t, TLSR_PROTOCOL, "too much data before its end");
 		tlsio_fail(t, why, "too much data before its end");
 		got = STREAM_REFUSED;
 	}
@@ -194,7 +146,10 @@ tlsio_eof(void *filter, struct buf *plain, struct err *why)
 	if (t->failed)
 		return 0;
 	if (!t->done) {
-		tlsio_fail(t, why, "the peer closed the connection");
+		tlsio_failed_system(t, stream_error(t->stream));
+		tlsio_fail(t, why,
+		    stream_error(t->stream) != 0 ? t->failure->text :
+		    "the peer closed the connection");
 		return -1;
 	}
 	return tlsio_read(t, plain, why) == STREAM_REFUSED ? -1 : 0;
@@ -225,6 +180,7 @@ tlsio_destroy(void *filter)
 	buf_fini(&t->kept);
 	mem_free(t->matched);
 	mem_free(t->sni);
+	mem_free(t->failure);
 	tlsctx_unref(&t->ctx);
 	OBJ_FREE(t);
 }
@@ -233,28 +189,36 @@ tlsio_destroy(void *filter)
 static bool
 tlsio_handshake(struct tlsio *t, struct err *why)
 {
-	char reason[128];
-	int result, error;
+	const char *unfit = t->shake->unfit_text;
+	int result;
 
+	if (unfit != NULL) {
+		tlsio_failed_here(t, t->shake->unfit, unfit);
+		tlsio_fail(t, why, unfit);
+		return false;
+	}
 	ERR_clear_error();
 	result = SSL_do_handshake(t->ssl);
-	if (result == 1) {
-		tlsio_established(t);
-		t->fn(t->arg, true, NULL);
-		return true;
-	}
-	error = SSL_get_error(t->ssl, result);
-	if (tlsio_waits(error)) {
+	if (result == 1)
+		return tlsio_established(t, why);
+	if (tlsio_waits(SSL_get_error(t->ssl, result))) {
 		ERR_clear_error();
 		return true;
 	}
-	(void)tlslib_reason(reason, sizeof(reason), "protocol error");
-	if (t->info.peer_cert && !t->info.verified && !t->ctx->server &&
-	    t->shake->want.level == TLSWANT_REQUIRED_VERIFY)
-		(void)str_copy(
-		    reason, sizeof(reason), str_c(t->info.verify_why));
-	tlsio_fail(t, why, reason);
+	tlsio_fail_library(t, why);
 	return false;
+}
+
+static void
+tlsio_fail_library(struct tlsio *t, struct err *why)
+{
+	bool refused = ERR_GET_REASON(ERR_peek_error()) ==
+		       SSL_R_CERTIFICATE_VERIFY_FAILED;
+	char reason[128];
+
+	tlsio_failed_library(t);
+	(void)tlslib_reason(reason, sizeof(reason), "protocol error");
+	tlsio_fail(t, why, refused ? t->info.verify_why : reason);
 }
 
 static void
@@ -266,9 +230,39 @@ tlsio_fail(struct tlsio *t, struct err *why, const char *text)
 		t->fn(t->arg, false, why);
 }
 
+/*
+ * A client whose session is resumed was verified again by the library's call;
+ * for a server we do it ourselves (the library never does), and ask again for
+ * what a full handshake would have demanded.
+ */
+static bool
+tlsio_established(struct tlsio *t, struct err *why)
+{
+	const STACK_OF(CRYPTO_BUFFER) *chain;
+	uint8_t alert = 0;
+	bool ok = true;
+
+	if (t->ctx->server && t->ctx->request_client_cert) {
+		chain = SSL_get0_peer_certificates(t->ssl);
+		if (chain == NULL || sk_CRYPTO_BUFFER_num(chain) == 0)
+			ok = !t->ctx->require_client_cert;
+		else if (SSL_session_reused(t->ssl))
+			ok = tlsio_check_peer(t, &alert);
+	}
+	if (!ok) {
+		tlsio_failed_here(
+		    t, TLSR_CLIENT_CERT, t->info.verify_why);
+		tlsio_fail(t, why, t->info.verify_why);
+		return false;
+	}
+	tlsio_take_info(t);
+	t->fn(t->arg, true, NULL);
+	return true;
+}
+
 /* Everything is asked now: afterwards the library forgets what it can. */
 static void
-tlsio_established(struct tlsio *t)
+tlsio_take_info(struct tlsio *t)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
 	struct tls_info *i = &t->info;
@@ -319,6 +313,7 @@ tlsio_read(struct tlsio *t, struct buf *plain, struct err *why)
 		return STREAM_DONE;
 	}
 	t->failed = true;
+	tlsio_failed_library(t);
 	(void)tlslib_reason(reason, sizeof(reason), "protocol error");
 	(void)err_set(why, 421, "4.7.0", "TLS: %s", reason);
 	return STREAM_REFUSED;
@@ -362,7 +357,6 @@ tlsio_shake_free(struct tlsio *t)
 		mem_free((char *)(uintptr_t)k->own_refs[i].name.p);
 	mem_free(k->own_refs);
 	tlstrust_unref(&k->trust);
-	mem_free(k->domain);
 	tlsident_unref(&k->ident);
 	tlsident_unref(&k->own);
 	mem_free(k);

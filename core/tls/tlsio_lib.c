@@ -1,15 +1,12 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <string.h>
 
-#include "base/codec.h"
 #include "base/mem.h"
 #include "base/obj.h"
 #include "tls/tlsident_priv.h"
 #include "tls/tlsio_priv.h"
-#include "tls/tlsverify.h"
 
 static enum ssl_private_key_result_t
 tlsio_sign(SSL *ssl, uint8_t *out, size_t *out_len, size_t max,
@@ -18,7 +15,6 @@ static enum ssl_private_key_result_t tlsio_decrypt(SSL *ssl, uint8_t *out,
     size_t *out_len, size_t max, const uint8_t *in, size_t n);
 static enum ssl_private_key_result_t
 tlsio_key_result(SSL *ssl, uint8_t *out, size_t *out_len, size_t max);
-static void tlsio_fingerprint(struct tlsio *t);
 static int tlsio_bio_read(BIO *bio, char *dst, int n);
 static int tlsio_bio_write(BIO *bio, const char *p, int n);
 static long tlsio_bio_ctrl(BIO *bio, int command, long n, void *arg);
@@ -54,34 +50,8 @@ tlsio_show(struct tlsio *t, struct tlsident *id)
 enum ssl_verify_result_t
 tlsio_verify(SSL *ssl, uint8_t *alert_r)
 {
-	struct tlsio *t = tlsio_of(ssl);
-	struct tlsio_shake *k = t->shake;
-	struct tlsverify_in in = { .chain = SSL_get0_peer_certificates(ssl),
-		.trust = k->trust,
-		.server = !t->ctx->server,
-		.refs = k->refs,
-		.pin = k->want.pin,
-		.npin = k->want.npin };
-	struct tlsverify v;
-
-	t->info.peer_cert = true;
-	tlsio_fingerprint(t);
-	if (!t->ctx->server && !tlswant_verifies(k->want.level)) {
-		t->info.verify_why = "not-checked";
-		return ssl_verify_ok;
-	}
-	tlsverify_chain(&in, &v);
-	t->info.verified = v.ok;
-	t->info.verify_why = tls_reason_word(v.reason);
-	t->info.reason = v.reason;
-	t->info.matched_by = v.by;
-	t->info.revocation_checked = v.revocation_checked;
-	mem_free(t->matched);
-	t->info.matched = t->matched = mem_strdup(v.matched);
-	if (v.ok || k->want.level != TLSWANT_REQUIRED_VERIFY)
-		return ssl_verify_ok;
-	*alert_r = v.alert;
-	return ssl_verify_invalid;
+	return tlsio_check_peer(tlsio_of(ssl), alert_r) ? ssl_verify_ok
+							: ssl_verify_invalid;
 }
 
 int
@@ -177,26 +147,6 @@ tlsio_key_result(SSL *ssl, uint8_t *out, size_t *out_len, size_t max)
 	memcpy(out, k->sig, k->sig_n);
 	*out_len = k->sig_n;
 	return ssl_private_key_success;
-}
-
-static void
-tlsio_fingerprint(struct tlsio *t)
-{
-	const STACK_OF(CRYPTO_BUFFER) *chain =
-	    SSL_get0_peer_certificates(t->ssl);
-	unsigned char sha[SHA256_DIGEST_LENGTH];
-	const CRYPTO_BUFFER *leaf;
-	struct buf hex;
-
-	if (chain == NULL || sk_CRYPTO_BUFFER_num(chain) == 0)
-		return;
-	leaf = sk_CRYPTO_BUFFER_value(chain, 0);
-	(void)SHA256(CRYPTO_BUFFER_data(leaf), CRYPTO_BUFFER_len(leaf), sha);
-	buf_init(&hex, 64);
-	(void)hex_encode(&hex, str_n((const char *)sha, sizeof(sha)));
-	(void)str_copy(
-	    t->info.fingerprint, sizeof(t->info.fingerprint), buf_str(&hex));
-	buf_fini(&hex);
 }
 
 /* What was kept is older than what input() brought. */

@@ -37,6 +37,17 @@ on_closed(void *arg, enum stream_end how, const struct err *why)
 static const struct stream_ops ops = { .input = on_input, .closed = on_closed };
 
 static void
+take_chain(struct end *e)
+{
+	struct buf text;
+
+	buf_init(&text, sizeof(e->chain) - 1);
+	tlsio_chain_text(e->t, &text);
+	(void)str_copy(e->chain, sizeof(e->chain), buf_str(&text));
+	buf_fini(&text);
+}
+
+static void
 on_shake(void *arg, bool ok, const struct err *why)
 {
 	struct end *e = arg;
@@ -51,7 +62,9 @@ on_shake(void *arg, bool ok, const struct err *why)
 	} else {
 		(void)str_copy(e->why, sizeof(e->why), str_c(why->text));
 		e->info = *tlsio_info(e->t);
+		e->failure = *tlsio_failure(e->t);
 	}
+	take_chain(e);
 	if (e->destroy_on_shake)
 		stream_destroy(&e->s);
 }

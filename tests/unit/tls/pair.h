@@ -17,7 +17,8 @@ struct end {
 	char why[500];
 	enum stream_end how;
 	struct tls_info info; /* of a handshake that went well */
-	char sni[256], matched[256];
+	char sni[256], matched[256], chain[4096];
+	struct tls_failure failure; /* of one that did not */
 };
 
 extern struct loop *pair_loop;

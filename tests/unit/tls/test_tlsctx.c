@@ -150,8 +150,8 @@ START_TEST(checks_its_lists)
 	ck_assert_str_eq(refusal(), "no cipher of \"NONSENSE\" is there");
 	conf.ciphers = "ECDHE+AESGCM:RC4-SHA";
 	ck_assert_int_eq(tlsctx_new(&ctx, &conf, &why), 0);
-	ck_assert_str_eq(
-	    tlsctx_warning(ctx), "the list of ciphers has unknown words");
+	ck_assert_str_eq(tlsctx_warning(ctx),
+	    "unknown words in the list of ciphers: RC4-SHA");
 	tlsctx_unref(&ctx);
 	conf.ciphers = NULL;
 	conf.groups = "P-256:nonsense";

@@ -78,9 +78,9 @@ static const struct {
 } hello_case[] = {
 	{ TLS13, 0, "TLSv1.3", NULL, 0 },
 	{ TLS13, PKI_RSA, "TLSv1.3", NULL, 0 },
-	{ TLS12, 0, "TLSv1.2", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 128 },
-	{ TLS12, PKI_RSA, "TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-	    128 },
+	{ TLS12, 0, "TLSv1.2", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 256 },
+	{ TLS12, PKI_RSA, "TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+	    256 },
 };
 
 START_TEST(shakes_hands_and_talks)
