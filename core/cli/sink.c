@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/obj.h"
 #include "cli/sink_message.h"
+#include "cli/sink_turn.h"
+#include "cli/sink_wire.h"
 #include "net/listen.h"
 #include "net/loop.h"
 #include "net/stream.h"
@@ -16,6 +18,7 @@
 
 #define SINK_MAGIC	   0x51c40001u
 #define SINK_SESSION_MAGIC 0x51c40002u
+#define SINK_PORT_MAGIC	   0x51c40006u
 
 enum {
 	BACKLOG = 1024,
@@ -25,13 +28,23 @@ enum {
 
 struct sink_session;
 
+/* An address. */
+struct sink_port {
+	unsigned magic;
+	struct sink *sink;
+	const struct sink_address *conf;
+	struct sink_turns turns;
+	int fd;
+	struct listen *listen;
+	char local[SOCK_TEXT_MAX];
+};
+
 struct sink {
 	unsigned magic;
 	const struct sink_conf *conf;
-	struct smtpd_conf smtpd;
 	struct loop *loop;
-	int fd[SINK_LISTENERS];
-	struct listen *listen[SINK_LISTENERS];
+	struct sink_port *port;
+	struct sink_wires *wires;
 	struct loop_signal *signals[2];
 	struct loop_timer grace;
 	TAILQ_HEAD(, sink_session) sessions;
@@ -45,6 +58,9 @@ struct sink {
 struct sink_session {
 	unsigned magic;
 	struct sink *sink;
+	const struct sink_port *port;
+	const struct sink_turn *turn;
+	uint64_t number; /* of the connection */
 	struct smtpd *smtpd;
 	TAILQ_ENTRY(sink_session) link;
 	char peer[SOCK_TEXT_MAX];
@@ -54,18 +70,21 @@ struct sink_session {
 };
 
 static int begin(struct sink *s, struct err *why);
+static int open_port(struct sink *s, struct sink_port *p, struct err *why);
 static void fini(struct sink *s);
-static void set_limits(struct sink *s);
 static void on_accept(void *arg, int fd, const struct sock_addr *peer);
 static void on_signal(void *arg);
 static void on_grace(void *arg);
 static void stop(struct sink *s);
 static void tell_to_go(struct sink *s);
 static void stop_soon(void *arg);
+static void stop_if_idle(void *arg);
 static void tell_totals(const struct sink *s);
 static bool matches(const char *const *pattern, unsigned n, struct str addr);
 static enum smtpd_step
 on_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v);
+static enum smtpd_step
+on_mail(void *arg, struct envelope *env, struct smtpd_verdict *v);
 static enum smtpd_step on_rcpt(void *arg, struct envelope *env,
     const struct rcpt *rcpt, struct smtpd_verdict *v);
 static enum smtpd_step
@@ -83,6 +102,7 @@ static void show(struct sink_session *ss, const struct envelope *env,
 
 static const struct smtpd_ops smtpd_ops = {
 	.tls = on_tls,
+	.mail = on_mail,
 	.rcpt = on_rcpt,
 	.data = on_data,
 	.body = on_body,
@@ -101,7 +121,8 @@ sink_run(const struct sink_conf *conf, struct err *why)
 	TAILQ_INIT(&s.sessions);
 	s.loop = loop_new();
 	loop_timer_init(s.loop, &s.grace, on_grace, &s);
-	set_limits(&s);
+	s.wires = sink_wires_new(s.loop, stop_if_idle, &s);
+	s.port = mem_array(conf->listeners, sizeof(*s.port));
 	result = begin(&s, why);
 	if (result == 0) {
 		loop_run(s.loop);
@@ -116,29 +137,28 @@ static int
 begin(struct sink *s, struct err *why)
 {
 	const struct sink_conf *conf = s->conf;
-	char text[SOCK_TEXT_MAX];
-	struct sock_addr at;
 	unsigned i;
 
-	for (i = 0; i < SINK_LISTENERS; i++)
-		s->fd[i] = -1;
+	for (i = 0; i < conf->listeners; i++) {
+		OBJ_INIT(&s->port[i], SINK_PORT_MAGIC);
+		s->port[i].sink = s;
+		s->port[i].conf = &conf->listen[i];
+		s->port[i].fd = -1;
+	}
 	if (conf->dir != NULL && file_mkdirs(conf->dir, 0755, why) < 0)
 		return -1;
+	if (conf->capture != NULL && file_mkdirs(conf->capture, 0755, why) < 0)
+		return -1;
 	for (i = 0; i < conf->listeners; i++) {
-		if (sock_listen(&conf->listen[i], BACKLOG, &s->fd[i], why) <
-		    0) {
-			(void)err_prefix(why, "%s: ",
-			    sock_addr_text(
-				&conf->listen[i], text, sizeof(text)));
+		if (sink_turns_make(&s->port[i].turns, conf,
+			&conf->listen[i].words, why) < 0)
 			return -1;
-		}
-		s->listen[i] = listen_start(s->loop, s->fd[i], on_accept, s);
-		if (!conf->quiet && !conf->json &&
-		    sock_local(s->fd[i], &at) == 0)
-			(void)printf("postern sink: listening on %s, %s\n\n",
-			    sock_addr_text(&at, text, sizeof(text)),
-			    conf->tlsctx != NULL ? "with STARTTLS"
-						 : "without TLS");
+	}
+	if (conf->tls != NULL && sink_tls_write(conf->tls, why) < 0)
+		return -1;
+	for (i = 0; i < conf->listeners; i++) {
+		if (open_port(s, &s->port[i], why) < 0)
+			return -1;
 	}
 	(void)fflush(stdout);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -147,67 +167,93 @@ begin(struct sink *s, struct err *why)
 	return 0;
 }
 
+static int
+open_port(struct sink *s, struct sink_port *p, struct err *why)
+{
+	char text[SOCK_TEXT_MAX], fault[32];
+	const struct sink_turn *t = &p->turns.turn[0];
+	struct sock_addr at;
+
+	if (sock_listen(&p->conf->at, BACKLOG, &p->fd, why) < 0) {
+		(void)err_prefix(why,
+		    "%s: ", sock_addr_text(&p->conf->at, text, sizeof(text)));
+		return -1;
+	}
+	p->listen = listen_start(s->loop, p->fd, on_accept, p);
+	if (sock_local(p->fd, &at) < 0)
+		return err_errno(why, "getsockname");
+	(void)sock_addr_text(&at, p->local, sizeof(p->local));
+	if (s->conf->quiet || s->conf->json)
+		return 0;
+	(void)printf("postern sink: listening on %s, %s", p->local,
+	    t->tlsctx != NULL ? "with STARTTLS" : "without TLS");
+	if (t->set.road != FAULT_NONE)
+		(void)printf(
+		    ", %s", sink_fault_text(t->set.road, t->set.road_code,
+				fault, sizeof(fault)));
+	if (t->set.version != FAULT_NONE)
+		(void)printf(", %s",
+		    sink_fault_text(t->set.version, 0, fault, sizeof(fault)));
+	(void)fputs("\n\n", stdout);
+	return 0;
+}
+
 static void
 fini(struct sink *s)
 {
+	struct sink_port *p;
 	unsigned i;
 
 	loop_signal_stop(&s->signals[0]);
 	loop_signal_stop(&s->signals[1]);
 	for (i = 0; i < s->conf->listeners; i++) {
-		listen_stop(&s->listen[i]);
-		file_close(&s->fd[i]);
+		p = &s->port[i];
+		listen_stop(&p->listen);
+		file_close(&p->fd);
 	}
+	sink_wires_destroy(&s->wires);
 	loop_timer_clear(&s->grace);
 	loop_destroy(&s->loop);
-}
-
-/* Wide, so that it is the sender that is seen, not we. */
-static void
-set_limits(struct sink *s)
-{
-	s->smtpd = (struct smtpd_conf){
-		.hostname = s->conf->hostname,
-		.banner_host = s->conf->hostname,
-		.banner_text = "postern sink",
-		.listener = "sink",
-		.tls = s->conf->tlsctx != NULL ? SMTPD_TLS_PREFERRED
-					       : SMTPD_TLS_OFF,
-		.tlsctx = s->conf->tlsctx,
-		.max_size = UINT64_C(1) << 32,
-		.max_header = 16 << 20,
-		.max_rcpt = 50000,
-		.max_hops = 1000,
-		.max_errors = 1000,
-		.max_bad_rcpt = 50000,
-		.max_commands = 100000,
-		.idle_timeout = MINUTES(5),
-		.data_timeout = MINUTES(3),
-		.total_timeout = HOURS(24),
-		.tls_timeout = MINUTES(1),
-		.dsn = true,
-		.chunking = true,
-		.smtputf8 = true,
-	};
+	for (i = 0; i < s->conf->listeners; i++)
+		sink_turns_fini(&s->port[i].turns);
+	mem_free(s->port);
 }
 
 static void
 on_accept(void *arg, int fd, const struct sock_addr *peer)
 {
+	struct sink_wire_conf wire = { .peer = peer };
+	struct err why = ERR_INIT;
 	struct sink_session *ss;
 	struct stream *stream;
+	struct sink_port *p;
 	struct sink *s;
 
-	OBJ_CAST(s, arg, SINK_MAGIC);
+	OBJ_CAST(p, arg, SINK_PORT_MAGIC);
+	s = p->sink;
 	OBJ_NEW(ss, SINK_SESSION_MAGIC);
 	ss->sink = s;
+	ss->port = p;
+	ss->turn = sink_turns_take(&p->turns);
+	ss->number = ++s->connections;
 	ss->file.fd = -1;
 	(void)sock_addr_text(peer, ss->peer, sizeof(ss->peer));
+	wire.number = ss->number;
+	wire.road = ss->turn->set.road;
+	wire.code = ss->turn->set.road_code;
+	wire.dir = s->conf->capture;
+	if (sink_wire_needed(&wire))
+		stream = sink_wires_add(s->wires, fd, &wire, &why);
+	else
+		stream = stream_new(s->loop, fd, SMTPD_IN_MAX, NULL, NULL);
+	if (stream == NULL) {
+		(void)fprintf(stderr, "postern sink: %s\n", why.text);
+		OBJ_FREE(ss);
+		return;
+	}
 	loop_timer_init(s->loop, &ss->delay, on_delay, ss);
 	TAILQ_INSERT_TAIL(&s->sessions, ss, link);
-	s->connections++;
-	stream = stream_new(s->loop, fd, SMTPD_IN_MAX, NULL, NULL);
-	ss->smtpd = smtpd_new(stream, &s->smtpd, &smtpd_ops, ss);
+	ss->smtpd = smtpd_new(stream, &ss->turn->smtpd, &smtpd_ops, ss);
 }
 
 static void
@@ -233,9 +279,19 @@ stop(struct sink *s)
 
 	s->stopping = true;
 	for (i = 0; i < s->conf->listeners; i++)
-		listen_stop(&s->listen[i]);
+		listen_stop(&s->port[i].listen);
 	loop_timer_set(&s->grace, GRACE);
-	if (TAILQ_EMPTY(&s->sessions))
+	stop_if_idle(s);
+}
+
+static void
+stop_if_idle(void *arg)
+{
+	struct sink *s;
+
+	OBJ_CAST(s, arg, SINK_MAGIC);
+	if (s->stopping && TAILQ_EMPTY(&s->sessions) &&
+	    sink_wires_idle(s->wires))
 		loop_stop(s->loop);
 }
 
@@ -246,6 +302,7 @@ tell_to_go(struct sink *s)
 
 	s->told = true;
 	loop_timer_set(&s->grace, GRACE);
+	sink_wires_stop(s->wires);
 	TAILQ_FOREACH_SAFE (ss, &s->sessions, link, next)
 		smtpd_stop(ss->smtpd);
 }
@@ -296,14 +353,40 @@ static enum smtpd_step
 on_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 {
 	struct sink_session *ss;
+	const struct tls_info *tls;
+	char text[128];
 
 	(void)v;
 	OBJ_CAST(ss, arg, SINK_SESSION_MAGIC);
-	if (ok)
-		ss->sink->with_tls++;
-	else if (!ss->sink->conf->quiet)
-		(void)fprintf(stderr, "postern sink: %s: TLS failed: %s\n",
-		    ss->peer, why->text);
+	if (!ok) {
+		sink_wires_note(ss->sink->wires, ss->number, false, why->text);
+		if (!ss->sink->conf->quiet)
+			(void)fprintf(stderr,
+			    "postern sink: %s: TLS failed: %s\n", ss->peer,
+			    why->text);
+		return SMTPD_NOW;
+	}
+	ss->sink->with_tls++;
+	tls = smtpd_tls(ss->smtpd);
+	(void)snprintf(text, sizeof(text), "%s %s", tls->version, tls->cipher);
+	sink_wires_note(ss->sink->wires, ss->number, true, text);
+	return SMTPD_NOW;
+}
+
+static enum smtpd_step
+on_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
+{
+	struct sink_session *ss;
+	unsigned code;
+
+	(void)env;
+	OBJ_CAST(ss, arg, SINK_SESSION_MAGIC);
+	code = ss->turn->set.mail_code;
+	if (code == 0)
+		return SMTPD_NOW;
+	v->act = SMTPD_REFUSE;
+	(void)err_set(&v->reply, (int)code, code < 500 ? "4.7.1" : "5.7.1",
+	    "The sink takes nothing from you");
 	return SMTPD_NOW;
 }
 
@@ -313,11 +396,17 @@ on_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 {
 	const struct sink_conf *conf;
 	struct sink_session *ss;
+	unsigned code;
 
 	(void)env;
 	OBJ_CAST(ss, arg, SINK_SESSION_MAGIC);
 	conf = ss->sink->conf;
-	if (matches(conf->reject, conf->rejects, rcpt->addr.full)) {
+	code = ss->turn->set.rcpt_code;
+	if (code != 0) {
+		v->act = SMTPD_REFUSE;
+		(void)err_set(&v->reply, (int)code,
+		    code < 500 ? "4.2.1" : "5.1.1", "Nobody is at the sink");
+	} else if (matches(conf->reject, conf->rejects, rcpt->addr.full)) {
 		v->act = SMTPD_REFUSE;
 		(void)err_set(
 		    &v->reply, 550, "5.1.1", "No such user at the sink");
@@ -422,6 +511,8 @@ show(struct sink_session *ss, const struct envelope *env,
     const struct bodyin *facts, const char *file)
 {
 	struct sink_message m = { .number = ss->sink->messages,
+		.connection = ss->number,
+		.local = ss->port->local,
 		.peer = ss->peer,
 		.env = env,
 		.facts = facts,
@@ -479,6 +570,5 @@ on_close(void *arg, enum smtpd_end how, const struct err *why)
 	loop_timer_clear(&ss->delay);
 	TAILQ_REMOVE(&s->sessions, ss, link);
 	OBJ_FREE(ss);
-	if (s->stopping && TAILQ_EMPTY(&s->sessions))
-		loop_stop(s->loop);
+	stop_if_idle(s);
 }

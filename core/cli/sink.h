@@ -14,17 +14,25 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "cli/sink_fault.h"
+#include "cli/sink_tls.h"
 #include "net/sock.h"
-#include "tls/tlsctx.h"
 
-enum { SINK_LISTENERS = 16, SINK_PATTERNS = 64 };
+enum { SINK_LISTENERS = 256, SINK_PATTERNS = 64 };
+
+/* An address and what goes wrong there. */
+struct sink_address {
+	struct sock_addr at;
+	struct sink_words words;
+};
 
 struct sink_conf {
 	const char *hostname;
-	struct sock_addr listen[SINK_LISTENERS];
+	struct sink_address *listen;
 	unsigned listeners;
-	struct tlsctx *tlsctx; /* NULL: no STARTTLS */
-	const char *dir;       /* where messages go; NULL: nowhere */
+	struct sink_tls *tls; /* NULL: no STARTTLS */
+	const char *dir;      /* where messages go; NULL: nowhere */
+	const char *capture;  /* the same for what was on the wire */
 	/* Globs of recipients that get a 550 or a 451. */
 	const char *reject[SINK_PATTERNS];
 	unsigned rejects;

@@ -17,6 +17,8 @@ static void temporary(const struct sink_file *f, char *dst, size_t n);
 static void add_clean(struct buf *dst, struct str s);
 static void add_subject(struct buf *dst, const struct bodyin *facts);
 static void add_flags(struct buf *dst, unsigned flags);
+static void add_tls(struct buf *dst, const struct tls_info *tls);
+static void add_tls_json(struct buf *dst, const struct tls_info *tls);
 static void add_pair(struct buf *dst, const char *name, struct str value);
 static struct str subject_of(struct pool *pool, const struct bodyin *facts);
 
@@ -95,11 +97,7 @@ sink_message_text(const struct sink_message *m, struct buf *dst)
 	(void)buf_printf(dst, "message %" PRIu64 " from %s, %s ", m->number,
 	    m->peer, m->esmtp ? "EHLO" : "HELO");
 	add_clean(dst, m->helo);
-	if (m->tls != NULL)
-		(void)buf_printf(dst, ", %s %s (%d bits)", m->tls->version,
-		    m->tls->cipher, m->tls->bits);
-	else
-		(void)buf_add_c(dst, ", in clear");
+	add_tls(dst, m->tls);
 	(void)buf_add_c(dst, "\n  from    <");
 	add_clean(dst, m->env->sender.full);
 	(void)buf_add_char(dst, '>');
@@ -122,17 +120,13 @@ sink_message_json(const struct sink_message *m, struct buf *dst)
 	struct pool *pool = pool_new(0);
 	unsigned i;
 
-	(void)buf_printf(dst, "{\"message\":%" PRIu64 ",\"peer\":\"%s\"",
-	    m->number, m->peer);
+	(void)buf_printf(dst,
+	    "{\"message\":%" PRIu64 ",\"connection\":%" PRIu64
+	    ",\"local\":\"%s\",\"peer\":\"%s\"",
+	    m->number, m->connection, m->local, m->peer);
 	add_pair(dst, "helo", m->helo);
 	(void)buf_printf(dst, ",\"esmtp\":%s", m->esmtp ? "true" : "false");
-	if (m->tls != NULL)
-		(void)buf_printf(dst,
-		    ",\"tls\":{\"version\":\"%s\","
-		    "\"cipher\":\"%s\",\"bits\":%d}",
-		    m->tls->version, m->tls->cipher, m->tls->bits);
-	else
-		(void)buf_add_c(dst, ",\"tls\":null");
+	add_tls_json(dst, m->tls);
 	add_pair(dst, "from", m->env->sender.full);
 	(void)buf_add_c(dst, ",\"to\":[");
 	for (i = 0; i < m->env->nrcpt; i++) {
@@ -165,6 +159,46 @@ static void
 add_clean(struct buf *dst, struct str s)
 {
 	(void)log_clean(dst, s, SHOWN, true);
+}
+
+static void
+add_tls(struct buf *dst, const struct tls_info *tls)
+{
+	if (tls == NULL) {
+		(void)buf_add_c(dst, ", in clear");
+		return;
+	}
+	(void)buf_printf(
+	    dst, ", %s %s (%d bits)", tls->version, tls->cipher, tls->bits);
+	if (tls->resumed)
+		(void)buf_add_c(dst, ", resumed");
+	if (tls->sni[0] != '\0') {
+		(void)buf_add_c(dst, "\n  sni     ");
+		add_clean(dst, str_c(tls->sni));
+	}
+	if (tls->peer_cert)
+		(void)buf_printf(
+		    dst, "\n  client certificate sha256 %s", tls->fingerprint);
+}
+
+static void
+add_tls_json(struct buf *dst, const struct tls_info *tls)
+{
+	if (tls == NULL) {
+		(void)buf_add_c(dst, ",\"tls\":null");
+		return;
+	}
+	(void)buf_printf(dst,
+	    ",\"tls\":{\"version\":\"%s\",\"cipher\":\"%s\",\"bits\":%d"
+	    ",\"group\":\"%s\",\"resumed\":%s",
+	    tls->version, tls->cipher, tls->bits, tls->group,
+	    tls->resumed ? "true" : "false");
+	add_pair(dst, "sni", str_c(tls->sni));
+	if (tls->peer_cert)
+		(void)buf_printf(
+		    dst, ",\"client_certificate\":\"%s\"}", tls->fingerprint);
+	else
+		(void)buf_add_c(dst, ",\"client_certificate\":null}");
 }
 
 static struct str

@@ -15,7 +15,9 @@
 
 struct sink_message {
 	uint64_t number;  /* 1 for the first of this run */
-	const char *peer; /* address and port */
+	uint64_t connection;
+	const char *local; /* the address that was connected to */
+	const char *peer;  /* address and port */
 	struct str helo;
 	bool esmtp;
 	const struct tls_info *tls; /* NULL: in clear */

@@ -251,6 +251,14 @@ sock_connect(const struct sock_addr *to, const struct sock_addr *from,
 	return 0;
 }
 
+void
+sock_reset_on_close(int fd)
+{
+	static const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 int
 sock_local(int fd, struct sock_addr *a_r)
 {

@@ -58,6 +58,8 @@ int sock_accept(int fd, struct sock_addr *peer_r);
 /* Starts connecting; from NULL: any local address. */
 int sock_connect(const struct sock_addr *to, const struct sock_addr *from,
     int *fd_r, struct err *why);
+/* Closing it will be a reset for the peer. */
+void sock_reset_on_close(int fd);
 int sock_local(int fd, struct sock_addr *a_r);
 int sock_peer(int fd, struct sock_addr *a_r);
 

@@ -158,7 +158,7 @@ def test_forgets_a_message_that_breaks_off(start):
     (["--count", "x"], 2, "--count"),
     (["--delay", "x"], 2, "--delay"),
     (["--listen", "somewhere"], 2, "somewhere"),
-    (["--key", "/nowhere"], 1, "--key without --cert"),
+    (["--key", "/nowhere"], 2, "--key without --cert"),
     (["--cert", "/nowhere"], 1, "/nowhere"),
     (["--help"], 0, "usage: postern sink"),
 ])
