@@ -68,8 +68,16 @@ conn_open(struct dest *d, struct dest_cand *cand)
 	d->nopening++;
 	r->nconn++;
 	fill_conf(c, cand);
-	c->client = r->peer->open(r->w.loop, &c->conf, &client_ops, c);
+	conn_want_open(c);
 	return 0;
+}
+
+void
+conn_dial(struct conn *c)
+{
+	struct relay *r = c->relay;
+
+	c->client = r->peer->open(r->w.loop, &c->conf, &client_ops, c);
 }
 
 void
@@ -91,6 +99,8 @@ conn_feed(struct conn *c)
 		return;
 	}
 	if (qhop_due(d->hop) > 0 && d->state != DEST_FAILING) {
+		/* What was opened under one want serves no other. */
+		ASSERT(c->gen != r->gen || c->want == relay_dest_want(d));
 		c->state = CONN_TAKING;
 		qhop_take(d->hop, taken, c);
 		return;
@@ -120,6 +130,7 @@ conn_kill(struct conn **cp)
 
 	OBJ_CHECK(c, CONN_MAGIC);
 	delivery_abort(&c->delivery);
+	c->relay->peer->reverse_cancel(&c->reverse);
 	c->relay->peer->destroy(&c->client);
 	if (c->dcid != 0)
 		mail_log(EV_DCID_CLOSE, c->dcid);
@@ -188,14 +199,13 @@ fill_conf(struct conn *c, const struct dest_cand *cand)
 		(void)sock_addr_ip(str_c(from), 0, &sc->from, &why);
 	sc->host = c->name;
 	sc->domain = str_c(c->domain);
-	sc->want = *relay_dest_want(c->dest);
-	sc->tlsctx = conf->tlsctx;
 	sc->timeout_scale = conf->timeout_scale;
 	if (route != NULL) {
 		sc->implicit_tls = route->implicit_tls;
 		sc->auth_user = route->auth_user;
 		sc->auth_password = route->auth_password;
 	}
+	conn_want_conf(c, cand);
 	conn_tls_conf(c, cand);
 }
 
@@ -394,6 +404,7 @@ make_fail(struct conn *c, const struct smtpc_reply *r, struct dest_fail *f)
 	f->code = v.code;
 	f->tls = v.tls;
 	f->dcid = c->dcid;
+	f->tls = r->tls_reason;
 	(void)snprintf(f->status, sizeof(f->status), "%s", v.status);
 	buf_init(&b, CONN_WHY_MAX);
 	(void)buf_add_str(&b, r->text);
@@ -454,6 +465,7 @@ release(struct conn *c)
 	mem_free(c->name);
 	mem_free(c->domain);
 	buf_fini(&c->tls_why);
+	pool_destroy(&c->pool);
 	OBJ_FREE(c);
 }
 

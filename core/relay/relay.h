@@ -108,6 +108,9 @@ struct relay_peer {
 	    const char *const *hosts, uint16_t port, enum mx_ip ip, mx_fn *fn,
 	    void *arg);
 	void (*lookup_cancel)(struct mx_query **qp);
+	struct mx_reverse *(*reverse)(struct dns *d, const struct sock_addr *a,
+	    mx_reverse_fn *fn, void *arg);
+	void (*reverse_cancel)(struct mx_reverse **rp);
 	struct smtpc *(*open)(struct loop *l, const struct smtpc_conf *conf,
 	    const struct smtpc_ops *ops, void *arg);
 	void (*send)(struct smtpc *c, const struct smtpc_txn *txn);

@@ -5,6 +5,7 @@
  *   dest      a next hop: its hosts, its connections, its back-off
  *   host      an address, shared by destinations: what we know about it
  *   conn      a connection to a host for a destination
+ *   conn_want what it asks of its peer
  *   conn_tls  what TLS does to it, and what is tried next
  *   delivery  a unit on a connection
  */
@@ -170,6 +171,10 @@ struct conn {
 	unsigned messages;
 	struct loop_timer timer;
 	struct delivery *delivery;
+	const struct tlswant *want; /* of dest, for as long as that has it */
+	bool secure, routed;	/* who vouches for name: DNSSEC, or a route */
+	struct mx_reverse *reverse;
+	struct pool *pool;	/* references; NULL: none are needed */
 	bool tls_up;
 	struct buf tls_why;	/* of a refusal, until it is logged */
 	enum tls_reason tls_reason;
@@ -221,6 +226,13 @@ struct conn *conn_idle_of(struct dest *d);
 void conn_remote(const struct conn *c, char *dst, size_t n);
 struct dest_cand *conn_cand(const struct conn *c); /* NULL: gone meanwhile */
 void conn_count(const struct conn *c, unsigned metric);
+
+void conn_dial(struct conn *c);
+
+/* conn_want.c */
+void conn_want_conf(struct conn *c, const struct dest_cand *cand);
+/* conn_dial(), now or when the name of the address is known. */
+void conn_want_open(struct conn *c);
 
 /* conn_tls.c */
 void conn_tls_conf(struct conn *c, const struct dest_cand *cand);

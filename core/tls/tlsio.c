@@ -55,6 +55,9 @@ tlsio_start(struct stream *s, struct tlsctx *ctx,
 	t->shake = mem_zalloc(sizeof(*t->shake));
 	trust = client != NULL && client->trust != NULL ? client->trust
 							: ctx->trust;
+	/* Roots of its own that nobody could give: not the common ones. */
+	if (client != NULL && client->want->ca != NULL && client->trust == NULL)
+		trust = NULL;
 	if (trust != NULL)
 		t->shake->trust = tlstrust_ref(trust);
 	buf_init(&t->kept, KEPT_MAX);

@@ -89,7 +89,8 @@ struct tlsio_client {
 	/* In place of names of the want and domain, in order; must live
 	 * until the handshake ends. NULL: those. */
 	const struct tlsref *refs;
-	struct tlstrust *trust; /* NULL: the context's */
+	struct tlstrust *trust; /* NULL: the context's, or nobody is trusted
+				   if the want names its own */
 	struct tlsident *cert;	/* shown if asked for; NULL: none */
 	enum tls_step step;
 	uint64_t session;	/* 0, or what sessions are shared by: a hash of

@@ -18,7 +18,7 @@
  *       banner = 220, mail = 250, dot = 250    code, or function(t) → code
  *       rcpt = 250 | function(address) → code
  *       drop = "mail" | "rcpt" | "dot"         closes instead of answering
- *       latency = 0.01, dsn = false
+ *       latency = 0.01, dsn = false, ptr = nil (the name of its address)
  *       tls = "good" | "unverified"            a handshake succeeds
  *           | "none" (default) | "noehlo" | "masked" | "refused" | "cut"
  *           | a word of tbl/reasons.h          it fails so after the 220;
@@ -92,6 +92,9 @@ struct mx_query *simmx_hosts(struct dns *d, struct pool *pool,
     const char *const *hosts, uint16_t port, enum mx_ip ip, mx_fn *fn,
     void *arg);
 void simmx_lookup_cancel(struct mx_query **qp);
+struct mx_reverse *simmx_reverse(struct dns *d, const struct sock_addr *a,
+    mx_reverse_fn *fn, void *arg);
+void simmx_reverse_cancel(struct mx_reverse **rp);
 
 /*
  * simtls.c: what becomes of TLS by the word of a host, as smtpc would have it.

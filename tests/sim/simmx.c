@@ -18,9 +18,19 @@ struct mx_query {
 	uint16_t port;
 };
 
+struct mx_reverse {
+	unsigned magic;
+#define FAKE_PTR_MAGIC 0x51300004u
+	struct loop_timer timer;
+	mx_reverse_fn *fn;
+	void *arg;
+	char ip[SOCK_IP_MAX];
+};
+
 static struct sim *net; /* one simulation at a time */
 
 static void on_lookup(void *arg);
+static void on_reverse(void *arg);
 
 void
 sim_push(struct sim *s, const char *name, const char *key)
@@ -122,4 +132,53 @@ on_lookup(void *arg)
 	lua_pop(L, 1);
 	q->fn(q->arg, &r);
 	OBJ_FREE(q);
+}
+
+struct mx_reverse *
+simmx_reverse(struct dns *d ATTR_UNUSED, const struct sock_addr *a,
+    mx_reverse_fn *fn, void *arg)
+{
+	struct mx_reverse *r;
+
+	OBJ_NEW(r, FAKE_PTR_MAGIC);
+	r->fn = fn;
+	r->arg = arg;
+	(void)sock_addr_ip_text(a, r->ip, sizeof(r->ip));
+	loop_timer_init(net->loop, &r->timer, on_reverse, r);
+	loop_timer_set(&r->timer, 1);
+	return r;
+}
+
+void
+simmx_reverse_cancel(struct mx_reverse **rp)
+{
+	struct mx_reverse *r = *rp;
+
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	loop_timer_clear(&r->timer);
+	OBJ_FREE(r);
+}
+
+/* host.ptr */
+static void
+on_reverse(void *arg)
+{
+	lua_State *L = net->lua;
+	struct mx_reverse *r;
+	const char *name = NULL;
+
+	OBJ_CAST(r, arg, FAKE_PTR_MAGIC);
+	sim_push(net, "sim.host", r->ip);
+	if (lua_istable(L, -1)) {
+		lua_getfield(L, -1, "ptr");
+		name = lua_tostring(L, -1);
+		r->fn(r->arg, name, false);
+		lua_pop(L, 1);
+	} else {
+		r->fn(r->arg, NULL, false);
+	}
+	lua_pop(L, 1);
+	OBJ_FREE(r);
 }
