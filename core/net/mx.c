@@ -17,6 +17,7 @@ struct lookup {
 	struct sock_addr *addr;
 	unsigned n;
 	bool temporary;
+	bool secure; /* validated, if there are any */
 };
 
 struct target {
@@ -250,6 +251,7 @@ mx_add_literal(
 	l = a.sa.sa_family == AF_INET ? &t->v4 : &t->v6;
 	l->addr = pool_dup(q->pool, &a, sizeof(a));
 	l->n = 1;
+	l->secure = true;
 	mx_ttl(q, LITERAL_TTL);
 	return true;
 }
@@ -444,6 +446,7 @@ mx_on_address(void *arg, const struct dns_answer *a)
 	if (a->status == DNS_OK) {
 		mx_ttl(q, a->ttl);
 		l->n = a->n < ADDRS_MAX ? a->n : ADDRS_MAX;
+		l->secure = a->secure;
 		l->addr = pool_alloc(q->pool, l->n * sizeof(*l->addr));
 	}
 	for (i = 0; i < l->n; i++) {
@@ -515,6 +518,8 @@ mx_add_host(struct mx_query *q, struct target *t, unsigned *left)
 	h->domain = t->domain;
 	h->pref = t->pref;
 	h->secure = t->secure;
+	h->addr_secure = n > 0 && (t->v4.n == 0 || t->v4.secure) &&
+			 (t->v6.n == 0 || t->v6.secure);
 	h->temporary = t->v4.temporary || t->v6.temporary;
 	if (h->temporary)
 		q->temporary = true;

@@ -32,6 +32,8 @@ struct mx_host {
 				   between us and the DNS can change */
 	unsigned pref;
 	bool secure;		/* name came from signed data or a route */
+	bool addr_secure;	/* addresses came from signed data, or are
+				   literals */
 	bool temporary;		/* addresses: lookup failed for now */
 	struct sock_addr *addr;	/* port filled in */
 	unsigned naddr;

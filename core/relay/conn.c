@@ -413,7 +413,8 @@ make_fail(struct conn *c, const struct smtpc_reply *r, struct dest_fail *f)
 		    STR_FMT(str_n(r->said.p, r->said.n < SAID_MAX ?
 			r->said.n : SAID_MAX)));
 	if (r->tls_reason != TLSR_NONE)
-		(void)buf_printf(&b, " [%s]", tls_reason_word(r->tls_reason));
+		(void)buf_printf(
+		    &b, " (reason: %s)", tls_reason_word(r->tls_reason));
 	if (r->fail != SMTPC_FAIL_NONE)
 		(void)buf_printf(&b, " %s", smtpc_step_phrase(r->step));
 	(void)str_copy(f->text, sizeof(f->text), buf_str(&b));

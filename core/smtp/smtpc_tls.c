@@ -231,8 +231,10 @@ handshake_done(void *arg, bool ok, const struct err *why)
 	}
 	if (!ok) {
 		tls_failure_set(&f,
-		    strstr(why->text, "closed") != NULL ? TLSR_RESET
-							: TLSR_PROTOCOL,
+		    tlsio_info(c->tls)->reason != TLSR_NONE
+			? tlsio_info(c->tls)->reason
+		    : strstr(why->text, "closed") != NULL ? TLSR_RESET
+							  : TLSR_PROTOCOL,
 		    why->text);
 		failed(c, &f);
 		return;

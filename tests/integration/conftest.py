@@ -94,10 +94,13 @@ def opensmtpd_hop(makers):
 
 @pytest.fixture
 def resolver(makers):
-    """resolver(zones): an unbound over an nsd that holds the zones."""
-    def make(zones):
-        nsd = makers.add(dnsserver.Nsd(zones)).start()
-        return makers.add(dnsserver.Unbound(nsd, zones)).start()
+    """resolver(zones): an unbound over an nsd that holds the zones. Those in
+    signed have DNSSEC, and the unbound an attribute `anchors`, a file."""
+    def make(zones, signed=()):
+        nsd = makers.add(dnsserver.Nsd(zones, signed)).start()
+        unbound = makers.add(dnsserver.Unbound(nsd, zones)).start()
+        unbound.anchors = nsd.anchors
+        return unbound
     return make
 
 

@@ -49,25 +49,60 @@ class Nsd(peers.Peer):
     """Authoritative for the zones: a dictionary of name to RR lines.
 
     For a zone whose records are None, nsd has no data and answers SERVFAIL.
+    Zones named in signed are served with DNSSEC; anchors is then a file with
+    their keys, which nobody above them vouches for.
     """
 
     name = "nsd"
 
-    def __init__(self, zones):
+    def __init__(self, zones, signed=()):
         super().__init__()
+        self.anchors = self.path("anchors")
         self.port = base.free_port(socket.SOCK_DGRAM)
         text = NSD.format(port=self.port, dir=self.dir)
         for zone, records in zones.items():
             file = self.path(zone + ".zone")
             if records is not None:
                 base.write_file(file, SOA.format(zone=zone) + records)
+            if zone in signed:
+                file = self._sign(zone, file)
             text += 'zone:\n  name: "%s"\n  zonefile: "%s"\n' % (zone, file)
         self.config = base.write_file(self.path("nsd.conf"), text)
+
+    def _sign(self, zone, file):
+        with Signer() as signer:
+            key, signed = signer.sign(zone, file)
+        with open(self.anchors, "a", encoding="ascii") as anchors:
+            anchors.write(key)
+        return base.write_file(file + ".signed", signed)
 
     def start(self):
         self.launch(["/usr/sbin/nsd", "-d", "-c", self.config])
         wait_answering(self, "ns.test")
         return self
+
+
+class Signer(peers.Peer):
+    """Makes a key and signs zones with it (Debian's ldnsutils)."""
+
+    name = "signer"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def sign(self, zone, file):
+        """The zone's DNSKEY record, and the signed zone."""
+        # A key that signs everything, so that the anchor is the whole chain.
+        name = self.run(["ldns-keygen", "-k", "-a", "ECDSAP256SHA256", zone],
+                        cwd=self.dir).text.split()[-1]
+        signed = self.path("signed")
+        self.run(["ldns-signzone", "-A", "-f", signed, file,
+                  self.path(name)])
+        return base.read_text(self.path(name + ".key")), \
+            base.read_text(signed)
 
 
 class Unbound(peers.Peer):

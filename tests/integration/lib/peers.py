@@ -23,6 +23,7 @@ PACKAGES = {
     "opensmtpd": ["opensmtpd"],
     "nsd": ["nsd"],
     "unbound": ["unbound"],
+    "signer": ["ldnsutils"],
     "eatmydata": ["libeatmydata1"],
 }
 
