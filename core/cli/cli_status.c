@@ -22,6 +22,8 @@ static void	on_master(void *, const char *, const json_t *, int);
 static void	on_worker(void *, const char *, const json_t *, int);
 static void	show(const struct answer *);
 static void	show_worker(const json_t *);
+static void	show_keeper(const json_t *);
+static void	show_certificate(const json_t *);
 static json_int_t in(const json_t *, const char *, const char *);
 static json_int_t sum(const json_t *, const char *, const char *);
 static const char *duration(char *, size_t, json_int_t);
@@ -57,7 +59,8 @@ static int
 usage(FILE *to, int r)
 {
 	(void)fputs("usage: postern status [--json] [-c FILE]\n"
-	    "Shows the workers, their connections and the queue.\n", to);
+	    "Shows the workers, their connections, the queue, and the "
+	    "certificates in use.\n", to);
 	return r;
 }
 
@@ -155,6 +158,34 @@ show(const struct answer *a)
 	    sum(a->workers, "out", "hops_down"));
 	json_array_foreach(a->workers, i, w)
 		show_worker(w);
+	show_keeper(json_object_get(a->master, "keeper"));
+	json_array_foreach(json_object_get(a->master, "certificates"), i, w)
+		show_certificate(w);
+}
+
+static void
+show_keeper(const json_t *k)
+{
+	if (!json_is_object(k))
+		return;
+	(void)printf("keeper    process %lld, %lld keys, %lld restarts\n",
+	    json_integer_value(json_object_get(k, "pid")),
+	    json_integer_value(json_object_get(k, "keys")),
+	    json_integer_value(json_object_get(k, "restarts")));
+}
+
+static void
+show_certificate(const json_t *c)
+{
+	json_int_t days = json_integer_value(json_object_get(c, "days"));
+
+	(void)printf("certificate \"%s\" of %s, %s %.10s (%lld days)%s\n",
+	    json_string_value(json_object_get(c, "name")),
+	    json_string_value(json_object_get(c, "use")),
+	    days < 0 ? "EXPIRED" : "until",
+	    json_string_value(json_object_get(c, "expires")), days,
+	    json_is_true(json_object_get(c, "demonstration")) ?
+		", for demonstration only" : "");
 }
 
 static void

@@ -7,9 +7,11 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "daemon/master_priv.h"
+#include "tls/certpile.h"
 #include "tls/certstore.h"
 
 static void	on_expiry(void *);
+static int	roots_expiry(void *, const char *, struct err *);
 static void	warn(struct master *, const char *, const char *, msec);
 
 void
@@ -29,6 +31,7 @@ on_expiry(void *arg)
 	loop_timer_set(&m->expiry_turn, HOURS(1));
 }
 
+/* Those in use, and the roots that the administrator chose himself. */
 void
 certs_expiry(struct master *m)
 {
@@ -40,6 +43,40 @@ certs_expiry(struct master *m)
 		if (c[i].loaded && c[i].expires != 0)
 			warn(m, c[i].name, c[i].use, c[i].expires);
 	}
+	(void)conf_tls_files(m->conf, roots_expiry, m, NULL);
+}
+
+static int
+roots_expiry(void *arg, const char *path, struct err *why)
+{
+	const struct conf_reader *r;
+	struct certpile *p;
+	struct certfact f;
+	struct pool *pool;
+	struct master *m;
+	struct buf text;
+	unsigned i;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	(void)why;
+	/* A bundle's distributor looks after it. */
+	if (strcmp(path, conf_default_ca()) == 0)
+		return 0;
+	r = epoch_reader(m->epoch);
+	p = certpile_new();
+	pool = pool_new(0);
+	buf_init(&text, CONF_FILE_MAX);
+	if (r->read(r->arg, path, &text, NULL) == 0)
+		certpile_read_bundle(p, buf_str(&text));
+	for (i = 0; i < certpile_count(p); i++) {
+		certpile_fact(p, i, pool, &f);
+		warn(m, f.cn[0] != '\0' ? f.cn : f.subject, path,
+		    f.not_after);
+	}
+	buf_fini(&text);
+	pool_destroy(&pool);
+	certpile_destroy(&p);
+	return 0;
 }
 
 static void
