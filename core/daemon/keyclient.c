@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/obj.h"
 #include "daemon/keywire.h"
-#include "tls/tlsio.h"
 
 #define KEYCLIENT_MAGIC 0x6c1e4701u
 
@@ -30,6 +29,7 @@ TAILQ_HEAD(ops, op);
 struct keyclient {
 	unsigned magic;
 	struct loop *loop;
+	keyclient_done_fn *done;
 	int fd;
 	struct loop_fd *watch;
 	bool writing;
@@ -59,12 +59,13 @@ const struct tls_keyops keyclient_ops = {
 };
 
 struct keyclient *
-keyclient_new(struct loop *l, int fd)
+keyclient_new(struct loop *l, int fd, keyclient_done_fn *done)
 {
 	struct keyclient *k;
 
 	OBJ_NEW(k, KEYCLIENT_MAGIC);
 	k->loop = l;
+	k->done = done;
 	k->fd = -1;
 	hash_init(&k->by_id);
 	hash_init(&k->by_ticket);
@@ -289,7 +290,7 @@ op_done(struct keyclient *k, struct op *op, bool ok, const char *sig,
 	}
 	op_unlink(k, op);
 	op_free(op);
-	tlsio_key_done(ticket, ok, (const uint8_t *)sig, n);
+	k->done(ticket, ok, (const uint8_t *)sig, n);
 }
 
 static void

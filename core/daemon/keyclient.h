@@ -18,8 +18,13 @@ struct keyclient;
 /* arg is a struct keyclient. */
 extern const struct tls_keyops keyclient_ops;
 
+/* tlsio_key_done(), or what stands for it. */
+typedef void keyclient_done_fn(void *ticket, bool ok, const uint8_t *sig,
+    size_t n);
+
 /* fd: a connection to the keeper, or -1 while there is none. Takes it. */
-struct keyclient *keyclient_new(struct loop *l, int fd);
+struct keyclient *keyclient_new(struct loop *l, int fd,
+    keyclient_done_fn *done);
 /* Another one, in place of what there was. */
 void keyclient_connect(struct keyclient *k, int fd);
 void keyclient_destroy(struct keyclient **kp);

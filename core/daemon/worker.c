@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "daemon/tickets.h"
+#include "tls/tlsio.h"
 
 #define BEAT SECONDS(1)
 
@@ -106,7 +107,8 @@ worker_start(struct worker *w, struct err *why)
 	w->loop = loop_new();
 	w->ipc = ipc_new(w->loop, w->env->ipc, on_master, w);
 	if (w->env->keeper_keys)
-		w->keys = keyclient_new(w->loop, w->env->keeper);
+		w->keys = keyclient_new(w->loop, w->env->keeper,
+		    tlsio_key_done);
 	w->term = loop_signal_start(w->loop, SIGTERM, on_term, w);
 	loop_timer_init(w->loop, &w->beat, on_beat, w);
 	loop_timer_init(w->loop, &w->stop_late, on_stop_late, w);
