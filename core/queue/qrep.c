@@ -411,6 +411,8 @@ log_pending(struct qrep *rep, struct qunit *u)
 	msec next;
 
 	(void)u;
+	if (rep->hold)
+		return;
 	v = pool_alloc(rep->pool, (rep->ndirty + 1) * sizeof(*v));
 	for (i = 0; i < rep->ndirty; i++) {
 		rid = rep->dirty[i];
