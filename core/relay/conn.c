@@ -46,8 +46,11 @@ conn_open(struct dest *d, struct dest_cand *cand)
 		return -1;
 	}
 	if (!shm_acquire(r->w.shm, SHM_DEST, r->w.worker, d->shm_key,
-	        relay_dest_concurrency(d)))
+	        relay_dest_concurrency(d))) {
+		dest_starves(d);
 		return -1;
+	}
+	dest_sated(d);
 	OBJ_NEW(c, CONN_MAGIC);
 	c->relay = r;
 	c->dest = d;
@@ -438,7 +441,7 @@ static void
 detach(struct conn *c)
 {
 	struct relay *r = c->relay;
-	struct dest *d = c->dest;
+	struct dest *d = c->dest, *other;
 
 	leave_idle(c);
 	if (c->state == CONN_OPENING)
@@ -451,10 +454,14 @@ detach(struct conn *c)
 	shm_release(r->w.shm, SHM_DEST, r->w.worker, d->shm_key);
 	relay_gen_unref(&c->gen);
 	c->dest = NULL;
+	other = dest_starving(d);
+	if (other != NULL)
+		loop_timer_set(&other->patience, 0);
 	if (r->stopping || d->state == DEST_DOWN || d->state == DEST_FAILING)
 		return;
 	if (qhop_due(d->hop) > 0)
-		loop_timer_set(&d->patience, 0);
+		loop_timer_set(&d->patience,
+		    other != NULL ? RELAY_PATIENCE : 0);
 	else
 		loop_timer_set(&d->timer, 0); /* settles it */
 }

@@ -54,6 +54,7 @@ dest_destroy(struct dest **dp)
 	drop_candidates(d);
 	loop_timer_clear(&d->timer);
 	loop_timer_clear(&d->patience);
+	dest_sated(d);
 	TAILQ_REMOVE(&d->relay->dests, d, link);
 	d->relay->ndest--;
 	qhop_data_set(d->hop, NULL);
@@ -159,6 +160,56 @@ dest_host_failed(struct dest *d, struct host *h, const struct dest_fail *f)
 		return;
 	}
 	give_up(d);
+}
+
+void
+dest_starves(struct dest *d)
+{
+	struct dest *o;
+	struct conn *c;
+
+	if (d->nconn > 0)
+		return;
+	if (!d->starving)
+		d->relay->nstarving++;
+	d->starving = true;
+	if (d->asked)
+		return;
+	TAILQ_FOREACH(o, &d->relay->dests, link) {
+		if (o == d || o->shm_key != d->shm_key)
+			continue;
+		TAILQ_FOREACH(c, &o->conns, link) {
+			if (c->state == CONN_OPENING || c->retired)
+				continue;
+			d->asked = true;
+			conn_retire(c);
+			return;
+		}
+	}
+}
+
+void
+dest_sated(struct dest *d)
+{
+	if (d->starving)
+		d->relay->nstarving--;
+	d->starving = d->asked = false;
+}
+
+struct dest *
+dest_starving(struct dest *like)
+{
+	struct dest *d;
+
+	if (like->relay->nstarving == 0)
+		return NULL;
+	TAILQ_FOREACH(d, &like->relay->dests, link) {
+		if (d == like || !d->starving || d->shm_key != like->shm_key)
+			continue;
+		d->asked = false;
+		return d;
+	}
+	return NULL;
 }
 
 void

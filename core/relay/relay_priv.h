@@ -50,7 +50,7 @@ struct relay {
 	struct queue *queue;
 	struct relay_gen *gen;
 	struct dest_list dests;
-	unsigned ndest;
+	unsigned ndest, nstarving;
 	struct conn_list idle;	/* the longest idle first */
 	unsigned nconn, nidle;
 	struct hash hosts;
@@ -121,6 +121,9 @@ struct dest {
 	bool unreadable;	/* that text: nothing is sent */
 	struct pool *own;	/* text and want */
 	uint64_t shm_key;	/* of all wants */
+	/* It has no connection because others of that key have them all; one
+	 * of them was asked to make room. */
+	bool starving, asked;
 	const struct relay_route *route;
 	enum dest_state state;
 	struct pool *pool;	/* mx and cand; reset with each lookup */
@@ -196,6 +199,14 @@ void dest_kick(struct dest *d);
 /* Forgets back-offs and cached hosts; with `settings`, also routes and
  * connections, because a new configuration holds. */
 void dest_renew(struct dest *d, bool settings);
+/*
+ * The limit of a destination is shared by all that is wanted of it. Who gets
+ * no connection has one of the others end after its message, and has the next
+ * turn; else a stream of one want could keep out another for ever.
+ */
+void dest_starves(struct dest *d);
+void dest_sated(struct dest *d);
+struct dest *dest_starving(struct dest *like); /* of the same limit */
 /* Frees it when nothing is left to do. */
 void dest_settle(struct dest *d);
 /* A connection became ready: the destination works. */

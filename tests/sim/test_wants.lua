@@ -108,6 +108,32 @@ test("the limit of a destination holds for all its wants", function()
   eq(peak("10.0.0.1"), 1, "connections at once")
 end)
 
+test("a stream of one want leaves another its turn", function()
+  for _, limit in ipairs { 1, 2 } do
+    local domain = "limit" .. limit .. ".example"
+    world()
+    conf { concurrency = limit, max_messages = 100000 }
+    mx(domain, { "10.0.1." .. limit })
+    host("10.0.1." .. limit, { tls = "good", latency = 0.1 })
+    for i = 1, 500 do
+      submit { to = { "a" .. i .. "@" .. domain } }
+    end
+    run(2)
+    submit { to = { "b@" .. domain }, want = "required" }
+    run(2)
+    local n = 0
+    for _, a in ipairs(arrived) do
+      if a.to == "b@" .. domain then
+        n = n + 1
+      end
+    end
+    eq(n, 1, "arrivals of the other with limit " .. limit)
+    run(300)
+    eq(waiting(), 0, "messages waiting")
+    eq(peak("10.0.1." .. limit), limit, "connections at once")
+  end
+end)
+
 test("a pause because of TLS holds up only who wants it", function()
   world("none")
   submit { to = { "a@them.example" }, want = "required" }
