@@ -171,7 +171,7 @@ worker_listener_tls(struct worker *w, struct conf_listener *l)
 				"taken" : "STARTTLS is not offered");
 		return;
 	}
-	tlsctx_ticket_key(ctx, w->tickets.key[0]);
+	tlsctx_ticket_keys(ctx, &w->tickets);
 	odd = tlsctx_warning(ctx);
 	if (odd != NULL && w->env->index == 0)
 		log_warning("listener %s: %s", l->name, odd);
@@ -204,7 +204,7 @@ worker_tickets(struct worker *w, const json_t *msg)
 	for (i = 0; i < w->conf->nlistener; i++) {
 		ctx = w->conf->listener[i].smtpd.tlsctx;
 		if (ctx != NULL)
-			tlsctx_ticket_key(ctx, w->tickets.key[0]);
+			tlsctx_ticket_keys(ctx, &w->tickets);
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "tls/tlsio_priv.h"
 
 enum { SELFSIGNED_MAX = 16384, TRUST_MAX = 16 * 1024 * 1024 };
+enum { OWN_CACHE = 4 * 1024 * 1024 };
 
 #define TLSCTX_MAGIC 0x10091b02u
 
@@ -29,7 +30,8 @@ static int tlsctx_set_idents(
     struct tlsctx *ctx, const struct tlsctx_conf *conf, struct err *why);
 static void tlsctx_set_server(
     struct tlsctx *ctx, const struct tlsctx_conf *conf);
-static void tlsctx_set_client(struct tlsctx *ctx);
+static void tlsctx_set_client(
+    struct tlsctx *ctx, const struct tlsctx_conf *conf);
 
 int
 tlsctx_new(
@@ -100,7 +102,9 @@ tlsctx_unref(struct tlsctx **ctxp)
 	*ctxp = NULL;
 	if (--ctx->refs > 0)
 		return;
-	tlscache_destroy(&ctx->cache);
+	if (ctx->own_cache)
+		tlscache_destroy(&ctx->cache);
+	OPENSSL_cleanse(ctx->ticket, sizeof(ctx->ticket));
 	SSL_CTX_free(ctx->ssl);
 	tlstrust_unref(&ctx->trust);
 	while (ctx->nident > 0)
@@ -112,14 +116,6 @@ tlsctx_unref(struct tlsctx **ctxp)
 	mem_free(ctx->ciphers);
 	mem_free(ctx->groups);
 	OBJ_FREE(ctx);
-}
-
-void
-tlsctx_ticket_key(struct tlsctx *ctx, const uint8_t key[48])
-{
-	OBJ_CHECK(ctx, TLSCTX_MAGIC);
-	if (SSL_CTX_set_tlsext_ticket_keys(ctx->ssl, key, 48) != 1)
-		panic("a ticket key has another length");
 }
 
 void
@@ -184,7 +180,7 @@ tlsctx_set_up(
 	if (ctx->server)
 		tlsctx_set_server(ctx, conf);
 	else
-		tlsctx_set_client(ctx);
+		tlsctx_set_client(ctx, conf);
 	return 0;
 }
 
@@ -261,7 +257,7 @@ tlsctx_set_idents(
  * certificate is better than clear text.
  */
 static void
-tlsctx_set_client(struct tlsctx *ctx)
+tlsctx_set_client(struct tlsctx *ctx, const struct tlsctx_conf *conf)
 {
 	static const uint16_t prefs[] = { SSL_SIGN_ECDSA_SECP256R1_SHA256,
 		SSL_SIGN_ED25519, SSL_SIGN_RSA_PSS_RSAE_SHA256,
@@ -276,5 +272,6 @@ tlsctx_set_client(struct tlsctx *ctx)
 	SSL_CTX_set_custom_verify(ctx->ssl, SSL_VERIFY_PEER, tlsio_verify);
 	SSL_CTX_set_reverify_on_resume(ctx->ssl, 1);
 	SSL_CTX_sess_set_new_cb(ctx->ssl, tlsio_new_session);
-	ctx->cache = tlscache_new();
+	ctx->own_cache = conf->cache == NULL;
+	ctx->cache = ctx->own_cache ? tlscache_new(OWN_CACHE) : conf->cache;
 }

@@ -17,6 +17,7 @@
 #include "base/str.h"
 
 struct tlsctx;
+struct tlscache;
 struct tlsident;
 struct tlskey_id;
 struct tlstrust;
@@ -53,6 +54,9 @@ struct tlsctx_conf {
 	/* Server: a client without a certificate, or with one that does not
 	 * hold, gets no session. */
 	bool require_client_cert, verify_client_cert;
+	/* Client: sessions, shared with other contexts and processes; it
+	 * must outlive the context. NULL: a small one of its own. */
+	struct tlscache *cache;
 };
 
 /* Errors name the file and what is wrong in it. */
@@ -78,15 +82,13 @@ int tlsctx_check_ciphers(const char *list, struct buf *unknown,
     struct err *why);
 int tlsctx_check_groups(const char *list, struct err *why);
 /* Keys for session tickets: the first makes new ones, all are accepted. The
- * master makes and rotates them for all workers. */
+ * master makes and rotates them for all workers. Without them the library
+ * makes its own. */
 struct tls_ticket_keys {
 	uint8_t key[3][48];
 	unsigned n;
 };
 void tlsctx_ticket_keys(struct tlsctx *ctx, const struct tls_ticket_keys *k);
-/* Session ticket keys, 48 octets, the same in all workers. Without them the
- * library makes its own and renews them. */
-void tlsctx_ticket_key(struct tlsctx *ctx, const uint8_t key[48]);
 
 /* Version text, API number and where it came from; for `postern version`. */
 const char *tls_library(void);

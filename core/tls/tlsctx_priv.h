@@ -13,6 +13,13 @@
 #include "tls/tlsio.h"
 #include "tls/tlstrust.h"
 
+enum { TLSCTX_TICKETS = 3 };
+
+/* Made of one key of struct tls_ticket_keys. */
+struct tlsctx_ticket {
+	uint8_t name[16], aes[32], hmac[32];
+};
+
 struct tlsctx {
 	unsigned magic;
 	unsigned refs;
@@ -27,6 +34,9 @@ struct tlsctx {
 	char *ciphers, *groups; /* groups NULL: ours */
 	bool request_client_cert, require_client_cert, verify_client_cert;
 	struct tlscache *cache; /* client */
+	bool own_cache;
+	struct tlsctx_ticket ticket[TLSCTX_TICKETS]; /* the first makes */
+	unsigned ntickets;
 	char *warning;
 };
 

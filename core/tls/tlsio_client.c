@@ -126,7 +126,7 @@ set_session(struct tlsio *t, const struct tlsio_client *c)
 	if (c->session == 0)
 		return;
 	t->session = session_key(t, c);
-	session = tlscache_take(t->ctx->cache, t->session);
+	session = tlscache_take(t->ctx->cache, t->session, t->ctx->ssl);
 	if (session != NULL)
 		(void)SSL_set_session(t->ssl, session);
 	SSL_SESSION_free(session);

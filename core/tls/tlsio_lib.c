@@ -59,10 +59,9 @@ tlsio_new_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tlsio *t = tlsio_of(ssl);
 
-	if (t->session == 0 || t->ctx->cache == NULL)
-		return 0;
-	tlscache_put(t->ctx->cache, t->session, session);
-	return 1;
+	if (t->session != 0)
+		tlscache_put(t->ctx->cache, t->session, session);
+	return 0;
 }
 
 void

@@ -219,11 +219,11 @@ START_TEST(resumes_and_verifies_again)
 {
 	uint16_t max = _i < 2 ? TLS13 : TLS12;
 	bool enforce = _i % 2 != 0;
-	uint8_t key[48];
+	struct tls_ticket_keys keys = { .n = 1 };
 
 	contexts(max, "DNS:mx.corp.example", 0);
-	memset(key, 7, sizeof(key));
-	tlsctx_ticket_key(server, key);
+	memset(keys.key[0], 7, sizeof(keys.key[0]));
+	tlsctx_ticket_keys(server, &keys);
 	want.level = TLSWANT_REQUIRED_VERIFY;
 	how.session = 99;
 	pair_tls(client, server, &how);
@@ -256,12 +256,13 @@ END_TEST
 START_TEST(another_worker_takes_the_ticket)
 {
 	struct tlsctx_conf s = { .server = true };
-	uint8_t key[48];
+	struct tls_ticket_keys keys = { .n = 1 };
+	bool turned = _i % 2 != 0, known = _i < 4;
 
-	contexts(TLS13, "DNS:mx.corp.example", 0);
+	contexts(_i < 2 ? TLS13 : TLS12, "DNS:mx.corp.example", 0);
 	s.cert_file = pki_path("mx.pem");
-	memset(key, 9, sizeof(key));
-	tlsctx_ticket_key(server, key);
+	memset(keys.key[0], 9, sizeof(keys.key[0]));
+	tlsctx_ticket_keys(server, &keys);
 	how.session = 5;
 	pair_tls(client, server, &how);
 	pair_shake();
@@ -269,10 +270,18 @@ START_TEST(another_worker_takes_the_ticket)
 	pair_again();
 	tlsctx_unref(&server);
 	server = make(&s);
-	tlsctx_ticket_key(server, key);
+	if (turned) {
+		keys.n = 2;
+		memcpy(keys.key[1], keys.key[0], sizeof(keys.key[1]));
+		memset(keys.key[0], 11, sizeof(keys.key[0]));
+	}
+	if (!known)
+		memset(keys.key, 12, sizeof(keys.key));
+	tlsctx_ticket_keys(server, &keys);
 	pair_tls(client, server, &how);
 	pair_shake();
-	ck_assert(pair_c.ok && pair_c.info.resumed);
+	ck_assert(pair_c.ok);
+	ck_assert_int_eq(pair_c.info.resumed, known);
 }
 END_TEST
 
@@ -504,7 +513,7 @@ UNIT_SUITE(tlsio)
 	tcase_add_test(tc, matches_names_of_the_want);
 	tcase_add_test(tc, trusts_what_is_listed_even_a_leaf);
 	tcase_add_loop_test(tc, resumes_and_verifies_again, 0, 4);
-	tcase_add_test(tc, another_worker_takes_the_ticket);
+	tcase_add_loop_test(tc, another_worker_takes_the_ticket, 0, 6);
 	tcase_add_loop_test(tc, moves_megabytes_both_ways, 0, 2);
 	tcase_add_test(tc, says_goodbye);
 	tcase_add_test(tc, end_without_goodbye_is_an_end);
