@@ -25,8 +25,10 @@
 #include "daemon/ports.h"
 #include "daemon/tickets.h"
 #include "daemon/worker.h"
+#include "tls/tlscache.h"
 #include "tls/tlsctx.h"
 
+#define SESSIONS_SIZE (8 * 1024 * 1024) /* of which what is used is there */
 #define LOCK_PATIENCE 200 /* times 25 ms: workers of a dead master end */
 
 static int	serve_arguments(struct master *, int, char **);
@@ -162,6 +164,7 @@ serve_prepare(struct master *m, struct err *why)
 	    privs_give(&m->privs, path, why) != 0)
 		return -1;
 	tickets_init(&m->tickets);
+	m->sessions = tlscache_new(SESSIONS_SIZE);
 	return 0;
 }
 
@@ -349,6 +352,7 @@ serve_end(struct master *m)
 		ids_close(&m->ids);
 		log_info("Postern has stopped");
 		shm_destroy(&m->shm);
+		tlscache_destroy(&m->sessions);
 	}
 	file_close(&m->signals);
 	file_close(&m->checker_says);

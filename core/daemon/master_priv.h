@@ -84,6 +84,7 @@ struct master {
 	struct keys keys;
 	pid_t certmaker;	/* makes certificates of our own */
 	struct tls_ticket_keys tickets;
+	struct tlscache *sessions;
 	struct loop_timer ticket_turn;
 	struct loop_timer watch;
 	uint64_t watched;	/* what the files looked like */

@@ -73,7 +73,8 @@ child_run(struct child *c, int ipc, int keeper)
 	struct worker_env env = { .index = c->index, .count = m->nchild,
 		.master = getppid(), .conf = m->conf, .epoch = m->epoch,
 		.shm = m->shm, .ids = m->ids, .privs = &m->privs,
-		.tickets = &m->tickets, .keeper_keys = m->keys.keeper,
+		.tickets = &m->tickets, .sessions = m->sessions,
+		.keeper_keys = m->keys.keeper,
 		.keeper = keeper, .ipc = ipc, .lock = m->lock };
 	int keep[IPC_FDS + 4];
 	unsigned n;

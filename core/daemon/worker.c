@@ -137,7 +137,8 @@ static int
 worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
 {
 	struct conf_tls_env env = { .reader = epoch_reader(e),
-		.map = epoch_map(e), .broken = worker_broken, .arg = w };
+		.map = epoch_map(e), .sessions = w->env->sessions,
+		.broken = worker_broken, .arg = w };
 	unsigned i;
 
 	if (w->keys != NULL) {

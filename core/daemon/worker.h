@@ -26,6 +26,7 @@ struct worker_env {
 	struct ids *ids;
 	const struct privs *privs;
 	const struct tls_ticket_keys *tickets;
+	struct tlscache *sessions; /* of all workers with other hosts */
 	bool keeper_keys; /* private keys are in the keeper, not here */
 	int keeper;	  /* connection to it, -1: one comes later */
 	int ipc; /* the worker's end */

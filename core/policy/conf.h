@@ -192,6 +192,7 @@ struct conf_tls_env {
 	const struct conf_reader *reader;
 	const struct certmap *map;
 	const struct tls_keyops *ops; /* NULL: key files are read */
+	struct tlscache *sessions;    /* of delivery; NULL: its own */
 	void *ops_arg;
 	conf_broken_fn *broken; /* NULL: an error */
 	void *arg;

@@ -219,6 +219,7 @@ delivery_tls(struct job *j, struct err *why)
 	}
 	if (r == 0)
 		r = trust_add(j, t.trust, NULL, true, why);
+	t.cache = j->env->sessions;
 	t.min_version = version(c->tls.min_version);
 	if (c->tls.ciphers[0] != '\0')
 		t.ciphers = c->tls.ciphers;
