@@ -14,6 +14,8 @@ int cli_queue(int argc, char **argv);
 int cli_log(int argc, char **argv);
 int cli_sink(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_tls_test(int argc, char **argv);
+int cli_tlsverify(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 #define CLI_CONF POSTERN_CONFDIR "/postern.lua"

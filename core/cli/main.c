@@ -30,6 +30,8 @@ static const struct command commands[] = {
 	{ "headers", cli_headers, "show how a received message was encrypted" },
 	{ "status", cli_status, "show what the relay is doing" },
 	{ "keeper", keeper_main, NULL }, /* of `serve` only */
+	{ "tls-test", cli_tls_test, "test the TLS of a destination's hosts" },
+	{ "tlsverify", cli_tlsverify, "verify the certificate of one host" },
 	{ "version", cli_version, "show the version and the libraries in use" },
 	{ "help", help, "show the subcommands" },
 };

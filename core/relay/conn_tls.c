@@ -13,9 +13,6 @@
 #include "relay/relay_priv.h"
 #include "tls/tlsfail.h"
 
-static enum tls_step lowest_step(const struct tlswant *w);
-static enum tls_step next_step(const struct conn *c,
-    const struct smtpc_reply *r);
 static bool clear_text_instead(struct conn *c, const struct smtpc_reply *r,
     struct dest_cand *cand);
 static void count_failure(const struct conn *c, enum tls_reason reason);
@@ -38,8 +35,8 @@ conn_tls_conf(struct conn *c, const struct dest_cand *cand)
 	sc->tls_step = cand->tls_step;
 	if (h->step_until > now && sc->tls_step < h->tls_step)
 		sc->tls_step = h->tls_step;
-	if (sc->tls_step > lowest_step(&sc->want))
-		sc->tls_step = lowest_step(&sc->want);
+	if (sc->tls_step > conn_tls_lowest(&sc->want))
+		sc->tls_step = conn_tls_lowest(&sc->want);
 	if (!tlswant_clear_ok(sc->want.level) || sc->implicit_tls)
 		return;
 	sc->avoid_tls = cand->avoid_tls;
@@ -145,7 +142,7 @@ conn_tls_again(struct conn *c, const struct smtpc_reply *r)
 		return false;
 	if (r->tls_reason == TLSR_NONE || c->conf.avoid_tls)
 		goto over;
-	next = next_step(c, r);
+	next = conn_tls_next(&c->conf.want, c->conf.tls_step, r);
 	if (next != c->conf.tls_step) {
 		c->host->step_until = 0;
 		cand->tls_step = next;
@@ -164,20 +161,19 @@ over:
 	return false;
 }
 
-/* The largest step down that the want allows. */
-static enum tls_step
-lowest_step(const struct tlswant *w)
+enum tls_step
+conn_tls_lowest(const struct tlswant *w)
 {
 	if (tlswant_verifies(w->level) || w->min_version > 0x0303)
 		return TLS_STEP_CLASSIC;
 	return TLS_STEP_RSA;
 }
 
-/* What a smaller offer can mend; the same step if nothing can. */
-static enum tls_step
-next_step(const struct conn *c, const struct smtpc_reply *r)
+enum tls_step
+conn_tls_next(const struct tlswant *want, enum tls_step now,
+    const struct smtpc_reply *r)
 {
-	enum tls_step now = c->conf.tls_step, next = now;
+	enum tls_step next = now;
 
 	if (!r->tls_begun)
 		return now;
@@ -206,7 +202,7 @@ next_step(const struct conn *c, const struct smtpc_reply *r)
 	default: /* of a list that others make longer: no step helps */
 		break;
 	}
-	return next > lowest_step(&c->conf.want) ? now : next;
+	return next > conn_tls_lowest(want) ? now : next;
 }
 
 /*

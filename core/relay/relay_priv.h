@@ -247,6 +247,11 @@ void conn_want_open(struct conn *c);
 
 /* conn_tls.c */
 void conn_tls_conf(struct conn *c, const struct dest_cand *cand);
+/* The largest step down that a want allows; what a smaller offer than `now` can
+ * mend, `now` if nothing can. */
+enum tls_step conn_tls_lowest(const struct tlswant *w);
+enum tls_step conn_tls_next(const struct tlswant *want, enum tls_step now,
+    const struct smtpc_reply *r);
 /* struct smtpc_ops.tls */
 void conn_tls_told(struct conn *c, const struct tls_info *info,
     const struct smtpc_reply *why);

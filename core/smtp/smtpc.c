@@ -5,11 +5,13 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "mail/addr.h"
 #include "mail/status.h"
 #include "smtp/smtpc_priv.h"
 
 /* A peer that takes fewer octets than this in a step's time is stalled. */
 enum { PROGRESS = 1024 };
+enum { MAIL_MAX = ADDR_PATH_MAX + 32 };
 
 static const unsigned patience_of[SMTPC_STEPS] = {
 #define STEP(id, seconds, phrase) seconds,
@@ -126,6 +128,19 @@ smtpc_destroy(struct smtpc **cp)
 	loop_defer(c->loop, free_now, c);
 }
 
+void
+smtpc_mail(struct smtpc *c, struct str sender)
+{
+	struct buf line;
+
+	OBJ_CHECK(c, SMTPC_MAGIC);
+	ASSERT(smtpc_is_ready(c) && sender.n <= ADDR_PATH_MAX);
+	buf_init(&line, MAIL_MAX);
+	(void)buf_printf(&line, "MAIL FROM:<%.*s>\r\n", STR_FMT(sender));
+	smtpc_command(c, SMTPC_AT_MAIL, buf_str(&line));
+	buf_fini(&line);
+}
+
 bool
 smtpc_is_ready(const struct smtpc *c)
 {
@@ -138,6 +153,13 @@ smtpc_tls(const struct smtpc *c)
 {
 	OBJ_CHECK(c, SMTPC_MAGIC);
 	return c->tls_up ? tlsio_info(c->tls) : NULL;
+}
+
+const struct tlsio *
+smtpc_tlsio(const struct smtpc *c)
+{
+	OBJ_CHECK(c, SMTPC_MAGIC);
+	return c->tls;
 }
 
 const struct stream *
@@ -211,6 +233,8 @@ smtpc_command(struct smtpc *c, enum smtpc_step step, struct str line)
 		return;
 	}
 	stream_write(c->stream, line.p, line.n);
+	if (c->ops->said != NULL)
+		c->ops->said(c->arg, NULL, line);
 	smtpc_set_step(c, step);
 }
 
@@ -233,8 +257,11 @@ smtpc_end(struct smtpc *c, const struct smtpc_reply *r, bool quit)
 {
 	ASSERT(!c->ended);
 	c->ended = true;
-	if (quit && c->stream != NULL)
+	if (quit && c->stream != NULL) {
 		stream_write(c->stream, "QUIT\r\n", 6);
+		if (c->ops->said != NULL)
+			c->ops->said(c->arg, NULL, STR("QUIT\r\n"));
+	}
 	let_go(c);
 	c->ops->closed(c->arg, r);
 }
@@ -346,6 +373,8 @@ have_reply(struct smtpc *c)
 	r.text = rest = buf_str(&c->in.text);
 	if (!status_parse_enh(&rest, r.code, r.enh, sizeof(r.enh)))
 		r.enh[0] = '\0';
+	if (c->ops->said != NULL)
+		c->ops->said(c->arg, &r, STR_NULL);
 	/* The peer goes, whatever was asked. STARTTLS has its own verdict. */
 	if (r.code == 421 && c->step != SMTPC_AT_STARTTLS &&
 	    c->step != SMTPC_AT_QUIT)
@@ -359,6 +388,12 @@ have_reply(struct smtpc *c)
 static void
 dispatch(struct smtpc *c, const struct smtpc_reply *r)
 {
+	if (c->step == SMTPC_AT_MAIL && c->run.txn == NULL) {
+		smtpc_set_ready(c);
+		c->needs_rset = true;
+		c->ops->done(c->arg, r);
+		return;
+	}
 	switch (c->step) {
 	case SMTPC_AT_BANNER:
 		smtpc_hello_banner(c, r);

@@ -143,6 +143,10 @@ struct smtpc_ops {
 	/* The connection is gone; r tells why (NULL: we quit). A running
 	 * transaction got no done(): its fate is r. Last call but destroy. */
 	void (*closed)(void *arg, const struct smtpc_reply *r);
+	/* What is said, for testers; may be NULL: a reply of the peer, or (r
+	 * NULL) a line of ours outside transactions. The connection must not
+	 * be ended from inside. */
+	void (*said)(void *arg, const struct smtpc_reply *r, struct str line);
 };
 
 struct smtpc *smtpc_new(struct loop *l, const struct smtpc_conf *conf,
@@ -150,11 +154,16 @@ struct smtpc *smtpc_new(struct loop *l, const struct smtpc_conf *conf,
 /* Only when ready() or done() was the last word. txn must live until done. */
 void smtpc_send(struct smtpc *c, const struct smtpc_txn *txn);
 void smtpc_source_ready(struct smtpc *c);
+/* MAIL FROM and no more, for testers; when smtpc_send() would be right.
+ * done(reply) follows, then nothing is to be done but quit. */
+void smtpc_mail(struct smtpc *c, struct str sender);
 void smtpc_quit(struct smtpc *c);      /* QUIT; closed(NULL) follows */
 void smtpc_destroy(struct smtpc **cp); /* silent */
 
 bool smtpc_is_ready(const struct smtpc *c);
 const struct tls_info *smtpc_tls(const struct smtpc *c);  /* NULL: clear */
+/* NULL: no handshake was begun. Also inside tls() of one that failed. */
+const struct tlsio *smtpc_tlsio(const struct smtpc *c);
 const struct stream *smtpc_stream(const struct smtpc *c); /* NULL: none yet */
 bool smtpc_offers_dsn(const struct smtpc *c);
 unsigned smtpc_messages(const struct smtpc *c); /* sent on it so far */

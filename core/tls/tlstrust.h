@@ -11,7 +11,6 @@
 #ifndef TLS_TLSTRUST_H
 #define TLS_TLSTRUST_H
 
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,6 +18,8 @@
 #include "base/str.h"
 
 struct tlstrust;
+struct x509_store_st; /* X509_STORE */
+struct x509_st;	      /* X509 */
 
 /* Trusts nothing. */
 struct tlstrust *tlstrust_new(void);
@@ -36,8 +37,8 @@ void tlstrust_unref(struct tlstrust **tp);
 unsigned tlstrust_count(const struct tlstrust *t); /* roots that count */
 /* What was left out and why, a line each; NULL: no more. */
 const char *tlstrust_note(const struct tlstrust *t, unsigned i);
-X509_STORE *tlstrust_store(const struct tlstrust *t);
+struct x509_store_st *tlstrust_store(const struct tlstrust *t);
 /* Is a list of the certificate's issuer there? */
-bool tlstrust_has_crl(const struct tlstrust *t, const X509 *x);
+bool tlstrust_has_crl(const struct tlstrust *t, const struct x509_st *x);
 
 #endif

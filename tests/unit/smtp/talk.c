@@ -34,6 +34,7 @@ struct talker {
 	unsigned callbacks;
 	struct loop_timer later;
 	bool was_late;
+	bool tested;
 };
 
 static void server_go_on(struct talker *k);
@@ -172,7 +173,10 @@ static void
 go_on(struct talker *k)
 {
 	ck_assert(smtpc_is_ready(k->client));
-	if (k->next < k->t->messages)
+	if (k->t->tester != NULL && !k->tested) {
+		k->tested = true;
+		smtpc_mail(k->client, str_c(k->t->tester));
+	} else if (k->next < k->t->messages)
 		send_next(k);
 	else
 		smtpc_quit(k->client);
@@ -253,6 +257,21 @@ on_client_closed(void *arg, const struct smtpc_reply *r)
 	smtpc_destroy(&k->client);
 }
 
+static void
+on_said(void *arg, const struct smtpc_reply *r, struct str line)
+{
+	struct talker *k;
+
+	OBJ_CAST(k, arg, TALKER_MAGIC);
+	if (k->t->tester == NULL)
+		return;
+	if (r == NULL)
+		(void)buf_printf(&k->t->told, "> %.*s", STR_FMT(line));
+	else
+		(void)buf_printf(&k->t->told, "< %d %.*s\n", r->code,
+		    STR_FMT(r->text));
+}
+
 static const struct smtpc_ops client_ops = {
 	.connected = on_connected,
 	.tls = on_tls,
@@ -260,6 +279,7 @@ static const struct smtpc_ops client_ops = {
 	.rcpt = on_rcpt,
 	.done = on_done,
 	.closed = on_client_closed,
+	.said = on_said,
 };
 
 static void

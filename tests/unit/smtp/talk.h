@@ -40,6 +40,8 @@ struct talk {
 	const struct talk_message *message; /* one after the other */
 	unsigned messages;
 	unsigned cut;	     /* the server's octets come in such pieces */
+	const char *tester;  /* MAIL FROM it and no more; tell all that is
+				said */
 	unsigned destroy_at; /* destroy the client in its nth callback */
 	bool seqpacket;	     /* keep the boundaries of what is sent */
 	struct tlsctx *server_tls;

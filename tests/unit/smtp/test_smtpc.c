@@ -48,6 +48,25 @@ START_TEST(waits_for_no_step_too_long)
 }
 END_TEST
 
+static const char *const tester_script[] = { "S220 mx.test", "CEHLO me.test",
+	"S250 x", "CMAIL FROM:<p@me.test>", "S550 no", "CQUIT", "S221 bye",
+	NULL };
+
+START_TEST(a_tester_names_no_recipient_and_hears_all)
+{
+	struct talk t;
+
+	talk_init(&t);
+	t.script = tester_script;
+	t.tester = "p@me.test";
+	talk_check(&t, "connected\n< 220 mx.test\n> EHLO me.test\r\n"
+		       "< 250 x\nready\n> MAIL FROM:<p@me.test>\r\n"
+		       "< 550 no\ndone 550 |no|while sending MAIL FROM\n"
+		       "> QUIT\r\n< 221 bye\nclosed nothing\n");
+	talk_fini(&t);
+}
+END_TEST
+
 START_TEST(names_each_step)
 {
 	ck_assert_str_eq(
@@ -155,6 +174,7 @@ UNIT_SUITE(smtpc)
 {
 	tcase_add_loop_test(
 	    tc, waits_for_no_step_too_long, 0, sizeof(late) / sizeof(late[0]));
+	tcase_add_test(tc, a_tester_names_no_recipient_and_hears_all);
 	tcase_add_test(tc, names_each_step);
 	tcase_add_test(tc, connects_or_tells_why_not);
 	tcase_add_test(tc, may_be_destroyed_while_connecting);
