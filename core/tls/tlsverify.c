@@ -37,6 +37,7 @@ static void try_chain(const struct tlsverify_in *in, X509 *leaf,
 static enum tls_reason beyond_the_library(STACK_OF(X509) *chain);
 static int on_error(int ok, X509_STORE_CTX *ctx);
 static bool drop_blamed(const struct attempt *a, STACK_OF(X509) *rest);
+static bool names_itself(const struct attempt *a);
 static enum tls_reason
 reason_of(const struct attempt *a, const struct tlstrust *trust);
 static uint8_t alert_of(enum tls_reason r);
@@ -284,6 +285,19 @@ drop_blamed(const struct attempt *a, STACK_OF(X509) *rest)
 	return false;
 }
 
+static bool
+names_itself(const struct attempt *a)
+{
+	size_t at = a->depth < 0 ? 0 : (size_t)a->depth;
+	const X509 *x;
+
+	if (at >= sk_X509_num(a->chain))
+		return false;
+	x = sk_X509_value(a->chain, at);
+	return X509_NAME_cmp(X509_get_subject_name(x),
+		   X509_get_issuer_name(x)) == 0;
+}
+
 static enum tls_reason
 reason_of(const struct attempt *a, const struct tlstrust *trust)
 {
@@ -301,6 +315,11 @@ reason_of(const struct attempt *a, const struct tlstrust *trust)
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 		return TLSR_SELF_SIGNED;
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+		/* The library calls no certificate self-signed whose key
+		 * usage forbids to sign any. */
+		if (names_itself(a))
+			return a->depth <= 0 ? TLSR_SELF_SIGNED
+					     : TLSR_UNTRUSTED;
 		/* Where nothing is trusted, no certificate is missing. */
 		if (trust != NULL && tlstrust_count(trust) > 0)
 			return TLSR_INCOMPLETE;
