@@ -18,7 +18,7 @@
 #include "cli/sink_tls.h"
 #include "net/sock.h"
 
-enum { SINK_LISTENERS = 256, SINK_PATTERNS = 64 };
+enum { SINK_LISTENERS = 1024, SINK_PATTERNS = 64 };
 
 /* An address and what goes wrong there. */
 struct sink_address {
