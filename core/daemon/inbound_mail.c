@@ -12,6 +12,8 @@
 
 #define SLOWEST SECONDS(1)
 
+static bool	sender_needs_tls(const struct session *,
+		    const struct addr *);
 static bool	no_room(struct session *, const struct envelope *,
 		    struct err *);
 static msec	pause_for_backlog(const struct session *);
@@ -32,6 +34,13 @@ session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 	msec pause;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
+	if (!s->tls && sender_needs_tls(s, &env->sender)) {
+		s->tls_demanded = true;
+		v->act = SMTPD_REFUSE;
+		(void)err_set(&v->reply, 530, "5.7.0",
+		    "Must issue a STARTTLS command first");
+		return SMTPD_NOW;
+	}
 	if (no_room(s, env, &v->reply)) {
 		v->act = SMTPD_REFUSE;
 		return SMTPD_NOW;
@@ -44,6 +53,23 @@ session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 	loop_timer_init(s->in->w.loop, &s->timer, mail_paused, s);
 	loop_timer_set(&s->timer, pause);
 	return SMTPD_WAIT;
+}
+
+/* Senders that are taken inside TLS only (requirements.md 3.2). */
+static bool
+sender_needs_tls(const struct session *s, const struct addr *sender)
+{
+	const char *const *p;
+	struct str entry;
+
+	for (p = s->l->tls_senders; *p != NULL && sender->domain.n > 0; p++) {
+		entry = str_c(*p);
+		if (str_find(entry, '@') < entry.n
+			? str_ieq(entry, sender->full)
+			: domain_matches(entry, sender->domain))
+			return true;
+	}
+	return false;
 }
 
 static bool

@@ -41,6 +41,8 @@ struct session {
 	bool network;		/* of relay.networks */
 	bool certificate;	/* of relay.certificates */
 	bool tls;		/* TLS came up */
+	bool tls_begun;		/* or failed */
+	bool tls_demanded;	/* a sender was refused for want of it */
 	bool verified;		/* reverse name */
 	bool waiting;		/* the server waits for our answer */
 	char *rname;

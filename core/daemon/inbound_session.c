@@ -376,6 +376,7 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 	if (!s->known) /* implicit TLS that failed before the greeting */
 		log_new(s);
 	s->tls = ok;
+	s->tls_begun = true;
 	if (!ok) {
 		mail_log(EV_ICID_TLS_FAILED, s->icid,
 		    str_c(why != NULL ? why->text : "unknown"), "");
@@ -385,8 +386,12 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 	if (info == NULL)
 		return SMTPD_NOW;
 	mail_log(EV_ICID_TLS_OK, s->icid, info->version, info->cipher);
-	s->certificate = info->fingerprint[0] != '\0' &&
-	    fingerprint_listed(s, info->fingerprint);
+	if (info->fingerprint[0] == '\0')
+		return SMTPD_NOW;
+	mail_log(EV_ICID_CERT, s->icid,
+	    info->verified ? "verified" : "not verified",
+	    str_c(info->verified ? "" : info->verify_why), info->fingerprint);
+	s->certificate = fingerprint_listed(s, info->fingerprint);
 	return SMTPD_NOW;
 }
 
@@ -434,8 +439,9 @@ told_close(void *arg, enum smtpd_end how, const struct err *why)
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	if (s->known) {
-		if (s->l->tls == SMTPD_TLS_REQUIRED && !s->tls &&
-		    !s->l->implicit_tls)
+		if (!s->tls_begun && (s->tls_demanded ||
+		    (s->l->tls == SMTPD_TLS_REQUIRED &&
+			!s->l->implicit_tls)))
 			mail_log(EV_ICID_TLS_REQUIRED, s->icid);
 		if (how == SMTPD_END_LOST)
 			mail_log(EV_ICID_LOST, s->icid);

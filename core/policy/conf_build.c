@@ -30,6 +30,7 @@ static void	build_relay(struct conf *);
 static void	build_listener(struct conf *, struct conf_listener *);
 static int	build_permissions(struct conf *, const struct conf_reader *,
 		    struct err *);
+static int	check_senders(const struct conf *, struct err *);
 static int	read_users(struct conf *, const struct conf_reader *,
 		    struct err *);
 static const struct queue_profile *profile_find(const struct conf *,
@@ -373,6 +374,8 @@ build_permissions(struct conf *c, const struct conf_reader *reader,
 			return err_text(why, "%s: relay: \"%s\" is no domain",
 			    c->file, *p);
 	}
+	if (check_senders(c, why) != 0)
+		return -1;
 	for (p = c->relay.certificates; *p != NULL; p++) {
 		for (i = 0, s = str_c(*p); i < s.n; i++) {
 			char ch = ch_lower(s.p[i]);
@@ -386,6 +389,32 @@ build_permissions(struct conf *c, const struct conf_reader *reader,
 			    "fingerprint", c->file, *p);
 	}
 	return c->relay.users[0] != '\0' ? read_users(c, reader, why) : 0;
+}
+
+static int
+check_senders(const struct conf *c, struct err *why)
+{
+	const char *const *p;
+	struct str s;
+	unsigned i;
+	size_t at;
+
+	for (i = 0; i < c->nlistener; i++) {
+		for (p = c->listener[i].tls_senders; *p != NULL; p++) {
+			s = str_c(*p);
+			at = str_find(s, '@');
+			if (at > 0 && at < s.n)
+				s = str_n(s.p + at + 1, s.n - at - 1);
+			else if (s.p[0] == '.')
+				s = str_n(s.p + 1, s.n - 1);
+			if (!domain_valid(s, true))
+				return err_text(why, "%s: listener \"%s\": "
+				    "tls_senders: \"%s\" is no address, "
+				    "domain or .domain", c->file,
+				    c->listener[i].name, *p);
+		}
+	}
+	return 0;
 }
 
 static int

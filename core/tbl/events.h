@@ -30,6 +30,9 @@ EVENT(ICID_SG, INFO, "sender_group",
     "SBRS not enabled country not enabled")
 EVENT(ICID_TLS_OK, INFO, "tls_in",
     "ICID %u{icid} TLS success protocol %s{protocol} cipher %s{cipher}")
+EVENT(ICID_CERT, INFO, "client_certificate",
+    "ICID %u{icid} peer certificate %s{verdict}%[: %e{reason}%] "
+    "sha256 %s{sha256}")
 EVENT(ICID_TLS_FAILED, INFO, "tls_in_failed",
     "ICID %u{icid} TLS failed: %e{why|unknown reason}%-s{reason}")
 EVENT(ICID_TLS_DETAIL, INFO, "tls_in_detail",

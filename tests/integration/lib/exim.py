@@ -51,7 +51,7 @@ relay:
   driver = smtp
   port = {next_port}
   allow_localhost
-  hosts_avoid_tls = *
+  {tls_out}
 begin retry
 * * F,2h,10s
 begin authenticators
@@ -93,7 +93,8 @@ class Exim(peers.MailPeer):
 
     name = "exim"
 
-    def __init__(self, next_port=None, tls=False, auth=False):
+    def __init__(self, next_port=None, tls=False, auth=False,
+                 tls_out=False):
         super().__init__()
         self.log = self.path("log", "mainlog")
         for name in ("queue", "log", "mail"):
@@ -103,6 +104,8 @@ class Exim(peers.MailPeer):
         self.config = base.write_file(self.path("exim.conf"), CONFIG.format(
             dir=self.dir, port=self.port, next_port=next_port or 0,
             tls=self._tls() if tls else "tls_advertise_hosts =",
+            tls_out="hosts_require_tls = *\n  tls_verify_certificates ="
+            if tls_out else "hosts_avoid_tls = *",
             router=RELAY_ROUTER if next_port else LOCAL_ROUTER,
             acl="  deny !authenticated = *" if auth else ""))
 

@@ -1,0 +1,248 @@
+"""What a listener does at each point where TLS may fail, for each of its
+levels: off, preferred and required (requirements.md 3.2)."""
+
+import os
+import re
+import ssl
+
+import pytest
+
+from lib import certs, client
+
+pytestmark = pytest.mark.sanitizer
+
+LEVELS = ["off", "preferred", "required"]
+LIST = ["boss@strict.test", "tls.test", ".below.test"]
+ICID = r"New SMTP ICID (\d+)"
+
+
+@pytest.fixture(scope="module")
+def levels(makers_of_module):
+    """One relay with a listener for each level."""
+    relay, sink = makers_of_module
+    return relay, sink
+
+
+@pytest.fixture(scope="module")
+def makers_of_module(tmp_path_factory):
+    from conftest import Makers
+    from lib import base, postern, sink as sinks
+    made = Makers()
+    sink = made.add(sinks.Sink())
+    pki = certs.Authority(str(tmp_path_factory.mktemp("pki")))
+    relay = postern.Postern(sink.port)
+    ports, listeners = {}, {}
+    for name in LEVELS:
+        listeners[name] = {"tls": name}
+    listeners["listed"] = {"tls": "preferred", "tls_senders": LIST}
+    for level in ("preferred", "required"):
+        for asked in ("request", "require"):
+            listeners["%s-%s" % (level, asked)] = {
+                "tls": level, "client_cert": asked, "client_ca": pki.ca}
+    for name, setting in listeners.items():
+        ports[name] = base.free_port()
+        setting.update(address=["127.0.0.1:%d" % ports[name]],
+                       cert=relay.cert, key=relay.key)
+    relay.write_config({"listener": listeners})
+    made.add(relay).start()
+    relay.ports, relay.pki = ports, pki
+    yield relay, sink
+    made.close()
+
+
+def connect(relay, name):
+    return client.Client("127.0.0.1", relay.ports[name])
+
+
+def icid_of_last(relay):
+    """Of the connection that was logged last."""
+    return re.findall(ICID, "\n".join(relay.log_lines()))[-1]
+
+
+def lines_of(relay, icid, until="close"):
+    relay.wait_log(r"ICID %s %s$" % (icid, until))
+    return [line.split(" Info: ", 1)[-1] for line in relay.log_lines()
+            if "ICID %s " % icid in line]
+
+
+@pytest.mark.parametrize("level,offered", [
+    ("off", False), ("preferred", True), ("required", True)])
+def test_starttls_is_offered_as_the_level_says(levels, level, offered):
+    with connect(levels[0], level) as peer:
+        assert ("STARTTLS" in peer.ehlo()) == offered
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_starttls_with_an_argument_is_a_syntax_error(levels, level):
+    with connect(levels[0], level) as peer:
+        peer.ehlo()
+        peer.expect("STARTTLS now", 501)
+
+
+def test_starttls_where_it_is_off_is_no_command(levels):
+    with connect(levels[0], "off") as peer:
+        peer.ehlo()
+        peer.expect("STARTTLS", 502)
+
+
+@pytest.mark.parametrize("level", ["preferred", "required"])
+def test_starttls_inside_tls_is_out_of_order(levels, level):
+    with connect(levels[0], level) as peer:
+        peer.ehlo()
+        peer.starttls()
+        assert "STARTTLS" not in peer.ehlo()
+        peer.expect("STARTTLS", 503)
+
+
+@pytest.mark.parametrize("level", ["off", "preferred"])
+def test_mail_in_clear_is_taken_where_tls_is_not_required(levels, level):
+    relay, sink = levels
+    before = len(sink.messages)
+    with connect(relay, level) as peer:
+        peer.start().deliver("a@client.test", ["b@next.test"],
+                             client.message())
+    sink.wait(before + 1)
+
+
+@pytest.mark.parametrize("command", [
+    "MAIL FROM:<a@client.test>", "RCPT TO:<b@next.test>", "DATA", "RSET",
+    "VRFY b", "HELP", "ETRN next.test", "AUTH PLAIN AGEAYg==", "BDAT 3 LAST"])
+def test_required_answers_530_to_what_could_do_something(levels, command):
+    with connect(levels[0], "required") as peer:
+        peer.ehlo()
+        assert peer.cmd(command).startswith(
+            "530 5.7.0 Must issue a STARTTLS command first")
+
+
+@pytest.mark.parametrize("command,code", [("NOOP", 250), ("QUIT", 221)])
+def test_required_answers_what_cannot_harm(levels, command, code):
+    with connect(levels[0], "required") as peer:
+        peer.ehlo()
+        peer.expect(command, code)
+
+
+def test_no_message_starts_in_clear_under_required(levels):
+    relay, _ = levels
+    with connect(relay, "required") as peer:
+        peer.ehlo()
+        peer.cmd("MAIL FROM:<a@client.test>")
+        icid = icid_of_last(relay)
+        peer.quit()
+    lines = lines_of(relay, icid)
+    assert not [line for line in lines if "Start MID" in line]
+    assert lines[-2:] == [
+        "ICID %s TLS was required but remote host did not initiate it" % icid,
+        "ICID %s close" % icid]
+
+
+@pytest.mark.parametrize("level", ["preferred", "required"])
+def test_a_handshake_that_fails_leaves_nothing_in_clear(levels, level):
+    relay, _ = levels
+    with connect(relay, level) as peer:
+        peer.ehlo()
+        icid = icid_of_last(relay)
+        peer.expect("STARTTLS", 220)
+        peer.send(b"MAIL FROM:<a@client.test>\r\nRCPT TO:<b@next.test>\r\n")
+        peer.wait_closed()
+    lines = lines_of(relay, icid)
+    assert "TLS failed: " in lines[2]
+    assert lines[3] == "ICID %s lost" % icid
+    assert lines[-1] == "ICID %s close" % icid
+    assert not [line for line in lines if "MID" in line]
+
+
+@pytest.mark.parametrize("level", ["preferred", "required"])
+def test_a_client_without_a_common_cipher_gets_no_session(levels, level):
+    relay, _ = levels
+    context = client.anyone()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-ECDSA-AES256-SHA384")
+    with connect(relay, level) as peer:
+        peer.ehlo()
+        icid = icid_of_last(relay)
+        peer.expect("STARTTLS", 220)
+        with pytest.raises(OSError):
+            peer.handshake(context)
+    lines = lines_of(relay, icid)
+    assert re.search("TLS failed: .*no.shared.cipher", lines[2], re.I)
+    assert lines[3:] == ["ICID %s lost" % icid, "ICID %s close" % icid]
+
+
+@pytest.mark.parametrize("sender,listed", [
+    ("boss@strict.test", True), ("BOSS@strict.test", True),
+    ("clerk@strict.test", False), ("a@tls.test", True),
+    ("a@sub.tls.test", False), ("a@x.below.test", True),
+    ("a@below.test", False), ("", False)])
+def test_a_listed_sender_is_taken_inside_tls_only(levels, sender, listed):
+    relay, sink = levels
+    with connect(relay, "listed") as peer:
+        peer.ehlo()
+        icid = icid_of_last(relay)
+        peer.expect("MAIL FROM:<%s>" % sender, 530 if listed else 250)
+        peer.quit()
+    demanded = "ICID %s TLS was required but remote host did not initiate it"
+    assert (demanded % icid in lines_of(relay, icid)) == listed
+    before = len(sink.messages)
+    with connect(relay, "listed") as peer:
+        peer.ehlo()
+        peer.starttls()
+        peer.start().deliver(sender, ["b@next.test"], client.message())
+    sink.wait(before + 1)
+
+
+CERTIFICATES = ["good", "none", "foreign", "expired", "server-only"]
+
+
+@pytest.mark.parametrize("level", ["preferred", "required"])
+@pytest.mark.parametrize("asked", ["request", "require"])
+@pytest.mark.parametrize("kind", CERTIFICATES)
+def test_a_client_certificate_must_hold_if_it_is_shown(
+        levels, level, asked, kind):
+    relay, _ = levels
+    taken = kind == "good" or (kind == "none" and asked == "request")
+    context = client.anyone()
+    if kind != "none":
+        pair = relay.pki.client(kind)
+        context.load_cert_chain(pair.cert, pair.key)
+    with connect(relay, "%s-%s" % (level, asked)) as peer:
+        peer.ehlo()
+        icid = icid_of_last(relay)
+        peer.expect("STARTTLS", 220)
+        if taken:
+            peer.handshake(context)
+            peer.ehlo()
+            peer.expect("MAIL FROM:<a@client.test>", 250)
+        else:
+            with pytest.raises((OSError, EOFError)):
+                peer.handshake(context)  # TLS 1.3 tells only at the reading
+                peer.ehlo()
+    lines = lines_of(relay, icid)
+    if taken:
+        assert "TLS success" in lines[2]
+        assert ("peer certificate verified" in lines[3]) == (kind == "good")
+    else:
+        assert "TLS failed: " in lines[2]
+        assert not [line for line in lines if "MID" in line]
+
+
+def test_without_a_list_of_roots_an_identity_is_not_judged(relay, sink):
+    """relay.certificates names clients by fingerprint, whoever signed."""
+    listed = certs.make(os.path.dirname(certs_dir()), "box.test")
+    server = relay(sink.port, {
+        "relay": {"networks": ["192.0.2.1/32"],
+                  "certificates": [certs.fingerprint(listed)]}})
+    context = client.anyone()
+    context.load_cert_chain(listed.cert, listed.key)
+    with server.client() as peer:
+        peer.ehlo()
+        peer.expect("STARTTLS", 220)
+        peer.handshake(context)
+        peer.start().deliver("a@client.test", ["b@next.test"],
+                             client.message())
+    sink.wait(1)
+    assert server.wait_log("peer certificate not verified: ")
+
+
+def certs_dir():
+    from lib import postern
+    return postern.certificate().cert
