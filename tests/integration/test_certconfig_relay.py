@@ -1,6 +1,7 @@
 """postern certconfig beside a relay that runs."""
 
 import os
+import smtplib
 import socket
 import ssl
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from lib import base
 from lib.ca import Ca
+from lib.certs import Pair
 
 HOST = "mx.relay.example"
 
@@ -105,3 +107,28 @@ def test_what_the_relay_cannot_take_is_said(running):
     said = certconfig(running, "assign", "other", "https")
     assert stored(running) + " is broken" in said
     assert starttls(running.port) == shown
+
+
+def test_a_root_of_the_custom_list_is_trusted_from_then_on(relay, make_sink):
+    root = Ca("Partner Root")
+    key, csr = (os.path.join(root.dir, name) for name in ("h.key", "h.csr"))
+    base.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt",
+              "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=partner",
+              "-addext", "subjectAltName=DNS:other.example",
+              "-keyout", key, "-out", csr])
+    leaf = root.sign(csr, os.path.join(root.dir, "h.pem"))
+    hop = make_sink(tls=Pair(leaf, key))
+    running = relay(hop.port, config={"delivery": {"tls": "required-verify"}})
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=30) as client:
+        client.sendmail("a@us.example", ["b@partner.example"],
+                        "Subject: x\r\n\r\nx\r\n")
+    # A chain that holds shows in the fault that is left, the name.
+    base.wait_for(lambda: "TLS failed" in base.read_text(running.log_file),
+                  running.tail)
+    assert "name-mismatch" not in base.read_text(running.log_file)
+    said = certconfig(running, "ca", "import", root.cert)
+    assert "The relay has taken the change." in said
+    base.wait_for(
+        lambda: "name-mismatch" in base.read_text(running.log_file),
+        lambda: base.tail(running.log_file))
+    assert not hop.messages
