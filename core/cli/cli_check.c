@@ -122,8 +122,18 @@ check(const char *file, enum check_what what, int quiet)
 }
 
 static void
+print_note(void *arg, const char *note)
+{
+	(void)arg;
+	(void)fprintf(stderr, "%s\n", note);
+}
+
+static void
 warn_of(const struct conf *c)
 {
+	struct err why = ERR_INIT;
+
+	(void)conf_tls_words(c, print_note, NULL, &why);
 	if (strchr(c->top.hostname, '.') == NULL)
 		(void)fprintf(stderr, "%s: hostname \"%s\" has no domain; "
 		    "other hosts may refuse it\n", c->file, c->top.hostname);

@@ -205,6 +205,11 @@ int conf_tls(struct conf *conf, const struct conf_tls_env *env,
 /* conf_certs() and conf_tls() with the keys themselves, to find mistakes. */
 int conf_tls_try(struct conf *conf, const struct conf_reader *reader,
     conf_broken_fn *broken, void *arg, struct err *why);
+/* Reads the cipher and group lists once more, as conf_parse() does, and tells
+ * of the words in them that the library does not know. */
+typedef void conf_note_fn(void *arg, const char *note);
+int conf_tls_words(const struct conf *conf, conf_note_fn *fn, void *arg,
+    struct err *why);
 bool conf_listener_wants_tls(const struct conf_listener *l);
 /* The bundle of roots that is trusted where the file names none. */
 const char *conf_default_ca(void);

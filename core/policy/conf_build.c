@@ -47,7 +47,8 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 	build_relay(c);
 	conf_build_destinations(c);
 	if (build_routes(c, reader, why) != 0 ||
-	    build_permissions(c, reader, why) != 0)
+	    build_permissions(c, reader, why) != 0 ||
+	    conf_tls_words(c, NULL, NULL, why) != 0)
 		return -1;
 	for (i = 0; i < c->nlistener; i++)
 		build_listener(c, &c->listener[i]);

@@ -55,6 +55,14 @@ static const struct refusal refusals[] = {
 	    "opportunistic, preferred, preferred-verify, "
 	    "preferred-verify-hosted, required, required-verify, "
 	    "required-verify-hosted or forced" },
+	{ "destination 'x.test' { tls = 'required ciphers=RC4-SHA' }",
+	    "/etc/p/boot.lua: destination \"x.test\": no cipher of "
+	    "\"RC4-SHA\" is there" },
+	{ "tls { groups = 'X448' }", "/etc/p/boot.lua: tls: \"X448\" is not "
+	    "a list of groups" },
+	{ "listener 'x' { address = '*:25', tls_senders = { 'a b' } }",
+	    "/etc/p/boot.lua: listener \"x\": tls_senders: \"a b\" is no "
+	    "address, domain or .domain" },
 	{ "relay { networks = { '10.0.0.1/8' } }", "/etc/p/boot.lua:1: "
 	    "networks: " },
 	{ "relay { domains = { '*' } }", "/etc/p/boot.lua: relay: domains = "
@@ -184,6 +192,29 @@ START_TEST(a_listener_overrides_the_limits)
 }
 END_TEST
 
+static void
+keep_note(void *arg, const char *note)
+{
+	struct buf *notes = arg;
+
+	(void)buf_printf(notes, "%s\n", note);
+}
+
+START_TEST(tells_of_ciphers_that_nobody_knows)
+{
+	struct conf *c = parse("tls { ciphers = 'RC4-SHA:ECDHE+AESGCM:FOO' }");
+	struct buf notes;
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	buf_init(&notes, 1024);
+	ck_assert_int_eq(conf_tls_words(c, keep_note, &notes, &why), 0);
+	ck_assert_str_eq(buf_p(&notes), "/etc/p/boot.lua: tls: ciphers that "
+	    "the TLS library does not know are ignored: RC4-SHA:FOO\n");
+	buf_fini(&notes);
+	conf_unref(&c);
+}
+END_TEST
+
 START_TEST(blocks_add_up_and_lua_helps)
 {
 	struct conf *c = parse(
@@ -289,6 +320,7 @@ UNIT_SUITE(conf)
 	tcase_add_test(tc, an_empty_file_has_the_defaults);
 	tcase_add_test(tc, only_loopback_may_relay_by_default);
 	tcase_add_test(tc, a_listener_overrides_the_limits);
+	tcase_add_test(tc, tells_of_ciphers_that_nobody_knows);
 	tcase_add_test(tc, blocks_add_up_and_lua_helps);
 	tcase_add_test(tc, paths_are_relative_to_the_file);
 	tcase_add_test(tc, a_dump_is_a_boot_file_with_the_same_dump);
