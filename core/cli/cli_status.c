@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -21,9 +22,11 @@ static int	status(const char *, int);
 static void	on_master(void *, const char *, const json_t *, int);
 static void	on_worker(void *, const char *, const json_t *, int);
 static void	show(const struct answer *);
+static void	show_tls(const json_t *);
 static void	show_worker(const json_t *);
 static void	show_keeper(const json_t *);
 static void	show_certificate(const json_t *);
+static json_int_t number(const json_t *, const char *);
 static json_int_t in(const json_t *, const char *, const char *);
 static json_int_t sum(const json_t *, const char *, const char *);
 static const char *duration(char *, size_t, json_int_t);
@@ -156,6 +159,7 @@ show(const struct answer *a)
 	    "%lld down\n", sum(a->workers, "out", "connections"),
 	    sum(a->workers, "out", "idle"), sum(a->workers, "out", "hops"),
 	    sum(a->workers, "out", "hops_down"));
+	show_tls(a->master);
 	json_array_foreach(a->workers, i, w)
 		show_worker(w);
 	show_keeper(json_object_get(a->master, "keeper"));
@@ -186,6 +190,38 @@ show_certificate(const json_t *c)
 	    json_string_value(json_object_get(c, "expires")), days,
 	    json_is_true(json_object_get(c, "demonstration")) ?
 		", for demonstration only" : "");
+}
+
+/* What encryption costs, and what it did not reach. */
+static void
+show_tls(const json_t *master)
+{
+	const char *head = "tls_out_failed_";
+	const json_t *m = json_object_get(master, "metrics"), *n;
+	const char *name;
+
+	(void)printf("tls    in %lld handshakes (%lld resumed), %lld failed; "
+	    "out %lld (%lld resumed, %lld verified), %lld failed; "
+	    "%lld deliveries encrypted, %lld in clear\n",
+	    number(m, "tls_in_total"), number(m, "tls_in_resumed_total"),
+	    number(m, "tls_in_failed_total"), number(m, "tls_out_total"),
+	    number(m, "tls_out_resumed_total"),
+	    number(m, "tls_out_verified_total"),
+	    number(m, "tls_out_failed_total"),
+	    number(m, "messages_delivered_tls_total"),
+	    number(m, "messages_delivered_clear_total"));
+	json_object_foreach((json_t *)(uintptr_t)m, name, n) {
+		if (strncmp(name, head, strlen(head)) == 0 &&
+		    strcmp(name, "tls_out_failed_total") != 0)
+			(void)printf("       %s %lld\n", name,
+			    json_integer_value(n));
+	}
+}
+
+static json_int_t
+number(const json_t *metrics, const char *name)
+{
+	return json_integer_value(json_object_get(metrics, name));
 }
 
 static void

@@ -377,6 +377,8 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 		log_new(s);
 	s->tls = ok;
 	s->tls_begun = true;
+	shm_metric_add(s->in->w.shm, s->in->w.worker,
+	    ok ? M_TLS_IN : M_TLS_IN_FAILED, 1);
 	if (!ok) {
 		mail_log(EV_ICID_TLS_FAILED, s->icid,
 		    str_c(why != NULL ? why->text : "unknown"), "");
@@ -385,6 +387,9 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 	info = smtpd_tls(s->smtpd);
 	if (info == NULL)
 		return SMTPD_NOW;
+	if (info->resumed)
+		shm_metric_add(s->in->w.shm, s->in->w.worker, M_TLS_IN_RESUMED,
+		    1);
 	mail_log(EV_ICID_TLS_OK, s->icid, info->version, info->cipher);
 	if (info->fingerprint[0] == '\0')
 		return SMTPD_NOW;

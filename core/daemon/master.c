@@ -494,6 +494,23 @@ on_watchdog(void *arg)
 	loop_timer_set(&m->watchdog, every);
 }
 
+/* Those that have counted something. */
+static json_t *
+metrics(struct shm *shm)
+{
+	json_t *j = json_object();
+	char name[80];
+	unsigned i;
+
+	for (i = 0; i < M_COUNT; i++) {
+		if (shm_metric_sum(shm, i) != 0)
+			(void)json_object_set_new(j,
+			    shm_metric_name(i, name, sizeof(name)),
+			    json_integer((json_int_t)shm_metric_sum(shm, i)));
+	}
+	return j;
+}
+
 static void
 verb_status(void *arg, struct control_req *r, const json_t *args)
 {
@@ -512,14 +529,15 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		    (json_int_t)(clock_now() - shm_beat_last(m->shm, i))));
 	}
 	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:b, "
-	    "s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
+	    "s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
 	    "file", m->file, "hostname", m->conf->top.hostname, "generation",
 	    (json_int_t)epoch_generation(m->epoch), "uptime_ms",
 	    (json_int_t)(clock_wall() - m->started), "ready", (int)m->ready,
 	    "stopping", (int)m->stopping, "keeper", m->keys.keeper ?
 		json_pack("{s:i, s:i, s:i}", "pid", (int)m->keys.pid, "keys",
 		(int)m->keys.count, "restarts", (int)m->keys.restarts) :
-		json_null(), "certificates", certs_status(m)));
+		json_null(), "certificates", certs_status(m),
+	    "metrics", metrics(m->shm)));
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "relay/relay_priv.h"
 
 #define CONN_WHY_MAX 4096 /* octets of a reason in the log */
+#define CONN_DETAIL_MAX 65536
 #define SAID_MAX 256	  /* of an answer inside a reason */
 
 static void fill_conf(struct conn *c, const struct dest_cand *cand);
@@ -65,6 +66,7 @@ conn_open(struct dest *d, struct dest_cand *cand)
 		cand->domain != NULL ? cand->domain : c->name);
 	c->state = CONN_OPENING;
 	buf_init(&c->tls_why, CONN_WHY_MAX);
+	buf_init(&c->tls_detail, CONN_DETAIL_MAX);
 	loop_timer_init(r->w.loop, &c->timer, on_idle, c);
 	TAILQ_INSERT_TAIL(&d->conns, c, link);
 	d->nconn++;
@@ -473,6 +475,7 @@ release(struct conn *c)
 	mem_free(c->name);
 	mem_free(c->domain);
 	buf_fini(&c->tls_why);
+	buf_fini(&c->tls_detail);
 	pool_destroy(&c->pool);
 	OBJ_FREE(c);
 }

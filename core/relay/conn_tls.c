@@ -17,6 +17,8 @@ static bool clear_text_instead(struct conn *c, const struct smtpc_reply *r,
     struct dest_cand *cand);
 static void count_failure(const struct conn *c, enum tls_reason reason);
 static void log_failed(const struct conn *c, enum tls_reason reason);
+static void gather_detail(struct conn *c, const struct smtpc_reply *why);
+static void log_detail(struct conn *c);
 
 static const char *const step_names[TLS_STEPS] = {
 	[TLS_STEP_FULL] = "full",
@@ -61,6 +63,8 @@ conn_tls_told(struct conn *c, const struct tls_info *info,
 			tls_failure_line(why->tls_failure, &c->tls_why);
 		else
 			(void)buf_add_str(&c->tls_why, why->text);
+		if (c->gen->conf->tls_verbose && why->tls_failure != NULL)
+			gather_detail(c, why);
 		return;
 	}
 	c->tls_up = true;
@@ -124,6 +128,7 @@ conn_tls_log(struct conn *c, const struct smtpc_reply *r)
 		    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)), word);
 	if (r->tls_reason >= TLSR_NO_CERT)
 		mail_log(EV_DCID_UNVERIFIED, c->dcid, word, STR_NULL);
+	log_detail(c);
 }
 
 bool
@@ -250,4 +255,43 @@ log_failed(const struct conn *c, enum tls_reason reason)
 {
 	mail_log(EV_DCID_TLS_FAILED, c->dcid, buf_str(&c->tls_why),
 	    tls_reason_word(reason));
+}
+
+/* While the peer's certificates are still there. */
+static void
+gather_detail(struct conn *c, const struct smtpc_reply *why)
+{
+	const struct tls_failure *f = why->tls_failure;
+	char ip[SOCK_IP_MAX];
+	struct buf *b = &c->tls_detail;
+
+	(void)buf_printf(b, "phase %s, host %s [%s]:%u, domain %s, level %s, "
+	    "step %s\n", c->conf.implicit_tls ? "TLS from the first octet" :
+	    why->step == SMTPC_AT_HANDSHAKE ? "after STARTTLS" :
+	    smtpc_step_phrase(why->step), c->name,
+	    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)),
+	    (unsigned)sock_addr_port(&c->host->addr), c->domain,
+	    tlswant_name(c->conf.want.level), step_names[c->conf.tls_step]);
+	if (f->alert < 0)
+		(void)buf_add_c(b, "no alert\n");
+	else
+		(void)buf_printf(b, "alert %d %s sent by %s\n", f->alert,
+		    tls_alert_name(f->alert), f->alert_sent ? "us" :
+		    "the peer");
+	(void)buf_printf(b, "reason %s: ", tls_reason_word(f->reason));
+	tls_failure_line(f, b);
+	(void)buf_add_char(b, '\n');
+	c->relay->peer->tls_chain(c->client, b);
+}
+
+/* The chain as it was shown, line by line, each an event of the same kind. */
+static void
+log_detail(struct conn *c)
+{
+	struct str rest = buf_str(&c->tls_detail), line;
+
+	while (str_split(&rest, '\n', &line))
+		if (line.n > 0)
+			mail_log(EV_DCID_TLS_DETAIL, c->dcid, line);
+	buf_reset(&c->tls_detail);
 }

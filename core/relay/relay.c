@@ -11,6 +11,7 @@ static const char *hop_key(void *arg, struct str domain, struct str local,
 static const struct queue_profile *profile(void *arg, const char *key);
 static void want(void *arg, const char *key, struct queue_want *w_r);
 static void due(void *arg, struct qhop *hop);
+static void chain_text(const struct smtpc *c, struct buf *dst);
 static const char *local_text(const struct smtpc *c, char *dst, size_t n);
 static void list_dest(const struct dest *d, struct buf *b);
 
@@ -27,6 +28,7 @@ static const struct relay_peer real_peer = {
 	.destroy = smtpc_destroy,
 	.is_ready = smtpc_is_ready,
 	.offers_dsn = smtpc_offers_dsn,
+	.tls_chain = chain_text,
 	.local = local_text,
 };
 
@@ -289,6 +291,15 @@ due(void *arg, struct qhop *hop)
 	if (d == NULL)
 		d = dest_new(r, hop);
 	dest_kick(d);
+}
+
+static void
+chain_text(const struct smtpc *c, struct buf *dst)
+{
+	const struct tlsio *t = smtpc_tlsio(c);
+
+	if (t != NULL)
+		tlsio_chain_text(t, dst);
 }
 
 static const char *

@@ -119,6 +119,7 @@ struct relay_peer {
 	void (*destroy)(struct smtpc **cp);
 	bool (*is_ready)(const struct smtpc *c);
 	bool (*offers_dsn)(const struct smtpc *c);
+	void (*tls_chain)(const struct smtpc *c, struct buf *dst);
 	/* The local address of the connection, for the log; returns dst. */
 	const char *(*local)(const struct smtpc *c, char *dst, size_t n);
 };

@@ -179,6 +179,7 @@ struct conn {
 	struct mx_reverse *reverse;
 	struct pool *pool;	/* references; NULL: none are needed */
 	bool tls_up;
+	struct buf tls_detail;	/* of a failed handshake, if tls_verbose */
 	struct buf tls_why;	/* of a refusal, until it is logged */
 	enum tls_reason tls_reason;
 	TAILQ_ENTRY(conn) link, idle_link;

@@ -7,7 +7,6 @@
  * has its tls_reason here or in tlsio.
  */
 #include <arpa/inet.h>
-#include <string.h>
 
 #include "base/obj.h"
 #include "smtp/smtpc_priv.h"
@@ -230,12 +229,9 @@ handshake_done(void *arg, bool ok, const struct err *why)
 		return;
 	}
 	if (!ok) {
-		tls_failure_set(&f,
-		    tlsio_info(c->tls)->reason != TLSR_NONE
-			? tlsio_info(c->tls)->reason
-		    : strstr(why->text, "closed") != NULL ? TLSR_RESET
-							  : TLSR_PROTOCOL,
-		    why->text);
+		f = *tlsio_failure(c->tls);
+		if (f.reason == TLSR_NONE)
+			tls_failure_set(&f, TLSR_PROTOCOL, why->text);
 		failed(c, &f);
 		return;
 	}

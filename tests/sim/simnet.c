@@ -41,6 +41,7 @@ static void fake_quit(struct smtpc *c);
 static void fake_destroy(struct smtpc **cp);
 static bool fake_ready(const struct smtpc *c);
 static bool fake_dsn(const struct smtpc *c);
+static void fake_chain(const struct smtpc *c, struct buf *dst);
 static const char *fake_local(const struct smtpc *c, char *dst, size_t n);
 static void on_timer(void *arg);
 static void count(struct smtpc *c, int by);
@@ -67,6 +68,7 @@ const struct relay_peer simnet_peer = {
 	.destroy = fake_destroy,
 	.is_ready = fake_ready,
 	.offers_dsn = fake_dsn,
+	.tls_chain = fake_chain,
 	.local = fake_local,
 };
 
@@ -253,6 +255,11 @@ static bool
 fake_dsn(const struct smtpc *c ATTR_UNUSED)
 {
 	return false;
+}
+
+static void
+fake_chain(const struct smtpc *c ATTR_UNUSED, struct buf *dst ATTR_UNUSED)
+{
 }
 
 static const char *
