@@ -217,13 +217,13 @@ fill_conf(struct conn *c, const struct dest_cand *cand)
 static void
 on_connected(void *arg)
 {
-	char local[SOCK_IP_MAX], ip[SOCK_IP_MAX];
+	char ip[SOCK_IP_MAX];
 	struct conn *c;
 
 	OBJ_CAST(c, arg, CONN_MAGIC);
 	c->dcid = ids_next(c->relay->w.ids, SHM_DCID);
 	mail_log(EV_NEW_DCID, c->dcid,
-	    c->relay->peer->local(c->client, local, sizeof(local)),
+	    c->relay->peer->local(c->client, c->local, sizeof(c->local)),
 	    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)),
 	    (uint64_t)sock_addr_port(&c->host->addr));
 }
@@ -372,15 +372,14 @@ opening_failed(struct conn *c, const struct smtpc_reply *r)
 static void
 log_failure(struct conn *c, const struct smtpc_reply *r)
 {
-	char local[SOCK_IP_MAX], ip[SOCK_IP_MAX];
+	char ip[SOCK_IP_MAX];
 	struct buf b;
 
 	buf_init(&b, CONN_WHY_MAX);
 	mail_log(EV_CONN_ERROR, c->dcid, c->conf.domain,
 	    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)),
 	    (uint64_t)sock_addr_port(&c->host->addr), details(r, &b),
-	    c->relay->peer->local(c->client, local, sizeof(local)),
-	    verdict_reason(r));
+	    c->local, verdict_reason(r));
 	buf_fini(&b);
 	conn_tls_log(c, r);
 }

@@ -174,6 +174,7 @@ struct conn {
 	unsigned messages;
 	struct loop_timer timer;
 	struct delivery *delivery;
+	char local[SOCK_IP_MAX]; /* our address; "" before it is known */
 	const struct tlswant *want; /* of dest, for as long as that has it */
 	bool secure, routed;	/* who vouches for name: DNSSEC, or a route */
 	struct mx_reverse *reverse;
