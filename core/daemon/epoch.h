@@ -77,7 +77,10 @@ bool epoch_cert_keep(struct epoch *e, struct epoch_cert *c,
 /* Leaves out of the map what was not loaded; no changes after. */
 int epoch_seal(struct epoch *e, struct err *why);
 
-/* All descriptors, for the child that keeps them; returns how many. */
+/* For a child without keys: it must not close their numbers once they are
+ * another's. */
+void epoch_leave_keys(struct epoch *e);
+/* All descriptors but keys, for the child that keeps them; returns how many. */
 unsigned epoch_fds(const struct epoch *e, int *v, unsigned max);
 
 /* As a message {"type":"epoch", …}; fds has room for IPC_FDS. */

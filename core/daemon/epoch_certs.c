@@ -193,11 +193,17 @@ number(struct str *s, size_t *n_r)
 }
 
 void
-epoch_certs_close(struct epoch *e)
+epoch_leave_keys(struct epoch *e)
 {
 	unsigned i;
 
 	for (i = 0; i < e->ncert; i++)
 		file_close(&e->cert[i].key_fd);
+}
+
+void
+epoch_certs_close(struct epoch *e)
+{
+	epoch_leave_keys(e);
 	file_close(&e->bundle_fd);
 }

@@ -81,6 +81,7 @@ child_run(struct child *c, int ipc, int keeper)
 	sigset_t none;
 
 	log_close();
+	epoch_leave_keys(m->epoch);
 	n = epoch_fds(m->epoch, keep, IPC_FDS);
 	keep[n++] = ipc;
 	keep[n++] = m->lock;

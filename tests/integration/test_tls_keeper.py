@@ -306,3 +306,29 @@ def test_the_keeper_is_not_for_people():
     assert done.returncode == 2
     assert "started by postern serve" in done.stderr
     assert "keeper" not in base.run([base.POSTERN_BIN, "help"]).text
+
+
+def test_a_reload_closes_nothing_but_what_the_old_settings_had(relay, place):
+    ec, rsa, port, config = two_listeners(place)
+    server = relay(config=config)
+    before = {pid: stores_open(pid) for pid in server.worker_pids()}
+    for count in (2, 3):
+        server.signal(signal.SIGHUP)
+        server.wait_log("configuration %d is in force" % count)
+    for pid, names in before.items():
+        assert any(name.endswith("-shm") for name in names)
+        assert names <= stores_open(pid)
+
+
+def stores_open(pid):
+    """The files of its store that a process has open, with numbers."""
+    folder = "/proc/%d/fd" % pid
+    found = set()
+    for number in os.listdir(folder):
+        try:
+            name = os.readlink(os.path.join(folder, number))
+        except FileNotFoundError:
+            continue        # it was that of the listing
+        if "/store-" in name:
+            found.add("%s %s" % (number, name))
+    return found
