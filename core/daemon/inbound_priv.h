@@ -79,6 +79,9 @@ void session_checked_end(struct inbound *in);
 const char *session_ip(const struct session *s, char *dst, size_t n);
 bool session_may_relay(const struct session *s);
 
+/* inbound_tls.c: the handshake's end. */
+enum smtpd_step session_tls(void *arg, bool ok, const struct err *why,
+    struct smtpd_verdict *v);
 enum smtpd_step session_auth(void *arg, struct str user, struct str pass,
     struct smtpd_verdict *v);
 enum smtpd_step session_mail(void *arg, struct envelope *env,

@@ -30,7 +30,6 @@ static void	reverse_late(void *);
 static enum smtpd_step ask_connect(void *, struct smtpd_verdict *);
 static enum smtpd_step ask_tls(void *, bool, const struct err *,
 		    struct smtpd_verdict *);
-static bool	fingerprint_listed(const struct session *, const char *);
 static void	told_trouble(void *, const char *);
 static void	told_close(void *, enum smtpd_end, const struct err *);
 
@@ -368,56 +367,12 @@ log_new(struct session *s)
 static enum smtpd_step
 ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 {
-	const struct tls_info *info;
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	(void)v;
 	if (!s->known) /* implicit TLS that failed before the greeting */
 		log_new(s);
-	s->tls = ok;
-	s->tls_begun = true;
-	shm_metric_add(s->in->w.shm, s->in->w.worker,
-	    ok ? M_TLS_IN : M_TLS_IN_FAILED, 1);
-	if (!ok) {
-		mail_log(EV_ICID_TLS_FAILED, s->icid,
-		    str_c(why != NULL ? why->text : "unknown"), "");
-		return SMTPD_NOW;
-	}
-	info = smtpd_tls(s->smtpd);
-	if (info == NULL)
-		return SMTPD_NOW;
-	if (info->resumed)
-		shm_metric_add(s->in->w.shm, s->in->w.worker, M_TLS_IN_RESUMED,
-		    1);
-	mail_log(EV_ICID_TLS_OK, s->icid, info->version, info->cipher);
-	if (info->fingerprint[0] == '\0')
-		return SMTPD_NOW;
-	mail_log(EV_ICID_CERT, s->icid,
-	    info->verified ? "verified" : "not verified",
-	    str_c(info->verified ? "" : info->verify_why), info->fingerprint);
-	s->certificate = fingerprint_listed(s, info->fingerprint);
-	return SMTPD_NOW;
-}
-
-/* Colons and capitals are how other programs print them. */
-static bool
-fingerprint_listed(const struct session *s, const char *hex)
-{
-	const char *const *p, *a, *b;
-
-	for (p = s->conf->relay.certificates; *p != NULL; p++) {
-		for (a = *p, b = hex; *a != '\0'; a++) {
-			if (*a == ':')
-				continue;
-			if (ch_lower(*a) != ch_lower(*b))
-				break;
-			b++;
-		}
-		if (*a == '\0' && *b == '\0')
-			return true;
-	}
-	return false;
+	return session_tls(s, ok, why, v);
 }
 
 bool

@@ -89,7 +89,7 @@ conn_tls_told(struct conn *c, const struct tls_info *info,
 	else
 		mail_log(EV_DCID_UNVERIFIED, c->dcid,
 		    info->reason != TLSR_NONE ? tls_reason_word(info->reason) :
-		    info->verify_why, STR_NULL);
+		    info->verify_why, str_c(info->names));
 }
 
 /* The session goes on, in clear if TLS was refused. */
@@ -127,7 +127,9 @@ conn_tls_log(struct conn *c, const struct smtpc_reply *r)
 		mail_log(EV_DCID_TLS_REQUIRED, c->dcid,
 		    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)), word);
 	if (r->tls_reason >= TLSR_NO_CERT)
-		mail_log(EV_DCID_UNVERIFIED, c->dcid, word, STR_NULL);
+		mail_log(EV_DCID_UNVERIFIED, c->dcid, word,
+		    r->tls_failure != NULL ? str_c(r->tls_failure->names) :
+		    STR_NULL);
 	log_detail(c);
 }
 

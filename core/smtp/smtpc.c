@@ -463,7 +463,7 @@ on_closed(void *arg, enum stream_end how, const struct err *why)
 		smtpc_tls_broken(c, how, why);
 	else if (c->step == SMTPC_AT_STARTTLS)
 		smtpc_tls_cut(c, fail, why);
-	else
+	else if (!smtpc_tls_disowned(c))
 		smtpc_end_fail(c, fail, false, "4.4.2", "%s", why->text);
 }
 

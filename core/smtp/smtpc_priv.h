@@ -127,6 +127,8 @@ void smtpc_tls_cut(struct smtpc *c, enum smtpc_fail fail,
 void smtpc_tls_broken(struct smtpc *c, enum stream_end how,
     const struct err *why);
 void smtpc_tls_late(struct smtpc *c);
+/* Did the connection end because the peer did not like our handshake? */
+bool smtpc_tls_disowned(struct smtpc *c);
 
 /* smtpc_auth.c */
 void smtpc_auth_begin(struct smtpc *c);

@@ -166,6 +166,23 @@ smtpc_tls_late(struct smtpc *c)
 	failed(c, &f);
 }
 
+/* In TLS 1.3 we are done before the peer has seen our certificate, or that we
+ * have none; its alert comes in place of its first words. */
+bool
+smtpc_tls_disowned(struct smtpc *c)
+{
+	struct tls_failure f;
+
+	if (!c->tls_up ||
+	    (c->step != SMTPC_AT_EHLO && c->step != SMTPC_AT_BANNER))
+		return false;
+	f = *tlsio_failure(c->tls);
+	if (f.reason == TLSR_NONE || f.alert < 0 || f.alert_sent)
+		return false;
+	failed(c, &f);
+	return true;
+}
+
 static struct smtpc_reply
 refusal(const struct smtpc *c, enum tls_reason reason, const struct err *text,
     const struct smtpc_reply *said)
@@ -208,6 +225,8 @@ failure_text(const struct tls_failure *f, struct err *text_r)
 	if (f->alert >= 0 && !f->alert_sent)
 		(void)err_set(text_r, 0, status, "%s (%s)", text,
 		    tls_alert_name(f->alert));
+	else if (f->names[0] != '\0')
+		(void)err_set(text_r, 0, status, "%s: %s", text, f->names);
 	else
 		(void)err_set(text_r, 0, status, "%s", text);
 }

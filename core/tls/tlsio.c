@@ -62,7 +62,7 @@ tlsio_start(struct stream *s, struct tlsctx *ctx,
 		t->shake->trust = tlstrust_ref(trust);
 	buf_init(&t->kept, KEPT_MAX);
 	t->info.group = t->info.matched = t->info.sni = "";
-	t->info.matched_by = "";
+	t->info.matched_by = t->info.names = "";
 	t->info.verify_why = "no-certificate";
 	t->ssl = SSL_new(ctx->ssl);
 	bio = BIO_new(ctx->bio);
@@ -182,6 +182,7 @@ tlsio_destroy(void *filter)
 	tlsio_shake_free(t);
 	buf_fini(&t->kept);
 	mem_free(t->matched);
+	mem_free(t->names);
 	mem_free(t->sni);
 	mem_free(t->failure);
 	tlsctx_unref(&t->ctx);

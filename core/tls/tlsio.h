@@ -58,6 +58,7 @@ struct tls_info {
 	enum tls_reason reason; /* why not verified; NONE: it is, or nobody
 				   checked */
 	const char *matched_by; /* "san:domain", "cn:ptr", "pin", or "" */
+	const char *names; /* reason NAME: "mx.example != a.example", or "" */
 	bool revocation_checked;
 };
 
@@ -68,6 +69,7 @@ struct tls_failure {
 	char text[192];	  /* "error:100000b8:SSL routines:OPENSSL_internal:
 			     NO_SHARED_CIPHER", or of the system: "[Errno 104]
 			     Connection reset by peer" */
+	char names[224];  /* as in tls_info, or "" */
 	int alert;	  /* number of a fatal alert, -1: none */
 	bool alert_sent;  /* by us, else by the peer */
 };

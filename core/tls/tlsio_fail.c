@@ -47,6 +47,9 @@ tlsio_failed_library(struct tlsio *t)
 	if (f->code != 0)
 		ERR_error_string_n(f->code, f->text, sizeof(f->text));
 	f->reason = reason_of(t, f->code);
+	if (f->reason == TLSR_NAME)
+		(void)str_copy(f->names, sizeof(f->names),
+		    str_c(t->info.names));
 }
 
 void

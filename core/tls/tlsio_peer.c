@@ -50,6 +50,8 @@ tlsio_check_peer(struct tlsio *t, uint8_t *alert_r)
 	t->info.revocation_checked = v.revocation_checked;
 	mem_free(t->matched);
 	t->info.matched = t->matched = mem_strdup(v.matched);
+	mem_free(t->names);
+	t->info.names = t->names = mem_strdup(v.names);
 	*alert_r = v.alert;
 	return v.ok || !(server ? t->ctx->verify_client_cert
 				: k->want.level == TLSWANT_REQUIRED_VERIFY);

@@ -47,7 +47,7 @@ struct tlsio {
 	uint64_t session; /* key of the session cache, or 0 */
 	struct tlsio_shake *shake;
 	struct tls_failure *failure;
-	char *matched, *sni; /* what info points to */
+	char *matched, *sni, *names; /* what info points to */
 	struct tls_info info;
 };
 

@@ -169,6 +169,9 @@ verify(const struct tlsverify_in *in, X509 *leaf, STACK_OF(X509) *rest,
 	if (v->reason == TLSR_NONE && (in->server || in->refs != NULL)) {
 		ref = tlsverify_name(a.chain, in->refs, &by_cn);
 		v->reason = ref == NULL ? TLSR_NAME : TLSR_NONE;
+		if (ref == NULL)
+			tlsverify_mismatch(a.chain, in->refs,
+			    v->names, sizeof(v->names));
 		if (ref != NULL) {
 			v->by = word_of(ref, by_cn);
 			(void)str_copy(

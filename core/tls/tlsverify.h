@@ -20,7 +20,8 @@
 
 enum {
 	TLSVERIFY_CHAIN_MAX = 32, /* so many of a peer's are looked at */
-	TLSVERIFY_NAME_MAX = 255
+	TLSVERIFY_NAME_MAX = 255,
+	TLSVERIFY_NAMES_MAX = 320
 };
 
 struct tlsverify_in {
@@ -40,6 +41,9 @@ struct tlsverify {
 	uint8_t alert;		/* for the peer when not ok */
 	const char *by; /* "san:domain", "cn:ptr", "pin", …; "": no name */
 	char matched[TLSVERIFY_NAME_MAX + 1]; /* the reference; or "" */
+	/* TLSR_NAME: what was looked for and what the certificate is for, as
+	 * far as there is room: "mx.example != a.example, b.example". */
+	char names[TLSVERIFY_NAMES_MAX + 1];
 	bool revocation_checked; /* a list of the leaf's issuer was there */
 };
 
@@ -49,6 +53,8 @@ void tlsverify_chain(const struct tlsverify_in *in, struct tlsverify *v_r);
  * it was verified, the leaf first. */
 const struct tlsref *tlsverify_name(
     STACK_OF(X509) *chain, const struct tlsref *refs, bool *by_cn_r);
+void tlsverify_mismatch(STACK_OF(X509) *chain, const struct tlsref *refs,
+    char *dst, size_t n);
 /* Is a DNS name of a certificate for this one? A leading dot in ref: for any
  * below. */
 bool tlsverify_dns(struct str presented, struct str ref);

@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "base/buf.h"
 #include "base/codec.h"
 #include "mail/addr.h"
 #include "tls/tlsverify.h"
@@ -19,6 +20,7 @@ struct names {
 
 static void get_names(STACK_OF(X509) *chain, struct names *n);
 static void get_cn(X509 *leaf, struct names *n);
+static void add_word(struct buf *dst, struct str word, bool *any);
 static bool constrained(STACK_OF(X509) *chain);
 static bool ref_matches(
     const struct names *n, const struct tlsref *ref, bool *by_cn_r);
@@ -42,6 +44,61 @@ tlsverify_name(STACK_OF(X509) *chain, const struct tlsref *refs, bool *by_cn_r)
 	GENERAL_NAMES_free(n.san);
 	ERR_clear_error();
 	return found;
+}
+
+void
+tlsverify_mismatch(STACK_OF(X509) *chain, const struct tlsref *refs,
+    char *dst, size_t n)
+{
+	const ASN1_STRING *s;
+	const GENERAL_NAME *g;
+	struct buf text;
+	struct names names;
+	bool any = false;
+	size_t i;
+
+	get_names(chain, &names);
+	buf_init(&text, n - 1);
+	for (; refs != NULL && refs->name.p != NULL; refs++)
+		add_word(&text, refs->name, &any);
+	if (!any)
+		(void)buf_add_c(&text, "no name");
+	(void)buf_add_c(&text, " != ");
+	any = false;
+	for (i = 0; names.san != NULL && i < sk_GENERAL_NAME_num(names.san);
+	     i++) {
+		g = sk_GENERAL_NAME_value(names.san, i);
+		s = g->d.dNSName;
+		if (g->type == GEN_DNS)
+			add_word(&text,
+			    str_n((const char *)ASN1_STRING_get0_data(s),
+				(size_t)ASN1_STRING_length(s)), &any);
+	}
+	if (!any && names.cn[0] != '\0')
+		add_word(&text, str_c(names.cn), &any);
+	if (!any)
+		(void)buf_add_c(&text, "no name");
+	(void)str_copy(dst, n, buf_str(&text));
+	buf_fini(&text);
+	GENERAL_NAMES_free(names.san);
+	ERR_clear_error();
+}
+
+/* What does not fit is left out; what is no name of a host is not repeated. */
+static void
+add_word(struct buf *dst, struct str word, bool *any)
+{
+	if (word.n + 2 > dst->max - buf_len(dst))
+		return;
+	if (*any)
+		(void)buf_add_c(dst, ", ");
+	*any = true;
+	if (name_chars(word) ||
+	    (word.n > 2 && word.p[0] == '*' &&
+		name_chars(str_n(word.p + 2, word.n - 2))))
+		(void)buf_add_str(dst, word);
+	else
+		(void)buf_add_c(dst, "?");
 }
 
 /*

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lib import base, certs, client, sink as sinks
+from lib import base, certs, client, postern_sink, sink as sinks
 
 
 def lines_of_first(server):
@@ -108,3 +108,31 @@ def test_a_reset_handshake(relay, make_sink, pair):
         "DCID 1 TLS failed: [Errno 104] Connection reset by peer",
         "DCID 1 TLS failed: [Errno 32] Broken pipe")
     assert lines[3] == REQUIRED
+
+
+def test_a_certificate_for_another_name_is_told_with_both(relay, make_sink,
+                                                          tmp_path):
+    pair = certs.make(str(tmp_path), "other.test")
+    sink = make_sink(tls=pair)
+    server = relay(sink.port, {"workers": 1, "delivery": {
+        "tls": "required-verify match=names names=next.test ca=" + pair.cert}})
+    submit(server)
+    lines = lines_of_first(server)
+    assert "DCID 1 peer certificate not verified: name-mismatch " \
+        "(next.test != other.test)" in lines
+    reason = base.wait_for(lambda: server.cli_json("queue", "list")[0][
+        "reason"], "the reason in the queue")
+    assert "next.test != other.test" in reason
+
+
+def test_a_peer_that_wants_a_certificate_and_gets_none_is_told_apart(
+        relay, makers, tmp_path):
+    """In TLS 1.3 its alert comes when our handshake is long done."""
+    peer = makers.add(postern_sink.PosternSink(
+        "--client-cert", "require"))
+    server = relay(peer.port, {"workers": 1,
+                               "delivery": {"tls": "required"}})
+    submit(server)
+    reason = base.wait_for(lambda: server.cli_json("queue", "list")[0][
+        "reason"], "the reason in the queue")
+    assert "(reason: client-certificate)" in reason

@@ -164,7 +164,10 @@ def test_a_client_without_a_common_cipher_gets_no_session(levels, level):
         with pytest.raises(OSError):
             peer.handshake(context)
     lines = lines_of(relay, icid)
-    assert re.search("TLS failed: .*no.shared.cipher", lines[2], re.I)
+    found = re.match(r"ICID %s TLS failed: \((\d+), 'error:([0-9a-f]{8}):SSL "
+                     r"routines:OPENSSL_internal:NO_SHARED_CIPHER'\)$" % icid,
+                     lines[2])
+    assert found and int(found.group(1)) == int(found.group(2), 16), lines
     assert lines[3:] == ["ICID %s lost" % icid, "ICID %s close" % icid]
 
 
@@ -246,3 +249,30 @@ def test_without_a_list_of_roots_an_identity_is_not_judged(relay, sink):
 def certs_dir():
     from lib import postern
     return postern.certificate().cert
+
+
+def test_a_failed_handshake_at_length(relay, sink):
+    server = relay(sink.port, {"workers": 1, "tls": {"verbose": True}})
+    with server.client() as peer:
+        peer.ehlo()
+        peer.expect("STARTTLS", 220)
+        peer.send(b"\x16\x03\x01\x00\x05junk!")
+        peer.wait_closed()
+    lines = lines_of(server, "1")
+    block = [line for line in lines if "handshake: " in line]
+    assert block == lines[3:3 + len(block)]
+    assert "phase after STARTTLS, client [127.0.0.1]" in block[0]
+    assert "sent by us" in block[1]
+    assert "reason protocol: (" in block[2]
+    metrics = server.cli_json("status")[0]["metrics"]
+    assert metrics["tls_in_failed_protocol_total"] == 1
+
+
+def test_a_client_that_closes_in_the_handshake_is_lost(relay, sink):
+    server = relay(sink.port, {"workers": 1})
+    with server.client() as peer:
+        peer.ehlo()
+        peer.expect("STARTTLS", 220)
+    assert lines_of(server, "1")[2:] == [
+        "ICID 1 TLS failed: the peer closed the connection", "ICID 1 lost",
+        "ICID 1 close"]

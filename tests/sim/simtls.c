@@ -62,6 +62,7 @@ simtls_play(const struct smtpc_conf *conf, const char *word,
 			.matched = good ? "them.example" : "",
 			.verify_why = good ? "" : "untrusted",
 			.matched_by = good ? "san:domain" : "",
+			.names = "",
 			.reason = good ? TLSR_NONE : TLSR_UNTRUSTED };
 		return SIMTLS_UP;
 	}

@@ -36,6 +36,7 @@ class Drop:
         if self.reset:
             session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                     struct.pack("ii", 1, 0))
+            session.sock.close()        # with no FIN before it
         raise EOFError
 
 
