@@ -23,7 +23,7 @@ static const char *name_text(const X509_NAME *, struct pool *);
 static const char *common_name(const X509 *, struct pool *);
 static const char *const *alternative_names(const X509 *, struct pool *);
 static const char *serial_text(const X509 *, struct pool *);
-static const char *key_text(const X509 *, struct pool *);
+static const char *key_text(X509 *, struct pool *);
 static const char *digest_text(const X509 *, const EVP_MD *, struct pool *);
 static const char *spki_text(const X509 *, struct pool *);
 static msec wall_of(const ASN1_TIME *);
@@ -157,7 +157,7 @@ serial_text(const X509 *x, struct pool *pool)
 }
 
 static const char *
-key_text(const X509 *x, struct pool *pool)
+key_text(X509 *x, struct pool *pool)
 {
 	EVP_PKEY *key = X509_get_pubkey(x);
 	const char *text = "unknown", *curve;

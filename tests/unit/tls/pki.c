@@ -113,7 +113,7 @@ add_dns(GENERAL_NAMES *names, struct str name)
 	GENERAL_NAME *g = GENERAL_NAME_new();
 	ASN1_IA5STRING *s = ASN1_IA5STRING_new();
 
-	ck_assert_int_eq(ASN1_STRING_set(s, name.p, (ossl_ssize_t)name.n), 1);
+	ck_assert_int_eq(ASN1_STRING_set(s, name.p, (int)name.n), 1);
 	GENERAL_NAME_set0_value(g, GEN_DNS, s);
 	ck_assert(sk_GENERAL_NAME_push(names, g) > 0);
 }
