@@ -45,6 +45,7 @@ static void	on_master(void *, const json_t *, int *, unsigned);
 static void	load(struct keeper *, const json_t *, const int *, unsigned);
 static int	load_key(struct keeper *, const json_t *, const int *, unsigned,
 		    struct buf *, struct tlskey_id *, struct err *);
+static void	tell(struct keeper *, json_t *);
 static int	read_fd(int, const char *, struct buf *, struct err *);
 static void	wipe(struct buf *);
 static void	on_forget(void *);
@@ -139,6 +140,8 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 	}
 	if (type != NULL && strcmp(type, "load") == 0) {
 		load(k, msg, fds, n);
+	} else if (type != NULL && strcmp(type, "ping") == 0) {
+		tell(k, json_pack("{s:s}", "type", "pong"));
 	} else if (type != NULL && strcmp(type, "current") == 0) {
 		k->current = (uint64_t)control_number(msg, "generation", 0);
 		loop_timer_set(&k->forget, OLD_KEYS);
@@ -169,10 +172,18 @@ load(struct keeper *k, const json_t *msg, const int *fds, unsigned n)
 		    buf_p(&hex), "chain", buf_p(&chain), "keys",
 		    (int)keyring_count(k->ring));
 	}
-	if (out == NULL || ipc_send(k->master, out, NULL, 0, &why) != 0)
-		loop_stop(k->loop); /* the next one may do better */
+	tell(k, out);
 	buf_fini(&hex);
 	buf_fini(&chain);
+}
+
+static void
+tell(struct keeper *k, json_t *msg)
+{
+	struct err why = ERR_INIT;
+
+	if (msg == NULL || ipc_send(k->master, msg, NULL, 0, &why) != 0)
+		loop_stop(k->loop); /* the next one may do better */
 }
 
 static int

@@ -16,16 +16,18 @@
 #include "base/obj.h"
 #include "daemon/keyclient.h"
 
-
 #define LONG_LIFE SECONDS(60)
 #define PAUSE_MAX 30 /* seconds */
-#define PATIENCE SECONDS(20) /* for one certificate */
+#define PATIENCE SECONDS(20) /* for one certificate, or a sign of life */
+#define PULSE SECONDS(5)
 
 static void	keeper_fork(struct master *);
 static void	keeper_run(const struct master *, int) ATTR_NORETURN;
 static void	keeper_pause(struct master *);
 static void	keeper_again(void *);
 static void	keeper_late(void *);
+static void	keeper_pulse(void *);
+static void	keeper_lives(struct master *);
 static void	keeper_said(void *, const json_t *, int *, unsigned);
 static void	next_again(struct master *);
 static void	next_load(struct master *);
@@ -52,6 +54,7 @@ keys_start(struct master *m)
 	k->keeper = m->conf->tls.keys == 0;
 	loop_timer_init(m->loop, &k->restart, keeper_again, m);
 	loop_timer_init(m->loop, &k->late, keeper_late, m);
+	loop_timer_init(m->loop, &k->pulse, keeper_pulse, m);
 	if (k->keeper)
 		keeper_fork(m);
 }
@@ -85,6 +88,7 @@ keeper_fork(struct master *m)
 	k->ipc = ipc_new(m->loop, pair[0], keeper_said, m);
 	k->state = KEYS_AGAIN;
 	k->at = 0;
+	loop_timer_set(&k->pulse, PULSE);
 	next_again(m);
 }
 
@@ -120,6 +124,7 @@ keys_ended(struct master *m, pid_t pid, int status)
 	k->state = KEYS_NONE;
 	ipc_destroy(&k->ipc);
 	loop_timer_clear(&k->late);
+	loop_timer_clear(&k->pulse);
 	if (m->stopping)
 		return true;
 	if (WIFSIGNALED(status))
@@ -173,6 +178,30 @@ keeper_late(void *arg)
 	log_critical("keeper (process %ld) is silent and is ended",
 	    (long)m->keys.pid);
 	(void)kill(m->keys.pid, SIGKILL);
+}
+
+/* One that hangs while it serves would hold every handshake. While it loads
+ * there is another question to be answered. */
+static void
+keeper_pulse(void *arg)
+{
+	struct err why = ERR_INIT;
+	struct master *m;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	if (m->keys.state == KEYS_READY)
+		(void)ask_keeper(m, json_pack("{s:s}", "type", "ping"), NULL, 0,
+		    &why);
+	else
+		loop_timer_set(&m->keys.pulse, PULSE);
+}
+
+static void
+keeper_lives(struct master *m)
+{
+	if (m->keys.state == KEYS_READY)
+		loop_timer_clear(&m->keys.late);
+	loop_timer_set(&m->keys.pulse, PULSE);
 }
 
 void
@@ -385,6 +414,8 @@ keeper_said(void *arg, const json_t *msg, int *fds, unsigned n)
 	}
 	if (strcmp(type, "loaded") == 0)
 		loaded(m, msg);
+	else if (strcmp(type, "pong") == 0)
+		keeper_lives(m);
 }
 
 static void
@@ -518,5 +549,6 @@ keys_stop(struct master *m)
 
 	loop_timer_clear(&k->restart);
 	loop_timer_clear(&k->late);
+	loop_timer_clear(&k->pulse);
 	ipc_destroy(&k->ipc);
 }

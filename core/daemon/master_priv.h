@@ -67,7 +67,7 @@ struct keys {
 	struct epoch *loading;
 	keys_failed_fn *failed;
 	keys_fn *loaded;
-	struct loop_timer restart, late;
+	struct loop_timer restart, late, pulse;
 };
 
 struct master {

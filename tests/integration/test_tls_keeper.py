@@ -122,6 +122,14 @@ def test_the_keeper_is_confined(relay, place):
         links = [os.readlink("/proc/%d/fd/%s" % (pid, fd))
                  for fd in os.listdir("/proc/%d/fd" % pid) if int(fd) > 2]
         assert links and not [link for link in links if link[0] == "/"], links
+        # An empty network, where that is allowed: its own loopback only.
+        if subprocess.call(["unshare", "--net", "true"]) == 0:
+            text = base.read_text("/proc/%d/net/dev" % pid)
+            assert re.findall(r"^ *(\S+):", text, re.M) == ["lo"]
+            assert len(base.read_text("/proc/%d/net/tcp" % pid)
+                       .splitlines()) == 1
+            assert os.readlink("/proc/%d/ns/net" % pid) != \
+                os.readlink("/proc/self/ns/net")
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
@@ -197,6 +205,51 @@ def test_operations_of_a_silent_keeper_fail_when_it_dies(relay, place):
             tls.do_handshake()
     server.wait_log("TLS failed")
     handshake.fingerprint(server.port)
+
+
+def test_a_keeper_that_hangs_while_it_serves_is_replaced(relay, place):
+    ec, _, _, config = two_listeners(place)
+    server = relay(config=config)
+    workers = server.worker_pids()
+    pid = server.keeper_pid()
+    os.kill(pid, signal.SIGSTOP)
+    with client.Client("127.0.0.1", server.port) as peer:
+        peer.start().expect("STARTTLS", 220)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        # It waits, and fails when the keeper is given up.
+        with pytest.raises((ssl.SSLError, OSError)):
+            peer.sock.settimeout(base.PATIENCE)
+            context.wrap_socket(peer.sock)
+    server.wait_log("keeper .process %d. is silent and is ended" % pid)
+    assert handshake.fingerprint(server.port) == handshake.of_file(ec.cert)
+    assert server.worker_pids() == workers
+
+
+def test_a_key_overwritten_in_place_is_not_taken_for_the_old_chain(relay,
+                                                                   place):
+    ec, rsa, port, config = two_listeners(place, watch="0s")
+    server = relay(config=config)
+    other = certs.make(place, "other.test")
+    for path, source in ((ec.key, other.key), (ec.cert, other.cert)):
+        with open(path, "r+") as file:
+            file.write(base.read_text(source))
+            file.truncate()
+    kill_keeper(server)
+    server.wait_log("keeper: .*" + re.escape(ec.key))
+    assert handshake.fingerprint(port) == handshake.of_file(rsa.cert)
+    with client.Client("127.0.0.1", server.port) as peer:
+        peer.start().expect("STARTTLS", 220)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with pytest.raises((ssl.SSLError, OSError)):
+            context.wrap_socket(peer.sock)
+    server.signal(signal.SIGHUP)        # takes the new pair
+    server.wait_log("configuration 2 is in force")
+    base.wait_for(lambda: handshake.fingerprint(server.port) ==
+                  handshake.of_file(ec.cert), "the new certificate")
 
 
 def test_a_restarted_worker_signs_again(relay, place):
