@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/rand.h"
 #include "daemon/master_priv.h"
@@ -21,7 +20,6 @@
 static bool	missing(const struct conf *, const char *);
 static pid_t	make(const struct conf *, bool);
 static void	make_run(const struct conf *, bool) ATTR_NORETURN;
-static int	ours(const char *, struct err *);
 
 /* The twin that takes a moment is there on return, the other one later. */
 void
@@ -103,9 +101,7 @@ make_run(const struct conf *c, bool rsa)
 	struct certstore *cs;
 	bool made = false;
 
-	if (file_mkdirs(c->tls.store, 0700, &why) != 0 ||
-	    ours(c->tls.store, &why) != 0 ||
-	    certstore_open(&cs, c->tls.store, NULL, &why) != 0 ||
+	if (certstore_open(&cs, c->tls.store, NULL, &why) != 0 ||
 	    certstore_make_default(cs, c->top.hostname, rsa, &made, &why) !=
 		0) {
 		log_critical("making a certificate: %s", why.text);
@@ -119,17 +115,4 @@ make_run(const struct conf *c, bool rsa)
 		    c->top.hostname);
 	log_flush();
 	_exit(EXIT_SUCCESS);
-}
-
-/* The spool above is the workers': what they put there is not our store. */
-static int
-ours(const char *dir, struct err *why)
-{
-	struct stat st;
-
-	if (lstat(dir, &st) != 0)
-		return err_errno(why, "%s", dir);
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-		return err_text(why, "%s: not a directory of ours", dir);
-	return 0;
 }

@@ -38,13 +38,17 @@ certstore_open(struct certstore **cs_r, const char *dir,
 {
 	struct pool *pool = pool_new(0);
 	struct certstore *cs = POOL_NEW(pool, struct certstore);
+	size_t n = strlen(dir);
 	const char **copy;
-	size_t n = 0;
 
+	/* With a slash behind it a link would be followed. */
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
 	cs->magic = CERTSTORE_MAGIC;
 	cs->pool = pool;
-	cs->dir = pool_strdup(pool, dir);
+	cs->dir = cs->at = pool_strndup(pool, dir, n);
 	if (directories != NULL) {
+		n = 0;
 		while (directories[n] != NULL)
 			n++;
 		copy = pool_alloc(pool, (n + 1) * sizeof(*copy));
@@ -52,7 +56,8 @@ certstore_open(struct certstore **cs_r, const char *dir,
 			copy[n] = pool_strdup(pool, directories[n]);
 		cs->directories = copy;
 	}
-	if (certstore_read_uses(cs, why) != 0) {
+	if (certstore_guard(cs->dir, S_IFDIR, why) != 0 ||
+	    certstore_read_uses(cs, why) != 0) {
 		certstore_close(&cs);
 		return -1;
 	}
@@ -167,6 +172,9 @@ certstore_entry(struct certstore *cs, const char *name,
 			return err_text(why, "there is no certificate \"%s\" "
 			    "in %s", name, cs->dir);
 	} else if (r == 1) {
+		if (certstore_guard(folder, S_IFDIR, why) != 0 ||
+		    certstore_guard(e.key, S_IFREG, why) != 0)
+			return -1;
 		e.csr = pool_printf(cs->pool, "%s/csr.pem", folder);
 		r = certstore_has(e.csr, why);
 		if (r == 0)
@@ -213,7 +221,7 @@ certstore_check_name(const char *name, struct err *why)
 const char *
 certstore_ca_path(const struct certstore *cs)
 {
-	return pool_printf(cs->pool, "%s/ca.pem", cs->dir);
+	return pool_printf(cs->pool, "%s/ca.pem", cs->at);
 }
 
 /* What a file name forbids, what means something there, our own files. */
@@ -232,7 +240,7 @@ certstore_folder(struct certstore *cs, const char *name)
 			*p++ = *s;
 	}
 	*p = '\0';
-	return pool_printf(cs->pool, "%s/%s", cs->dir, text);
+	return pool_printf(cs->pool, "%s/%s", cs->at, text);
 }
 
 const char *
@@ -258,13 +266,13 @@ certstore_decode(struct certstore *cs, const char *file)
 		return NULL;
 	/* One name, one file name. */
 	again = certstore_folder(cs, name);
-	return strcmp(again + strlen(cs->dir) + 1, file) == 0 ? name : NULL;
+	return strcmp(again + strlen(cs->at) + 1, file) == 0 ? name : NULL;
 }
 
 int
 certstore_read_uses(struct certstore *cs, struct err *why)
 {
-	const char *path = pool_printf(cs->pool, "%s/assign", cs->dir);
+	const char *path = pool_printf(cs->pool, "%s/assign", cs->at);
 	struct buf text;
 	int r;
 
@@ -289,6 +297,39 @@ certstore_has(const char *path, struct err *why)
 	if (errno == ENOENT || errno == ENOTDIR)
 		return 0;
 	return err_errno(why, "%s", path);
+}
+
+int
+certstore_guard(const char *path, mode_t type, struct err *why)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		return certstore_guard_stat(path, &st, type, why);
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_errno(why, "%s", path);
+}
+
+int
+certstore_guard_stat(const char *path, const struct stat *st, mode_t type,
+    struct err *why)
+{
+	if (S_ISLNK(st->st_mode))
+		return err_text(why, "%s: a symbolic link has no place in the "
+		    "certificate store", path);
+	if ((st->st_mode & S_IFMT) != type)
+		return err_text(why, "%s: not a %s", path,
+		    type == S_IFDIR ? "directory" : "file");
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return err_text(why, "%s: belongs to user number %u, not to "
+		    "us (%u) or root", path, (unsigned)st->st_uid,
+		    (unsigned)geteuid());
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return err_text(why, "%s: others may write to it (mode "
+		    "%04o); chmod go-w it", path,
+		    (unsigned)(st->st_mode & 07777));
+	return 0;
 }
 
 static int

@@ -20,11 +20,11 @@
 #define GONE_PREFIX ".gone-"
 
 static int begin(struct certstore *, int *, struct err *);
+static int end(struct certstore *, int *, int, struct err *);
+static int lock_dir(const char *, int *, struct err *);
 static void sweep(struct certstore *);
 static void remove_folder(const char *);
-static int own(struct certstore *, const char *, struct err *);
-static int put(struct certstore *, const char *, struct str, mode_t,
-    struct err *);
+static int put(const char *, struct str, mode_t, struct err *);
 static int write_uses(struct certstore *, const struct certstore_row *,
     unsigned, struct err *);
 static int make_one(struct certstore *, const char *, const char *,
@@ -75,7 +75,7 @@ certstore_add(struct certstore *cs, const char *name, struct str chain,
 	if (certstore_check_name(name, why) != 0 || begin(cs, &lock, why) != 0)
 		return -1;
 	folder = certstore_folder(cs, name);
-	beside = pool_printf(cs->pool, "%s/" NEW_PREFIX "%ld", cs->dir,
+	beside = pool_printf(cs->pool, "%s/" NEW_PREFIX "%ld", cs->at,
 	    (long)getpid());
 	has = certstore_has(folder, why);
 	r = has == 0 ? 0 : -1;
@@ -85,24 +85,21 @@ certstore_add(struct certstore *cs, const char *name, struct str chain,
 	if (r == 0 && mkdir(beside, 0700) != 0)
 		r = err_errno(why, "%s: mkdir", beside);
 	if (r == 0)
-		r = put(cs, pool_printf(cs->pool, "%s/key.pem", beside), key,
+		r = put(pool_printf(cs->pool, "%s/key.pem", beside), key,
 		    0600, why);
 	if (r == 0 && csr.n > 0)
-		r = put(cs, pool_printf(cs->pool, "%s/csr.pem", beside), csr,
+		r = put(pool_printf(cs->pool, "%s/csr.pem", beside), csr,
 		    0644, why);
 	if (r == 0)
-		r = put(cs, pool_printf(cs->pool, "%s/cert.pem", beside),
+		r = put(pool_printf(cs->pool, "%s/cert.pem", beside),
 		    chain, 0644, why);
-	if (r == 0)
-		r = own(cs, beside, why);
 	if (r == 0 && sys_rename(beside, folder) != 0)
 		r = err_errno(why, "%s: rename", folder);
 	if (r != 0 && has == 0)
 		remove_folder(beside);
 	if (r == 0)
-		r = file_sync_dir(cs->dir, why);
-	file_close(&lock);
-	return r;
+		r = file_sync_dir(cs->at, why);
+	return end(cs, &lock, r, why);
 }
 
 /* The old chain is copied before the new one takes its place. */
@@ -125,19 +122,16 @@ certstore_set_chain(struct certstore *cs, const char *name, struct str chain,
 		old = pool_printf(cs->pool, "%s/old",
 		    certstore_folder(cs, name));
 		r = file_mkdirs(old, 0700, why);
-		if (r == 0)
-			r = own(cs, old, why);
 	}
 	if (r == 0)
-		r = put(cs, certstore_version_path(cs, name, e.versions + 1),
+		r = put(certstore_version_path(cs, name, e.versions + 1),
 		    buf_str(&b), 0644, why);
 	if (r == 0)
-		r = put(cs, e.chain, chain, 0644, why);
+		r = put(e.chain, chain, 0644, why);
 	if (r == 0)
 		*version_r = e.versions + 1;
 	buf_fini(&b);
-	file_close(&lock);
-	return r;
+	return end(cs, &lock, r, why);
 }
 
 int
@@ -151,10 +145,9 @@ certstore_set_csr(struct certstore *cs, const char *name, struct str csr,
 		return -1;
 	r = own_entry(cs, name, &e, why);
 	if (r == 0)
-		r = put(cs, pool_printf(cs->pool, "%s/csr.pem",
+		r = put(pool_printf(cs->pool, "%s/csr.pem",
 			certstore_folder(cs, name)), csr, 0644, why);
-	file_close(&lock);
-	return r;
+	return end(cs, &lock, r, why);
 }
 
 /* Its uses would be lost between two renames, so there must be none. */
@@ -185,9 +178,8 @@ certstore_rename(struct certstore *cs, const char *name, const char *to,
 			  certstore_folder(cs, to)) != 0)
 		r = err_errno(why, "%s: rename", certstore_folder(cs, to));
 	if (r == 0)
-		r = file_sync_dir(cs->dir, why);
-	file_close(&lock);
-	return r;
+		r = file_sync_dir(cs->at, why);
+	return end(cs, &lock, r, why);
 }
 
 int
@@ -206,16 +198,15 @@ certstore_delete(struct certstore *cs, const char *name, struct err *why)
 			r = err_text(why, "\"%s\" is in use by %s", name,
 			    cs->row[i].use);
 	}
-	gone = pool_printf(cs->pool, "%s/" GONE_PREFIX "%ld", cs->dir,
+	gone = pool_printf(cs->pool, "%s/" GONE_PREFIX "%ld", cs->at,
 	    (long)getpid());
 	if (r == 0 && sys_rename(certstore_folder(cs, name), gone) != 0)
 		r = err_errno(why, "%s: rename", certstore_folder(cs, name));
 	if (r == 0) {
-		r = file_sync_dir(cs->dir, why);
+		r = file_sync_dir(cs->at, why);
 		remove_folder(gone);
 	}
-	file_close(&lock);
-	return r;
+	return end(cs, &lock, r, why);
 }
 
 int
@@ -249,8 +240,7 @@ certstore_assign(struct certstore *cs, const char *use, const char *name,
 	}
 	if (r == 0)
 		r = write_uses(cs, v, n, why);
-	file_close(&lock);
-	return r;
+	return end(cs, &lock, r, why);
 }
 
 int
@@ -275,8 +265,7 @@ certstore_unassign(struct certstore *cs, const char *use, const char *name,
 		r = err_text(why, "%s has no certificate", use);
 	else
 		r = err_text(why, "%s does not have \"%s\"", use, name);
-	file_close(&lock);
-	return r;
+	return end(cs, &lock, r, why);
 }
 
 int
@@ -287,7 +276,7 @@ certstore_set_ca(struct certstore *cs, struct str pem, struct err *why)
 	if (begin(cs, &lock, why) != 0)
 		return -1;
 	if (pem.n > 0) {
-		r = put(cs, certstore_ca_path(cs), pem, 0644, why);
+		r = put(certstore_ca_path(cs), pem, 0644, why);
 	} else {
 		r = sys_unlink(certstore_ca_path(cs));
 		if (r != 0 && errno == ENOENT)
@@ -295,54 +284,88 @@ certstore_set_ca(struct certstore *cs, struct str pem, struct err *why)
 		else if (r != 0)
 			r = err_errno(why, "%s", certstore_ca_path(cs));
 		if (r == 0)
-			r = file_sync_dir(cs->dir, why);
+			r = file_sync_dir(cs->at, why);
 	}
-	file_close(&lock);
-	return r;
+	return end(cs, &lock, r, why);
 }
 
-/* Locks the store, which is made if need be, and reads its uses anew. */
+/*
+ * Locks the store, which is made if need be, and reads its uses anew.
+ *
+ * The directory above may be the workers' (tls below the spool), who could put
+ * another in the store's place meanwhile. So it is opened once and looked at,
+ * and every file is reached through that descriptor: what is in a directory
+ * that is ours alone nobody replaces.
+ */
 static int
-begin(struct certstore *cs, int *lock_r, struct err *why)
+begin(struct certstore *cs, int *fd_r, struct err *why)
 {
-	const char *path = pool_printf(cs->pool, "%s/.lock", cs->dir);
-	int fd, r;
+	int fd = -1;
 
 	if (certstore_has(cs->dir, NULL) != 1 &&
 	    file_mkdirs(cs->dir, 0700, why) != 0)
 		return -1;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
-		return err_errno(why, "%s", path);
-	do
-		r = flock(fd, LOCK_EX);
-	while (r == -1 && errno == EINTR);
-	if (r == -1)
-		r = err_errno(why, "%s: flock", path);
-	if (r == 0)
-		r = own(cs, path, why);
-	if (r == 0)
-		r = certstore_read_uses(cs, why);
-	if (r != 0) {
+	if (lock_dir(cs->dir, &fd, why) != 0) {
 		file_close(&fd);
 		return -1;
 	}
+	cs->at = pool_printf(cs->pool, "/proc/self/fd/%d", fd);
+	if (certstore_read_uses(cs, why) != 0)
+		return end(cs, &fd, -1, why);
 	sweep(cs);
-	*lock_r = fd;
+	*fd_r = fd;
 	return 0;
+}
+
+static int
+lock_dir(const char *dir, int *fd_r, struct err *why)
+{
+	struct stat st;
+	int r;
+
+	if (certstore_guard(dir, S_IFDIR, why) != 0)
+		return -1;
+	*fd_r = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd_r == -1 || fstat(*fd_r, &st) != 0)
+		return err_errno(why, "%s", dir);
+	if (certstore_guard_stat(dir, &st, S_IFDIR, why) != 0)
+		return -1;
+	do
+		r = flock(*fd_r, LOCK_EX);
+	while (r == -1 && errno == EINTR);
+	return r == 0 ? 0 : err_errno(why, "%s: flock", dir);
+}
+
+/* Errors name the files as others know them. Returns r. */
+static int
+end(struct certstore *cs, int *fdp, int r, struct err *why)
+{
+	size_t n = strlen(cs->at);
+	struct err said;
+	char *p;
+
+	if (r != 0 && why != NULL &&
+	    (p = strstr(why->text, cs->at)) != NULL) {
+		said = *why;
+		(void)err_text(why, "%.*s%s%s", (int)(p - why->text),
+		    said.text, cs->dir, said.text + (p - why->text) + n);
+	}
+	cs->at = cs->dir;
+	file_close(fdp);
+	return r;
 }
 
 /* Who holds the lock is the only one at work: what is begun is dead. */
 static void
 sweep(struct certstore *cs)
 {
-	DIR *dir = opendir(cs->dir);
+	DIR *dir = opendir(cs->at);
 	const struct dirent *d;
 
 	while (dir != NULL && (d = readdir(dir)) != NULL) {
 		if (strncmp(d->d_name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 ||
 		    strncmp(d->d_name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0)
-			remove_folder(pool_printf(cs->pool, "%s/%s", cs->dir,
+			remove_folder(pool_printf(cs->pool, "%s/%s", cs->at,
 			    d->d_name));
 	}
 	if (dir != NULL)
@@ -377,26 +400,10 @@ remove_folder(const char *path)
 	(void)rmdir(path);
 }
 
-/* What the superuser writes belongs to whom the store belongs to. */
 static int
-own(struct certstore *cs, const char *path, struct err *why)
+put(const char *path, struct str text, mode_t mode, struct err *why)
 {
-	struct stat st;
-
-	if (geteuid() != 0 || stat(cs->dir, &st) != 0 || st.st_uid == 0)
-		return 0;
-	if (lchown(path, st.st_uid, st.st_gid) != 0)
-		return err_errno(why, "%s: chown", path);
-	return 0;
-}
-
-static int
-put(struct certstore *cs, const char *path, struct str text, mode_t mode,
-    struct err *why)
-{
-	if (file_replace(path, text.p, text.n, mode, why) != 0)
-		return -1;
-	return own(cs, path, why);
+	return file_replace(path, text.p, text.n, mode, why);
 }
 
 static int
@@ -413,7 +420,7 @@ write_uses(struct certstore *cs, const struct certstore_row *row, unsigned n,
 	if (r != 0)
 		r = err_text(why, "%s/assign: too many uses", cs->dir);
 	else
-		r = put(cs, pool_printf(cs->pool, "%s/assign", cs->dir),
+		r = put(pool_printf(cs->pool, "%s/assign", cs->at),
 		    buf_str(&text), 0644, why);
 	buf_fini(&text);
 	return r == 0 ? certstore_read_uses(cs, why) : r;

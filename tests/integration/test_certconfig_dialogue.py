@@ -176,7 +176,7 @@ def test_assigns_by_number_and_refuses_to_delete(place, talk):
     assert one.end() == 0
     assert "Please answer with a number from 1 to" in one.all
     assert "Please answer Y or N." in one.all
-    assert sorted(os.listdir(cert(place, ""))) == [".lock", "assign"]
+    assert sorted(os.listdir(cert(place, ""))) == ["assign"]
 
 
 def test_compares_names_and_checks_chains(talk):

@@ -347,6 +347,109 @@ START_TEST(refuses_uses_it_cannot_read)
 }
 END_TEST
 
+/* Both ways: when it is opened, and when it is written to. */
+static void
+store_is_refused(const char *said)
+{
+	struct certstore *other;
+
+	ck_assert_int_eq(certstore_open(&other, dir, NULL, &why), -1);
+	ck_assert_msg(strstr(why.text, said) != NULL, "%s", why.text);
+	ck_assert_ptr_nonnull(strstr(why.text, dir));
+	ck_assert_int_eq(certstore_add(cs, "new", STR("c"), STR("k"), STR_NULL,
+	    &why), -1);
+	ck_assert_msg(strstr(why.text, said) != NULL, "%s", why.text);
+	ck_assert_int_eq(access(scratch_path("store/new"), F_OK), -1);
+}
+
+START_TEST(refuses_a_store_that_is_a_symbolic_link)
+{
+	struct certstore *other;
+
+	add("a", "a");
+	ck_assert_int_eq(sys_rename(dir, scratch_path("elsewhere")), 0);
+	ck_assert_int_eq(symlink("elsewhere", dir), 0);
+	store_is_refused("a symbolic link");
+	/* With a slash behind it, too. */
+	ck_assert_int_eq(certstore_open(&other, scratch_path("store/"), NULL,
+	    &why), -1);
+	ck_assert_ptr_nonnull(strstr(why.text, "a symbolic link"));
+}
+END_TEST
+
+START_TEST(refuses_a_store_that_others_may_write_to)
+{
+	add("a", "a");
+	ck_assert_int_eq(chmod(dir, 0770), 0);
+	store_is_refused("others may write to it (mode 0770)");
+	ck_assert_int_eq(chmod(dir, 0702), 0);
+	store_is_refused("others may write to it (mode 0702)");
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	add("b", "b");
+}
+END_TEST
+
+START_TEST(refuses_a_store_that_is_somebody_elses)
+{
+	if (geteuid() != 0)
+		return; /* nothing can be given away */
+	add("a", "a");
+	ck_assert_int_eq(chown(dir, 65534, 65534), 0);
+	store_is_refused("belongs to user number 65534");
+}
+END_TEST
+
+static void
+profile_is_refused(const char *said)
+{
+	struct certstore_entry e;
+	unsigned version;
+
+	ck_assert_int_eq(certstore_entry(cs, "a", &e, &why), -1);
+	ck_assert_msg(strstr(why.text, said) != NULL, "%s", why.text);
+	ck_assert_int_eq(certstore_set_chain(cs, "a", STR("x"), &version,
+	    &why), -1);
+	ck_assert_msg(strstr(why.text, said) != NULL, "%s", why.text);
+	/* By the name that people know. */
+	ck_assert_msg(strstr(why.text, dir) != NULL, "%s", why.text);
+}
+
+START_TEST(refuses_folders_that_are_links_or_open_to_others)
+{
+	add("a", "a");
+	ck_assert_int_eq(chmod(scratch_path("store/a"), 0720), 0);
+	profile_is_refused("others may write to it (mode 0720)");
+	ck_assert_int_eq(chmod(scratch_path("store/a"), 0700), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chown(scratch_path("store/a"), 65534, 65534),
+		    0);
+		profile_is_refused("belongs to user number 65534");
+		ck_assert_int_eq(chown(scratch_path("store/a"), 0, 0), 0);
+	}
+	ck_assert_int_eq(certstore_rename(cs, "a", "b", &why), 0);
+	ck_assert_int_eq(symlink("b", scratch_path("store/a")), 0);
+	profile_is_refused("a symbolic link");
+}
+END_TEST
+
+START_TEST(refuses_keys_that_are_links_or_open_to_others)
+{
+	add("a", "a");
+	ck_assert_int_eq(chmod(scratch_path("store/a/key.pem"), 0602), 0);
+	profile_is_refused("others may write to it (mode 0602)");
+	ck_assert_int_eq(chmod(scratch_path("store/a/key.pem"), 0600), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chown(scratch_path("store/a/key.pem"), 65534,
+		    65534), 0);
+		profile_is_refused("belongs to user number 65534");
+	}
+	ck_assert_int_eq(unlink(scratch_path("store/a/key.pem")), 0);
+	ck_assert_int_eq(symlink("cert.pem", scratch_path("store/a/key.pem")),
+	    0);
+	profile_is_refused("a symbolic link");
+}
+END_TEST
+
 UNIT_SUITE(certstore)
 {
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -361,4 +464,9 @@ UNIT_SUITE(certstore)
 	    makes_the_demonstration_certificates_that_are_missing);
 	tcase_add_test(tc, leaves_whole_profiles_wherever_a_process_ends);
 	tcase_add_test(tc, refuses_uses_it_cannot_read);
+	tcase_add_test(tc, refuses_a_store_that_is_a_symbolic_link);
+	tcase_add_test(tc, refuses_a_store_that_others_may_write_to);
+	tcase_add_test(tc, refuses_a_store_that_is_somebody_elses);
+	tcase_add_test(tc, refuses_folders_that_are_links_or_open_to_others);
+	tcase_add_test(tc, refuses_keys_that_are_links_or_open_to_others);
 }
