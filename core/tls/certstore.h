@@ -10,12 +10,14 @@
  *     DIR/ca.pem             the administrator's own list of roots
  *
  * <name> is percent-encoded where a file name forbids an octet. Changes are
- * made by renaming whole files under a lock (of DIR), so that a reader never sees
- * half of one. A name's key never changes: another key is another name. Names of
- * tls.directories (certbot, lego) can be found and assigned as well, but are
- * never written. DIR may be in a directory of somebody else's (the spool is the
- * workers'): DIR, its folders and keys must belong to us or root, no other may
- * write to them, and none may be a symbolic link; else all is refused.
+ * made by renaming whole files while DIR is locked, so that a reader never
+ * sees half of one. A name's key never changes: another key is another name.
+ * Names of tls.directories (certbot, lego) can be found and assigned as well,
+ * but are never written.
+ *
+ * DIR may be in a directory of somebody else's (the spool is the workers').
+ * DIR, its folders and keys must belong to us or root, must not be writable by
+ * others, and none may be a symbolic link; else all is refused.
  */
 #ifndef TLS_CERTSTORE_H
 #define TLS_CERTSTORE_H
