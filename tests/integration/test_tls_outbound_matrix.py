@@ -153,7 +153,7 @@ def check_delivery(cell, rig, captures):
 def test_mail_meets(rig, cell):
     if cell.outcome == NOTHING:
         row = rig.wait_deferred(cell.domain)
-        assert "(reason: %s" % cell.word in row["reason"], row
+        assert "(reason: %s)" % cell.word in row["reason"], row
     elif cell.outcome == BOUNCE:
         sender = "s-%s@%s" % (cell.domain.replace(".", "-"), REPORTS)
         report = rig.sink.wait_messages(1, to=sender)

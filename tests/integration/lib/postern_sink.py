@@ -3,7 +3,10 @@
     sink = PosternSink("--fault", "st454")
     sink = PosternSink(listen=["220-hang", "cert=expired,name=a.test"])
 
-Each address gets a port of its own: sink.ports, in the order of listen.
+Each address gets a port of its own: sink.ports, in the order of listen. Or
+each has its own of several hosts, and all have one port:
+
+    sink = PosternSink(listen=["st454", None], hosts=["127.0.0.2", "127.0.0.3"])
 """
 
 import codecs
@@ -12,6 +15,7 @@ import glob
 import json
 import os
 import re
+import socket
 import subprocess
 
 from . import base
@@ -21,7 +25,7 @@ Piece = collections.namedtuple("Piece", "at direction phase octets")
 
 class PosternSink:
     def __init__(self, *options, listen=(None,), host="127.0.0.1",
-                 hostname="sink.test", ports=None):
+                 hostname="sink.test", ports=None, hosts=None):
         self.dir = base.private_dir("sink")
         self.kept = os.path.join(self.dir, "kept")
         self.captures = os.path.join(self.dir, "wire")
@@ -29,14 +33,17 @@ class PosternSink:
         self.crl = os.path.join(self.dir, "crl.pem")
         self.output = os.path.join(self.dir, "out")
         self.errors = os.path.join(self.dir, "err")
+        self.hosts = hosts or [host for _ in listen]
+        if hosts and not ports:
+            ports = [base.free_port()] * len(hosts)
         self.ports = ports or [base.free_port() for _ in listen]
         args = [base.POSTERN_BIN, "sink", "--json", "--hostname", hostname,
                 "--dir", self.kept, "--capture", self.captures]
         if not {"--no-tls", "--cert"} & set(options):
             args += ["--ca-out", self.ca, "--crl-out", self.crl]
-        for port, words in zip(self.ports, listen):
+        for place, port, words in zip(self.hosts, self.ports, listen):
             args += ["--listen", "%s:%d%s" % (
-                host, port, "" if words is None else "=" + words)]
+                place, port, "" if words is None else "=" + words)]
         with open(self.output, "wb") as out, open(self.errors, "wb") as err:
             self.process = subprocess.Popen(
                 args + list(options), stdin=subprocess.DEVNULL, stdout=out,
@@ -52,8 +59,9 @@ class PosternSink:
                 self.process.returncode, base.tail(self.errors)))
         with open("/proc/net/tcp") as table:
             text = table.read()
-        return all(re.search(r":%04X 00000000:0000 0A" % port, text)
-                   for port in self.ports)
+        return all(re.search(r"%s:%04X 00000000:0000 0A" % (
+            socket.inet_aton(host)[::-1].hex().upper(), port), text)
+                   for host, port in zip(self.hosts, self.ports))
 
     def messages(self):
         return [json.loads(line)
@@ -67,17 +75,18 @@ class PosternSink:
         return base.wait_for(enough, lambda: "%d messages\n%s" % (
             count, base.tail(self.output)))
 
-    def connections(self, port=None):
+    def connections(self, port=None, hosts=None):
         """A Capture for each connection, in order."""
         found = [Capture(path) for path in
                  sorted(glob.glob(os.path.join(self.captures, "*.wire")))]
         return [each for each in found
-                if port is None or each.port == port]
+                if (port is None or each.port == port) and
+                (hosts is None or each.host in hosts)]
 
-    def wait_closed(self, count, port=None):
+    def wait_closed(self, count, port=None, hosts=None):
         """So many connections, and the last has ended."""
         def closed():
-            found = self.connections(port)
+            found = self.connections(port, hosts)
             return found if len(found) >= count and \
                 all(each.ended for each in found) else None
         return base.wait_for(closed, lambda: "%d ended connections" % count)
@@ -105,8 +114,8 @@ class Capture:
                 codecs.escape_decode(text.encode())[0]))
         head = re.match(r"connection (\d+) from \S+ to (\S+):(\d+) at",
                         self.notes[0] if self.notes else "")
-        self.number, self.port = (int(head[1]), int(head[3])) \
-            if head else (0, 0)
+        self.number, self.host, self.port = \
+            (int(head[1]), head[2], int(head[3])) if head else (0, "", 0)
         self.ended = self.notes[-1:] in (["closed"], ["broken"], ["reset"])
 
     def octets(self, direction, *phases):

@@ -17,7 +17,7 @@ CLEAR, CLEAR2, TLS, NOTHING, BOUNCE = "C", "C2", "E", "X", "bounce"
 
 Cell = collections.namedtuple("Cell", "event level outcome word domain")
 
-# What the sink does wrong, and the word of the failure.
+# What the sink does wrong, and the word of the failure, exactly.
 BEFORE = {
     "noehlo": "esmtp-not-supported",
     "nostarttls": "starttls-not-supported",
@@ -30,15 +30,14 @@ LOST = {
     "st-drop": "starttls-blocked",
     "st-reset": "starttls-blocked",
 }
-# "": whichever it is.
 HANDSHAKE = {
     "220-garbage": "protocol",
     "220-close": "reset",
-    "220-reset": "",
-    "220-hang": "",
-    "220-alert": "",
-    "220-noshared": "",
-    "220-old": "",
+    "220-reset": "reset",
+    "220-hang": "starttls-blocked",
+    "220-alert": "alert",
+    "220-noshared": "no-shared-cipher",
+    "220-old": "version",
 }
 # Somebody speaks in between: no clear text, whatever the level but none.
 INJECTED = {
@@ -55,6 +54,8 @@ UNVERIFIED = {
     "client-only": "wrong-purpose",
     "wrongname": "name-mismatch",
 }
+REASONS = dict(BEFORE, **LOST, **HANDSHAKE, **INJECTED, **UNVERIFIED,
+               **{"cn-only": "name-mismatch"})
 GOOD = ["good", "wild", "san-only", "dupchain", "misordered"]
 REFUSED = ["mail-550", "rcpt-550"]
 
@@ -85,13 +86,12 @@ def outcome(event, level):
     return TLS
 
 
+def reason(event):
+    return REASONS.get(event, "")
+
+
 def cells():
-    reasons = {}
-    for table in (BEFORE, LOST, HANDSHAKE, INJECTED, UNVERIFIED):
-        reasons.update(table)
-    reasons["cn-only"] = "name-mismatch"
-    for event in list(reasons) + GOOD + REFUSED:
+    for event in list(REASONS) + GOOD + REFUSED:
         for level in LEVELS:
-            yield Cell(event, level, outcome(event, level),
-                       reasons.get(event, ""),
+            yield Cell(event, level, outcome(event, level), reason(event),
                        "%s.%s.test" % (level, event))
