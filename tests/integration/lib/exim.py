@@ -1,6 +1,7 @@
 """Exim, as a next hop (also with AUTH and STARTTLS) and as a sender."""
 
 import os
+import shutil
 
 from . import base, certs, peers
 
@@ -94,7 +95,7 @@ class Exim(peers.MailPeer):
     name = "exim"
 
     def __init__(self, next_port=None, tls=False, auth=False,
-                 tls_out=False):
+                 tls_out=False, pair=None, settings=()):
         super().__init__()
         self.log = self.path("log", "mainlog")
         for name in ("queue", "log", "mail"):
@@ -103,15 +104,20 @@ class Exim(peers.MailPeer):
                      peers.UID["Debian-exim"])
         self.config = base.write_file(self.path("exim.conf"), CONFIG.format(
             dir=self.dir, port=self.port, next_port=next_port or 0,
-            tls=self._tls() if tls else "tls_advertise_hosts =",
+            tls="\n".join([self._tls(pair) if tls else
+                            "tls_advertise_hosts ="] + list(settings)),
             tls_out="hosts_require_tls = *\n  tls_verify_certificates ="
             if tls_out else "hosts_avoid_tls = *",
             router=RELAY_ROUTER if next_port else LOCAL_ROUTER,
             acl="  deny !authenticated = *" if auth else ""))
 
-    def _tls(self):
-        pair = certs.make(self.dir, "exim.test")
-        for path in (pair.cert, pair.key):
+    def _tls(self, pair):
+        if pair is None:
+            pair = certs.make(self.dir, "exim.test")
+        else:
+            pair = certs.Pair(*(shutil.copy(path, self.dir)
+                                for path in pair))
+        for path in pair:
             os.chown(path, peers.UID["Debian-exim"], -1)
         return "tls_advertise_hosts = *\ntls_certificate = %s\n" \
             "tls_privatekey = %s" % (pair.cert, pair.key)

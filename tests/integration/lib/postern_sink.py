@@ -91,8 +91,16 @@ class PosternSink:
                 all(each.ended for each in found) else None
         return base.wait_for(closed, lambda: "%d ended connections" % count)
 
-    def close(self):
+    def kept_files(self):
+        """The messages as they arrived."""
+        return sorted(glob.glob(os.path.join(self.kept, "*.eml")))
+
+    def end(self):
+        """Lets go of the addresses; what was captured stays."""
         base.stop_process(self.process)
+
+    def close(self):
+        self.end()
         code = self.process.returncode
         said = base.read_text(self.errors)
         base.remove_dir(self.dir)
