@@ -14,6 +14,9 @@ struct job {
 
 static int	apply(struct job *, struct err *);
 static int	apply_blocks(struct job *, enum conf_scope_id, struct err *);
+static int	apply_one(struct job *, enum conf_scope_id, struct conf_block *,
+		    struct hash *, struct err *);
+static const struct conf_block *name_take(struct hash *, struct conf_block *);
 static void	*named_new(struct conf *, enum conf_scope_id,
 		    const struct conf_block *);
 static int	apply_block(struct job *, const struct conf_block *, void *,
@@ -166,32 +169,58 @@ static int
 apply_blocks(struct job *j, enum conf_scope_id id, struct err *why)
 {
 	const struct conf_scope *scope = &conf_scopes[id];
-	const struct conf_block *b, *o;
-	void *base;
+	struct conf_block *b;
+	struct hash names;
+	int r = 0;
 
+	hash_init(&names);
 	if (!scope->named)
 		set_defaults(j->c, id, plain_base(j->c, id));
-	for (b = j->script.blocks; b != NULL; b = b->next) {
-		if (b->scope != scope)
-			continue;
-		for (o = j->script.blocks; scope->named && o != b;
-		    o = o->next) {
-			if (o->scope == scope && strcmp(o->name, b->name) == 0)
-				return err_text(why, "%s:%d: %s \"%s\" is "
-				    "there already on line %d", j->c->file,
-				    b->line, scope->name, b->name, o->line);
-		}
-		if (id == CONF_SCOPE_DESTINATION &&
-		    !is_destination(j->c->pool, str_c(b->name)))
-			return err_text(why, "%s:%d: destination \"%s\" is no "
-			    "address, domain, .domain or *", j->c->file,
-			    b->line, b->name);
-		base = scope->named ? named_new(j->c, id, b) :
-		    plain_base(j->c, id);
-		if (apply_block(j, b, base, why) != 0)
-			return -1;
+	for (b = j->script.blocks; r == 0 && b != NULL; b = b->next) {
+		if (b->scope == scope)
+			r = apply_one(j, id, b, &names, why);
 	}
-	return 0;
+	hash_fini(&names);
+	return r;
+}
+
+static int
+apply_one(struct job *j, enum conf_scope_id id, struct conf_block *b,
+    struct hash *names, struct err *why)
+{
+	const struct conf_block *o;
+
+	if (!b->scope->named)
+		return apply_block(j, b, plain_base(j->c, id), why);
+	o = name_take(names, b);
+	if (o != NULL)
+		return err_text(why, "%s:%d: %s \"%s\" is there already on "
+		    "line %d", j->c->file, b->line, b->scope->name, b->name,
+		    o->line);
+	if (id == CONF_SCOPE_DESTINATION &&
+	    !is_destination(j->c->pool, str_c(b->name)))
+		return err_text(why, "%s:%d: destination \"%s\" is no "
+		    "address, domain, .domain or *", j->c->file, b->line,
+		    b->name);
+	return apply_block(j, b, named_new(j->c, id, b), why);
+}
+
+/* Who has the name of a block already; NULL: it has it now. */
+static const struct conf_block *
+name_take(struct hash *names, struct conf_block *b)
+{
+	uint64_t hash = hash_bytes(b->name, strlen(b->name));
+	const struct conf_block *o;
+	struct hash_node *node;
+
+	for (node = hash_first(names, hash); node != NULL;
+	     node = hash_next(node)) {
+		o = COLL_OF(node, struct conf_block, node);
+		if (strcmp(o->name, b->name) == 0)
+			return o;
+	}
+	hash_add(names, &b->node, hash);
+	return NULL;
 }
 
 static void *

@@ -29,7 +29,8 @@
 
 #define CONF_MAX (1024 * 1024)	/* octets of a boot file or of one it names */
 #define CONF_FILE_MAX (16 * 1024 * 1024) /* of a list of roots or CRLs */
-#define CONF_MAX_LIST 10000	/* elements of a list, blocks of a file */
+#define CONF_MAX_LIST 10000	/* elements of a list */
+#define CONF_MAX_BLOCKS 50000	/* of a file */
 
 struct conf_nets {
 	const struct sock_net *v;

@@ -259,8 +259,8 @@ block_add(lua_State *L, const struct conf_scope *scope, const char *name,
 	struct boot *b = boot_of(L);
 	struct conf_block *block;
 
-	if (b->s->nblocks >= CONF_MAX_LIST)
-		(void)luaL_error(L, "more than %d blocks", CONF_MAX_LIST);
+	if (b->s->nblocks >= CONF_MAX_BLOCKS)
+		(void)luaL_error(L, "more than %d blocks", CONF_MAX_BLOCKS);
 	block = POOL_NEW(b->s->pool, struct conf_block);
 	block->scope = scope;
 	block->name = pool_strdup(b->s->pool, name);

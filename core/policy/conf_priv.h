@@ -4,6 +4,7 @@
 #ifndef POLICY_CONF_PRIV_H
 #define POLICY_CONF_PRIV_H
 
+#include "base/coll.h"
 #include "policy/conf.h"
 
 #define CONF_MAGIC 0xc04f0001u
@@ -34,6 +35,7 @@ struct conf_block {
 	int line;
 	struct conf_item *items;
 	struct conf_block *next;
+	struct hash_node node; /* by name, of conf.c */
 };
 
 struct conf_script {

@@ -297,6 +297,24 @@ START_TEST(users_are_read_from_their_file)
 }
 END_TEST
 
+START_TEST(ten_thousand_destinations_are_not_many)
+{
+	struct conf *c = NULL;
+
+	ck_assert_msg(conf_parse(&c, "/b.lua", str_c(
+	    "for i = 1, 20000 do\n"
+	    "  destination('d' .. i .. '.test') { tls = 'required' }\n"
+	    "end"), &conf_reader_none, &why) == 0, "%s", why.text);
+	ck_assert_uint_eq(c->ndestination, 20000);
+	ck_assert_str_eq(c->destination[19999].name, "d20000.test");
+	conf_unref(&c);
+	ck_assert_int_eq(conf_parse(&c, "/b.lua", str_c(
+	    "for i = 1, 50001 do destination('d' .. i) { } end"),
+	    &conf_reader_none, &why), -1);
+	ck_assert_str_eq(why.text, "/b.lua:1: more than 50000 blocks");
+}
+END_TEST
+
 START_TEST(listener_and_limits_share_no_name)
 {
 	struct buf b;
@@ -315,6 +333,7 @@ END_TEST
 UNIT_SUITE(conf)
 {
 	tcase_add_test(tc, listener_and_limits_share_no_name);
+	tcase_add_test(tc, ten_thousand_destinations_are_not_many);
 	tcase_add_loop_test(tc, refuses_with_place_and_reason, 0,
 	    sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_test(tc, an_empty_file_has_the_defaults);
