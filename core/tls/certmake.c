@@ -118,6 +118,22 @@ certmake_self(const struct certmake *m, struct str key, struct buf *pem,
 }
 
 int
+certmake_demo(const char *host, enum certmake_type type, unsigned days,
+    struct buf *key, struct buf *cert, struct err *why)
+{
+	const char *const names[] = { host, NULL };
+	char cn[65];
+	struct certmake m = { .cn = cn, .name = names, .type = type,
+		.bits = type == CERTMAKE_EC ? 256 : 4096, .days = days };
+
+	/* The whole of a longer name is among the alternative ones. */
+	(void)str_copy(cn, sizeof(cn), str_c(host));
+	if (certmake_key(&m, key, why) != 0)
+		return -1;
+	return certmake_self(&m, buf_str(key), cert, why);
+}
+
+int
 certmake_request(const struct certmake *m, struct str key, struct buf *pem,
     struct err *why)
 {

@@ -37,6 +37,10 @@ int certmake_self(const struct certmake *m, struct str key, struct buf *pem,
     struct err *why);
 int certmake_request(const struct certmake *m, struct str key,
     struct buf *pem, struct err *why);
+/* Key and certificate for a host in one go, P-256 or RSA-4096, which nobody can
+ * verify: for demonstration. */
+int certmake_demo(const char *host, enum certmake_type type, unsigned days,
+    struct buf *key, struct buf *cert, struct err *why);
 /* A request with the subject and the names of a certificate: its renewal. */
 int certmake_renewal(struct str cert, struct str key, struct buf *pem,
     struct err *why);

@@ -430,21 +430,12 @@ static int
 make_one(struct certstore *cs, const char *name, const char *hostname,
     enum certmake_type type, struct err *why)
 {
-	const char *const names[] = { hostname, NULL };
-	char cn[65];
-	struct certmake m = { .cn = cn, .name = names, .type = type,
-		.bits = type == CERTMAKE_EC ? 256 : 4096,
-		.days = DEFAULT_DAYS };
 	struct buf key, cert;
 	int r;
 
-	/* The whole of a longer name is among the alternative ones. */
-	(void)str_copy(cn, sizeof(cn), str_c(hostname));
 	buf_init(&key, CERTSTORE_FILE_MAX);
 	buf_init(&cert, CERTSTORE_FILE_MAX);
-	r = certmake_key(&m, &key, why);
-	if (r == 0)
-		r = certmake_self(&m, buf_str(&key), &cert, why);
+	r = certmake_demo(hostname, type, DEFAULT_DAYS, &key, &cert, why);
 	if (r == 0)
 		r = certstore_add(cs, name, buf_str(&cert), buf_str(&key),
 		    STR_NULL, why);

@@ -10,13 +10,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "tls/certmake.h"
 #include "tls/certs.h"
-#include "tls/selfsign.h"
 #include "tls/tlsctx_priv.h"
 #include "tls/tlsident_priv.h"
 #include "tls/tlsio_priv.h"
 
-enum { SELFSIGNED_MAX = 16384, TRUST_MAX = 16 * 1024 * 1024 };
+enum { SELFSIGNED_MAX = 16384, SELFSIGNED_DAYS = 3652 };
+enum { TRUST_MAX = 16 * 1024 * 1024 };
 enum { OWN_CACHE = 4 * 1024 * 1024 };
 
 #define TLSCTX_MAGIC 0x10091b02u
@@ -56,22 +57,25 @@ tlsctx_new_selfsigned(struct tlsctx **ctx_r, const char *name, struct err *why)
 {
 	struct tlsctx_conf conf = { .server = true };
 	struct tlsident *ident = NULL;
-	struct buf pem;
+	struct buf key, cert;
 	int result;
 
-	buf_init(&pem, SELFSIGNED_MAX);
-	result = selfsign_pem(name, &pem, why);
+	buf_init(&key, SELFSIGNED_MAX);
+	buf_init(&cert, SELFSIGNED_MAX);
+	result = certmake_demo(
+	    name, CERTMAKE_EC, SELFSIGNED_DAYS, &key, &cert, why);
 	if (result == 0)
-		result = tlsident_new(&ident, "self-signed", buf_str(&pem),
-		    buf_str(&pem), NULL, NULL, why);
+		result = tlsident_new(&ident, "self-signed", buf_str(&cert),
+		    buf_str(&key), NULL, NULL, why);
 	if (result == 0) {
 		conf.ident = &ident;
 		conf.nident = 1;
 		result = tlsctx_new(ctx_r, &conf, why);
 	}
 	tlsident_unref(&ident);
-	OPENSSL_cleanse(buf_p(&pem), buf_len(&pem));
-	buf_fini(&pem);
+	OPENSSL_cleanse(buf_p(&key), buf_len(&key));
+	buf_fini(&key);
+	buf_fini(&cert);
 	return result;
 }
 

@@ -86,6 +86,8 @@ typedef void tlsio_handshake_fn(void *arg, bool ok, const struct err *why);
 
 struct tlsio_client {
 	const char *sni;	/* NULL: none sent (literals) */
+	/* Copied; what it points to (names, pins), and the octets of domain,
+	 * must live until the handshake ends. */
 	const struct tlswant *want;
 	struct str domain;	/* reference name when want has none */
 	/* In place of names of the want and domain, in order; must live
@@ -93,7 +95,9 @@ struct tlsio_client {
 	const struct tlsref *refs;
 	struct tlstrust *trust; /* NULL: the context's, or nobody is trusted
 				   if the want names its own */
-	struct tlsident *cert;	/* shown if asked for; NULL: none */
+	/* Shown if asked for; takes a reference. NULL: the context's first, if
+	 * it has any. */
+	struct tlsident *cert;
 	enum tls_step step;
 	uint64_t session;	/* 0, or what sessions are shared by: a hash of
 				   destination, sni and tlswant_key() */

@@ -209,6 +209,32 @@ START_TEST(keeps_few_of_a_key_and_none_past_its_end)
 }
 END_TEST
 
+/* Far more than there is room for: some stay, and those are whole. */
+START_TEST(the_oldest_leave_when_it_is_full)
+{
+	enum { MANY = SIZE / 64 };
+	SSL_SESSION *session = one_session(), *got;
+	unsigned kept = 0, i;
+
+	for (i = 0; i < MANY; i++)
+		tlscache_put(cache, i, session);
+	got = tlscache_take(cache, MANY - 1, client->ssl);
+	ck_assert_ptr_nonnull(got);
+	SSL_SESSION_free(got);
+	for (i = 0; i < MANY; i++) {
+		got = tlscache_take(cache, i, client->ssl);
+		if (got == NULL)
+			continue;
+		ck_assert_str_eq(SSL_SESSION_get_version(got), "TLSv1.2");
+		SSL_SESSION_free(got);
+		kept++;
+	}
+	ck_assert_uint_gt(kept, 0);
+	ck_assert_uint_lt(kept, SIZE / 1024);
+	SSL_SESSION_free(session);
+}
+END_TEST
+
 UNIT_SUITE(tlscache)
 {
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -217,4 +243,5 @@ UNIT_SUITE(tlscache)
 	tcase_add_loop_test(tc, never_serves_another_want, 0, 8);
 	tcase_add_test(tc, outlives_those_who_die_inside);
 	tcase_add_test(tc, keeps_few_of_a_key_and_none_past_its_end);
+	tcase_add_test(tc, the_oldest_leave_when_it_is_full);
 }
