@@ -3,14 +3,14 @@
  * core and accounts for every message and recipient: which came, which came
  * again, and which body had not the length it should have.
  *
- *	benchsink PORT MESSAGES RECIPIENTS BODY_BYTES
+ *	benchsink [-r] [-c CERTIFICATE -k KEY] PORT MESSAGES RECIPIENTS
+ *	    BODY_BYTES
  *
+ * With a certificate it offers STARTTLS, with -r sessions to resume as well.
  * It listens on 127.0.0.1 to 127.0.0.20. Messages carry "Subject: bench ID"
  * and go to rN@anywhere. It says "done" when all have arrived and, on SIGTERM,
  * prints its account as JSON; what is late or doubled until then counts.
  */
-
-#define _GNU_SOURCE
 
 #include <arpa/inet.h>
 #include <err.h>
@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "wire.h"
 
 enum {
 	ADDRESSES = 20,
@@ -41,6 +44,9 @@ enum {
 enum state { COMMAND, HEADER, BODY };
 
 struct conn {
+	struct wire wire;
+	bool starting;		/* STARTTLS was said, and is answered */
+	bool shaking;
 	enum state state;
 	size_t length;		/* of what buffer holds */
 	size_t reply_length;
@@ -48,8 +54,8 @@ struct conn {
 	int recipient[RECIPIENTS_MAX];
 	long id;
 	long body;		/* bytes seen of it */
+	char reply[REPLIES];	/* from here on a new one is not cleared */
 	char buffer[BUFFER + 1];
-	char reply[REPLIES];
 };
 
 static struct conn *conns[FDS];
@@ -59,10 +65,14 @@ static long arrived, doubled, damaged, strange, transactions, connections;
 static long open_now, open_peak;
 static double first_time, last_time;
 static int epoll_fd;
+static long handshakes, resumed;
+static SSL_CTX *tls;
 static volatile sig_atomic_t stopping;
 
 static void	accept_all(int listener);
-static int	read_more(int fd, struct conn *c);
+static int	read_more(struct conn *c);
+static int	reply_all(struct conn *c);
+static int	shake(struct conn *c);
 static void	take(struct conn *c);
 static size_t	take_command(struct conn *c, const char *line, size_t length);
 static size_t	take_header(struct conn *c, const char *text, size_t length);
@@ -135,8 +145,8 @@ serve(int first_listener, int last_listener)
 			fd = events[i].data.fd;
 			if (fd >= first_listener && fd <= last_listener) {
 				accept_all(fd);
-			} else if (read_more(fd, conns[fd]) < 0) {
-				(void)close(fd);
+			} else if (read_more(conns[fd]) < 0) {
+				wire_close(&conns[fd]->wire);
 				free(conns[fd]);
 				conns[fd] = NULL;
 				open_now--;
@@ -149,10 +159,26 @@ int
 main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	int first = -1, i, last = -1, port;
+	const char *cert = NULL, *key = NULL;
+	int first = -1, i, last = -1, option, port;
+	bool resume = false;
 
-	if (argc != 5)
-		errx(2, "usage: benchsink PORT MESSAGES RECIPIENTS BODY_BYTES");
+	while ((option = getopt(argc, argv, "rc:k:")) != -1) {
+		if (option == 'r')
+			resume = true;
+		else if (option == 'c')
+			cert = optarg;
+		else if (option == 'k')
+			key = optarg;
+		else
+			return 2;
+	}
+	argv += optind - 1;
+	if (argc - optind != 4)
+		errx(2, "usage: benchsink [-r] [-c CERTIFICATE -k KEY] PORT "
+		    "MESSAGES RECIPIENTS BODY_BYTES");
+	if (cert != NULL && key != NULL)
+		tls = wire_server(cert, key, resume);
 	port = (int)strtol(argv[1], NULL, 10);
 	messages = strtol(argv[2], NULL, 10);
 	recipients = strtol(argv[3], NULL, 10);
@@ -186,9 +212,11 @@ accept_all(int listener)
 		if (fd >= FDS)
 			errx(1, "too many connections");
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		c = calloc(1, sizeof(*c));
+		c = malloc(sizeof(*c));
 		if (c == NULL)
-			err(1, "calloc");
+			err(1, "malloc");
+		memset(c, 0, offsetof(struct conn, reply));
+		c->wire.fd = fd;
 		conns[fd] = c;
 		connections++;
 		if (++open_now > open_peak)
@@ -198,23 +226,59 @@ accept_all(int listener)
 	}
 }
 
+/* Of clear text what is left in the socket comes again; what TLS has taken
+ * out of it does not. */
 static int
-read_more(int fd, struct conn *c)
+read_more(struct conn *c)
 {
 	ssize_t got;
 
-	got = recv(fd, c->buffer + c->length, BUFFER - c->length, 0);
-	if (got < 0)
-		return errno == EAGAIN ? 0 : -1;
-	if (got == 0)
-		return -1;
-	c->length += (size_t)got;
-	take(c);
-	if (c->reply_length > 0 && send(fd, c->reply, c->reply_length,
-	    MSG_NOSIGNAL) != (ssize_t)c->reply_length)
+	do {
+		if (c->shaking && shake(c) != 1)
+			return c->shaking ? 0 : -1;
+		got = wire_recv(&c->wire, c->buffer + c->length,
+		    BUFFER - c->length);
+		if (got < 0)
+			return errno == EAGAIN ? 0 : -1;
+		if (got == 0)
+			return -1;
+		c->length += (size_t)got;
+		take(c);
+		if (reply_all(c) < 0 || c->length == BUFFER)
+			return -1;
+	} while (c->wire.ssl != NULL);
+	return 0;
+}
+
+static int
+reply_all(struct conn *c)
+{
+	if (c->reply_length > 0 && wire_send(&c->wire, c->reply,
+	    c->reply_length) != (ssize_t)c->reply_length)
 		return -1;
 	c->reply_length = 0;
-	return c->length == BUFFER ? -1 : 0;
+	if (c->starting) {
+		c->starting = false;
+		c->shaking = true;
+		wire_secure(&c->wire, tls, true);
+	}
+	return 0;
+}
+
+/* As wire_shake(). */
+static int
+shake(struct conn *c)
+{
+	int done = wire_shake(&c->wire);
+
+	if (done == 0)
+		return 0;
+	c->shaking = false;
+	if (done == 1) {
+		handshakes++;
+		resumed += wire_resumed(&c->wire);
+	}
+	return done;
 }
 
 /* Consume what is complete; what is not waits for more bytes. */
@@ -260,7 +324,9 @@ take_command(struct conn *c, const char *line, size_t length)
 		return 0;
 	length = (size_t)(end - line) + 1;
 	if (begins(line, length, "EHLO")) {
-		answer(c, "250-benchsink\r\n250-PIPELINING\r\n"
+		answer(c, tls == NULL || c->wire.ssl != NULL ?
+		    "250-benchsink\r\n" : "250-benchsink\r\n250-STARTTLS\r\n");
+		answer(c, "250-PIPELINING\r\n"
 		    "250-SIZE 200000000\r\n250-8BITMIME\r\n"
 		    "250 ENHANCEDSTATUSCODES\r\n");
 	} else if (begins(line, length, "RCPT TO:<r")) {
@@ -273,6 +339,9 @@ take_command(struct conn *c, const char *line, size_t length)
 		c->state = HEADER;
 		c->id = -1;
 		answer(c, "354 go\r\n");
+	} else if (begins(line, length, "STARTTLS") && tls != NULL) {
+		answer(c, "220 2.0.0 go\r\n");
+		c->starting = true;
 	} else if (begins(line, length, "QUIT")) {
 		answer(c, "221 2.0.0 bye\r\n");
 	} else {
@@ -361,11 +430,15 @@ answer(struct conn *c, const char *text)
 static void
 report(void)
 {
+	struct rusage used;
+
+	(void)getrusage(RUSAGE_SELF, &used);
 	(void)printf("{\"arrived\": %ld, \"lost\": %ld, \"doubled\": %ld, "
 	    "\"damaged\": %ld, \"strange\": %ld, \"transactions\": %ld, "
-	    "\"connections\": %ld, \"open_peak\": %ld, \"first\": %.6f, "
-	    "\"last\": %.6f}\n", arrived, messages * recipients - arrived,
+	    "\"connections\": %ld, \"open_peak\": %ld, "
+	    "\"handshakes\": %ld, \"resumed\": %ld, \"cpu\": %.3f, "
+	    "\"first\": %.6f, \"last\": %.6f}\n", arrived, messages * recipients - arrived,
 	    doubled, damaged, strange, transactions, connections, open_peak,
-	    first_time, last_time);
+	    handshakes, resumed, wire_seconds(&used), first_time, last_time);
 	(void)fflush(stdout);
 }

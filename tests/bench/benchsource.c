@@ -1,8 +1,15 @@
 /*
  * A sending client for measurements, on one core.
  *
- *	benchsource PORT CONNECTIONS MESSAGES RECIPIENTS DOMAINS BODY_BYTES
- *	    MESSAGES_PER_CONNECTION
+ *	benchsource [-hinrs] PORT CONNECTIONS MESSAGES RECIPIENTS DOMAINS
+ *	    BODY_BYTES MESSAGES_PER_CONNECTION
+ *
+ * -s  STARTTLS is asked for, once EHLO has been answered
+ * -i  TLS from the first octet
+ * -r  sessions are resumed
+ * -n  MESSAGES sessions without any message: banner, QUIT
+ * -h  connections are made and then do nothing: "held" is printed when all
+ *     are there; when standard input ends, every hundredth must still answer
  *
  * It pipelines MAIL, RCPT and DATA as mail servers do. Message ID goes from
  * s@bench.test to r0@d0.bench.test, r1@d1.bench.test ... with the subject
@@ -10,34 +17,39 @@
  * many were acknowledged and how long an acknowledgement took.
  */
 
-#define _GNU_SOURCE
-
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "wire.h"
+
 enum {
 	HEAD = 8192,
 	INPUT = 16384,
+	CHUNK = 16384,		/* a record of TLS */
+	FILES = 65536,
 	SOURCES = 50,		/* client addresses 127.1.0.1 ... */
 };
 
-enum step { BANNER, HELLO, ENVELOPE, CONTENT, GOODBYE };
+enum step { BANNER, HELLO, UPGRADE, ENVELOPE, CONTENT, GOODBYE, IDLE };
 
 struct conn {
-	int fd;
+	struct wire wire;
+	bool shaking;
 	int index;
 	enum step step;
 	int awaited;		/* replies until the next step */
@@ -58,6 +70,10 @@ static long messages, per_connection, body_bytes;
 static long next_id, acknowledged, refused, broken;
 static long finished;
 static int failures;
+static int held;
+static long resumed;
+static bool starttls, implicit, empty_sessions, hold;
+static SSL_CTX *tls;
 static char *body;
 static size_t body_length;	/* with the final dot */
 static float *waits;
@@ -66,6 +82,8 @@ static int epoll_fd;
 static void	open_conn(struct conn *c);
 static void	reopen(struct conn *c);
 static int	on_input(struct conn *c);
+static int	on_text(struct conn *c, ssize_t got);
+static int	shake(struct conn *c);
 static int	on_reply(struct conn *c, const char *line);
 static int	next_step(struct conn *c);
 static void	begin_step(struct conn *c, enum step step, int awaited,
@@ -73,6 +91,9 @@ static void	begin_step(struct conn *c, enum step step, int awaited,
 static int	send_envelope(struct conn *c);
 static int	send_content(struct conn *c);
 static int	flush(struct conn *c);
+static ssize_t	send_some(struct conn *c, size_t total);
+static void	run(void);
+static void	hold_all(struct conn *all);
 static void	report(double began);
 
 static double
@@ -89,7 +110,7 @@ watch(struct conn *c, int operation, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = c };
 
-	if (epoll_ctl(epoll_fd, operation, c->fd, &event) != 0)
+	if (epoll_ctl(epoll_fd, operation, c->wire.fd, &event) != 0)
 		err(1, "epoll_ctl");
 }
 
@@ -110,17 +131,62 @@ make_body(void)
 	memcpy(body + body_bytes - 2, "\r\n.\r\n", 5);
 }
 
+/* Returns the argument before the first that is no option. */
+static char **
+options(int argc, char **argv)
+{
+	bool resume = false;
+	int option;
+
+	while ((option = getopt(argc, argv, "hinrs")) != -1) {
+		switch (option) {
+		case 'h':
+			hold = true;
+			break;
+		case 'i':
+			implicit = true;
+			break;
+		case 'n':
+			empty_sessions = true;
+			break;
+		case 'r':
+			resume = true;
+			break;
+		case 's':
+			starttls = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (argc - optind != 7)
+		errx(2, "usage: benchsource [-hinrs] PORT CONNECTIONS MESSAGES "
+		    "RECIPIENTS DOMAINS BODY_BYTES MESSAGES_PER_CONNECTION");
+	if (starttls || implicit)
+		tls = wire_client(resume);
+	return argv + optind - 1;
+}
+
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < FILES)
+		limit.rlim_max = FILES;		/* for root */
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct epoll_event events[256];
-	struct conn *all, *c;
+	struct conn *all;
 	double began;
-	int count, i;
+	int i;
 
-	if (argc != 8)
-		errx(2, "usage: benchsource PORT CONNECTIONS MESSAGES "
-		    "RECIPIENTS DOMAINS BODY_BYTES MESSAGES_PER_CONNECTION");
+	argv = options(argc, argv);
 	port = (int)strtol(argv[1], NULL, 10);
 	connections = (int)strtol(argv[2], NULL, 10);
 	messages = strtol(argv[3], NULL, 10);
@@ -130,6 +196,7 @@ main(int argc, char **argv)
 	per_connection = strtol(argv[7], NULL, 10);
 	make_body();
 	(void)signal(SIGPIPE, SIG_IGN);
+	raise_limit();
 	epoll_fd = epoll_create1(0);
 	all = calloc((size_t)connections, sizeof(*all));
 	if (all == NULL)
@@ -139,22 +206,63 @@ main(int argc, char **argv)
 		all[i].index = i;
 		open_conn(&all[i]);
 	}
-	while (finished < messages) {
-		count = epoll_wait(epoll_fd, events, 256, 60000);
-		if (count == 0)
-			errx(1, "no answer for 60 s");
-		for (i = 0; i < count; i++) {
-			c = events[i].data.ptr;
-			if ((events[i].events & EPOLLOUT) != 0 &&
-			    flush(c) < 0)
-				reopen(c);
-			else if ((events[i].events & ~EPOLLOUT) != 0 &&
-			    on_input(c) < 0)
-				reopen(c);
-		}
-	}
-	report(began);
+	while (hold ? held < connections : finished < messages)
+		run();
+	if (hold)
+		hold_all(all);
+	else
+		report(began);
 	return 0;
+}
+
+static void
+run(void)
+{
+	struct epoll_event events[256];
+	struct conn *c;
+	int count, i;
+
+	count = epoll_wait(epoll_fd, events, 256, 60000);
+	if (count == 0)
+		errx(1, "no answer for 60 s");
+	for (i = 0; i < count; i++) {
+		c = events[i].data.ptr;
+		if ((events[i].events & EPOLLOUT) != 0 && flush(c) < 0)
+			reopen(c);
+		else if ((events[i].events & ~EPOLLOUT) != 0 &&
+		    on_input(c) < 0)
+			reopen(c);
+	}
+}
+
+static void
+hold_all(struct conn *all)
+{
+	char text[100];
+	int i;
+
+	(void)puts("held");
+	(void)fflush(stdout);
+	while (fgets(text, sizeof(text), stdin) != NULL)
+		;
+	for (i = 0; i < connections; i += 100) {
+		begin_step(&all[i], IDLE, 1, "NOOP\r\n");
+		held--;
+		if (flush(&all[i]) < 0)
+			errx(1, "a connection is dead");
+	}
+	while (held < connections)
+		run();
+}
+
+/* Those that are held come from as many addresses as there may be. */
+static uint32_t
+address(int index)
+{
+	if (hold)
+		return 0x7f010001U + (uint32_t)(index / 200 % 250) * 256 +
+		    (uint32_t)(index % 200);
+	return 0x7f010001U + (uint32_t)(index % SOURCES);
 }
 
 static void
@@ -164,21 +272,27 @@ open_conn(struct conn *c)
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	int on = 1;
 
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	if (c->fd < 0)
+	c->wire.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (c->wire.fd < 0)
 		err(1, "socket");
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+	(void)setsockopt(c->wire.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(c->wire.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
 	    sizeof(on));
-	from.sin_addr.s_addr = htonl(0x7f010001U +
-	    (uint32_t)(c->index % SOURCES));
+	from.sin_addr.s_addr = htonl(address(c->index));
 	to.sin_port = htons((uint16_t)port);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(c->fd, (struct sockaddr *)&from, sizeof(from)) != 0)
+	if (bind(c->wire.fd, (struct sockaddr *)&from, sizeof(from)) != 0)
 		err(1, "bind");
-	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) != 0 &&
+	if (connect(c->wire.fd, (struct sockaddr *)&to, sizeof(to)) != 0 &&
 	    errno != EINPROGRESS)
 		err(1, "connect");
+	if (empty_sessions) {
+		c->id = next_id++;
+		c->began = now();
+	}
+	c->shaking = implicit;
+	if (implicit)
+		wire_secure(&c->wire, tls, false);
 	c->step = BANNER;
 	c->awaited = 1;
 	c->refused = 0;
@@ -186,15 +300,20 @@ open_conn(struct conn *c)
 	c->sent_here = 0;
 	c->input_length = 0;
 	c->head_length = c->sent = 0;
-	watch(c, EPOLL_CTL_ADD, EPOLLIN);
+	/* Writable: connected, so that a handshake can begin. */
+	watch(c, EPOLL_CTL_ADD, implicit ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	c->blocked = implicit;
 }
 
 /* The connection ended; a message that was under way counts as broken. */
 static void
 reopen(struct conn *c)
 {
-	(void)close(c->fd);
-	if (c->step == ENVELOPE || c->step == CONTENT) {
+	wire_close(&c->wire);
+	if (hold)
+		errx(1, "a connection was closed");
+	if (c->step == ENVELOPE || c->step == CONTENT ||
+	    (empty_sessions && !(c->step == GOODBYE && c->awaited == 0))) {
 		broken++;
 		finished++;
 	}
@@ -207,16 +326,45 @@ reopen(struct conn *c)
 static int
 on_input(struct conn *c)
 {
-	char *begin = c->input, *end;
 	ssize_t got;
+
+	do {
+		if (c->shaking && shake(c) != 1)
+			return c->shaking ? 0 : -1;
+		got = wire_recv(&c->wire, c->input + c->input_length,
+		    INPUT - c->input_length);
+		if (got < 0)
+			return errno == EAGAIN ? 0 : -1;
+		if (got == 0 || on_text(c, got) < 0)
+			return -1;
+	} while (c->wire.ssl != NULL);
+	return 0;
+}
+
+/* As wire_shake(). Behind STARTTLS, EHLO comes again. */
+static int
+shake(struct conn *c)
+{
+	int done = wire_shake(&c->wire);
+
+	if (done == 0)
+		return 0;
+	c->shaking = false;
+	if (done < 0)
+		return -1;
+	resumed += wire_resumed(&c->wire);
+	if (implicit)
+		return 1;
+	begin_step(c, HELLO, 1, "EHLO bench.test\r\n");
+	return flush(c) < 0 ? -1 : 1;
+}
+
+static int
+on_text(struct conn *c, ssize_t got)
+{
+	char *begin = c->input, *end;
 	size_t left;
 
-	got = recv(c->fd, c->input + c->input_length, INPUT - c->input_length,
-	    0);
-	if (got < 0)
-		return errno == EAGAIN ? 0 : -1;
-	if (got == 0)
-		return -1;
 	left = c->input_length + (size_t)got;
 	while ((end = memchr(begin, '\n', left)) != NULL) {
 		if (on_reply(c, begin) < 0)
@@ -251,10 +399,27 @@ next_step(struct conn *c)
 	case BANNER:
 		if (c->refused > 0)
 			return -1;
-		begin_step(c, HELLO, 1, "EHLO bench.test\r\n");
+		if (empty_sessions)
+			begin_step(c, GOODBYE, 1, "QUIT\r\n");
+		else
+			begin_step(c, HELLO, 1, "EHLO bench.test\r\n");
 		return flush(c);
 	case HELLO:
-		return send_envelope(c);
+		if (starttls && c->wire.ssl == NULL) {
+			begin_step(c, UPGRADE, 1, "STARTTLS\r\n");
+			return flush(c);
+		}
+		if (!hold)
+			return send_envelope(c);
+		begin_step(c, IDLE, 0, "");
+		held++;
+		return 0;
+	case UPGRADE:
+		if (c->refused > 0)
+			return -1;
+		wire_secure(&c->wire, tls, false);
+		c->shaking = true;
+		return wire_shake(&c->wire) < 0 ? -1 : 0;
 	case ENVELOPE:
 		return c->refused > 0 ? -1 : send_content(c);
 	case CONTENT:
@@ -266,7 +431,14 @@ next_step(struct conn *c)
 		c->sent_here++;
 		return send_envelope(c);
 	case GOODBYE:
+		if (empty_sessions) {
+			waits[finished++] = (float)(now() - c->began);
+			acknowledged++;
+		}
 		return -1;
+	case IDLE:
+		held++;
+		return 0;
 	}
 	return -1;
 }
@@ -314,24 +486,43 @@ send_content(struct conn *c)
 	return flush(c);
 }
 
+/* A piece of head and body; as send(). */
+static ssize_t
+send_some(struct conn *c, size_t total)
+{
+	static char record[CHUNK];
+	struct iovec parts[2];
+	size_t skip, head;
+
+	skip = c->sent < c->head_length ? c->sent : c->head_length;
+	parts[0].iov_base = c->head + skip;
+	parts[0].iov_len = head = c->head_length - skip;
+	parts[1].iov_base = body + (c->sent - skip);
+	parts[1].iov_len = total - skip - head - (c->sent - skip);
+	if (c->wire.ssl == NULL)
+		return writev(c->wire.fd, parts, 2);
+	memcpy(record, parts[0].iov_base, head);
+	if (parts[1].iov_len > CHUNK - head)
+		parts[1].iov_len = CHUNK - head;
+	memcpy(record + head, parts[1].iov_base, parts[1].iov_len);
+	return wire_send(&c->wire, record, head + parts[1].iov_len);
+}
+
 /* Write on; what the socket does not take waits for EPOLLOUT. */
 static int
 flush(struct conn *c)
 {
-	size_t total = c->head_length, skip;
-	struct iovec parts[2];
+	size_t total = c->head_length;
 	ssize_t put;
 
-	if (c->step == CONTENT)
+	if (c->shaking)
+		total = 0;	/* connected: the first hello goes */
+	else if (c->step == CONTENT)
 		total += body_length;
+	if (c->shaking && wire_shake(&c->wire) < 0)
+		return -1;
 	while (c->sent < total) {
-		skip = c->sent < c->head_length ? c->sent : c->head_length;
-		parts[0].iov_base = c->head + skip;
-		parts[0].iov_len = c->head_length - skip;
-		parts[1].iov_base = body + (c->sent - skip);
-		parts[1].iov_len = total - skip - parts[0].iov_len -
-		    (c->sent - skip);
-		put = writev(c->fd, parts, 2);
+		put = send_some(c, total);
 		if (put < 0 && errno != EAGAIN)
 			return -1;
 		if (put < 0) {
@@ -359,12 +550,17 @@ static void
 report(double began)
 {
 	long count = acknowledged + refused;
+	struct rusage used;
+
+	(void)getrusage(RUSAGE_SELF, &used);
 
 	qsort(waits, (size_t)count, sizeof(*waits), compare);
 	(void)printf("{\"acknowledged\": %ld, \"refused\": %ld, "
 	    "\"broken\": %ld, \"began\": %.6f, \"ended\": %.6f, "
+	    "\"resumed\": %ld, \"cpu\": %.3f, "
 	    "\"wait_median_ms\": %.3f, \"wait_99_ms\": %.3f}\n",
 	    acknowledged, refused, broken, began, now(),
+	    resumed, wire_seconds(&used),
 	    count > 0 ? 1e3 * (double)waits[count / 2] : 0,
 	    count > 0 ? 1e3 * (double)waits[count * 99 / 100] : 0);
 }

@@ -2,23 +2,29 @@
 
 import json
 import os
-import resource
 import select
-import socket
 import subprocess
 import time
 
 from lib import base, procs
 
 
-class Sink:
-    """The accounting sink; see benchsink.c."""
+TOOLS = os.path.join(os.path.dirname(base.POSTERN_BIN), "tests", "bench")
 
-    def __init__(self, tools, port, case):
+
+class Sink:
+    """The accounting sink; see benchsink.c. It offers TLS if the case has a
+    certificate for it."""
+
+    def __init__(self, port, case):
+        flags = ["-r"] if case["resume"] else []
+        if case["pair"]:
+            flags += ["-c", case["pair"].cert, "-k", case["pair"].key]
         self.process = subprocess.Popen(
-            [os.path.join(tools, "benchsink"), str(port),
-             str(case["messages"]), str(case["recipients"]),
-             str(case["bytes"])], stdout=subprocess.PIPE, text=True, bufsize=1)
+            [os.path.join(TOOLS, "benchsink")] + flags + [
+                str(port), str(case["messages"]), str(case["recipients"]),
+                str(case["bytes"])],
+            stdout=subprocess.PIPE, text=True, bufsize=1)
         assert self.process.stdout.readline() == "ready\n"
 
     def wait_done(self, timeout):
@@ -32,22 +38,27 @@ class Sink:
         return json.loads(self.process.communicate()[0].splitlines()[-1])
 
 
-def send(tools, port, case):
+def source(port, case, flags):
+    return [os.path.join(TOOLS, "benchsource")] + flags + [
+        str(port), str(case["connections"]), str(case["messages"]),
+        str(case["recipients"]), str(case["domains"]), str(case["bytes"]),
+        str(case["per_connection"])]
+
+
+def send(port, case, flags=None):
     """Run the source to its end; what it says of acknowledgements."""
-    done = subprocess.run(
-        [os.path.join(tools, "benchsource"), str(port),
-         str(case["connections"]), str(case["messages"]),
-         str(case["recipients"]), str(case["domains"]), str(case["bytes"]),
-         str(case["per_connection"])], stdout=subprocess.PIPE, check=True,
-        timeout=1800)
+    if flags is None:
+        flags = ["-s"] if case["secure_source"] else []
+    done = subprocess.run(source(port, case, flags), stdout=subprocess.PIPE,
+                          check=True, timeout=1800)
     return json.loads(done.stdout)
 
 
-def throughput(tools, relay, sink_port, case):
+def throughput(relay, sink_port, case):
     """Messages a second from the first byte in to the last message out."""
-    sink = Sink(tools, sink_port, case)
+    sink = Sink(sink_port, case)
     cpu = procs.cpu_seconds(relay.pid())
-    sent = send(tools, relay.port, case)
+    sent = send(relay.port, case)
     whole = sink.wait_done(600)
     base.wait_for(lambda: relay.queued() == 0, "an empty queue")
     cpu = procs.cpu_seconds(relay.pid()) - cpu
@@ -56,12 +67,12 @@ def throughput(tools, relay, sink_port, case):
                   whole, relay)
 
 
-def drain(tools, relay, sink_port, case):
+def drain(relay, sink_port, case):
     """The next hop was down; how fast is the backlog delivered after it?"""
-    sent = send(tools, relay.port, case)
+    sent = send(relay.port, case)
     base.wait_for(lambda: relay.deferred() == case["messages"],
                   "the whole backlog", 900)
-    sink = Sink(tools, sink_port, case)
+    sink = Sink(sink_port, case)
     cpu = procs.cpu_seconds(relay.pid())
     began = time.clock_gettime(time.CLOCK_MONOTONIC)
     relay.flush()
@@ -82,6 +93,10 @@ def result(case, account, sent, cpu, seconds, whole, relay):
         "ack_median_ms": sent["wait_median_ms"],
         "ack_99_ms": sent["wait_99_ms"],
         "transactions": account["transactions"],
+        "source_share": sent["cpu"] / (sent["ended"] - sent["began"]),
+        "sink_share": account["cpu"] / seconds,
+        "secured": account["handshakes"],
+        "resumed": account["resumed"],
         "lost": account["lost"] - case["recipients"] * (
             case["messages"] - sent["acknowledged"]),
         "unacknowledged": case["messages"] - sent["acknowledged"],
@@ -90,43 +105,31 @@ def result(case, account, sent, cpu, seconds, whole, relay):
     }
 
 
-def idle(relay, count):
+def sessions(port, count, flags):
+    """What count sessions without a message did; how many, and the source's
+    words."""
+    case = dict(connections=20, messages=count, recipients=1, domains=1,
+                bytes=1000, per_connection=1)
+    said = send(port, case, ["-n"] + flags)
+    assert said["acknowledged"] == count, said
+    return said
+
+
+def idle(relay, count, secure):
     """Memory that count idle connections cost the relay, in KB each."""
-    _raise_file_limit(count + 1000)
+    case = dict(connections=count, messages=1, recipients=1, domains=1,
+                bytes=1000, per_connection=1)
     before = sum(procs.pss_kb(pid) for pid in relay.serving_pids())
-    held = []
+    holder = subprocess.Popen(
+        source(relay.port, case, ["-h"] + (["-s"] if secure else [])),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        for number in range(count):
-            held.append(_greet(relay.port, "127.1.%d.%d" % (
-                number // 200 % 250, number % 200 + 1)))
+        assert holder.stdout.readline() == "held\n"
         time.sleep(1)
         after = sum(procs.pss_kb(pid) for pid in relay.serving_pids())
-        for sock in held[::max(1, count // 100)]:
-            sock.sendall(b"NOOP\r\n")
-            assert sock.recv(1000).startswith(b"250"), "a dead connection"
+        holder.communicate()
+        assert holder.returncode == 0, "a dead connection"
     finally:
-        for sock in held:
-            sock.close()
+        holder.kill()
+        holder.wait()
     return (after - before) / count
-
-
-def _greet(port, source):
-    sock = socket.create_connection(("127.0.0.1", port), 60,
-                                    source_address=(source, 0))
-    text = sock.recv(1000)
-    assert text.startswith(b"220"), text
-    sock.sendall(b"EHLO bench.test\r\n")
-    text = b""
-    while b"250 " not in text:
-        more = sock.recv(4000)
-        assert more, "closed at EHLO"
-        text += more
-    return sock
-
-
-def _raise_file_limit(wanted):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        hard = wanted           # as root; else it fails and says so
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,7 +1,7 @@
 """The two relays that are measured, each as fast as it can be made."""
 
+import collections
 import os
-import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
@@ -10,6 +10,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
 from lib import base, postern, postfix, procs  # noqa
 
 DOMAINS = 10
+
+# What is asked of a relay. tls: of the next hops; listeners offer it if there
+# is a certificate. reuse: connections to next hops are kept open.
+Plan = collections.namedtuple("Plan", "tls reuse pair ca keys", defaults=(
+    "none", True, None, None, "keeper"))
 
 
 def next_hops(port):
@@ -29,6 +34,8 @@ class TunedPostfix:
     per-client counting (anvil), no chroot.
     qmgr_daemon_timeout and the like stay. Both relays write a mail log to a
     file, and both sync a message to the disk before they acknowledge it.
+    TLS: connections are kept (its tlsproxy); sessions as it comes, which is
+    tickets for clients and none with next hops.
     """
 
     name = "postfix"
@@ -63,14 +70,39 @@ class TunedPostfix:
         "queue_run_delay": "3600s",
     }
 
-    def __init__(self, sink_port):
+    levels = {"none": "none", "opportunistic": "may",
+              "required-verify": "secure"}
+
+    def __init__(self, sink_port, plan=Plan()):
         settings = dict(self.settings)
+        if not plan.reuse:
+            settings["smtp_connection_cache_on_demand"] = "no"
+        settings.update(self.security(plan))
         rules = ", ".join("%s=smtp:[%s]:%d" % hop
                           for hop in next_hops(sink_port))
         settings["transport_maps"] = "inline:{ %s }" % rules
         self.server = postfix.as_relay(sink_port, **settings)
-        self.server.start()
         self.port = self.server.port
+        self.tls_port = base.free_port()
+        if plan.pair:
+            with open(self.server.path("conf", "master.cf"), "a") as file:
+                file.write("127.0.0.1:%d inet n - n - - smtpd -o "
+                           "smtpd_tls_wrappermode=yes\n" % self.tls_port)
+        self.server.start()
+
+    def security(self, plan):
+        settings = {"smtp_tls_security_level": self.levels[plan.tls]}
+        if plan.tls != "none":
+            settings.update({
+                "smtp_tls_connection_reuse": "yes" if plan.reuse else "no",
+                "smtp_tls_CAfile": plan.ca,
+                "smtp_tls_secure_cert_match": ".bench.test"})
+        if plan.pair:
+            settings.update({
+                "smtpd_tls_security_level": "may",
+                "smtpd_tls_chain_files": "%s, %s" % (
+                    plan.pair.key, plan.pair.cert)})
+        return settings
 
     def pid(self):
         return self.server.process.pid
@@ -103,31 +135,41 @@ class Relay:
 
     name = "postern"
 
-    def __init__(self, sink_port):
+    def __init__(self, sink_port, plan=Plan()):
         routes = {domain: {"hosts": ["%s:%d" % (address, port)]}
                   for domain, address, port in next_hops(sink_port)}
+        self.tls_port = base.free_port()
         self.server = postern.Postern(None, {
             "workers": 0,
             "route": routes,
-            "listener": {"inbound": {"tls": "none", "cert": None,
-                                     "key": None}},
+            "listener": self.listeners(plan),
             "log": {"json": None},
-            "limits": self.limits(),
+            "tls": {"keys": plan.keys},
+            "tls_selfsigned": False,
+            "delivery": {"tls": plan.tls},
             "bounce_profile": {"default": {
                 "first_retry": "1h", "max_retry": "1h"}},
         })
+        if plan.ca:
+            self.server.write_config({"delivery": {"ca_file": plan.ca}})
+        if not plan.reuse:
+            self.server.write_config({"delivery": {"max_messages": 1}})
         self.server.start()
         self.port = self.server.port
 
-    @staticmethod
-    def limits():
-        """One client address may open more than strangers are allowed."""
-        return {}
+    def listeners(self, plan):
+        if not plan.pair:
+            return {"inbound": {"tls": "none", "cert": None, "key": None}}
+        shown = {"cert": plan.pair.cert, "key": plan.pair.key}
+        return {"inbound": shown, "implicit": dict(
+            shown, implicit_tls=True, address=[
+                "127.0.0.1:%d" % self.tls_port])}
 
     def pid(self):
         return self.server.process.pid
 
     def serving_pids(self):
+        """Workers and keeper."""
         return procs.children(self.pid())
 
     def queued(self):
@@ -142,11 +184,3 @@ class Relay:
     def close(self):
         self.server.close()
 
-
-def compile_tools(directory):
-    """The measuring source and sink, built where they are needed."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    here = os.path.dirname(os.path.abspath(__file__))
-    for name in ("benchsource", "benchsink"):
-        base.run([compiler, "-O2", "-o", os.path.join(directory, name),
-                  os.path.join(here, name + ".c")])
