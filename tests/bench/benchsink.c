@@ -439,6 +439,7 @@ report(void)
 	    "\"handshakes\": %ld, \"resumed\": %ld, \"cpu\": %.3f, "
 	    "\"first\": %.6f, \"last\": %.6f}\n", arrived, messages * recipients - arrived,
 	    doubled, damaged, strange, transactions, connections, open_peak,
-	    handshakes, resumed, wire_seconds(&used), first_time, last_time);
+	    handshakes, resumed, wire_seconds(&used), first_time,
+	    last_time);
 	(void)fflush(stdout);
 }

@@ -63,6 +63,7 @@ def throughput(relay, sink_port, case):
     base.wait_for(lambda: relay.queued() == 0, "an empty queue")
     cpu = procs.cpu_seconds(relay.pid()) - cpu
     account = sink.account()
+    assert not case["pair"] or account["handshakes"] > 0, "no TLS"
     return result(case, account, sent, cpu, account["last"] - sent["began"],
                   whole, relay)
 

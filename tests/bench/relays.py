@@ -183,4 +183,3 @@ class Relay:
 
     def close(self):
         self.server.close()
-

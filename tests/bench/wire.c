@@ -20,7 +20,7 @@ new_context(void)
 	    !SSL_CTX_set1_curves_list(ctx, "X25519:P-256"))
 		errx(1, "no TLS context");
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	return ctx;
 }
@@ -55,8 +55,8 @@ wire_client(bool resume)
 	SSL_CTX *ctx = new_context();
 
 	if (resume) {
-		(void)SSL_CTX_set_session_cache_mode(ctx,
-		    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+		(void)SSL_CTX_set_session_cache_mode(
+		    ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 		SSL_CTX_sess_set_new_cb(ctx, keep_session);
 	}
 	return ctx;
@@ -121,8 +121,8 @@ wire_recv(struct wire *w, void *dst, size_t n)
 {
 	if (w->ssl == NULL)
 		return recv(w->fd, dst, n, 0);
-	return as_system(w, SSL_read(w->ssl, dst,
-	    n > INT_MAX ? INT_MAX : (int)n));
+	return as_system(
+	    w, SSL_read(w->ssl, dst, n > INT_MAX ? INT_MAX : (int)n));
 }
 
 ssize_t
@@ -130,8 +130,8 @@ wire_send(struct wire *w, const void *src, size_t n)
 {
 	if (w->ssl == NULL)
 		return send(w->fd, src, n, MSG_NOSIGNAL);
-	return as_system(w, SSL_write(w->ssl, src,
-	    n > INT_MAX ? INT_MAX : (int)n));
+	return as_system(
+	    w, SSL_write(w->ssl, src, n > INT_MAX ? INT_MAX : (int)n));
 }
 
 void
@@ -149,5 +149,5 @@ double
 wire_seconds(const struct rusage *used)
 {
 	return (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) +
-	    (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1e6;
+	       (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1e6;
 }

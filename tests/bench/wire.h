@@ -16,7 +16,7 @@
 
 struct wire {
 	int fd;
-	SSL *ssl;		/* NULL: clear text */
+	SSL *ssl; /* NULL: clear text */
 };
 
 /* Without resume no tickets are given, and no session is kept. */
