@@ -68,9 +68,13 @@ smtpd_answer(struct smtpd *s, const struct smtpd_verdict *v)
 void
 smtpd_stop(struct smtpd *s)
 {
+	bool silent; /* nothing is said in clear where TLS comes first */
+
 	OBJ_CHECK(s, SMTPD_MAGIC);
 	s->stopping = true;
-	if (s->state == ST_TLS && s->asked == ASKED_NOTHING)
+	silent = s->state == ST_TLS ||
+	    (s->state == ST_CONNECT && s->conf->implicit_tls);
+	if (silent && s->asked == ASKED_NOTHING)
 		smtpd_kill(s);
 	else
 		pump(s);
@@ -236,7 +240,8 @@ start(void *arg)
 	struct smtpd *s;
 
 	OBJ_CAST(s, arg, SMTPD_MAGIC);
-	if (s->dead)
+	/* It may have been told to stop before. */
+	if (s->dead || s->state != ST_CONNECT)
 		return;
 	if (s->ops->connect != NULL &&
 	    s->ops->connect(s->arg, &v) == SMTPD_WAIT)

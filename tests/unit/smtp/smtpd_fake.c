@@ -320,6 +320,8 @@ fake_start(struct fake *f)
 	f->fd = fd[1];
 	stream = stream_new(f->loop, fd[0], 65536, NULL, NULL);
 	f->s = smtpd_new(stream, &f->conf, &f->ops, f);
+	if (f->stop)
+		smtpd_stop(f->s);
 	fake_run(f);
 }
 

@@ -18,6 +18,7 @@ struct fake {
 	struct smtpd_conf conf; /* may be changed before fake_start() */
 	struct smtpd_ops ops;
 	bool wait;		/* answer every question later */
+	bool stop;	 /* told to stop before anything else */
 	bool body_wait;		/* the same for content */
 	struct smtpd_verdict connect, tls, body, eom, etrn; /* answers */
 

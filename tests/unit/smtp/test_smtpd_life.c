@@ -308,6 +308,26 @@ START_TEST(stops_at_once_when_nothing_is_in_transit)
 }
 END_TEST
 
+/* A signal may come in the round in which the client was accepted. */
+START_TEST(stops_before_it_has_begun)
+{
+	static const char *const said[] = {
+		"421 4.3.2 Service shutting down\r\n",
+		"",	/* nothing in clear where TLS is from the first octet */
+	};
+	struct fake f;
+
+	fake_init(&f);
+	f.stop = true;
+	f.conf.implicit_tls = _i != 0;
+	fake_start(&f);
+	ck_assert_ptr_null(f.s);
+	ck_assert(f.eof);
+	ck_assert(str_eq_c(buf_str(&f.replies), said[_i]));
+	fake_fini(&f);
+}
+END_TEST
+
 START_TEST(stops_after_the_message_in_transit)
 {
 	static const char *const rest[] = {
@@ -562,6 +582,7 @@ UNIT_SUITE(smtpd_life)
 	tcase_add_test(tc, a_client_that_does_not_read_is_not_read);
 	tcase_add_loop_test(tc, stops_at_once_when_nothing_is_in_transit, 0,
 	    4);
+	tcase_add_loop_test(tc, stops_before_it_has_begun, 0, 2);
 	tcase_add_loop_test(tc, stops_after_the_message_in_transit, 0, 2);
 	tcase_add_test(tc, stops_after_all_chunks);
 	tcase_add_test(tc, is_killed_without_a_word);
