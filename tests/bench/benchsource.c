@@ -42,6 +42,7 @@ enum {
 	INPUT = 16384,
 	CHUNK = 16384,		/* a record of TLS */
 	FILES = 65536,
+	AT_ONCE = 100,		/* below what a listener queues */
 	SOURCES = 50,		/* client addresses 127.1.0.1 ... */
 };
 
@@ -204,6 +205,8 @@ main(int argc, char **argv)
 	began = now();
 	for (i = 0; i < connections; i++) {
 		all[i].index = i;
+		while (hold && i - held >= AT_ONCE)
+			run();
 		open_conn(&all[i]);
 	}
 	while (hold ? held < connections : finished < messages)
