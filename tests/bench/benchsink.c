@@ -437,7 +437,8 @@ report(void)
 	    "\"damaged\": %ld, \"strange\": %ld, \"transactions\": %ld, "
 	    "\"connections\": %ld, \"open_peak\": %ld, "
 	    "\"handshakes\": %ld, \"resumed\": %ld, \"cpu\": %.3f, "
-	    "\"first\": %.6f, \"last\": %.6f}\n", arrived, messages * recipients - arrived,
+	    "\"first\": %.6f, \"last\": %.6f}\n",
+	    arrived, messages * recipients - arrived,
 	    doubled, damaged, strange, transactions, connections, open_peak,
 	    handshakes, resumed, wire_seconds(&used), first_time,
 	    last_time);
