@@ -52,6 +52,7 @@ struct conf_addrs {
 #define CONF_C_DURATION msec
 #define CONF_C_CHOICE int		     /* place in the range, -1: none */
 #define CONF_C_STRINGS const char *const * /* NULL at the end */
+#define CONF_C_PATHS const char *const *   /* absolute, so */
 #define CONF_C_NETS struct conf_nets
 #define CONF_C_ADDRS struct conf_addrs
 #define CONF_C_WANT const struct tlswant *   /* NULL: not given */

@@ -167,6 +167,8 @@ conf_type_name(enum conf_type type)
 		return "a duration such as \"90s\" or \"1h30m\"";
 	case CONF_CHOICE:
 		return "a choice";
+	case CONF_PATHS:
+		return "a list of paths";
 	case CONF_STRINGS:
 		return "a list of strings";
 	case CONF_NETS:

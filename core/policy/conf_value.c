@@ -32,6 +32,7 @@ static int	set_nets(struct pool *, void *, struct str *, unsigned,
 static int	set_addrs(struct pool *, void *, struct str *, unsigned,
 		    struct err *);
 static int	net_of(struct str, struct sock_net *, struct err *);
+static void	make_absolute(struct pool *, const char *, const char ***);
 static void	text_list(struct buf *, const char *const *, unsigned);
 static void	text_number(enum conf_type, uint64_t, struct buf *);
 
@@ -76,6 +77,11 @@ conf_value_set(struct pool *pool, const char *dir, const struct conf_param *p,
 			    p->range);
 		*FIELD(base, p, int) = n;
 		return 0;
+	case CONF_PATHS:
+		if (set_list(pool, p, base, raw, why) != 0)
+			return -1;
+		make_absolute(pool, dir, FIELD(base, p, const char **));
+		return 0;
 	case CONF_STRINGS:
 	case CONF_NETS:
 	case CONF_ADDRS:
@@ -102,6 +108,7 @@ conf_value_default(struct pool *pool, const struct conf_param *p, void *base)
 			break;
 		*FIELD(base, p, int) = -1;
 		return;
+	case CONF_PATHS:
 	case CONF_STRINGS:
 	case CONF_NETS:
 	case CONF_ADDRS:
@@ -237,7 +244,7 @@ set_list(struct pool *pool, const struct conf_param *p, void *base,
 		return err_text(why, "%s must be %s", p->name,
 		    conf_type_name(p->type));
 	}
-	if (p->type == CONF_STRINGS)
+	if (p->type == CONF_STRINGS || p->type == CONF_PATHS)
 		return set_strings(pool, FIELD(base, p, const char *const *),
 		    v, n);
 	if (p->type == CONF_NETS)
@@ -247,6 +254,18 @@ set_list(struct pool *pool, const struct conf_param *p, void *base,
 		i = (unsigned)set_addrs(pool,
 		    FIELD(base, p, struct conf_addrs), v, n, why);
 	return i == 0 ? 0 : err_prefix(why, "%s: ", p->name);
+}
+
+/* Paths of a list that was made for it. */
+static void
+make_absolute(struct pool *pool, const char *dir, const char ***field)
+{
+	const char **p = *field;
+
+	for (; *p != NULL; p++) {
+		if (**p != '/')
+			*p = pool_printf(pool, "%s/%s", dir, *p);
+	}
 }
 
 static int
@@ -365,6 +384,7 @@ conf_value_text(const struct conf_param *p, const void *base, struct buf *dst)
 		else
 			(void)buf_add_c(dst, "nil");
 		return;
+	case CONF_PATHS:
 	case CONF_STRINGS:
 		list = *CFIELD(base, p, char *const *);
 		for (i = 0; list[i] != NULL;)

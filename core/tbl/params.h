@@ -6,10 +6,11 @@
  * structs of policy/conf.h, the parser, the defaults, `postern check --dump`
  * and the test that each is described in the manual.
  *
- * TYPE: STRING PATH BOOL INT SIZE DURATION CHOICE STRINGS NETS ADDRS WANT. The
- * default is text as a person writes it; lists are separated by blanks. range
- * is "low..high" for numbers, "a|b|c" for a choice ("a=x": x is another word
- * for a), "required" for what must be given, else "". An empty default of a
+ * TYPE: STRING PATH BOOL INT SIZE DURATION CHOICE STRINGS PATHS NETS ADDRS
+ * WANT. The default is text as a person writes it; lists are separated by
+ * blanks. range is "low..high" for numbers, "a|b|c" for a choice ("a=x": x is
+ * another word for a), "required" for what must be given, else "". An empty
+ * default of a
  * CHOICE means "not given" (-1).
  *
  * Whoever includes this defines PARAM_<SCOPE>() for the scopes it wants.
@@ -198,7 +199,7 @@ PARAM(TLS, keys, CHOICE, "keeper", "keeper|in-process",
     "who holds private keys: a process of its own, or each worker")
 PARAM(TLS, store, PATH, "", "",
     "directory of the certificate store; default tls below spool")
-PARAM(TLS, directories, STRINGS, "", "",
+PARAM(TLS, directories, PATHS, "", "",
     "directories of certificates as ACME clients leave them; each folder "
     "with fullchain.pem and privkey.pem (or NAME.crt and NAME.key) is a "
     "certificate by the folder's or file's name")
@@ -210,7 +211,7 @@ PARAM(TLS, ciphers, STRING, "", "",
     "cipher list for TLS 1.2 and below; default the strong ones")
 PARAM(TLS, groups, STRING, "", "",
     "key agreement groups, as X25519MLKEM768:X25519:P-256:P-384")
-PARAM(TLS, crls, STRINGS, "", "",
+PARAM(TLS, crls, PATHS, "", "",
     "files of certificate revocation lists, PEM")
 PARAM(TLS, verbose, BOOL, "false", "",
     "log each failed handshake at length: phase, certificates, alert, the "

@@ -242,11 +242,16 @@ END_TEST
 
 START_TEST(paths_are_relative_to_the_file)
 {
-	struct conf *c = parse("spool = 'q'\nlog { file = '/x/y' }");
+	struct conf *c = parse("spool = 'q'\nlog { file = '/x/y' }\n"
+			       "tls { crls = { 'a', '/b' }, directories = "
+			       "'le' }");
 
 	ck_assert_str_eq(c->top.spool, "/etc/p/q");
 	ck_assert_str_eq(c->log.file, "/x/y");
 	ck_assert_str_eq(c->log.json, "");
+	ck_assert_str_eq(c->tls.crls[0], "/etc/p/a");
+	ck_assert_str_eq(c->tls.crls[1], "/b");
+	ck_assert_str_eq(c->tls.directories[0], "/etc/p/le");
 	conf_unref(&c);
 }
 END_TEST
