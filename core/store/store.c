@@ -35,6 +35,7 @@ static void on_lazy(void *arg);
 static void finish_all(struct store *s);
 static void start_batch(struct store *s);
 static void batch_work(void *arg);
+static void tell_health(const struct store *s, const struct store_batch *b);
 static void batch_done(void *arg);
 static void finish_txn(struct store *s, struct store_txn *t);
 static void finish_load(struct store *s, struct store_load_job *job);
@@ -356,6 +357,24 @@ batch_work(void *arg)
 	}
 }
 
+/* Once for each change: what cannot be written does not move either. */
+static void
+tell_health(const struct store *s, const struct store_batch *b)
+{
+	size_t i = 0;
+
+	if (s->stats.degraded == !b->healthy)
+		return;
+	if (b->healthy) {
+		log_info("store %u can be written again", s->conf.index);
+		return;
+	}
+	while (i < b->n && !b->v[i]->failed)
+		i++;
+	log_critical("store %u cannot be written: %s", s->conf.index,
+	    i < b->n ? b->v[i]->why.text : "no transaction says why");
+}
+
 static void
 batch_done(void *arg)
 {
@@ -375,6 +394,7 @@ batch_done(void *arg)
 	if (b->n > 0) {
 		s->stats.commits++;
 		store_tidy_later(s);
+		tell_health(s, b);
 		s->stats.degraded = !b->healthy;
 	}
 	/* Backwards, since what must be tried again goes to the front. */

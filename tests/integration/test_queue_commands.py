@@ -19,6 +19,9 @@ def waiting(relay, sink):
                 "s%d@client.test" % number, ["r@d%d.test" % number],
                 client.message("m%d" % number))
     server.wait_log(r"MID \d+ to RID \[0\] pending till", 3)
+    # What the log says is written with the next commit.
+    base.wait_for(lambda: all(row["reason"] for row in server.cli_json(
+        "queue", "list")), "the reasons in the queue")
     return server, sink
 
 
