@@ -159,6 +159,17 @@ one_session(void)
 	return session;
 }
 
+static void
+use_for_ever(SSL_SESSION *session)
+{
+	uint64_t key;
+
+	for (key = 0;; key = (key + 1) % KEYS) {
+		tlscache_put(cache, key, session);
+		SSL_SESSION_free(tlscache_take(cache, key, client->ssl));
+	}
+}
+
 START_TEST(outlives_those_who_die_inside)
 {
 	SSL_SESSION *session = one_session(), *got;
@@ -170,11 +181,8 @@ START_TEST(outlives_those_who_die_inside)
 	for (round = 0; round < 20; round++) {
 		child = fork();
 		ck_assert_int_ge(child, 0);
-		for (key = 1; child == 0; key++) {
-			tlscache_put(cache, key % KEYS, session);
-			SSL_SESSION_free(tlscache_take(
-			    cache, key % KEYS, client->ssl));
-		}
+		if (child == 0)
+			use_for_ever(session);
 		for (key = 0; key < 2000 + 137 * round; key++)
 			SSL_SESSION_free(
 			    tlscache_take(cache, key % KEYS, client->ssl));
