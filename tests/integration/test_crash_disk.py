@@ -141,7 +141,7 @@ def test_a_sync_that_fails_is_a_4xx_and_loses_nothing(makers, sink):
         base.wait_for(lambda: len(load.refusals) > refused + 50,
                       "more refusals")
         assert len(load.acknowledged) - before <= 6
-        server.wait_log(r"Critical: store \d+ cannot be written: ")
+        server.wait_log(r"^store \d+ cannot be written: ")
         broken.close()
         load.wait_acknowledged(len(load.acknowledged) + 100)
         server.wait_log(r"store \d+ can be written again")
