@@ -48,9 +48,12 @@ session_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 static void
 failed(struct session *s, const struct err *why)
 {
-	struct tls_failure f = *smtpd_tls_failure(s->smtpd);
+	const struct tlsio *t = smtpd_tlsio(s->smtpd);
+	struct tls_failure f = { .alert = -1 };
 	struct buf line;
 
+	if (t != NULL)
+		f = *tlsio_failure(t);
 	if (f.reason == TLSR_NONE) /* no end of it came in time */
 		tls_failure_set(&f, TLSR_TIMEOUT,
 		    why != NULL ? why->text : "unknown reason");
@@ -77,15 +80,7 @@ log_detail(const struct session *s, const struct tls_failure *f)
 	(void)buf_printf(&b, "phase %s, client [%s], listener %s\n",
 	    s->l->implicit_tls ? "TLS from the first octet" : "after STARTTLS",
 	    session_ip(s, ip, sizeof(ip)), s->l->name);
-	if (f->alert < 0)
-		(void)buf_add_c(&b, "no alert\n");
-	else
-		(void)buf_printf(&b, "alert %d %s sent by %s\n", f->alert,
-		    tls_alert_name(f->alert), f->alert_sent ? "us" :
-		    "the peer");
-	(void)buf_printf(&b, "reason %s: ", tls_reason_word(f->reason));
-	tls_failure_line(f, &b);
-	(void)buf_add_char(&b, '\n');
+	tls_failure_block(f, &b);
 	if (t != NULL)
 		tlsio_chain_text(t, &b);
 	rest = buf_str(&b);

@@ -263,7 +263,6 @@ log_failed(const struct conn *c, enum tls_reason reason)
 static void
 gather_detail(struct conn *c, const struct smtpc_reply *why)
 {
-	const struct tls_failure *f = why->tls_failure;
 	char ip[SOCK_IP_MAX];
 	struct buf *b = &c->tls_detail;
 
@@ -274,15 +273,7 @@ gather_detail(struct conn *c, const struct smtpc_reply *why)
 	    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)),
 	    (unsigned)sock_addr_port(&c->host->addr), c->domain,
 	    tlswant_name(c->conf.want.level), step_names[c->conf.tls_step]);
-	if (f->alert < 0)
-		(void)buf_add_c(b, "no alert\n");
-	else
-		(void)buf_printf(b, "alert %d %s sent by %s\n", f->alert,
-		    tls_alert_name(f->alert), f->alert_sent ? "us" :
-		    "the peer");
-	(void)buf_printf(b, "reason %s: ", tls_reason_word(f->reason));
-	tls_failure_line(f, b);
-	(void)buf_add_char(b, '\n');
+	tls_failure_block(why->tls_failure, b);
 	c->relay->peer->tls_chain(c->client, b);
 }
 

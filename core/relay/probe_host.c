@@ -338,7 +338,7 @@ keep_chain(struct probe_try *t)
 	if (io == NULL || h->cert != NULL)
 		return;
 	all = certpile_new();
-	for (i = 0; tlspeer_der(io, i, &der) == 0; i++)
+	for (i = 0; tlsio_chain_der(io, i, &der) == 0; i++)
 		(void)certpile_read(all, der, "certificate", NULL, NULL);
 	h->ncert = certpile_count(all);
 	h->cert = pool_alloc(t->probe->pool, (h->ncert + 1) *

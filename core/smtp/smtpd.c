@@ -114,14 +114,6 @@ smtpd_tls(const struct smtpd *s)
 	return s->tls_up ? tlsio_info(s->tlsio) : NULL;
 }
 
-const struct tls_failure *
-smtpd_tls_failure(const struct smtpd *s)
-{
-	static const struct tls_failure none = { .alert = -1 };
-
-	return s->tlsio != NULL ? tlsio_failure(s->tlsio) : &none;
-}
-
 const struct tlsio *
 smtpd_tlsio(const struct smtpd *s)
 {

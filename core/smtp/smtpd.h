@@ -156,9 +156,7 @@ struct stream *smtpd_stream(const struct smtpd *s);
 struct str smtpd_helo(const struct smtpd *s);
 bool smtpd_esmtp(const struct smtpd *s);
 const struct tls_info *smtpd_tls(const struct smtpd *s); /* NULL: clear */
-/* Inside ops->tls: why the handshake failed, and the handshake itself (NULL: it
- * had not begun). */
-const struct tls_failure *smtpd_tls_failure(const struct smtpd *s);
+/* The handshake, inside ops->tls and after it; NULL: none was begun. */
 const struct tlsio *smtpd_tlsio(const struct smtpd *s);
 const char *smtpd_auth(const struct smtpd *s);		 /* NULL: nobody */
 const char *smtpd_state_name(const struct smtpd *s);	 /* for status */

@@ -27,8 +27,8 @@ static void remove_folder(const char *);
 static int put(const char *, struct str, mode_t, struct err *);
 static int write_uses(struct certstore *, const struct certstore_row *,
     unsigned, struct err *);
-static int make_one(struct certstore *, const char *, const char *,
-    enum certmake_type, struct err *);
+static int make_missing(struct certstore *, const char *, const char *,
+    enum certmake_type, bool *, struct err *);
 static int own_entry(struct certstore *, const char *,
     struct certstore_entry *, struct err *);
 
@@ -36,32 +36,12 @@ int
 certstore_make_default(struct certstore *cs, const char *hostname, bool rsa,
     bool *made_r, struct err *why)
 {
-	int has, has_ec;
-
 	*made_r = false;
-	has_ec = certstore_has(pool_printf(cs->pool, "%s/cert.pem",
-	    certstore_folder(cs, CERTSTORE_DEFAULT_EC)), why);
-	if (has_ec == -1)
+	if (make_missing(cs, CERTSTORE_DEFAULT_EC, hostname, CERTMAKE_EC,
+		made_r, why) != 0)
 		return -1;
-	if (has_ec == 0) {
-		if (make_one(cs, CERTSTORE_DEFAULT_EC, hostname, CERTMAKE_EC,
-			why) != 0)
-			return -1;
-		*made_r = true;
-	}
-	if (!rsa)
-		return 0;
-	has = certstore_has(pool_printf(cs->pool, "%s/cert.pem",
-	    certstore_folder(cs, CERTSTORE_DEFAULT)), why);
-	if (has == -1)
-		return -1;
-	if (has == 0) {
-		if (make_one(cs, CERTSTORE_DEFAULT, hostname, CERTMAKE_RSA,
-			why) != 0)
-			return -1;
-		*made_r = true;
-	}
-	return 0;
+	return rsa ? make_missing(cs, CERTSTORE_DEFAULT, hostname,
+	    CERTMAKE_RSA, made_r, why) : 0;
 }
 
 /* The folder is filled beside its place and renamed into it. */
@@ -427,12 +407,16 @@ write_uses(struct certstore *cs, const struct certstore_row *row, unsigned n,
 }
 
 static int
-make_one(struct certstore *cs, const char *name, const char *hostname,
-    enum certmake_type type, struct err *why)
+make_missing(struct certstore *cs, const char *name, const char *hostname,
+    enum certmake_type type, bool *made_r, struct err *why)
 {
 	struct buf key, cert;
 	int r;
 
+	r = certstore_has(pool_printf(cs->pool, "%s/cert.pem",
+	    certstore_folder(cs, name)), why);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
 	buf_init(&key, CERTSTORE_FILE_MAX);
 	buf_init(&cert, CERTSTORE_FILE_MAX);
 	r = certmake_demo(hostname, type, DEFAULT_DAYS, &key, &cert, why);
@@ -442,7 +426,10 @@ make_one(struct certstore *cs, const char *name, const char *hostname,
 	OPENSSL_cleanse(buf_p(&key), buf_len(&key));
 	buf_fini(&key);
 	buf_fini(&cert);
-	return r == 0 ? 0 : err_prefix(why, "%s: ", name);
+	if (r != 0)
+		return err_prefix(why, "%s: ", name);
+	*made_r = true;
+	return 0;
 }
 
 static int

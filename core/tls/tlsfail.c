@@ -77,6 +77,20 @@ tls_failure_line(const struct tls_failure *f, struct buf *dst)
 		(void)buf_add_c(dst, f->text);
 }
 
+void
+tls_failure_block(const struct tls_failure *f, struct buf *dst)
+{
+	if (f->alert < 0)
+		(void)buf_add_c(dst, "no alert\n");
+	else
+		(void)buf_printf(dst, "alert %d %s sent by %s\n", f->alert,
+		    tls_alert_name(f->alert),
+		    f->alert_sent ? "us" : "the peer");
+	(void)buf_printf(dst, "reason %s: ", tls_reason_word(f->reason));
+	tls_failure_line(f, dst);
+	(void)buf_add_char(dst, '\n');
+}
+
 const char *
 tls_alert_name(int alert)
 {

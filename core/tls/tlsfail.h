@@ -20,6 +20,9 @@ void tls_failure_broken(struct tls_failure *f_r, const struct err *why);
  * the library as it is.
  */
 void tls_failure_line(const struct tls_failure *f, struct buf *dst);
+/* The lines of a block for people (tls.verbose): the alert, and the reason with
+ * the line above. */
+void tls_failure_block(const struct tls_failure *f, struct buf *dst);
 /* RFC 8446 6: "handshake_failure"; "unknown" for a number without a name. */
 const char *tls_alert_name(int alert);
 

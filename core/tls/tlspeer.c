@@ -24,17 +24,3 @@ tlspeer_judge(const struct tlsio *t, const struct tlswant *want,
 	p_r->matched_by = v.by;
 	(void)str_copy(p_r->matched, sizeof(p_r->matched), str_c(v.matched));
 }
-
-int
-tlspeer_der(const struct tlsio *t, unsigned i, struct str *der_r)
-{
-	const STACK_OF(CRYPTO_BUFFER) *v = SSL_get0_peer_certificates(t->ssl);
-	const CRYPTO_BUFFER *der;
-
-	if (v == NULL || i >= sk_CRYPTO_BUFFER_num(v))
-		return -1;
-	der = sk_CRYPTO_BUFFER_value(v, i);
-	*der_r = str_n((const char *)CRYPTO_BUFFER_data(der),
-	    CRYPTO_BUFFER_len(der));
-	return 0;
-}

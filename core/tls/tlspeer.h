@@ -21,8 +21,5 @@ struct tlspeer {
 void tlspeer_judge(const struct tlsio *t, const struct tlswant *want,
     const struct tlsref *refs, const struct tlstrust *trust,
     struct tlspeer *p_r);
-/* The i-th certificate that was shown, DER, the leaf first; -1: no more. Also
- * in the callback of a handshake that failed. */
-int tlspeer_der(const struct tlsio *t, unsigned i, struct str *der_r);
 
 #endif

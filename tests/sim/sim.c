@@ -365,35 +365,38 @@ l_now(lua_State *L)
 	return 1;
 }
 
+/* Of all workers: messages, and those of them that are held. */
+static void
+count(const struct sim *s, lua_Integer *messages_r, lua_Integer *held_r)
+{
+	struct queue_stats st;
+	unsigned i;
+
+	*messages_r = *held_r = 0;
+	for (i = 0; s->started && i < s->workers; i++) {
+		queue_stats(s->worker[i].queue, &st);
+		*messages_r += (lua_Integer)st.messages;
+		*held_r += (lua_Integer)st.held;
+	}
+}
+
 static int
 l_waiting(lua_State *L)
 {
-	struct sim *s = sim_of(L);
-	struct queue_stats st;
-	lua_Integer n = 0;
-	unsigned i;
+	lua_Integer messages, held;
 
-	for (i = 0; s->started && i < s->workers; i++) {
-		queue_stats(s->worker[i].queue, &st);
-		n += (lua_Integer)st.messages;
-	}
-	lua_pushinteger(L, n);
+	count(sim_of(L), &messages, &held);
+	lua_pushinteger(L, messages);
 	return 1;
 }
 
 static int
 l_held(lua_State *L)
 {
-	struct sim *s = sim_of(L);
-	struct queue_stats st;
-	lua_Integer n = 0;
-	unsigned i;
+	lua_Integer messages, held;
 
-	for (i = 0; s->started && i < s->workers; i++) {
-		queue_stats(s->worker[i].queue, &st);
-		n += (lua_Integer)st.held;
-	}
-	lua_pushinteger(L, n);
+	count(sim_of(L), &messages, &held);
+	lua_pushinteger(L, held);
 	return 1;
 }
 
