@@ -84,6 +84,35 @@ int64_t shm_metric_sum(struct shm *s, unsigned metric);
 /* Its name for people and monitoring; returns dst. */
 const char *shm_metric_name(unsigned metric, char *dst, size_t n);
 
+/*
+ * Metrics whose names come at run time (plugins'): found or made by name and
+ * labels ("plugin=\"rate\",hook=\"rcpt\"", or ""), up to 1,024 for a node; the
+ * same in every worker. A histogram of milliseconds has the bounds below.
+ */
+enum shm_named_kind { SHM_COUNTER, SHM_GAUGE, SHM_HISTOGRAM };
+#define SHM_NAMED 1024
+#define SHM_BOUNDS { 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 5000, 30000 }
+#define SHM_NBOUNDS 11
+
+struct shm_named {
+	char name[80];
+	char labels[112];
+	char help[96];
+	enum shm_named_kind kind;
+	int64_t value;		       /* histogram: observations */
+	double sum;		       /* histogram: milliseconds */
+	uint64_t bucket[SHM_NBOUNDS];  /* each with those below it */
+};
+
+/* Its number, or -1: the table is full, or it is there as another kind. */
+int shm_named_get(struct shm *s, enum shm_named_kind kind, const char *name,
+    const char *labels, const char *help);
+void shm_named_add(struct shm *s, unsigned worker, int id, int64_t n);
+void shm_named_set(struct shm *s, unsigned worker, int id, int64_t n);
+void shm_named_see(struct shm *s, unsigned worker, int id, double ms);
+/* The i-th, summed over the workers; false: no more. */
+bool shm_named_at(struct shm *s, unsigned i, struct shm_named *r);
+
 /* Life signs, wall milliseconds, and what the worker is busy with. */
 void shm_beat(struct shm *s, unsigned worker, msec now);
 msec shm_beat_last(struct shm *s, unsigned worker);

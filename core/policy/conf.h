@@ -131,6 +131,48 @@ struct conf_user {
 	const char *name, *hash;
 };
 
+/* A value of a plugin block, as it was written. */
+enum conf_raw_type { RAW_BOOL, RAW_INT, RAW_STRING, RAW_LIST };
+
+struct conf_raw {
+	enum conf_raw_type type;
+	bool b;
+	int64_t i;
+	struct str s;
+	struct conf_raw **v;
+	unsigned n;
+};
+
+struct conf_item {
+	const char *key;
+	const struct conf_raw *value;
+	int line;
+	struct conf_item *next;
+};
+
+/*
+ * plugin "name" { } or plugin "name" "instance" { }: an instance. What it may
+ * have in it is known to the plugin (host/options); here are the settings that
+ * all take. Blocks that stand for plugins (log { } for log_mail and its like)
+ * are here too, in front, with `by` naming the block.
+ */
+struct conf_plugin {
+	const char *plugin, *name;
+	const char *by;		/* NULL: a plugin block */
+	int line;
+#define PARAM_PLUGIN CONF_FIELD
+#include "tbl/params.h"
+	const struct conf_item *items;
+};
+
+/* plugin_order { }: by hook. */
+struct conf_order {
+#define PARAM_ORDER CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct host_gen;
+
 struct conf {
 	unsigned magic;
 	unsigned refs;
@@ -158,6 +200,13 @@ struct conf {
 	struct relay_conf relay_conf;
 	struct conf_user *user;
 	unsigned nuser;
+	struct conf_plugin *plugin;
+	unsigned nplugin;
+	struct conf_order order;
+	/* The instances of the plugin blocks (host/host.h) once they are
+	 * loaded; they live as long as the generation. */
+	struct host_gen *plugins;
+	void (*plugins_drop)(struct host_gen **gp);
 };
 
 /* How a file that a setting names is read, or handed to a library. */

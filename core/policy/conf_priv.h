@@ -9,25 +9,6 @@
 
 #define CONF_MAGIC 0xc04f0001u
 
-/* A Lua value, copied out of the interpreter. */
-enum conf_raw_type { RAW_BOOL, RAW_INT, RAW_STRING, RAW_LIST };
-
-struct conf_raw {
-	enum conf_raw_type type;
-	bool b;
-	int64_t i;
-	struct str s;
-	struct conf_raw **v;
-	unsigned n;
-};
-
-struct conf_item {
-	const char *key;
-	const struct conf_raw *value;
-	int line;
-	struct conf_item *next;
-};
-
 /* One `scope { … }` or `scope "name" { … }`; the top level is one as well. */
 struct conf_block {
 	const struct conf_scope *scope;

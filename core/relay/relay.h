@@ -27,6 +27,7 @@
 #include "tls/tlswant.h"
 
 struct tlstrust;
+struct tls_info;
 
 /* A static route: where mail for a domain goes instead of its MX. */
 struct relay_route {
@@ -124,6 +125,58 @@ struct relay_peer {
 	const char *(*local)(const struct smtpc *c, char *dst, size_t n);
 };
 
+/* A next hop whose TLS somebody may have an opinion on. */
+struct relay_hop {
+	const char *domain;	/* of the recipients, or of the route */
+	bool route;
+	const struct mx_result *mx;
+};
+
+/* want: text (tls/tlswant.h) to combine by maximum, or NULL; why: it could not
+ * be found out, nothing is sent. ttl: ms that it holds. */
+typedef void relay_policy_fn(void *arg, const char *want, msec ttl,
+    const struct err *why);
+
+/* What a deliver hook says about a unit that is about to be sent. */
+enum relay_say { RELAY_SEND, RELAY_DEFER, RELAY_BOUNCE };
+struct relay_verdict {
+	enum relay_say say;
+	struct err reply;	/* DEFER, BOUNCE */
+	const char *want;	/* to combine by maximum, or NULL */
+	const char *route;	/* to go by instead, or NULL */
+};
+typedef void relay_verdict_fn(void *arg, const struct relay_verdict *v);
+
+/* Where a unit is about to go. */
+struct relay_to {
+	const char *hop, *host, *ip, *want; /* want: text, "" = of delivery */
+	uint16_t port;
+	uint64_t dcid;
+	const struct tls_info *tls; /* NULL: clear */
+};
+
+/* What became of recipients, for who reports it. */
+enum relay_told { RELAY_DELIVERED, RELAY_DEFERRED, RELAY_BOUNCED };
+
+/*
+ * Those who have a say in deliveries (the plugin host); each may be NULL. fn
+ * is called once, from the loop, never from inside the call; cancel() takes a
+ * question back. NULL is returned where nobody is to be asked.
+ */
+struct relay_asks {
+	/* The want for a recipient, text or NULL; never waits. */
+	const char *(*tls_rcpt)(void *arg, struct str domain,
+	    struct str local);
+	void *(*tls_hop)(void *arg, const struct relay_hop *hop,
+	    relay_policy_fn *fn, void *fnarg);
+	void *(*deliver)(void *arg, struct qunit *u,
+	    const struct relay_to *to, relay_verdict_fn *fn, void *fnarg);
+	void (*cancel)(void *arg, void *pending);
+	/* Copies what it needs. */
+	void (*told)(void *arg, enum relay_told what, const struct qunit *u,
+	    const struct qreport *v, unsigned n);
+};
+
 struct relay_world {
 	struct loop *loop;
 	struct dns *dns;
@@ -132,6 +185,8 @@ struct relay_world {
 	struct store *store;	/* bodies of DSNs */
 	unsigned worker;
 	const struct relay_peer *peer; /* NULL: the real one */
+	const struct relay_asks *asks; /* NULL: nobody */
+	void *asks_arg;
 };
 
 /* conf must live until relay_conf_set() gave another or relay_destroy(). */

@@ -51,6 +51,12 @@
 #ifndef PARAM_QUEUE
 #define PARAM_QUEUE(...)
 #endif
+#ifndef PARAM_PLUGIN
+#define PARAM_PLUGIN(...)
+#endif
+#ifndef PARAM_ORDER
+#define PARAM_ORDER(...)
+#endif
 #define PARAM(scope, ...) PARAM_##scope(__VA_ARGS__)
 
 /* Top level. */
@@ -75,6 +81,8 @@ PARAM(TOP, watchdog, DURATION, "10s", "0s..10m",
     "silence after which a worker is replaced; 0s: never")
 PARAM(TOP, tls_selfsigned, BOOL, "true", "",
     "offer STARTTLS with a certificate of our own where none is set")
+PARAM(TOP, plugin_dirs, PATHS, "", "",
+    "directories of plugins; default where the shipped ones are installed")
 
 /* log { }: with no sink at all, the log goes to standard error. */
 PARAM(LOG, file, PATH, "", "", "mail log")
@@ -297,6 +305,30 @@ PARAM(QUEUE, body_in_row, SIZE, "16k", "0..16M",
 PARAM(QUEUE, segment_size, SIZE, "64M", "64k..4G",
     "size at which a segment file is full")
 
+/* plugin "name" ["instance"] { }: takes the plugin's own options as well. */
+PARAM(PLUGIN, timeout, DURATION, "30s", "100ms..1h",
+    "longest time for one of its hooks, waits included")
+PARAM(PLUGIN, on_crash, CHOICE, "tempfail", "tempfail|disable|stop",
+    "what follows when it brought three workers down within ten minutes: its "
+    "hooks fail for now, are left out, or the relay stops")
+PARAM(PLUGIN, deepbind, BOOL, "false", "",
+    "open it with RTLD_DEEPBIND, for one whose libraries clash with others")
+
+/* plugin_order { }: names of instances, those not named come behind. */
+#define PARAM_HOOK(word) PARAM(ORDER, word, STRINGS, "", "",                   \
+    "instances at this hook, in order")
+PARAM_HOOK(connect)
+PARAM_HOOK(helo)
+PARAM_HOOK(tls)
+PARAM_HOOK(mail)
+PARAM_HOOK(rcpt)
+PARAM_HOOK(data)
+PARAM_HOOK(headers)
+PARAM_HOOK(eom)
+PARAM_HOOK(branch)
+PARAM_HOOK(deliver)
+#undef PARAM_HOOK
+
 #undef PARAM
 #undef PARAM_TOP
 #undef PARAM_LOG
@@ -310,3 +342,5 @@ PARAM(QUEUE, segment_size, SIZE, "64M", "64k..4G",
 #undef PARAM_ROUTE
 #undef PARAM_PROFILE
 #undef PARAM_QUEUE
+#undef PARAM_PLUGIN
+#undef PARAM_ORDER

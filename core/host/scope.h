@@ -1,0 +1,35 @@
+/*
+ * A scope: memory that plugins hang on an event, session, message, recipient
+ * or instance.
+ *
+ * Owned by that object, made when a plugin first asks for it. When it ends its
+ * clean-ups run, the last one first; the memory itself goes when no offloaded
+ * work needs it any more.
+ */
+#ifndef HOST_SCOPE_H
+#define HOST_SCOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct scope;
+
+struct scope *scope_new(void);
+void scope_end(struct scope **sp); /* NULL is fine */
+/* Keeps the memory past the end. */
+void scope_hold(struct scope *s);
+void scope_unhold(struct scope **sp);
+
+/* Zeroed. NULL: above the ceiling (16 MB of a scope; an instance's 256 MB),
+ * or because the test of a plugin wants it so (scope_failing()). */
+void *scope_alloc(struct scope *s, size_t n);
+/* The block of that owner, made with n octets the first time. */
+void *scope_data(struct scope *s, const void *owner, size_t n);
+void scope_defer(struct scope *s, void (*fn)(void *), void *arg);
+size_t scope_size(const struct scope *s);
+
+/* posternstub: of the allocations from now on the n-th (from 1) fails; 0:
+ * none. Returns how many there were since the last call. */
+unsigned scope_failing(unsigned n);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * postern/log_sink.h - log_sink/1: where the log goes.
+ *
+ * None of these may wait, and none is told to a client: what goes wrong is the
+ * sink's to keep, to count and to tell when it works again. A sink that is
+ * part of the program runs in every process; another one runs in the workers,
+ * and gets the other processes' lines by way of one of them.
+ *
+ * "log_sink/1.emit": a record. Keep it; it is valid during the call only.
+ * "log_sink/1.flush": write what is kept, without waiting for anything slow;
+ * at the end of a round of the loop that had records, and before the end.
+ * "log_sink/1.reopen": files were rotated (SIGUSR1).
+ */
+#ifndef POSTERN_LOG_SINK_H
+#define POSTERN_LOG_SINK_H
+
+#include <postern/plugin.h>
+
+#define PST_LOG_SINK_EMIT "log_sink/1.emit" /* struct pst_log_record */
+#define PST_LOG_SINK_FLUSH "log_sink/1.flush"
+#define PST_LOG_SINK_REOPEN "log_sink/1.reopen"
+
+/* Severities of the mail log. */
+enum pst_log_level {
+	PST_LOG_CRITICAL = 0,
+	PST_LOG_WARNING = 1,
+	PST_LOG_INFO = 2,
+	PST_LOG_DEBUG = 3,
+	PST_LOG_TRACE = 4
+};
+
+enum pst_field_type {
+	PST_F_TEXT = 0,	   /* text */
+	PST_F_NUMBER = 1,  /* number */
+	PST_F_NUMBERS = 2, /* text: "0, 1" */
+	PST_F_LINES = 3,   /* text: LF between them */
+	PST_F_NULL = 4	   /* not known */
+};
+
+struct pst_field {
+	const char *name;
+	enum pst_field_type type;
+	int64_t number;
+	struct pst_str text; /* as it came: quote it */
+};
+
+struct pst_log_record {
+	uint32_t size;
+	enum pst_log_level level;
+	int64_t wall;	     /* ms since 1970 */
+	const char *event;   /* "delivered" …; NULL: a free line */
+	struct pst_str text; /* the line in the mail log's grammar, printable,
+			      * without time, level and end */
+	uint32_t count;
+	const struct pst_field *field; /* of the event */
+};
+
+#endif
