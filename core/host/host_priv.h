@@ -1,0 +1,144 @@
+/*
+ * Private to core/host: what is loaded and made (host, load, instance,
+ * options, order) and what is run on it (hooks, event, request, facts, api).
+ */
+#ifndef HOST_HOST_PRIV_H
+#define HOST_HOST_PRIV_H
+
+#include "host/host.h"
+
+#include <sys/types.h>
+
+#include "base/pool.h"
+#include "host/hooks.h"
+#include "host/scope.h"
+
+#define HOST_MAGIC 0x4057e401u
+#define HOST_GEN_MAGIC 0x4057e402u
+#define INSTANCE_MAGIC 0x4057e403u
+#define MODULE_MAGIC 0x4057e404u
+
+/*
+ * What a plugin may have a function for. A hook's number is that of enum hook.
+ */
+enum on {
+#define HOOK(id, word, verdicts, help) ON_##id,
+#include "tbl/hooks.h"
+#undef HOOK
+#define OP(id, word, wait, help) ON_##id,
+#include "tbl/ops.h"
+#undef OP
+	ON_START,
+	ON_STOP,
+	ON_COUNT
+};
+
+const char *on_word(enum on on);
+int on_find(const char *word); /* -1: there is none */
+/* What was meant, or NULL. */
+const char *on_nearest(const char *word);
+/* May PST_WAIT be said? */
+bool on_waits(enum on on);
+
+/* Code: a file that was loaded, or a part of the program. Stays. */
+struct module {
+	unsigned magic;
+	const char *name;
+	const char *file; /* NULL: part of the program */
+	const struct pst_plugin *plugin; /* a copy: descriptor_read() */
+	/* of the file when it was loaded */
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+	struct module *next;
+};
+
+struct host {
+	unsigned magic;
+	struct host_world world;
+	struct pool *pool;
+	struct module *modules;
+	struct host_gen *gens; /* those that are not gone */
+	struct engine *engine; /* of engine_init() */
+};
+
+/* What a plugin block comes to. Texts are of the generation's pool. */
+struct instance {
+	unsigned magic;
+	struct host_gen *gen;
+	unsigned index;			/* in gen->instance */
+	const char *name;
+	const struct module *module;
+	const struct pst_plugin *plugin; /* module->plugin */
+	const struct conf_plugin *block; /* a copy */
+	void *conf;			/* options: conf_size octets, or NULL */
+	pst_fn *fn[ON_COUNT];		/* NULL: it has none */
+	msec timeout;			/* of one of its hooks */
+	bool started;			/* "start" said yes: "stop" runs */
+	/* of what runs on it */
+	struct scope *scope;		/* PST_INSTANCE */
+	struct instance_run *run;	/* of engine_instance() */
+};
+
+/* Instances that have a function for it, in order. */
+struct chain {
+	struct instance **v;
+	const char **why; /* why it stands where it does */
+	unsigned n;
+};
+
+struct host_gen {
+	unsigned magic;
+	unsigned refs;
+	struct host *host;
+	struct pool *pool;
+	struct instance **instance; /* in the order of the blocks */
+	unsigned ninstance;
+	struct chain chain[ON_COUNT];
+	struct host_gen *next; /* of host->gens */
+	struct starting *starting; /* of host_start() */
+};
+
+/* ---- What runs (event.c and its like) ----------------------------------- */
+
+/* What the host needs to call plugins: h->engine. */
+void engine_init(struct host *h);
+void engine_fini(struct host *h);
+/* A new instance, nothing called yet: i->run. */
+void engine_instance(struct instance *i);
+/* Its events are cancelled, its tasks ended, its scope as well. Called after
+ * "stop" ran, or if it was never started. */
+void engine_instance_end(struct instance *i);
+/* "start" and "stop" are asked like operations: op_ask(i, PST_ON_START, …),
+ * op_now(i, PST_ON_STOP, …); see host/hooks.h. */
+
+/* ---- What is loaded ------------------------------------------------------ */
+
+/* load.c: the plugin of that name, loaded if it is not; NULL: why. dirs ends
+ * with NULL. */
+const struct module *load_plugin(struct host *h, const char *name,
+    const char *const *dirs, bool deepbind, struct err *why);
+/* The file is another one than was loaded. */
+bool load_changed(const struct module *m);
+
+/* descriptor.c: magic, sizes, ABI, name, hooks and option table of what says
+ * to be plugin name. Returns a copy of our sizes, hooks and options included
+ * (NULL where it has none), whatever those of its ABI are; NULL: why. */
+const struct pst_plugin *descriptor_read(struct pool *pool,
+    const struct pst_plugin *p, const char *name, struct err *why);
+
+/* options.c: the block's items into i->conf. */
+int options_read(struct instance *i, const struct conf *conf,
+    const struct conf_reader *reader, struct err *why);
+
+/* order.c: fills g->chain. */
+int order_make(struct host_gen *g, const struct conf *conf, struct err *why);
+
+/* instance.c */
+int instance_new(struct host_gen *g, const struct conf *conf,
+    const struct conf_plugin *block, const struct conf_reader *reader,
+    struct err *why);
+void instance_end(struct instance *i);
+
+#endif

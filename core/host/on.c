@@ -1,0 +1,62 @@
+/*
+ * What plugins may have functions for, by name: hooks (tbl/hooks.h),
+ * operations (tbl/ops.h), start and stop.
+ */
+#include "host/host_priv.h"
+
+static const struct {
+	const char *word;
+	bool waits;
+} table[ON_COUNT] = {
+#define HOOK(id, word, verdicts, help) [ON_##id] = { word, true },
+#include "tbl/hooks.h"
+#undef HOOK
+#define OP(id, word, wait, help) [ON_##id] = { word, wait },
+#include "tbl/ops.h"
+#undef OP
+	[ON_START] = { PST_ON_START, true },
+	[ON_STOP] = { PST_ON_STOP, false },
+};
+
+const char *
+on_word(enum on on)
+{
+	ASSERT((unsigned)on < ON_COUNT);
+	return table[on].word;
+}
+
+bool
+on_waits(enum on on)
+{
+	ASSERT((unsigned)on < ON_COUNT);
+	return table[on].waits;
+}
+
+int
+on_find(const char *word)
+{
+	int i;
+
+	for (i = 0; i < ON_COUNT; i++) {
+		if (strcmp(table[i].word, word) == 0)
+			return i;
+	}
+	return -1;
+}
+
+const char *
+on_nearest(const char *word)
+{
+	unsigned d, least = (unsigned)(strlen(word) / 3 + 2);
+	const char *best = NULL;
+	size_t i;
+
+	for (i = 0; i < ON_COUNT; i++) {
+		d = str_distance(str_c(word), str_c(table[i].word));
+		if (d < least) {
+			least = d;
+			best = table[i].word;
+		}
+	}
+	return best;
+}
