@@ -63,7 +63,7 @@ static void recompute(struct shm *s, struct bucket *b, unsigned i,
 struct shm *
 shm_new(unsigned workers, struct err *why)
 {
-	size_t bucket, bytes;
+	size_t bucket, tables, bytes;
 	struct shm *s;
 	void *mem;
 	int i;
@@ -72,7 +72,9 @@ shm_new(unsigned workers, struct err *why)
 	bucket = sizeof(struct bucket) +
 	    WAYS * workers * sizeof(_Atomic uint32_t);
 	bucket = (bucket + 63) & ~(size_t)63;
-	bytes = sizeof(struct map) + SHM_KINDS * BUCKETS * bucket;
+	tables = (sizeof(struct map) + 63) & ~(size_t)63;
+	bytes = tables + SHM_KINDS * BUCKETS * bucket;
+	bytes += SHM_NAMED * NAMED_CELLS * workers * sizeof(*s->named);
 	mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED) {
@@ -82,7 +84,8 @@ shm_new(unsigned workers, struct err *why)
 	OBJ_NEW(s, SHM_MAGIC);
 	s->workers = workers;
 	s->map = mem;
-	s->tables = (char *)mem + sizeof(struct map);
+	s->tables = (char *)mem + tables;
+	s->named = (void *)(s->tables + SHM_KINDS * BUCKETS * bucket);
 	s->bytes = bytes;
 	s->bucket_bytes = bucket;
 	/* 0 means "none" in the mail log. */
@@ -221,6 +224,7 @@ shm_worker_gone(struct shm *s, unsigned worker)
 		if (gauge[m])
 			s->map->metric[m][worker] = 0;
 	}
+	shm_named_gone(s, worker);
 }
 
 static struct bucket *

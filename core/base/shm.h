@@ -104,13 +104,16 @@ struct shm_named {
 	uint64_t bucket[SHM_NBOUNDS];  /* each with those below it */
 };
 
-/* Its number, or -1: the table is full, or it is there as another kind. */
+/* Its number, the same for all and for ever; keep it. -1 (which the functions
+ * below ignore): the table is full, it is there as another kind, or name or
+ * labels are too long; help is cut. */
 int shm_named_get(struct shm *s, enum shm_named_kind kind, const char *name,
     const char *labels, const char *help);
 void shm_named_add(struct shm *s, unsigned worker, int id, int64_t n);
 void shm_named_set(struct shm *s, unsigned worker, int id, int64_t n);
 void shm_named_see(struct shm *s, unsigned worker, int id, double ms);
-/* The i-th, summed over the workers; false: no more. */
+/* The i-th, summed over the workers; false: no more. One without a name is
+ * being made. */
 bool shm_named_at(struct shm *s, unsigned i, struct shm_named *r);
 
 /* Life signs, wall milliseconds, and what the worker is busy with. */

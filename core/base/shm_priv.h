@@ -1,6 +1,6 @@
 /*
  * The shared memory as its two halves see it: shm.c counts shares, shm_cells.c
- * has what is one cell or one word each.
+ * has what is one cell or one word each, shm_named.c metrics by name.
  */
 #ifndef BASE_SHM_PRIV_H
 #define BASE_SHM_PRIV_H
@@ -28,12 +28,23 @@ struct rates {
 	_Atomic uint64_t word[WAYS];
 };
 
+/* As struct shm_named has them; ready once they are there. */
+struct named {
+	_Atomic uint32_t ready;
+	_Atomic char name[sizeof(((struct shm_named *)0)->name)];
+	_Atomic char labels[sizeof(((struct shm_named *)0)->labels)];
+	_Atomic char help[sizeof(((struct shm_named *)0)->help)];
+};
+#define NAMED_CELLS 16U /* of a worker: two lines of the cache */
+
 struct map {
 	_Atomic uint64_t id_next[SHM_IDS], id_limit[SHM_IDS];
 	_Atomic int64_t beat[SHM_MAX_WORKERS];
 	_Atomic uint64_t intent[SHM_MAX_WORKERS];
 	_Atomic int64_t metric[M_COUNT][SHM_MAX_WORKERS];
 	struct rates rate[BUCKETS];
+	_Atomic uint64_t named_key[SHM_NAMED]; /* 0: the end */
+	struct named named[SHM_NAMED];
 };
 
 /* This process's view; the local counts are what the tables cannot hold. */
@@ -42,11 +53,14 @@ struct shm {
 	unsigned workers;
 	struct map *map;
 	char *tables;
+	_Atomic int64_t *named; /* [(row * workers + worker) * NAMED_CELLS] */
 	size_t bytes, bucket_bytes;
 	struct hash local[SHM_KINDS];
 };
 
 /* The slot of key among WAYS of them, or -1. */
 int shm_find(_Atomic uint64_t *keys, uint64_t key);
+/* A dead worker's gauges are nothing. */
+void shm_named_gone(struct shm *s, unsigned worker);
 
 #endif
