@@ -32,6 +32,7 @@ struct host;
 struct host_gen;
 struct instance;
 struct http;
+struct http_client;
 
 /* An alert on its way to the sinks; copied by who takes it. */
 struct host_alert {
@@ -43,8 +44,8 @@ struct host_net {
 	struct dns_query *(*dns)(struct dns *d, const char *name,
 	    enum dns_type type, dns_fn *fn, void *arg);
 	void (*dns_cancel)(struct dns_query **qp);
-	/* host/http.h */
-	struct http *(*http)(struct loop *l, struct dns *d,
+	/* host/http.h; c: the host's own, whoever answers */
+	struct http *(*http)(struct http_client *c,
 	    const struct pst_http *q, void (*fn)(void *arg,
 		const struct pst_result *r), void *arg);
 	void (*http_cancel)(struct http **hp);
