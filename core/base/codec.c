@@ -280,6 +280,35 @@ log_repr(struct buf *dst, struct str s, size_t max)
 	return buf_add_char(dst, quote);
 }
 
+int
+log_unclean(struct buf *dst, struct str s)
+{
+	size_t i;
+	int hi, lo;
+	char c;
+
+	for (i = 0; i < s.n; i++) {
+		c = s.p[i];
+		if (!ch_print(c))
+			return -1;
+		if (c == '\\' && s.n - i >= 2 && s.p[i + 1] == '\\') {
+			i++;
+		} else if (c == '\\') {
+			if (s.n - i < 4 || s.p[i + 1] != 'x')
+				return -1;
+			hi = hex_value(s.p[i + 2]);
+			lo = hex_value(s.p[i + 3]);
+			c = (char)(hi << 4 | lo);
+			if (hi < 0 || lo < 0 || ch_print(c))
+				return -1;
+			i += 3;
+		}
+		if (buf_add_char(dst, c) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 b64_value(char c)
 {

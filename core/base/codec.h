@@ -38,5 +38,8 @@ int json_quote(struct buf *dst, struct str s);
  */
 int log_clean(struct buf *dst, struct str s, size_t max, bool utf8);
 int log_repr(struct buf *dst, struct str s, size_t max);
+/* The way back from log_clean() of all octets without utf8, for text forms
+ * of our own; -1 on anything that does not come from there. */
+int log_unclean(struct buf *dst, struct str s);
 
 #endif

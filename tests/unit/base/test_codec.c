@@ -198,6 +198,33 @@ START_TEST(log_text_is_quoted_as_python_does)
 }
 END_TEST
 
+START_TEST(clean_text_comes_back)
+{
+	char all[255];
+	unsigned i;
+	struct buf back;
+
+	for (i = 0; i < 255; i++)
+		all[i] = (char)(i + 1);
+	buf_init(&back, 4096);
+	(void)log_clean(&b, str_n(all, 255), SIZE_MAX, false);
+	ck_assert_int_eq(log_unclean(&back, buf_str(&b)), 0);
+	ck_assert(str_eq(buf_str(&back), str_n(all, 255)));
+	buf_fini(&back);
+}
+END_TEST
+
+static const struct str not_clean[] = {
+	STR("\\"), STR("\\x"), STR("\\x0"), STR("\\x0g"), STR("\\x41"),
+	STR("\\n"), STR("a\n"), STR("\xff"), STR("\\x5c"),
+};
+
+START_TEST(what_was_not_cleaned_does_not_come_back)
+{
+	ck_assert_int_eq(log_unclean(&b, not_clean[_i]), -1);
+}
+END_TEST
+
 UNIT_SUITE(codec)
 {
 	tcase_add_checked_fixture(tc, begin, end);
@@ -214,4 +241,7 @@ UNIT_SUITE(codec)
 	tcase_add_loop_test(tc, log_text_stays_on_its_line, 0, COUNT(cleans));
 	tcase_add_loop_test(tc, log_text_is_quoted_as_python_does, 0,
 	    COUNT(reprs));
+	tcase_add_test(tc, clean_text_comes_back);
+	tcase_add_loop_test(tc, what_was_not_cleaned_does_not_come_back, 0,
+	    COUNT(not_clean));
 }
