@@ -120,6 +120,12 @@ smtpd_tlsio(const struct smtpd *s)
 	return s->tlsio;
 }
 
+const struct bodyin *
+smtpd_content(const struct smtpd *s)
+{
+	return s->reading ? &s->body : NULL;
+}
+
 const char *
 smtpd_auth(const struct smtpd *s)
 {
@@ -278,6 +284,17 @@ on_input(void *arg)
 		pump(s);
 }
 
+/* Has who vanished said something that is still to be worked off? The answer to
+ * an open question would else be for nobody, but for the last one: the message
+ * may be safe by then. */
+static bool
+in_vain(const struct smtpd *s)
+{
+	if (s->asked == ASKED_NOTHING || s->asked == ASKED_EOM)
+		return false;
+	return s->broken || stream_in(s->stream).n == 0;
+}
+
 /* A client may have sent everything and closed its side while a question
  * is open: what has arrived is still worked off. */
 static void
@@ -294,6 +311,8 @@ on_closed(void *arg, enum stream_end how, const struct err *why)
 		s->why = mem_dup(why, sizeof(*why));
 	if (s->state == ST_TLS && s->asked == ASKED_NOTHING)
 		smtpd_tls_lost(s, SMTPD_END_LOST, why);
+	else if (!s->pumping && in_vain(s))
+		smtpd_end(s, SMTPD_END_LOST, s->why);
 	else
 		pump(s);
 }

@@ -69,6 +69,7 @@ enum smtpd_step { SMTPD_NOW, SMTPD_WAIT };
 enum smtpd_act {
 	SMTPD_OK,	 /* go on; an empty text means the usual reply */
 	SMTPD_REFUSE,	 /* answer verdict.reply, go on with the session */
+	SMTPD_DROP,	 /* rcpt: as OK, but it does not go into the envelope */
 	SMTPD_CLOSE	 /* answer verdict.reply (421, 554 …) and close */
 };
 
@@ -88,8 +89,10 @@ enum smtpd_end {
  * answered later; v is SMTPD_OK when asked (auth: SMTPD_REFUSE). A question
  * that is NULL is answered with yes (auth, etrn: no); body, eom, abort and
  * close must be there.
- * While a question is open a vanished client is not reported: close() comes
- * after the answer, so that no answer meets a session that is gone.
+ * A client that vanishes while a question is open: with commands of its behind
+ * it that have arrived (it may only have shut its side), or after the end of
+ * the data, close() comes after the answer. Else abort() and close() come at
+ * once, and the question must not be answered any more.
  * Replies: a verdict without a code gets the usual one; one line of printable
  * text, cut at 512 octets. 421 always closes.
  */
@@ -100,7 +103,7 @@ struct smtpd_ops {
 	enum smtpd_step (*helo)(void *arg, struct smtpd_verdict *v);
 	/* After a handshake (ok) or a failed one (the session ends, no answer
 	 * is read). No command waits for a reply: SMTPD_REFUSE answers all
-	 * that follow. */
+	 * that follow but NOOP and QUIT. */
 	enum smtpd_step (*tls)(void *arg, bool ok, const struct err *why,
 	    struct smtpd_verdict *v);
 	/* The strings are gone when it returns. */
@@ -110,7 +113,8 @@ struct smtpd_ops {
 	 * is what the client declared, or 0. */
 	enum smtpd_step (*mail)(void *arg, struct envelope *env,
 	    struct smtpd_verdict *v);
-	/* rcpt is not in env yet; it is added after SMTPD_OK. */
+	/* rcpt is not in env yet; it is added after SMTPD_OK. After SMTPD_DROP
+	 * there may be a message without any. */
 	enum smtpd_step (*rcpt)(void *arg, struct envelope *env,
 	    const struct rcpt *rcpt, struct smtpd_verdict *v);
 	/* Before 354, or at the first BDAT. */
@@ -159,6 +163,8 @@ const struct tls_info *smtpd_tls(const struct smtpd *s); /* NULL: clear */
 /* The handshake, inside ops->tls and after it; NULL: none was begun. */
 const struct tlsio *smtpd_tlsio(const struct smtpd *s);
 const char *smtpd_auth(const struct smtpd *s);		 /* NULL: nobody */
+/* What is known of the content so far, inside ops->body; NULL: none comes. */
+const struct bodyin *smtpd_content(const struct smtpd *s);
 const char *smtpd_state_name(const struct smtpd *s);	 /* for status */
 
 #endif

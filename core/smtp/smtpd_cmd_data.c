@@ -22,7 +22,7 @@ static void content_done(struct smtpd *s);
 static int
 has_recipients(const struct smtpd *s, struct err *why)
 {
-	if (s->env->nrcpt > 0)
+	if (s->env->nrcpt + s->dropped > 0)
 		return 0;
 	if (s->rcpt_tried)
 		return err_set(why, 554, "5.5.1", "No valid recipients");

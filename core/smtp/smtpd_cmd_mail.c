@@ -113,6 +113,7 @@ smtpd_txn_end(struct smtpd *s)
 	s->rcpt = NULL;
 	s->ended = s->rcpt_tried = s->framed = s->failed = s->last = false;
 	s->too_big = s->header_too_big = false;
+	s->dropped = 0;
 	s->content = 0;
 }
 

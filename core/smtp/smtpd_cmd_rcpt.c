@@ -46,7 +46,8 @@ smtpd_rcpt_check(struct smtpd *s, struct str arg, struct err *why)
 	struct rcpt *rcpt;
 
 	s->rcpt_tried = true;
-	if (s->conf->max_rcpt > 0 && s->env->nrcpt >= s->conf->max_rcpt)
+	if (s->conf->max_rcpt > 0 &&
+	    s->env->nrcpt + s->dropped >= s->conf->max_rcpt)
 		return err_set(why, 452, "4.5.3", "Too many recipients");
 	rcpt = POOL_NEW(smtpd_scratch(s), struct rcpt);
 	if (parse(s, arg, rcpt, why) < 0)
@@ -71,11 +72,15 @@ smtpd_rcpt_act(struct smtpd *s, const struct smtpd_verdict *v)
 	struct rcpt *r = s->rcpt;
 
 	s->rcpt = NULL;
-	if (v->act != SMTPD_OK) {
+	if (v->act != SMTPD_OK && v->act != SMTPD_DROP) {
 		refused(s, v);
 		return;
 	}
-	(void)envelope_add_rcpt(s->env, &r->addr, r->orcpt, r->notify);
+	if (v->act == SMTPD_DROP)
+		s->dropped++;
+	else
+		(void)envelope_add_rcpt(
+		    s->env, &r->addr, r->orcpt, r->notify);
 	if (s->state == ST_MAIL)
 		smtpd_set_state(s, ST_RCPT);
 	smtpd_said_yes(s, v, "250 2.1.5 Recipient ok");

@@ -6,6 +6,7 @@
  */
 #include "smtp/smtpd_priv.h"
 
+#include "base/mem.h"
 #include "base/obj.h"
 
 static void on_handshake(void *arg, bool ok, const struct err *why);
@@ -97,6 +98,7 @@ smtpd_tls_answered(struct smtpd *s, const struct smtpd_verdict *v)
 	} else if (v->act == SMTPD_OK) {
 		smtpd_greet(s);
 	} else if (v->act == SMTPD_REFUSE && greeted && v->reply.code != 421) {
+		s->refusal = mem_dup(&v->reply, sizeof(v->reply));
 		smtpd_set_state(s, ST_REFUSED);
 	} else {
 		smtpd_answer_no(s, v);

@@ -15,6 +15,7 @@ reap(void *arg)
 	smtpd_txn_end(s);
 	smtpd_forget(s);
 	mem_free(s->auth_user);
+	mem_free(s->refusal);
 	mem_free(s->why);
 	OBJ_FREE(s);
 }

@@ -115,6 +115,11 @@ out_of_order(
 {
 	const char *text = "Bad sequence of commands";
 
+	if (s->state == ST_REFUSED && s->refusal != NULL &&
+	    s->refusal->code >= 400) {
+		*why = *s->refusal;
+		return -1;
+	}
 	if (s->state == ST_REFUSED)
 		text = "Session refused, only QUIT is left";
 	else if (s->state == ST_START)

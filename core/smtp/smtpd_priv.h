@@ -134,6 +134,7 @@ struct smtpd {
 	uint64_t rate_bytes;
 
 	struct smtpd_facts facts;
+	struct err *refusal; /* said to all commands but QUIT; or NULL */
 	unsigned errors, bad_rcpts, commands, messages;
 
 	struct cmdline line;
@@ -146,6 +147,7 @@ struct smtpd {
 	struct str etrn;
 	bool subdomains; /* of etrn */
 	bool rcpt_tried; /* there was a RCPT */
+	unsigned dropped; /* recipients that are not in env */
 	bool begun;	 /* ops->mail said yes: abort() is owed */
 	bool framed;	 /* BDAT */
 	bool failed;	 /* BDAT: a chunk was refused, RSET is due */

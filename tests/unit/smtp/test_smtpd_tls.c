@@ -330,8 +330,9 @@ START_TEST(the_owner_may_refuse_after_the_handshake)
 	in_clear(&c, "STARTTLS\r\n", READY);
 	client_start_tls(&c);
 	if (_i == 0) {
-		says(&c, "EHLO x",
-		    "503 5.5.1 Session refused, only QUIT is left\r\n");
+		says(&c, "EHLO x", "554 5.7.0 Bad certificate\r\n");
+		says(&c, "MAIL FROM:<>", "554 5.7.0 Bad certificate\r\n");
+		says(&c, "NOOP", "250 ");
 		says(&c, "QUIT", "221 ");
 	} else {
 		ck_assert_str_eq(buf_p(&c.in), "554 5.7.0 Bad certificate\r\n");
