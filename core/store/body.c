@@ -78,7 +78,7 @@ body_finish(struct body_ref *b)
 	ASSERT(!b->finished);
 	b->finished = true;
 	b->stalled = false;
-	b->ready = NULL;
+	b->ready = NULL; /* from here on: who waits for it to settle */
 	if (b->large) {
 		if (b->nmem > 0)
 			send_chunk(b);
@@ -342,6 +342,10 @@ sync_done(void *arg)
 		store_txn_synced(w->t);
 		mem_free(w);
 	}
+	if (b->ready != NULL) {
+		b->ready(b->arg, body_error(b));
+		b->ready = NULL;
+	}
 	body_job_free(j);
 }
 
@@ -355,6 +359,7 @@ drop_work(void *arg)
 
 	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
 	b = j->content;
+	body_unmap(b);
 	was_open = b->file.fd >= 0;
 	file_close(&b->file.fd);
 	if (b->committed || !was_open)

@@ -40,6 +40,8 @@ struct body_ref {
 	body_ready *ready;
 	void *arg;
 	SLIST_HEAD(, body_waiter) waiters;
+	struct str map;		/* of the file, or STR_NULL */
+	struct str mapped;	/* the content's part of it */
 	struct body_job *reading;
 	char *piece;
 };
@@ -61,6 +63,7 @@ struct body_job {
 
 /* The content behind a handle for reading, or the body itself. */
 struct body_ref *body_content(const struct body_ref *b);
+void body_unmap(struct body_ref *b);
 struct body_job *body_job_new(struct body_ref *b);
 void body_job_free(struct body_job *j);
 

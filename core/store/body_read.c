@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -8,6 +10,7 @@
 
 /* Large bodies, piece by piece; the _work functions run on the reader. */
 
+static int map_file(struct body_ref *c, const char *path);
 static void read_work(void *arg);
 static void read_done(void *arg);
 static void check_work(void *arg);
@@ -52,6 +55,87 @@ body_read_cancel(struct body_ref *b)
 		return;
 	b->reading->fn = NULL;
 	b->reading = NULL;
+}
+
+bool
+body_settle(struct body_ref *b, body_ready *fn, void *arg)
+{
+	struct body_ref *c = body_content(b);
+
+	ASSERT(c->finished && (c->ready == NULL || fn == NULL));
+	if (!c->large || c->synced || c->failed)
+		return true;
+	c->ready = fn;
+	c->arg = arg;
+	return false;
+}
+
+int
+body_map(struct body_ref *b, struct str *all_r, struct err *why)
+{
+	struct body_ref *c = body_content(b);
+	char path[SEG_PATH_MAX];
+
+	ASSERT(c->finished);
+	if (c->failed) {
+		*why = c->why;
+		return -1;
+	}
+	if (!c->large) {
+		*all_r = body_memory(c);
+		return 0;
+	}
+	if (!c->synced)
+		return err_set(why, 451, "4.3.0", "the body is not there yet");
+	if (c->map.p == NULL) {
+		seg_path(path, c->store->seg_dir, c->place.seg);
+		if (map_file(c, path) < 0)
+			return seg_err(why, "map", path);
+	}
+	*all_r = c->mapped;
+	return 0;
+}
+
+/* From the page that the content begins on. */
+static int
+map_file(struct body_ref *c, const char *path)
+{
+	uint64_t skip = c->place.off % (uint64_t)sysconf(_SC_PAGESIZE);
+	size_t n = (size_t)(c->size + skip);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *p;
+
+	if (fd < 0)
+		return -1;
+	/* What is cut short would be a fault when it is read. */
+	if (fstat(fd, &st) < 0 ||
+	    (uint64_t)st.st_size < c->place.off + c->size) {
+		(void)close(fd);
+		errno = EIO;
+		return -1;
+	}
+	p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd,
+	    (off_t)(c->place.off - skip));
+	(void)close(fd);
+	if (p == MAP_FAILED)
+		return -1;
+	c->map = str_n(p, n);
+	c->mapped = str_n(p + skip, (size_t)c->size);
+	return 0;
+}
+
+void
+body_unmap(struct body_ref *b)
+{
+	union {
+		const char *p;
+		void *v;
+	} map = { .p = b->map.p };
+
+	if (map.p != NULL)
+		(void)munmap(map.v, b->map.n);
+	b->map = b->mapped = STR_NULL;
 }
 
 void

@@ -177,5 +177,14 @@ typedef void body_read_fn(void *arg, struct str piece, const struct err *why);
 bool body_read(struct body_ref *b, uint64_t off, size_t max,
     struct str *piece_r, body_read_fn *fn, void *arg);
 void body_read_cancel(struct body_ref *b);
+/*
+ * A finished body at once and without a copy: its memory, or its part of the
+ * segment, mapped until the last reference goes. Of a large one not before
+ * body_settle() said so; -1: it cannot be read.
+ */
+int body_map(struct body_ref *b, struct str *all_r, struct err *why);
+/* True: all octets are where body_map() finds them, or never will be. Else fn
+ * follows; one at a time, fn NULL takes it back. */
+bool body_settle(struct body_ref *b, body_ready *fn, void *arg);
 
 #endif

@@ -116,7 +116,7 @@ make_env(uint64_t mid, const char *from, unsigned nrcpt)
 	return e;
 }
 
-static char
+char
 octet(uint64_t mid, uint64_t at)
 {
 	return (char)('!' + (mid * 31 + at * 7 + at / 251) % 90);

@@ -39,6 +39,7 @@ void bench_wait(struct bench *b, unsigned answers);
 void bench_done(void *arg, const struct err *why);
 
 struct envelope *make_env(uint64_t mid, const char *from, unsigned nrcpt);
+char octet(uint64_t mid, uint64_t at); /* of those bodies */
 /* size octets that depend on mid and position. */
 struct body_ref *make_body(struct bench *b, uint64_t mid, uint64_t size);
 void put(struct bench *b, uint64_t mid, uint64_t size); /* and waits */
