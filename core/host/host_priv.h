@@ -60,6 +60,7 @@ struct host {
 	struct pool *pool;
 	struct module *modules;
 	struct host_gen *gens; /* those that are not gone */
+	bool reaping;	       /* some of them will be, soon */
 	struct engine *engine; /* of engine_init() */
 };
 
@@ -71,7 +72,7 @@ struct instance {
 	const char *name;
 	const struct module *module;
 	const struct pst_plugin *plugin; /* module->plugin */
-	const struct conf_plugin *block; /* a copy */
+	const struct conf_plugin *block; /* a copy, without items */
 	void *conf;			/* options: conf_size octets, or NULL */
 	pst_fn *fn[ON_COUNT];		/* NULL: it has none */
 	msec timeout;			/* of one of its hooks */
@@ -115,6 +116,9 @@ void engine_instance_end(struct instance *i);
 
 /* ---- What is loaded ------------------------------------------------------ */
 
+/* host.c: of those that are part of the program, or NULL. */
+const struct pst_plugin *host_builtin_find(const char *name);
+
 /* load.c: the plugin of that name, loaded if it is not; NULL: why. dirs ends
  * with NULL. */
 const struct module *load_plugin(struct host *h, const char *name,
@@ -130,7 +134,8 @@ const struct pst_plugin *descriptor_read(struct pool *pool,
 
 /* options.c: the block's items into i->conf. */
 int options_read(struct instance *i, const struct conf *conf,
-    const struct conf_reader *reader, struct err *why);
+    const struct conf_plugin *block, const struct conf_reader *reader,
+    struct err *why);
 
 /* order.c: fills g->chain. */
 int order_make(struct host_gen *g, const struct conf *conf, struct err *why);

@@ -8,7 +8,6 @@
 struct job {
 	struct conf *c;
 	struct conf_script script;
-	const char *dir;
 	const struct conf_reader *reader;
 };
 
@@ -77,7 +76,7 @@ conf_parse(struct conf **conf_r, const char *file, struct str text,
 	c->file = pool_strdup(c->pool, file);
 	slash = strrchr(c->file, '/');
 	j.c = c;
-	j.dir = slash == NULL ? "." : slash == c->file ? "" :
+	c->dir = slash == NULL ? "." : slash == c->file ? "" :
 	    pool_strndup(c->pool, c->file, (size_t)(slash - c->file));
 	j.script.pool = c->pool;
 	j.script.file = c->file;
@@ -112,6 +111,8 @@ conf_unref(struct conf **confp)
 	ASSERT(c->refs > 0);
 	if (--c->refs > 0)
 		return;
+	if (c->plugins != NULL)
+		c->plugins_drop(&c->plugins);
 	for (i = 0; i < c->nlistener; i++)
 		tlsctx_unref(&c->listener[i].smtpd.tlsctx);
 	tlsctx_unref(&c->relay_conf.tlsctx);
@@ -127,7 +128,8 @@ apply(struct job *j, struct err *why)
 		CONF_SCOPE_LOG, CONF_SCOPE_LIMITS, CONF_SCOPE_DNS,
 		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
 		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
-		CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER };
+		CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER, CONF_SCOPE_PLUGIN,
+		CONF_SCOPE_ORDER };
 	const struct conf_block *b;
 	struct conf *c = j->c;
 	unsigned n[CONF_SCOPES] = { 0 };
@@ -143,6 +145,8 @@ apply(struct job *j, struct err *why)
 	    sizeof(*c->route));
 	c->profile = pool_alloc(c->pool, (n[CONF_SCOPE_PROFILE] + 2) *
 	    sizeof(*c->profile));
+	c->plugin = pool_alloc(c->pool, (n[CONF_SCOPE_PLUGIN] +
+	    CONF_STANDS_MAX) * sizeof(*c->plugin));
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (apply_blocks(j, order[i], why) != 0)
 			return -1;
@@ -202,6 +206,8 @@ apply_one(struct job *j, enum conf_scope_id id, struct conf_block *b,
 		return err_text(why, "%s:%d: destination \"%s\" is no "
 		    "address, domain, .domain or *", j->c->file, b->line,
 		    b->name);
+	if (id == CONF_SCOPE_PLUGIN)
+		return conf_plugin_apply(j->c, named_new(j->c, id, b), b, why);
 	return apply_block(j, b, named_new(j->c, id, b), why);
 }
 
@@ -245,6 +251,13 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 
 		r->name = b->name;
 		base = r;
+	} else if (id == CONF_SCOPE_PLUGIN) {
+		struct conf_plugin *p = &c->plugin[c->nplugin++];
+
+		p->name = b->name;
+		p->plugin = b->of != NULL ? b->of : b->name;
+		p->line = b->line;
+		base = p;
 	} else {
 		struct conf_profile *p = &c->profile[c->nprofile++];
 
@@ -296,7 +309,8 @@ apply_item(struct job *j, const struct conf_block *b,
 			    b->scope->name, near);
 		return -1;
 	}
-	if (conf_value_set(j->c->pool, j->dir, p, base, item->value, why) != 0)
+	if (conf_value_set(j->c->pool, j->c->dir, p, base, item->value,
+		why) != 0)
 		return err_prefix(why, "%s:%d: ", j->c->file, item->line);
 	return 0;
 }
@@ -352,10 +366,13 @@ plain_base(struct conf *c, enum conf_scope_id id)
 		return &c->queue;
 	case CONF_SCOPE_TLS:
 		return &c->tls;
+	case CONF_SCOPE_ORDER:
+		return &c->order;
 	case CONF_SCOPE_LISTENER:
 	case CONF_SCOPE_DESTINATION:
 	case CONF_SCOPE_ROUTE:
 	case CONF_SCOPE_PROFILE:
+	case CONF_SCOPE_PLUGIN:
 	case CONF_SCOPES:
 		break;
 	}
@@ -415,9 +432,10 @@ conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
 		    fn(arg, conf->route[i].auth_password_file, why) != 0)
 			return -1;
 	}
-	if (conf->relay.users[0] != '\0')
-		return fn(arg, conf->relay.users, why);
-	return 0;
+	if (conf->relay.users[0] != '\0' &&
+	    fn(arg, conf->relay.users, why) != 0)
+		return -1;
+	return conf_plugin_files(conf, fn, arg, why);
 }
 
 void
@@ -445,6 +463,9 @@ conf_dump(const struct conf *c, struct buf *dst)
 		dump_scope(dst, CONF_SCOPE_PROFILE, c->profile[i].name,
 		    &c->profile[i], NULL);
 	dump_scope(dst, CONF_SCOPE_QUEUE, NULL, &c->queue, NULL);
+	for (i = 0; i < c->nplugin; i++)
+		conf_plugin_dump(&c->plugin[i], dst);
+	dump_scope(dst, CONF_SCOPE_ORDER, NULL, &c->order, NULL);
 }
 
 static void

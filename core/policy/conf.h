@@ -162,7 +162,7 @@ struct conf_plugin {
 	int line;
 #define PARAM_PLUGIN CONF_FIELD
 #include "tbl/params.h"
-	const struct conf_item *items;
+	struct conf_item *items;
 };
 
 /* plugin_order { }: by hook. */
@@ -178,7 +178,7 @@ struct conf {
 	unsigned refs;
 	uint64_t generation;	/* 1, 2, …: set by who switches to it */
 	struct pool *pool;
-	const char *file;
+	const char *file, *dir;	/* what relative paths are relative to */
 	struct conf_top top;
 	struct conf_log log;
 	struct conf_limits limits;
@@ -276,6 +276,10 @@ int conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
     struct err *why);
 int conf_tls_files(const struct conf *conf, conf_file_fn *fn, void *arg,
     struct err *why);
+
+/* "file:PATH" of a plugin's setting: the absolute path; NULL: it is none. */
+const char *conf_file_ref(const struct conf *conf, struct pool *pool,
+    struct str value);
 
 /* All settings as they are in force, in the form of a boot file. */
 void conf_dump(const struct conf *conf, struct buf *dst);

@@ -68,6 +68,12 @@ build_names(struct conf *c, struct err *why)
 		    c->top.hostname);
 	if (c->tls.store[0] == '\0')
 		c->tls.store = pool_printf(c->pool, "%s/tls", c->top.spool);
+	if (c->top.plugin_dirs[0] == NULL) {
+		const char **v = pool_alloc(c->pool, 2 * sizeof(*v));
+
+		v[0] = POSTERN_PLUGINDIR;
+		c->top.plugin_dirs = v;
+	}
 	if (c->top.workers == 0) {
 		long n = sysconf(_SC_NPROCESSORS_ONLN);
 

@@ -34,6 +34,7 @@ static int	env_get(lua_State *);
 static int	env_set(lua_State *);
 static int	block_plain(lua_State *);
 static int	block_named(lua_State *);
+static const char *name_of(lua_State *, const struct conf_scope *);
 static int	block_body(lua_State *);
 static struct conf_block *block_add(lua_State *, const struct conf_scope *,
 		    const char *, int);
@@ -225,19 +226,26 @@ block_named(lua_State *L)
 	const struct conf_scope *scope =
 	    &conf_scopes[lua_tointeger(L, lua_upvalueindex(1))];
 	struct conf_block *block;
-	const char *name;
-	size_t n;
 
 	if (lua_gettop(L) != 1 || lua_type(L, 1) != LUA_TSTRING)
 		return luaL_error(L, "write %s \"name\" { ... }", scope->name);
-	name = lua_tolstring(L, 1, &n);
-	if (n == 0 || n > 255 || strlen(name) != n)
-		return luaL_error(L, "a %s with that name cannot be",
-		    scope->name);
-	block = block_add(L, scope, name, caller_line(L));
+	block = block_add(L, scope, name_of(L, scope), caller_line(L));
 	lua_pushlightuserdata(L, block);
 	lua_pushcclosure(L, block_body, 1);
 	return 1;
+}
+
+static const char *
+name_of(lua_State *L, const struct conf_scope *scope)
+{
+	const char *name;
+	size_t n;
+
+	name = lua_tolstring(L, 1, &n);
+	if (n == 0 || n > 255 || strlen(name) != n)
+		(void)luaL_error(L, "a %s with that name cannot be",
+		    scope->name);
+	return name;
 }
 
 static int
@@ -245,6 +253,16 @@ block_body(lua_State *L)
 {
 	struct conf_block *block = lua_touserdata(L, lua_upvalueindex(1));
 
+	if (lua_gettop(L) == 1 && lua_type(L, 1) == LUA_TSTRING &&
+	    block->scope == &conf_scopes[CONF_SCOPE_PLUGIN] &&
+	    block->of == NULL) {
+		block->of = block->name;
+		block->name = pool_strdup(boot_of(L)->s->pool,
+		    name_of(L, block->scope));
+		lua_pushvalue(L, lua_upvalueindex(1));
+		lua_pushcclosure(L, block_body, 1);
+		return 1;
+	}
 	if (lua_gettop(L) != 1 || !lua_istable(L, 1))
 		return luaL_error(L, "write %s \"%s\" { ... }",
 		    block->scope->name, block->name);

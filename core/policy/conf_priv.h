@@ -8,11 +8,13 @@
 #include "policy/conf.h"
 
 #define CONF_MAGIC 0xc04f0001u
+#define CONF_STANDS_MAX 16 /* blocks that stand for plugins */
 
 /* One `scope { … }` or `scope "name" { … }`; the top level is one as well. */
 struct conf_block {
 	const struct conf_scope *scope;
 	const char *name; /* NULL: none */
+	const char *of;	  /* the plugin of an instance that has a name */
 	int line;
 	struct conf_item *items;
 	struct conf_block *next;
@@ -62,6 +64,8 @@ enum conf_scope_id {
 	CONF_SCOPE_ROUTE,
 	CONF_SCOPE_PROFILE,
 	CONF_SCOPE_QUEUE,
+	CONF_SCOPE_PLUGIN,
+	CONF_SCOPE_ORDER,
 	CONF_SCOPES
 };
 
@@ -95,6 +99,23 @@ void conf_value_default(struct pool *pool, const struct conf_param *p,
     void *base);
 void conf_value_text(const struct conf_param *p, const void *base,
     struct buf *dst);
+
+/* conf_plugin.c: a block's own settings are set in p, the others are its
+ * items. */
+int conf_plugin_apply(struct conf *c, struct conf_plugin *p,
+    const struct conf_block *b, struct err *why);
+/* The files that "file:" names in them, as far as there are such. */
+int conf_plugin_files(const struct conf *c, conf_file_fn *fn, void *arg,
+    struct err *why);
+void conf_plugin_dump(const struct conf_plugin *p, struct buf *dst);
+/* A block of another kind that stands for a plugin; before the blocks of
+ * plugins are applied. Its items are given in the order they are dumped in. */
+struct conf_plugin *conf_stands_for(struct conf *c, const char *plugin,
+    const char *name, const char *by, int line);
+void conf_stands_text(struct conf *c, struct conf_plugin *p, const char *key,
+    const char *value);
+void conf_stands_list(struct conf *c, struct conf_plugin *p, const char *key,
+    const char *const *v, unsigned n);
 
 /* Fills smtpd_conf, relay_conf, profiles and routes from the settings. */
 int conf_build(struct conf *c, const struct conf_reader *reader,

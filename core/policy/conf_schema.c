@@ -66,6 +66,16 @@ static const struct conf_param queue_params[] = {
 #include "tbl/params.h"
 };
 
+static const struct conf_param plugin_params[] = {
+#define PARAM_PLUGIN(...) ENTRY(struct conf_plugin, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param order_params[] = {
+#define PARAM_ORDER(...) ENTRY(struct conf_order, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
 const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	[CONF_SCOPE_TOP] = { "", false, top_params, NELEM(top_params) },
 	[CONF_SCOPE_LOG] = { "log", false, log_params, NELEM(log_params) },
@@ -85,6 +95,10 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(route_params) },
 	[CONF_SCOPE_PROFILE] = { "bounce_profile", true, profile_params,
 	    NELEM(profile_params) },
+	[CONF_SCOPE_PLUGIN] = { "plugin", true, plugin_params,
+	    NELEM(plugin_params) },
+	[CONF_SCOPE_ORDER] = { "plugin_order", false, order_params,
+	    NELEM(order_params) },
 	[CONF_SCOPE_QUEUE] = { "queue", false, queue_params,
 	    NELEM(queue_params) },
 };

@@ -126,6 +126,22 @@ static const struct refusal refusals[] = {
 	    "\"::1\" is no IPv4 address" },
 	{ "postmaster = 'root'", "/etc/p/boot.lua: postmaster \"root\" is "
 	    "no mail address" },
+	{ "plugin 'a b' { }", "/etc/p/boot.lua:1: \"a b\" is no plugin's "
+	    "name: letters, digits and _" },
+	{ "plugin 'a' 'b/c' { }", "/etc/p/boot.lua:1: \"b/c\" is no "
+	    "instance's name: at most 64 letters, digits, _, - and ." },
+	{ "plugin 'a' { }\nplugin 'b' 'a' { }", "/etc/p/boot.lua:2: plugin "
+	    "\"a\" is there already on line 1" },
+	{ "plugin 'a' 'b' 'c' { }", "/etc/p/boot.lua:1: write plugin \"b\" { "
+	    "... }" },
+	{ "plugin { }", "/etc/p/boot.lua:1: write plugin \"name\" { ... }" },
+	{ "plugin 'a' {\n x = 1,\n timeout = '1w' }", "/etc/p/boot.lua:3: "
+	    "timeout must be a duration" },
+	{ "plugin 'a' {\n on_crash = 'die' }", "/etc/p/boot.lua:2: on_crash "
+	    "must be one of tempfail|disable|stop" },
+	{ "plugin_order { conect = 'a' }", "/etc/p/boot.lua:1: unknown "
+	    "setting \"conect\" in plugin_order (did you mean "
+	    "\"connect\"?)" },
 	{ "dns { servers = { x = '1' } }", "/etc/p/boot.lua:1: a list must "
 	    "not have names in it" },
 };
@@ -260,7 +276,11 @@ START_TEST(a_dump_is_a_boot_file_with_the_same_dump)
 {
 	struct conf *c = parse("hostname = 'a.b'\nworkers = 3\n"
 			       "listener 'x' { address = '*:2525', tls = "
-			       "'none' }\nroute '.c.d' { hosts = 'mx:e.f' }");
+			       "'none' }\nroute '.c.d' { hosts = 'mx:e.f' }\n"
+			       "plugin 'p' { t = 'file:x', n = -1, l = { 'a',"
+			       " 'b' }, ['a b'] = true, timeout = '1s' }\n"
+			       "plugin 'p' 'q-1' { }\n"
+			       "plugin_order { mail = { 'q-1', 'p' } }");
 	struct buf one, two;
 
 	buf_init(&one, 1 << 20);
@@ -275,6 +295,69 @@ START_TEST(a_dump_is_a_boot_file_with_the_same_dump)
 	ck_assert(strcmp(buf_p(&one), buf_p(&two)) == 0);
 	buf_fini(&one);
 	buf_fini(&two);
+}
+END_TEST
+
+START_TEST(a_plugin_block_keeps_what_only_the_plugin_knows)
+{
+	struct conf *c = parse("plugin 'rate' {\n"
+			       "  limit = 10,\n"
+			       "  timeout = '2s',\n"
+			       "  zones = { 'a', 'b' } }\n"
+			       "plugin 'rate' 'second' { deepbind = true }\n"
+			       "plugin_order { rcpt = 'second' }");
+	const struct conf_item *item;
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_uint_eq(c->nplugin, 2);
+	ck_assert_str_eq(c->plugin[0].name, "rate");
+	ck_assert_str_eq(c->plugin[0].plugin, "rate");
+	ck_assert_int_eq(c->plugin[0].timeout, SECONDS(2));
+	ck_assert(c->plugin[0].by == NULL && !c->plugin[0].deepbind);
+	item = c->plugin[0].items;
+	ck_assert_str_eq(item->key, "limit");
+	ck_assert_int_eq(item->line, 2);
+	ck_assert_int_eq(item->value->i, 10);
+	item = item->next;
+	ck_assert_str_eq(item->key, "zones");
+	ck_assert_int_eq(item->line, 4);
+	ck_assert_uint_eq(item->value->n, 2);
+	ck_assert(item->next == NULL);
+	ck_assert_str_eq(c->plugin[1].name, "second");
+	ck_assert_str_eq(c->plugin[1].plugin, "rate");
+	ck_assert(c->plugin[1].deepbind && c->plugin[1].items == NULL);
+	ck_assert_int_eq(c->plugin[1].timeout, SECONDS(30));
+	ck_assert_str_eq(c->order.rcpt[0], "second");
+	ck_assert(c->order.mail[0] == NULL);
+	conf_unref(&c);
+}
+END_TEST
+
+static int
+add_path(void *arg, const char *path, struct err *e)
+{
+	(void)e;
+	return buf_printf(arg, "%s ", path);
+}
+
+START_TEST(files_of_a_plugins_settings_are_the_masters_to_read)
+{
+	struct conf *c = NULL;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	ck_assert_msg(conf_parse(&c, "/etc/b.lua", str_c(
+	    "plugin 'a' { x = 'file:/etc/passwd', y = 'file:hosts',\n"
+	    "  z = { 'file:group', 'services', 'file:/etc' },\n"
+	    "  w = 'file:///no/such/database' }"), &conf_reader_none,
+	    &why) == 0, "%s", why.text);
+	ck_assert_int_eq(conf_files(c, add_path, &b, &why), 0);
+	ck_assert_msg(strstr(buf_p(&b), "/etc/passwd /etc/hosts /etc/group") !=
+	    NULL, "%s", buf_p(&b));
+	ck_assert(strstr(buf_p(&b), "services") == NULL);
+	ck_assert(strstr(buf_p(&b), "/etc ") == NULL);
+	conf_unref(&c);
+	buf_fini(&b);
 }
 END_TEST
 
@@ -349,4 +432,7 @@ UNIT_SUITE(conf)
 	tcase_add_test(tc, paths_are_relative_to_the_file);
 	tcase_add_test(tc, a_dump_is_a_boot_file_with_the_same_dump);
 	tcase_add_test(tc, users_are_read_from_their_file);
+	tcase_add_test(tc, a_plugin_block_keeps_what_only_the_plugin_knows);
+	tcase_add_test(tc,
+	    files_of_a_plugins_settings_are_the_masters_to_read);
 }

@@ -1,0 +1,89 @@
+/*
+ * What is loaded and who comes when, as JSON.
+ */
+#include "host/host_priv.h"
+
+#include <jansson.h>
+
+#include "base/obj.h"
+
+#define ROW_MAX (1024 * 1024)
+
+static json_t	*hooks_of(const struct instance *);
+static int	add(const char *, size_t, void *);
+static void	give(host_row_fn *, void *, json_t *);
+
+void
+host_list(struct host_gen *g, host_row_fn *fn, void *arg)
+{
+	const struct instance *i;
+	unsigned n;
+	json_t *j;
+
+	OBJ_CHECK(g, HOST_GEN_MAGIC);
+	for (n = 0; n < g->ninstance; n++) {
+		i = g->instance[n];
+		j = json_pack("{s:s, s:s, s:s, s:s?, s:b, s:o, s:b, s:s?}",
+		    "instance", i->name, "plugin", i->module->name, "version",
+		    i->plugin->version, "file", i->module->file, "builtin",
+		    (int)(i->module->file == NULL), "hooks", hooks_of(i),
+		    "changed", (int)load_changed(i->module), "by",
+		    i->block->by);
+		give(fn, arg, j);
+	}
+}
+
+static json_t *
+hooks_of(const struct instance *i)
+{
+	json_t *v = json_array();
+	int on;
+
+	for (on = 0; on < ON_COUNT; on++) {
+		if (i->fn[on] != NULL)
+			(void)json_array_append_new(v,
+			    json_string(on_word((enum on)on)));
+	}
+	return v;
+}
+
+void
+host_order(struct host_gen *g, host_row_fn *fn, void *arg)
+{
+	const struct chain *c;
+	json_t *v;
+	unsigned n;
+	int on;
+
+	OBJ_CHECK(g, HOST_GEN_MAGIC);
+	for (on = 0; on < ON_COUNT; on++) {
+		c = &g->chain[on];
+		if (c->n == 0)
+			continue;
+		v = json_array();
+		for (n = 0; n < c->n; n++)
+			(void)json_array_append_new(v, json_pack("{s:s, s:s}",
+			    "instance", c->v[n]->name, "why", c->why[n]));
+		give(fn, arg, json_pack("{s:s, s:o}", "hook",
+		    on_word((enum on)on), "instances", v));
+	}
+}
+
+/* NULL: a text in it is not UTF-8. */
+static void
+give(host_row_fn *fn, void *arg, json_t *j)
+{
+	struct buf b;
+
+	buf_init(&b, ROW_MAX);
+	if (j != NULL && json_dump_callback(j, add, &b, JSON_COMPACT) == 0)
+		fn(arg, buf_str(&b));
+	buf_fini(&b);
+	json_decref(j);
+}
+
+static int
+add(const char *p, size_t n, void *arg)
+{
+	return buf_add(arg, p, n);
+}
