@@ -315,7 +315,8 @@ item_add(lua_State *L, struct conf_block *block, const char *key,
 	struct conf_item *item, **at;
 	unsigned n = 0;
 
-	/* The last one counts; errors are told in the order of the lines. */
+	/* The last one counts; errors are told in the order of the lines. On
+	 * one line Lua's order is any. */
 	for (at = &block->items; *at != NULL; at = &(*at)->next) {
 		if (strcmp((*at)->key, key) == 0) {
 			(*at)->value = raw;
@@ -325,7 +326,8 @@ item_add(lua_State *L, struct conf_block *block, const char *key,
 		if (++n >= ITEMS_MAX)
 			(void)luaL_error(L, "too many settings");
 	}
-	for (at = &block->items; *at != NULL && (*at)->line <= line;)
+	for (at = &block->items; *at != NULL && ((*at)->line < line ||
+	    ((*at)->line == line && strcmp((*at)->key, key) < 0));)
 		at = &(*at)->next;
 	item = POOL_NEW(pool, struct conf_item);
 	item->key = pool_strdup(pool, key);
