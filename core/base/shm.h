@@ -67,6 +67,8 @@ void shm_worker_gone(struct shm *s, unsigned worker);
  * beyond, the key with the fewest events is forgotten.
  */
 uint32_t shm_rate(struct shm *s, uint64_t key, msec window);
+/* The same for several events at once; 0: only looks. */
+uint32_t shm_rate_by(struct shm *s, uint64_t key, msec window, uint32_t by);
 
 /* The next id; persistent blocks are arranged by base/ids. */
 uint64_t shm_id_next(struct shm *s, enum shm_id id);
@@ -112,6 +114,9 @@ int shm_named_get(struct shm *s, enum shm_named_kind kind, const char *name,
 void shm_named_add(struct shm *s, unsigned worker, int id, int64_t n);
 void shm_named_set(struct shm *s, unsigned worker, int id, int64_t n);
 void shm_named_see(struct shm *s, unsigned worker, int id, double ms);
+/* n of them at once, of one bucket, that took ms together. */
+void shm_named_see_many(struct shm *s, unsigned worker, int id, uint64_t n,
+    double ms);
 /* The i-th, summed over the workers; false: no more. One without a name is
  * being made. */
 bool shm_named_at(struct shm *s, unsigned i, struct shm_named *r);

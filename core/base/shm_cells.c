@@ -9,6 +9,12 @@
 uint32_t
 shm_rate(struct shm *s, uint64_t key, msec window)
 {
+	return shm_rate_by(s, key, window, 1);
+}
+
+uint32_t
+shm_rate_by(struct shm *s, uint64_t key, msec window, uint32_t by)
+{
 	uint64_t now = (uint64_t)clock_now() / RATE_UNIT, word, next, old;
 	uint64_t end = now + (uint64_t)(window + RATE_UNIT - 1) / RATE_UNIT;
 	unsigned n, best;
@@ -21,12 +27,18 @@ shm_rate(struct shm *s, uint64_t key, msec window)
 	r = &s->map->rate[(key ^ key >> 32) % BUCKETS];
 	while ((i = shm_find(r->key, key)) >= 0) {
 		word = r->word[i];
-		next = now >= word >> 32 ? end << 32 | 1 : word + 1;
-		if ((uint32_t)next == 0)
-			next--;
+		if (by == 0)
+			return now >= word >> 32 ? 0 : (uint32_t)word;
+		next = now >= word >> 32 ? end << 32 : word;
+		if (by > UINT32_MAX - (uint32_t)next)
+			next |= UINT32_MAX;
+		else
+			next += by;
 		if (atomic_compare_exchange_weak(&r->word[i], &word, next))
 			return (uint32_t)next;
 	}
+	if (by == 0)
+		return 0;
 	/* Two workers here may count one event in two slots: no harm. */
 	for (best = 0, n = 0; n < WAYS; n++) {
 		word = r->word[n];
@@ -39,8 +51,8 @@ shm_rate(struct shm *s, uint64_t key, msec window)
 	}
 	old = r->key[best];
 	if (atomic_compare_exchange_strong(&r->key[best], &old, key))
-		r->word[best] = end << 32 | 1;
-	return 1;
+		r->word[best] = end << 32 | by;
+	return by;
 }
 
 uint64_t

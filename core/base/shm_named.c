@@ -139,16 +139,23 @@ shm_named_set(struct shm *s, unsigned worker, int id, int64_t n)
 void
 shm_named_see(struct shm *s, unsigned worker, int id, double ms)
 {
+	shm_named_see_many(s, worker, id, 1, ms);
+}
+
+void
+shm_named_see_many(struct shm *s, unsigned worker, int id, uint64_t n,
+    double ms)
+{
 	_Atomic int64_t *c;
 	unsigned i = 0;
 
-	if (id < 0)
+	if (id < 0 || n == 0)
 		return;
 	c = cells(s, (unsigned)id, worker);
-	while (i < SHM_NBOUNDS && ms > bounds[i])
+	while (i < SHM_NBOUNDS && ms / (double)n > bounds[i])
 		i++;
 	cell_add(c + CELL_SUM, (int64_t)(ms * 1e6));
-	cell_add(c + CELL_BUCKET + i, 1);
+	cell_add(c + CELL_BUCKET + i, (int64_t)n);
 }
 
 bool
