@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/pool.h"
 #include "net/dns.h"
 #include "net/sock.h"
@@ -69,5 +70,7 @@ typedef void mx_reverse_fn(void *arg, const char *name, bool verified);
 struct mx_reverse *mx_reverse(struct dns *d, const struct sock_addr *a,
     mx_reverse_fn *fn, void *arg);
 void mx_reverse_cancel(struct mx_reverse **rp);
+/* The name that the question is for, "1.2.0.192.in-addr.arpa". */
+void mx_reverse_name(const struct sock_addr *a, struct buf *name);
 
 #endif

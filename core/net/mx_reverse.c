@@ -27,7 +27,6 @@ static void reverse_next(struct mx_reverse *r);
 static void reverse_end(struct mx_reverse *r, const char *name, bool verified);
 static bool reverse_has(const struct mx_reverse *r, const struct dns_answer *a);
 static void reverse_free(void *arg);
-static void reverse_question(const struct sock_addr *a, struct buf *name);
 static bool plain_host(const char *name);
 
 struct mx_reverse *
@@ -44,7 +43,7 @@ mx_reverse(
 	r->arg = arg;
 	r->pool = pool_new(256);
 	buf_init(&name, 128);
-	reverse_question(a, &name);
+	mx_reverse_name(a, &name);
 	r->query = dns_ask(d, buf_p(&name), DNS_PTR, reverse_on_ptr, r);
 	buf_fini(&name);
 	return r;
@@ -148,8 +147,8 @@ reverse_free(void *arg)
 	OBJ_FREE(r);
 }
 
-static void
-reverse_question(const struct sock_addr *a, struct buf *name)
+void
+mx_reverse_name(const struct sock_addr *a, struct buf *name)
 {
 	char text[SOCK_IP_MAX];
 	struct in6_addr v6;
