@@ -3,8 +3,8 @@
  * or instance.
  *
  * Owned by that object, made when a plugin first asks for it. When it ends its
- * clean-ups run, the last one first; the memory itself goes when no offloaded
- * work needs it any more.
+ * clean-ups run, the last one first, and the memory goes; both wait for
+ * offloaded work that needs them.
  */
 #ifndef HOST_SCOPE_H
 #define HOST_SCOPE_H
@@ -16,14 +16,15 @@ struct scope;
 
 struct scope *scope_new(void);
 void scope_end(struct scope **sp); /* NULL is fine */
-/* Keeps the memory past the end. */
+/* Puts the end off: what clean-ups would free may be in use by the work. */
 void scope_hold(struct scope *s);
 void scope_unhold(struct scope **sp);
 
 /* Zeroed. NULL: above the ceiling (16 MB of a scope; an instance's 256 MB),
  * or because the test of a plugin wants it so (scope_failing()). */
 void *scope_alloc(struct scope *s, size_t n);
-/* The block of that owner, made with n octets the first time. */
+/* The block of that owner, made with n octets the first time; NULL also if it
+ * was made smaller than n. */
 void *scope_data(struct scope *s, const void *owner, size_t n);
 void scope_defer(struct scope *s, void (*fn)(void *), void *arg);
 size_t scope_size(const struct scope *s);

@@ -117,6 +117,24 @@ EVENT(DOUBLE_BOUNCE, INFO, "double_bounce",
     "Double bounce: MID %u{mid} to RID %u{rid} - %s{status} - "
     "%e{text|Other mail system problem}")
 
+EVENT(PLUGIN_DEBUG, DEBUG, "plugin_debug",
+    "Plugin %s{plugin}: %[MID %u{mid} %]%[ICID %u{icid} %]%e{text}")
+EVENT(PLUGIN_INFO, INFO, "plugin",
+    "Plugin %s{plugin}: %[MID %u{mid} %]%[ICID %u{icid} %]%e{text}")
+EVENT(PLUGIN_WARNING, WARNING, "plugin_warning",
+    "Plugin %s{plugin}: %[MID %u{mid} %]%[ICID %u{icid} %]%e{text}")
+EVENT(PLUGIN_CRITICAL, CRITICAL, "plugin_error",
+    "Plugin %s{plugin}: %[MID %u{mid} %]%[ICID %u{icid} %]%e{text}")
+EVENT(PLUGIN_FAULT, WARNING, "plugin_fault",
+    "Plugin %s{plugin}%[ (%s{file})%] failed at %s{hook}: %[MID %u{mid} %]"
+    "%[ICID %u{icid} %]%e{why}")
+EVENT(PLUGIN_SLOW, WARNING, "plugin_slow",
+    "Plugin %s{plugin}%[ (%s{file})%] blocked everything for %u{ms} ms at "
+    "%s{hook}%[ MID %u{mid}%]%[ ICID %u{icid}%]")
+EVENT(PLUGIN_MISUSE, WARNING, "plugin_misuse",
+    "Plugin %s{plugin} at %s{hook}: %[MID %u{mid} %]%[ICID %u{icid} %]"
+    "%e{what}")
+
 EVENT(CERT_EXPIRES, WARNING, "certificate_expires",
     "Certificate %q{name} (%e{use}) expires in %d{days} days, %s{date}")
 EVENT(CERT_EXPIRED, WARNING, "certificate_expired",

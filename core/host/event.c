@@ -1,0 +1,343 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/num.h"
+#include "host/event_priv.h"
+#include "host/request_priv.h"
+
+static const struct about_ops nothing_ops;
+static const struct about nothing = { .ops = &nothing_ops, .rcpt = -1 };
+
+static void judge(struct event *ev, enum pst_verdict v);
+static void overdue(void *arg);
+static void limbo_add(struct engine *e, struct scope *s);
+static void limbo_end(void *arg);
+static void task_over(struct event *ev);
+
+void
+engine_init(struct host *h)
+{
+	struct engine *e = mem_zalloc(sizeof(*e));
+
+	e->host = h;
+	e->loop = h->world.loop;
+	e->net = h->world.net != NULL ? h->world.net : &request_net;
+	e->spare_park = UINT32_MAX;
+	TAILQ_INIT(&e->spare);
+	TAILQ_INIT(&e->runs);
+	loop_timer_init(e->loop, &e->limbo_timer, limbo_end, e);
+	facts_init(e);
+	stat_init(e);
+	h->engine = e;
+}
+
+void
+engine_fini(struct host *h)
+{
+	struct engine *e = h->engine;
+	struct event *ev;
+
+	ASSERT(TAILQ_EMPTY(&e->runs));
+	request_fini(e);
+	limbo_end(e);
+	loop_timer_clear(&e->limbo_timer);
+	mem_free(e->limbo);
+	stat_fini(e);
+	while ((ev = TAILQ_FIRST(&e->spare)) != NULL) {
+		TAILQ_REMOVE(&e->spare, ev, link);
+		scope_end(&ev->scope);
+		OBJ_FREE(ev);
+	}
+	mem_free(e);
+	h->engine = NULL;
+}
+
+void
+engine_instance(struct instance *i)
+{
+	struct instance_run *run = mem_zalloc(sizeof(*run));
+	struct engine *e = i->gen->host->engine;
+
+	run->inst = i;
+	run->faults = -1;
+	TAILQ_INIT(&run->tasks);
+	TAILQ_INSERT_TAIL(&e->runs, run, link);
+	i->run = run;
+	if (i->scope == NULL)
+		i->scope = scope_new_max(SCOPE_MAX_INSTANCE);
+}
+
+void
+engine_instance_end(struct instance *i)
+{
+	struct instance_run *run = i->run;
+	struct event *ev;
+
+	if (run == NULL)
+		return;
+	run->ended = true;
+	while ((ev = TAILQ_FIRST(&run->tasks)) != NULL) {
+		ev->verdict = PST_CONTINUE;
+		if (!event_stop(ev))
+			panic("an instance was ended by its own task");
+		task_over(ev);
+	}
+	scope_end(&i->scope);
+	facts_instance_end(run);
+	stat_instance_end(run);
+	TAILQ_REMOVE(&i->gen->host->engine->runs, run, link);
+	mem_free(run);
+	i->run = NULL;
+}
+
+struct event *
+event_get(struct engine *e)
+{
+	struct event *ev = TAILQ_FIRST(&e->spare);
+
+	if (ev != NULL) {
+		TAILQ_REMOVE(&e->spare, ev, link);
+		return ev;
+	}
+	OBJ_NEW(ev, EVENT_MAGIC);
+	ev->pub.api = &api_table;
+	ev->engine = e;
+	TAILQ_INIT(&ev->requests);
+	loop_timer_init(e->loop, &ev->deadline, overdue, ev);
+	return ev;
+}
+
+void
+event_put(struct event **evp)
+{
+	struct event *ev = *evp;
+
+	OBJ_CHECK(ev, EVENT_MAGIC);
+	ASSERT(ev->depth == 0 && ev->nrequests == 0);
+	TAILQ_INSERT_HEAD(&ev->engine->spare, ev, link);
+	*evp = NULL;
+}
+
+void
+event_begin(struct event *ev, struct instance *i, enum on on,
+    const struct about *about, void *oparg)
+{
+	ev->pub.on = on_word(on);
+	ev->pub.conf = i->conf;
+	ev->pub.arg = oparg;
+	ev->pub.instance = i->name;
+	ev->inst = i;
+	ev->on = on;
+	ev->about = about != NULL ? about : &nothing;
+	ev->rcpt = ev->about->rcpt;
+	ev->dead = ev->waits = ev->alone = ev->task = ev->used = false;
+	ev->fault = NULL;
+	ev->replied = -1;
+}
+
+/*
+ * The only place where a plugin's code is entered on the loop's thread, apart
+ * from clean-ups and each_rcpt, which runs inside such a call.
+ */
+enum event_result
+event_call(struct event *ev, pst_fn *fn, pst_then *then,
+    const struct pst_result *result)
+{
+	uint64_t start = ev->engine->tick;
+	enum pst_verdict v;
+
+	ev->depth++;
+	v = fn != NULL ? fn(&ev->pub) : then(&ev->pub, result);
+	ev->depth--;
+	stat_call(ev, start);
+	if (ev->dead)
+		return EVENT_DEAD;
+	if (v == PST_WAIT && ev->nrequests > 0 && ev->fault == NULL &&
+	    on_waits(ev->on)) {
+		if (!ev->waits && !ev->task)
+			loop_timer_set(&ev->deadline, ev->inst->timeout);
+		ev->waits = true;
+		return EVENT_WAITS;
+	}
+	judge(ev, v);
+	return EVENT_SAID;
+}
+
+void
+event_clear(struct event *ev, bool keep)
+{
+	loop_timer_clear(&ev->deadline);
+	if (ev->nrequests > 0)
+		request_cancel_all(ev);
+	if (!ev->used)
+		return;
+	ev->used = false;
+	if (!keep) {
+		scope_recycle(&ev->scope);
+		return;
+	}
+	limbo_add(ev->engine, ev->scope);
+	ev->scope = NULL;
+}
+
+bool
+event_stop(struct event *ev)
+{
+	OBJ_CHECK(ev, EVENT_MAGIC);
+	ev->dead = true;
+	loop_timer_clear(&ev->deadline);
+	request_cancel_all(ev);
+	return ev->depth == 0;
+}
+
+void
+event_fault(struct event *ev, const char *fmt, ...)
+{
+	const struct instance *i = ev->inst;
+	char why[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	mail_log(EV_PLUGIN_FAULT, i->name,
+	    strcmp(i->plugin->name, i->name) == 0 ? "" : i->plugin->name,
+	    ev->pub.on, ev->about->mid, ev->about->icid, str_c(why));
+	stat_fault(ev);
+	(void)err_set(&ev->reply, 451, "4.3.0", "temporary local problem");
+	ev->replied = ev->verdict = PST_TEMPFAIL;
+}
+
+struct event *
+event_of(struct pst_event *pub)
+{
+	struct event *ev = (struct event *)(void *)pub;
+
+	OBJ_CHECK(ev, EVENT_MAGIC);
+	if (ev->depth > 0)
+		return ev;
+	log_warning("Plugin %s used an event that is over: %s",
+	    ev->pub.instance, ev->pub.on);
+	return NULL;
+}
+
+struct scope *
+event_scope(struct event *ev, enum pst_scope which)
+{
+	struct scope **sp;
+
+	switch (which) {
+	case PST_EVENT:
+		sp = &ev->scope;
+		ev->used = true;
+		break;
+	case PST_INSTANCE:
+		return ev->inst->scope;
+	case PST_SESSION:
+	case PST_MESSAGE:
+	case PST_RCPT:
+		if (ev->about->ops->scope == NULL)
+			return NULL;
+		sp = ev->about->ops->scope(ev->about->arg, (int)which,
+		    ev->rcpt);
+		break;
+	default:
+		return NULL;
+	}
+	if (sp != NULL && *sp == NULL)
+		*sp = scope_new();
+	return sp == NULL ? NULL : *sp;
+}
+
+struct pool *
+event_pool(struct event *ev)
+{
+	return scope_pool(event_scope(ev, PST_EVENT));
+}
+
+int
+event_task(struct event *ev, pst_fn *fn, void *arg)
+{
+	struct instance_run *run = ev->inst->run;
+	struct event *task;
+
+	if (run->ended || run->ntasks >= TASKS_MAX)
+		return -1;
+	task = event_get(ev->engine);
+	event_begin(task, ev->inst, ON_START, NULL, arg);
+	task->pub.on = "task";
+	task->over = task_over;
+	task->arg = NULL;
+	task->task = task->waits = true;
+	request_task(task, fn);
+	TAILQ_INSERT_TAIL(&run->tasks, task, link);
+	run->ntasks++;
+	return 0;
+}
+
+/* Is it an answer? Whatever else it may be, its requests end here. */
+static void
+judge(struct event *ev, enum pst_verdict v)
+{
+	if (ev->fault != NULL)
+		event_fault(ev, "%s", ev->fault);
+	else if (v == PST_WAIT && !on_waits(ev->on))
+		event_fault(ev, "it may not wait here");
+	else if (v == PST_WAIT)
+		event_fault(ev, "it waits for nothing");
+	else if ((unsigned)v > PST_WAIT)
+		event_fault(ev, "%d is no verdict", (int)v);
+	else {
+		ev->verdict = v;
+		reply_complete(ev);
+	}
+}
+
+static void
+overdue(void *arg)
+{
+	struct event *ev;
+	char text[32];
+
+	OBJ_CAST(ev, arg, EVENT_MAGIC);
+	request_cancel_all(ev);
+	event_fault(ev, "no verdict within %s",
+	    num_fmt_duration(text, sizeof(text), ev->inst->timeout));
+	ev->over(ev);
+}
+
+/* Whoever asked an operation reads what it points to after the event. */
+static void
+limbo_add(struct engine *e, struct scope *s)
+{
+	if (e->nlimbo == e->limbo_room) {
+		e->limbo_room = e->limbo_room == 0 ? 16 : e->limbo_room * 2;
+		e->limbo = mem_realloc(e->limbo,
+		    e->limbo_room * sizeof(struct scope *));
+	}
+	if (e->nlimbo == 0)
+		loop_timer_set(&e->limbo_timer, 0);
+	e->limbo[e->nlimbo++] = s;
+}
+
+static void
+limbo_end(void *arg)
+{
+	struct engine *e = arg;
+
+	while (e->nlimbo > 0)
+		scope_end(&e->limbo[--e->nlimbo]);
+}
+
+static void
+task_over(struct event *ev)
+{
+	struct instance_run *run = ev->inst->run;
+
+	TAILQ_REMOVE(&run->tasks, ev, link);
+	run->ntasks--;
+	event_clear(ev, false);
+	event_put(&ev);
+}
