@@ -39,7 +39,7 @@ envelope_add_rcpt(struct envelope *e, const struct addr *a, struct str orcpt,
 	    str_n(r->addr.full.p + a->local.n + 1, a->domain.n) : STR("");
 	r->orcpt = orcpt.n > 0 ? pool_str(e->pool, orcpt) : STR("");
 	r->notify = notify;
-	r->want = STR("");
+	r->want = r->route = STR("");
 	r->state = RCPT_PENDING;
 	if (e->nrcpt == e->rcpt_cap) {
 		e->rcpt_cap = e->rcpt_cap > 0 ? e->rcpt_cap * 2 : 4;

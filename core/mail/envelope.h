@@ -41,6 +41,7 @@ enum rcpt_state {
 };
 
 #define RCPT_WANT_MAX 16384 /* octets of rcpt.want */
+#define RCPT_ROUTE_MAX 1024 /* octets of rcpt.route */
 
 struct rcpt {
 	unsigned rid; /* from 0, within the message */
@@ -51,6 +52,8 @@ struct rcpt {
 	bool warned;	  /* a delayed DSN was sent */
 	struct str want;  /* the least TLS on the way to it (tls/tlswant.h),
 			   * whatever the configuration says; "" = none */
+	struct str route; /* where it goes (relay/route.h), whatever the
+			   * configuration says; "" = as that says */
 };
 
 struct envelope {

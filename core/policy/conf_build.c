@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "mail/addr.h"
 #include "net/sock.h"
+#include "relay/route.h"
 
 static const char *default_hostname(struct pool *);
 static int	build_names(struct conf *, struct err *);
@@ -22,7 +23,6 @@ static int	bind_valid(const struct conf *, const char *, int,
 static int	build_profiles(struct conf *, struct err *);
 static int	build_routes(struct conf *, const struct conf_reader *,
 		    struct err *);
-static bool	host_valid(struct str);
 static int	build_route(struct conf *, const struct conf_route *,
 		    struct relay_route *, const struct conf_reader *,
 		    struct err *);
@@ -271,42 +271,6 @@ build_routes(struct conf *c, const struct conf_reader *reader,
 	return 0;
 }
 
-/* What net/mx.h makes of it at the first message would be a bounce. */
-static bool
-host_valid(struct str s)
-{
-	bool by_mx = str_istarts(s, "mx:");
-	struct sock_addr a;
-	uint64_t port;
-	size_t end;
-
-	if (by_mx)
-		s = str_n(s.p + 3, s.n - 3);
-	end = str_find(s, ':');
-	if (s.n > 0 && s.p[0] == '[') {
-		end = str_find(s, ']') + 1;
-		if (by_mx || end > s.n || (end < s.n && s.p[end] != ':'))
-			return false;
-	}
-	if (end < s.n && (num_u64(str_n(s.p + end + 1, s.n - end - 1), 65535,
-	    &port) < 0 || port == 0))
-		return false;
-	s.n = end;
-	if (s.n > 0 && s.p[0] == '[') {
-		s = str_n(s.p + 1, s.n - 2);
-		if (str_istarts(s, "IPv6:"))
-			s = str_n(s.p + 5, s.n - 5);
-		return sock_addr_ip(s, 25, &a, NULL) == 0;
-	}
-	/* A private network's names may have what no domain has: a_b. */
-	for (end = 0; end < s.n; end++) {
-		if ((unsigned char)s.p[end] <= ' ' ||
-		    strchr("[]/@,;<>()\"", s.p[end]) != NULL)
-			return false;
-	}
-	return s.n > 0 && s.n <= ADDR_DOMAIN_MAX;
-}
-
 static int
 build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
     const struct conf_reader *reader, struct err *why)
@@ -324,7 +288,7 @@ build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
 	if (r->hosts[0] == NULL)
 		return err_text(why, "hosts is empty");
 	for (p = r->hosts; *p != NULL; p++) {
-		if (!host_valid(str_c(*p)))
+		if (!route_host_valid(str_c(*p)))
 			return err_text(why, "\"%s\" is no host:port, "
 			    "[address]:port or mx:domain", *p);
 	}

@@ -140,7 +140,7 @@ queue_flush_domain(struct queue *q, struct str domain, bool subdomains)
 	str_lower(lower, domain.n);
 	f.domain = domain = str_n(lower, domain.n);
 	pool = pool_new(0);
-	dest = str_c(q->ops->hop_key(q->arg, domain, STR(""), STR("")));
+	dest = str_c(hop_key_any(q, domain));
 	dest.n = str_find(dest, ' ');
 	dest = pool_str(pool, dest);
 	f.v = mem_array(q->hops.n + 1, sizeof(struct qhop *));

@@ -35,6 +35,9 @@ struct qrep {
 	struct list failed, delayed, relayed;
 	unsigned *dirty;	/* RIDs to be written */
 	unsigned ndirty;
+	unsigned *treated;	/* RIDs whose want or route is, too */
+	unsigned ntreated;
+	struct list fate[QUEUE_FATES]; /* for who wants to know */
 	unsigned answers;	/* DSNs that are still to come */
 	STAILQ_HEAD(, made) made;
 	bool ours;		/* not an attempt: expired, or by order */
@@ -44,10 +47,10 @@ struct qrep {
 	unsigned next_attempts;
 };
 
-static void report(struct queue *q, struct qunit *u, const struct qreport *v,
-    unsigned n, bool ours, bool deleting);
 static void judge(struct qrep *rep, struct qunit *u, const struct qreport *v);
 static void log_pending(struct qrep *rep, struct qunit *u);
+static void treat(struct qrep *rep, struct rcpt *r, const struct qreport *v);
+static void tell(struct qrep *rep, const struct qunit *u);
 static void ask(struct qrep *rep, struct qunit *u);
 static void finish(struct qrep *rep, struct qunit *u);
 static void on_durable(void *arg, const struct err *why);
@@ -59,7 +62,7 @@ queue_report(struct queue *q, struct qunit *u, const struct qreport *v,
 {
 	OBJ_CHECK(q, QUEUE_MAGIC);
 	OBJ_CHECK(u, QUNIT_MAGIC);
-	report(q, u, v, n, false, false);
+	report_unit(q, u, v, n, false, false);
 }
 
 void
@@ -111,74 +114,8 @@ qrep_drop(struct qrep **rp)
 }
 
 void
-report_all(struct queue *q, struct qunit *u, bool bounce, const char *status,
-    const char *text)
-{
-	unsigned i, n = u->u.active->nrcpt;
-	struct qreport *v = mem_array(n, sizeof(*v));
-
-	for (i = 0; i < n; i++)
-		v[i] = (struct qreport){ .i = i, .result = QRESULT_BOUNCE,
-			.status = status, .text = str_c(text) };
-	report(q, u, v, n, true, !bounce);
-	mem_free(v);
-}
-
-/* By its lifetime, or because of TLS sooner. */
-static bool
-is_too_late(const struct queue_profile *p, const struct queue_want *want,
-    msec queued, enum tls_reason tls)
-{
-	msec now = clock_wall();
-
-	if (tls != TLSR_NONE && want->deadline > 0 &&
-	    now - queued >= want->deadline)
-		return true;
-	return retry_expired(p, queued, now);
-}
-
-/* When TLS has a deadline, it holds for whom TLS failed. */
-static void
-on_expired(void *arg, struct qunit *u)
-{
-	const struct store_rcpt *r;
-	struct queue_want want;
-	struct qreport *v;
-	struct queue *q;
-	unsigned i, n;
-
-	OBJ_CAST(q, arg, QUEUE_MAGIC);
-	if (u == NULL)
-		return;
-	n = u->u.active->nrcpt;
-	v = mem_array(n, sizeof(*v));
-	qunit_want(u, &want);
-	for (i = 0; i < n; i++) {
-		r = &u->msg->rcpt[u->u.active->rcpt[i]->rid];
-		v[i] = (struct qreport){ .i = i, .result = QRESULT_RETRY,
-			.code = r->code, .status = r->status,
-			.text = str_c(r->text), .remote = str_c(r->remote),
-			.tls = r->tls };
-		if (v[i].text.n == 0)
-			v[i].text = STR("it could not be tried in time");
-		if (!is_too_late(qunit_profile_now(u), &want, u->queued,
-			r->tls))
-			v[i].result = QRESULT_AGAIN;
-	}
-	report(q, u, v, n, true, false);
-	mem_free(v);
-}
-
-void
-report_expired(struct queue *q, struct qunit *u)
-{
-	u->expired = true;
-	take_unit(q, u, on_expired, q);
-}
-
-static void
-report(struct queue *q, struct qunit *u, const struct qreport *v, unsigned n,
-    bool ours, bool deleting)
+report_unit(struct queue *q, struct qunit *u, const struct qreport *v,
+    unsigned n, bool ours, bool deleting)
 {
 	struct pool *pool = pool_new(0);
 	struct qrep *rep;
@@ -205,12 +142,16 @@ report(struct queue *q, struct qunit *u, const struct qreport *v, unsigned n,
 	rep->delayed.v = pool_alloc(pool, most * sizeof(*v));
 	rep->relayed.v = pool_alloc(pool, most * sizeof(*v));
 	rep->dirty = pool_alloc(pool, most * sizeof(*rep->dirty));
+	rep->treated = pool_alloc(pool, most * sizeof(*rep->treated));
+	for (i = 0; i < QUEUE_FATES && q->ops->told != NULL; i++)
+		rep->fate[i].v = pool_alloc(pool, most * sizeof(*v));
 	u->u.active->rep = rep;
 	for (i = 0; i < n; i++) {
 		ASSERT(v[i].i < most);
 		judge(rep, u, &v[i]);
 	}
 	log_pending(rep, u);
+	tell(rep, u);
 	ask(rep, u);
 }
 
@@ -248,6 +189,15 @@ add_to(struct qrep *rep, struct list *l, const struct qreport *v)
 		    STR_FMT(v->text)));
 }
 
+static void
+know(struct qrep *rep, enum queue_fate fate, const struct qreport *v)
+{
+	struct list *l = &rep->fate[fate];
+
+	if (l->v != NULL)
+		l->v[l->n++] = *v;
+}
+
 /* A report of ours that is not allowed to travel with less than was asked for
  * the message is not dropped: it waits for the administrator. */
 static bool
@@ -264,6 +214,7 @@ hold_report(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
 {
 	rep->hold = true;
 	s->next = rep->now;
+	know(rep, QUEUE_DEFERRED, v);
 	mail_log(EV_DOUBLE_BOUNCE, rep->msg->mid, (uint64_t)r->rid, v->status,
 	    v->text);
 	log_critical("MID %" PRIu64 ": the report to <%.*s> could not be "
@@ -282,6 +233,7 @@ give_up(struct qrep *rep, struct rcpt *r, const struct qreport *v)
 		return;
 	}
 	r->state = RCPT_BOUNCED;
+	know(rep, QUEUE_BOUNCED, v);
 	if (null_sender) {
 		mail_log(EV_DOUBLE_BOUNCE, rep->msg->mid, (uint64_t)r->rid,
 		    v->status, v->text);
@@ -335,6 +287,7 @@ try_again(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
 		s->next = until(rep, until(rep, s->next, rep->want.deadline),
 		    r->warned ? 0 : rep->want.warn_after);
 	log_result(EV_DELAYED, rep, r, v);
+	know(rep, QUEUE_DEFERRED, v);
 	if (is_warning_due(rep, r, s, v)) {
 		r->warned = s->warned = true;
 		add_to(rep, &rep->delayed, v);
@@ -363,8 +316,10 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 	struct qreport last = *v;
 	msec queued = rep->msg->env->queued;
 
-	if (v->result == QRESULT_AGAIN)
+	if (v->result == QRESULT_AGAIN) {
+		treat(rep, r, v);
 		return;
+	}
 	if (!rep->ours)
 		s->attempts++;
 	s->code = v->code;
@@ -376,12 +331,13 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 	switch (v->result) {
 	case QRESULT_DONE:
 		r->state = RCPT_DONE;
+		know(rep, QUEUE_DELIVERED, v);
 		if (r->notify & NOTIFY_SUCCESS)
 			add_to(rep, &rep->relayed, v);
 		break;
 	case QRESULT_RETRY:
 		if (!retry_ends(rep->profile, s->attempts, queued, rep->now) &&
-		    !is_too_late(rep->profile, &rep->want, queued, v->tls)) {
+		    !report_is_late(rep->profile, &rep->want, queued, v->tls)) {
 			try_again(rep, r, s, v);
 			break;
 		}
@@ -399,6 +355,33 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 		break;
 	}
 	s->state = r->state;
+}
+
+static void
+treat(struct qrep *rep, struct rcpt *r, const struct qreport *v)
+{
+	struct pool *pool = rep->msg->env->pool;
+
+	if (v->want != NULL)
+		r->want = pool_str(pool, str_c(v->want));
+	if (v->route != NULL)
+		r->route = pool_str(pool, str_c(v->route));
+	if (v->want != NULL || v->route != NULL)
+		rep->treated[rep->ntreated++] = r->rid;
+}
+
+static void
+tell(struct qrep *rep, const struct qunit *u)
+{
+	struct queue *q = rep->queue;
+	const struct list *l;
+	unsigned i;
+
+	for (i = 0; i < QUEUE_FATES; i++) {
+		l = &rep->fate[i];
+		if (l->n > 0)
+			q->ops->told(q->arg, (enum queue_fate)i, u, l->v, l->n);
+	}
 }
 
 /* One line for all that are tried again at the same time. */
@@ -487,6 +470,7 @@ finish(struct qrep *rep, struct qunit *u)
 	struct queue *q = rep->queue;
 	struct qmsg *m = rep->msg;
 	bool pending = envelope_pending(m->env) > 0;
+	const struct rcpt *r;
 	unsigned i;
 
 	for (i = 0; i < u->u.active->nrcpt; i++)
@@ -502,13 +486,18 @@ finish(struct qrep *rep, struct qunit *u)
 		}
 		for (i = 0; i < rep->ndirty; i++)
 			store_rcpt(rep->txn, m->mid, &m->rcpt[rep->dirty[i]]);
+		for (i = 0; i < rep->ntreated; i++) {
+			r = m->env->rcpt[rep->treated[i]];
+			store_treat(rep->txn, m->mid, r->rid, r->want,
+			    r->route);
+		}
 	}
 	u->u.active->rep = NULL;
 	qactive_free(u);
 	qunit_destroy(q, &u);
 	if (pending)
 		qmsg_schedule(m);
-	if (rep->ndirty > 0 || !STAILQ_EMPTY(&rep->made)) {
+	if (rep->ndirty + rep->ntreated > 0 || !STAILQ_EMPTY(&rep->made)) {
 		store_commit(rep->txn, true, on_durable, rep);
 		rep->txn = NULL;
 	} else {

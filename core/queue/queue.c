@@ -237,8 +237,29 @@ qhop_told_by(struct qhop *hop, struct str domain)
 
 	if (hop->ndest == hop->n)
 		return true;
-	return str_eq_c(str_n(hop->key, hop->n),
-	    q->ops->hop_key(q->arg, domain, STR(""), STR("")));
+	return str_eq_c(str_n(hop->key, hop->n), hop_key_any(q, domain));
+}
+
+const char *
+hop_key_of(struct queue *q, const struct rcpt *r)
+{
+	struct queue_to to = { .domain = r->addr.domain,
+		.local = r->addr.local,
+		.want = r->want,
+		.route = r->route };
+
+	return q->ops->hop_key(q->arg, &to);
+}
+
+const char *
+hop_key_any(struct queue *q, struct str domain)
+{
+	struct queue_to to = { .domain = domain,
+		.local = STR(""),
+		.want = STR(""),
+		.route = STR("") };
+
+	return q->ops->hop_key(q->arg, &to);
 }
 
 struct qdomain *

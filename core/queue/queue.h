@@ -58,6 +58,14 @@ struct queue_want {
 				 * profile says */
 };
 
+/* For whom a next hop is looked for. */
+struct queue_to {
+	struct str domain;	/* "" = ours alone */
+	struct str local;	/* "": what holds for any */
+	/* Stored with the recipient; "" = none. */
+	struct str want, route;
+};
+
 enum qresult {
 	QRESULT_DONE,	 /* delivered */
 	QRESULT_RETRY,	 /* try again by the profile, or bounce if it ends */
@@ -75,18 +83,23 @@ struct qreport {
 	uint64_t dcid;		/* 0: no connection existed */
 	bool dsn_passed;	/* the next hop took over RFC 3461's duties */
 	enum tls_reason tls;	/* RETRY: because of TLS, and why */
+	/* AGAIN: stored with the recipient from now on, so that it may go to
+	 * another next hop; NULL: as they are. */
+	const char *want, *route;
 };
+
+/* What became of recipients, for who reports it. */
+enum queue_fate { QUEUE_DELIVERED, QUEUE_DEFERRED, QUEUE_BOUNCED };
+enum { QUEUE_FATES = QUEUE_BOUNCED + 1 };
 
 struct queue_ops {
 	/*
-	 * The next hop's key for a recipient: its domain ("" = ours alone),
-	 * its local part ("": what holds for any), and the TLS want stored
-	 * with it. E.g. the domain, or "route:NAME", either with a space and
-	 * more behind it where not everything to that destination may travel
-	 * together. Valid until the next call. And the profile that applies.
+	 * The next hop's key for a recipient, e.g. its domain, or
+	 * "route:NAME", either with a space and more behind it where not
+	 * everything to that destination may travel together. Valid until the
+	 * next call. And the profile that applies.
 	 */
-	const char *(*hop_key)(void *arg, struct str domain, struct str local,
-	    struct str want);
+	const char *(*hop_key)(void *arg, const struct queue_to *to);
 	const struct queue_profile *(*profile)(void *arg, const char *hop_key);
 	/* NULL: nothing is demanded anywhere. */
 	void (*want)(void *arg, const char *hop_key, struct queue_want *w_r);
@@ -97,6 +110,11 @@ struct queue_ops {
 	 * build the DSN that is owed, if any, and give it to queue_generate()
 	 * now or later; the unit's transaction waits for it. */
 	void (*dsn)(void *arg, struct qunit *u, enum report_kind kind,
+	    const struct qreport *v, unsigned n);
+	/* News, for who wants to know; each may be NULL. A message is in the
+	 * queue; so much is known of these recipients of u. */
+	void (*queued)(void *arg, const struct envelope *env);
+	void (*told)(void *arg, enum queue_fate fate, const struct qunit *u,
 	    const struct qreport *v, unsigned n);
 };
 

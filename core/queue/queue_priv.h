@@ -1,8 +1,9 @@
 /*
  * The inside of the queue: queue.c (objects, counting), sched.c (states and
  * timers of units), take.c (a unit becomes active), submit.c (new messages),
- * qrep.c (what became of a unit), retry.c (the arithmetic of a profile),
- * recover.c (what the stores have), qact.c (the administrator).
+ * qrep.c (what became of a unit), qend.c (units that end without an attempt),
+ * retry.c (the arithmetic of a profile), recover.c (what the stores have),
+ * qact.c (the administrator).
  *
  * There is one unit for each message and next hop. It stands for all pending
  * recipients of that message with that hop; which of them are due is known
@@ -147,6 +148,9 @@ struct qhop *qhop_get(struct queue *q, const char *key);
 struct str qhop_dest(const struct qhop *hop); /* its key up to a space */
 /* Would the hop's recipients of that domain be found by the domain alone? */
 bool qhop_told_by(struct qhop *hop, struct str domain);
+/* queue_ops.hop_key, for a recipient, and for any of a domain. */
+const char *hop_key_of(struct queue *q, const struct rcpt *r);
+const char *hop_key_any(struct queue *q, struct str domain);
 struct qdomain *qdomain_get(struct queue *q, struct str name);
 void qdomain_put(struct queue *q, struct qdomain **dp);
 struct qunit *qunit_find(struct queue *q, uint64_t mid,
@@ -182,11 +186,19 @@ void take_only(struct queue *q, struct qunit *u, const unsigned *rid,
     unsigned n, qhop_taken *fn, void *arg);
 void qactive_free(struct qunit *u);
 
-/* qrep.c */
+/* qrep.c: queue_report(); ours: nobody tried it, deleting: nobody is told. */
+void report_unit(struct queue *q, struct qunit *u, const struct qreport *v,
+    unsigned n, bool ours, bool deleting);
+
+/* qend.c */
 void report_expired(struct queue *q, struct qunit *u); /* u is in no list */
+/* By its lifetime, or because of TLS sooner? */
+bool report_is_late(const struct queue_profile *p,
+    const struct queue_want *want, msec queued, enum tls_reason tls);
 /* All recipients of an active unit, for good: deleted, or bounced as this. */
 void report_all(struct queue *q, struct qunit *u, bool bounce,
     const char *status, const char *text);
+
 void qrep_drop(struct qrep **rp); /* the queue ends */
 
 /* retry.c */

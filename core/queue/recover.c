@@ -83,8 +83,11 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
     bool *new_r)
 {
 	struct str domain = str_c(it->domain);
-	struct qhop *hop = qhop_get(q, q->ops->hop_key(q->arg, domain,
-					   local_of(it), str_c(it->want)));
+	struct queue_to to = { .domain = domain,
+		.local = local_of(it),
+		.want = str_c(it->want),
+		.route = str_c(it->route) };
+	struct qhop *hop = qhop_get(q, q->ops->hop_key(q->arg, &to));
 	struct qunit *u = qunit_find(q, it->mid, hop);
 
 	*new_r = u == NULL;
@@ -94,6 +97,7 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 		u->queued = it->queued;
 		u->attempts = it->attempts & 0xffff;
 		u->tls = it->tls != TLSR_NONE;
+		u->several |= to.route.n > 0;
 		if (it->hold != STORE_ACTIVE)
 			sched_hold(q, u);
 		else if (it->next > clock_wall())
@@ -104,7 +108,7 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 	}
 	if (!sched_idle(u))
 		return NULL;
-	if (!str_eq(domain, qunit_domain(u)))
+	if (!str_eq(domain, qunit_domain(u)) || to.route.n > 0)
 		u->several = true;
 	u->tls |= it->tls != TLSR_NONE;
 	if (u->state == QUNIT_WAITING && it->next < u->node.key)
@@ -128,8 +132,7 @@ rehop_unit(struct queue *q, struct qunit *u)
 	struct pool *pool;
 
 	if (!u->several) {
-		hop = qhop_get(q, q->ops->hop_key(q->arg, domain, STR(""),
-				      STR("")));
+		hop = qhop_get(q, hop_key_any(q, domain));
 		if (hop == u->hop)
 			return;
 	}

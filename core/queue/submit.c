@@ -71,6 +71,8 @@ submit_committed(struct queue *q, unsigned store, struct envelope *env,
 	m->taken = mem_array(env->nrcpt, sizeof(*m->taken));
 	m->bytes = body_memory(body).n + pool_size(env->pool);
 	q->memory += m->bytes;
+	if (!q->closing && q->ops->queued != NULL)
+		q->ops->queued(q->arg, env);
 	if (!q->closing)
 		qmsg_schedule(m);
 	qmsg_unref(&m);
@@ -110,17 +112,18 @@ qmsg_schedule(struct qmsg *m)
 		r = m->env->rcpt[i];
 		if (r->state != RCPT_PENDING || m->taken[i])
 			continue;
-		hop = qhop_get(q, q->ops->hop_key(q->arg, r->addr.domain,
-				      r->addr.local, r->want));
+		hop = qhop_get(q, hop_key_of(q, r));
 		u = qunit_find(q, m->mid, hop);
 		if (u == NULL) {
 			u = qunit_new(q, m->mid, hop, r->addr.domain);
+			u->several |= r->route.n > 0;
 			u->tls = m->rcpt[i].tls != TLSR_NONE;
 			next[nfresh] = m->rcpt[i].next;
 			fresh[nfresh++] = u;
 			continue;
 		}
-		if (!str_eq(r->addr.domain, qunit_domain(u)))
+		if (!str_eq(r->addr.domain, qunit_domain(u)) ||
+		    r->route.n > 0)
 			u->several = true;
 		u->tls |= m->rcpt[i].tls != TLSR_NONE;
 		for (k = 0; k < nfresh; k++) {

@@ -177,9 +177,7 @@ choose(struct queue *q, struct qunit *u)
 	for (i = 0; i < m->env->nrcpt; i++) {
 		r = m->env->rcpt[i];
 		if (r->state != RCPT_PENDING || m->taken[i] ||
-		    !str_eq_c(str_n(hop->key, hop->n),
-			q->ops->hop_key(q->arg, r->addr.domain, r->addr.local,
-			    r->want)))
+		    !str_eq_c(str_n(hop->key, hop->n), hop_key_of(q, r)))
 			continue;
 		if (!is_chosen(a, i) || (!all && m->rcpt[i].next > now)) {
 			if (next == 0 || m->rcpt[i].next < next)

@@ -6,6 +6,7 @@
 static void read_key(struct dest *d, const char *key);
 static void resolve(struct dest *d);
 static void resolved(void *arg, const struct mx_result *mx);
+static void set_route(struct dest *d);
 static void make_candidates(struct dest *d, const struct mx_result *mx);
 static void drop_candidates(struct dest *d);
 static void new_round(struct dest *d);
@@ -27,7 +28,7 @@ dest_new(struct relay *r, struct qhop *hop)
 	d->hop = hop;
 	read_key(d, qhop_key(hop));
 	d->shm_key = hash_stable(d->key, strlen(d->key));
-	d->route = route_of_key(r->gen->conf, d->key);
+	set_route(d);
 	d->pool = pool_new(0);
 	TAILQ_INIT(&d->conns);
 	loop_timer_init(r->w.loop, &d->timer, on_timer, d);
@@ -105,7 +106,7 @@ dest_renew(struct dest *d, bool settings)
 
 	OBJ_CHECK(d, DEST_MAGIC);
 	if (settings) {
-		d->route = route_of_key(d->relay->gen->conf, d->key);
+		set_route(d);
 		TAILQ_FOREACH_SAFE(c, &d->conns, link, next)
 			conn_retire(c);
 		if (d->query != NULL) {
@@ -264,16 +265,39 @@ read_key(struct dest *d, const char *key)
 	    tlswant_read(&d->want, str_c(d->text), d->own, &why) == -1;
 }
 
-/* What was asked for cannot be known, so nothing is sent. */
 static void
-fail_unreadable(struct dest *d)
+set_route(struct dest *d)
 {
+	const struct relay_conf *conf = d->relay->gen->conf;
+
+	if (d->hosts == NULL)
+		d->hosts = route_of_hosts(d->key, d->own);
+	d->route = d->hosts != NULL ? d->hosts : route_of_key(conf, d->key);
+}
+
+/* What was asked for cannot be known, or is not there: nothing is sent. */
+static bool
+is_impossible(struct dest *d)
+{
+	const char *status;
+
+	if (!d->unreadable &&
+	    (d->route != NULL || !route_key_is_route(d->key)))
+		return false;
 	memset(&d->fail, 0, sizeof(d->fail));
 	d->fail.result = QRESULT_RETRY;
-	(void)snprintf(d->fail.status, sizeof(d->fail.status), "4.7.0");
-	(void)snprintf(d->fail.text, sizeof(d->fail.text),
-	    "the TLS want \"%.200s\" is not readable", d->text);
+	if (d->unreadable) {
+		status = "4.7.0";
+		(void)snprintf(d->fail.text, sizeof(d->fail.text),
+		    "the TLS want \"%.200s\" is not readable", d->text);
+	} else {
+		status = "4.3.5";
+		(void)snprintf(d->fail.text, sizeof(d->fail.text),
+		    "there is no route \"%.200s\"", strchr(d->key, ':') + 1);
+	}
+	(void)snprintf(d->fail.status, sizeof(d->fail.status), "%s", status);
 	give_up(d);
+	return true;
 }
 
 static void
@@ -284,10 +308,8 @@ resolve(struct dest *d)
 	enum mx_ip ip = conf->ip;
 
 	drop_candidates(d);
-	if (d->unreadable) {
-		fail_unreadable(d);
+	if (is_impossible(d))
 		return;
-	}
 	d->state = DEST_RESOLVING;
 	if (d->route != NULL) {
 		if (d->route->ip >= 0)

@@ -6,8 +6,7 @@
 
 static struct relay_gen *gen_new(struct relay *r,
     const struct relay_conf *conf);
-static const char *hop_key(void *arg, struct str domain, struct str local,
-    struct str want);
+static const char *hop_key(void *arg, const struct queue_to *to);
 static const struct queue_profile *profile(void *arg, const char *key);
 static void want(void *arg, const char *key, struct queue_want *w_r);
 static void due(void *arg, struct qhop *hop);
@@ -236,15 +235,17 @@ relay_dest_cert(const struct dest *d)
 }
 
 static const char *
-hop_key(void *arg, struct str domain, struct str local, struct str want)
+hop_key(void *arg, const struct queue_to *to)
 {
-	struct destmap_to to = { domain, local, NULL, want };
+	struct destmap_to d = { to->domain, to->local, NULL, to->want };
 	const char *text;
 	struct relay *r;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
-	to.route = route_key(r->gen->conf, domain, r->hop, sizeof(r->hop));
-	text = destmap_text(r->gen->destmap, &to);
+	d.route = to->route.n > 0 ? route_key_own(r->gen->conf, to->route,
+	    r->hop, sizeof(r->hop)) : route_key(r->gen->conf, to->domain,
+	    r->hop, sizeof(r->hop));
+	text = destmap_text(r->gen->destmap, &d);
 	if (text[0] == '\0')
 		return r->hop;
 	buf_reset(&r->key);

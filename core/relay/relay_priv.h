@@ -21,7 +21,7 @@
 #include "relay/relay.h"
 #include "relay/verdict.h"
 
-#define RELAY_KEY_MAX 272	    /* "route:" and a domain */
+#define RELAY_KEY_MAX (RCPT_ROUTE_MAX + 8) /* "hosts:" and a route */
 #define RELAY_MAX_HOSTS 32	    /* addresses tried per destination */
 #define RELAY_PATIENCE 50	    /* ms until another connection helps */
 #define RELAY_FAIL_SLICE 100	    /* units failed per loop round */
@@ -119,12 +119,13 @@ struct dest {
 	const char *text;	/* of the want; "": that of delivery */
 	struct tlswant want;	/* if it has a text */
 	bool unreadable;	/* that text: nothing is sent */
-	struct pool *own;	/* text and want */
+	struct pool *own;	/* text, want, and a route made of hosts */
 	uint64_t shm_key;	/* of all wants */
 	/* It has no connection because others of that key have them all; one
 	 * of them was asked to make room. */
 	bool starving, asked;
 	const struct relay_route *route;
+	const struct relay_route *hosts; /* its own, of the key */
 	enum dest_state state;
 	struct pool *pool;	/* mx and cand; reset with each lookup */
 	struct mx_query *query;

@@ -11,6 +11,13 @@
  *
  * What is in front of the space names the destination in shared memory: its
  * limits hold for all wants together.
+ *
+ * A recipient may have a route of its own (rcpt.route): the name of a route
+ * block, or hosts as in one, "[192.0.2.1]:25 mx:example.net", with one blank
+ * between them; a single word that has neither a port nor "mx:" is a name. The
+ * key is that of the block, or "hosts:[192.0.2.1]:25,mx:example.net". Where
+ * there is no such block (any more) the key names it all the same, and nothing
+ * is sent.
  */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
@@ -21,6 +28,11 @@
  * NULL: by MX. */
 const struct relay_route *route_find(const struct relay_conf *conf,
     struct str domain);
+/* Is it a rcpt.route that leads somewhere? */
+int route_check(const struct relay_conf *conf, struct str text,
+    struct err *why);
+/* One of the hosts of a route. */
+bool route_host_valid(struct str s);
 /* The route that a key names, with or without a want; NULL: the key is a
  * domain. */
 const struct relay_route *route_of_key(const struct relay_conf *conf,
@@ -29,6 +41,13 @@ const struct relay_route *route_of_key(const struct relay_conf *conf,
  * empty domain (postmaster) is our own. */
 const struct relay_route *route_key(const struct relay_conf *conf,
     struct str domain, char *dst, size_t n);
+/* So, for a recipient with a route of its own. */
+const struct relay_route *route_key_own(const struct relay_conf *conf,
+    struct str text, char *dst, size_t n);
+/* The route of a key made of hosts, in pool; NULL: it is not one. */
+const struct relay_route *route_of_hosts(const char *key, struct pool *pool);
+/* Is it the key of a route, even of one that is not there? Else a domain. */
+bool route_key_is_route(const char *key);
 /* Takes a key apart. */
 struct str route_key_hop(const char *key);
 const char *route_key_want(const char *key); /* "" = that of delivery */

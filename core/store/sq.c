@@ -21,7 +21,7 @@
 	" CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'done'"                 \
 	" WHEN 2 THEN 'bounced' ELSE 'deleted' END AS state, attempts,"        \
 	" datetime(next / 1000, 'unixepoch') AS next, code, status, reason,"   \
-	" remote, want AS tls, tls_reason FROM recipient;"
+	" remote, want AS tls, tls_reason, route FROM recipient;"
 
 /*
  * The database of a worker. Views are for people: their columns stay, what
@@ -40,6 +40,7 @@ static const char schema[] =
     " orcpt TEXT NOT NULL, notify INTEGER NOT NULL, code INTEGER NOT NULL,"
     " status TEXT NOT NULL, reason TEXT NOT NULL, remote TEXT NOT NULL,"
     " want TEXT NOT NULL DEFAULT '', tls_reason TEXT NOT NULL DEFAULT '',"
+    " route TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY(mid, rid)) WITHOUT ROWID;"
     "CREATE TABLE body(mid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE corrupt(mid INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
@@ -51,15 +52,20 @@ static const char schema[] =
     " (SELECT count(*) FROM recipient r WHERE r.mid = m.mid AND r.state = 0)"
     " AS waiting, m.client_ip AS client_ip, m.helo AS helo,"
     " m.listener AS listener FROM message m;"
-    VIEW_RECIPIENTS "PRAGMA user_version = 2;";
+    VIEW_RECIPIENTS "PRAGMA user_version = 3;";
 
 /* migrations[i] leads from version i + 1 to i + 2. */
 static const char *const migrations[] = {
 	"BEGIN IMMEDIATE;"
 	"ALTER TABLE recipient ADD COLUMN want TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE recipient ADD COLUMN tls_reason TEXT NOT NULL DEFAULT '';"
-	"DROP VIEW v_recipients;" VIEW_RECIPIENTS
+	"DROP VIEW v_recipients;"
 	"PRAGMA user_version = 2;"
+	"COMMIT",
+	"BEGIN IMMEDIATE;"
+	"ALTER TABLE recipient ADD COLUMN route TEXT NOT NULL DEFAULT '';"
+	"DROP VIEW IF EXISTS v_recipients;" VIEW_RECIPIENTS
+	"PRAGMA user_version = 3;"
 	"COMMIT",
 };
 

@@ -15,7 +15,7 @@
 
 #define SQ_MAGIC 0x53714c69U
 
-#define SQ_SCHEMA_VERSION 2
+#define SQ_SCHEMA_VERSION 3
 
 /* STMT(id, SQL) */
 #define SQ_STMTS                                                               \
@@ -26,12 +26,14 @@
 		  "listener) VALUES(?,?,0,?,?,?,?,?,?,?,?,?,?,?,?,?)")         \
 	STMT(PUT_RCPT, "INSERT INTO recipient(mid, rid, state, warned, "       \
 		       "attempts, next, addr, orcpt, notify, code, status, "   \
-		       "reason, remote, want, tls_reason) "                    \
-		       "VALUES(?,?,?,?,0,?,?,?,?,0,'','','',?,'')")            \
+		       "reason, remote, want, tls_reason, route) "             \
+		       "VALUES(?,?,?,?,0,?,?,?,?,0,'','','',?,'',?)")          \
 	STMT(PUT_BODY, "INSERT INTO body(mid, data) VALUES(?,?)")              \
 	STMT(RCPT, "UPDATE recipient SET state=?, warned=?, attempts=?, "      \
 		   "next=?, code=?, status=?, reason=?, remote=?, "            \
 		   "tls_reason=? WHERE mid=? AND rid=?")                       \
+	STMT(TREAT, "UPDATE recipient SET want=?, route=? "                    \
+		    "WHERE mid=? AND rid=?")                                   \
 	STMT(HOLD, "UPDATE message SET hold=? WHERE mid=?")                    \
 	STMT(PLACE, "SELECT seg, off, len, sum FROM message WHERE mid=?")      \
 	STMT(DELETE, "DELETE FROM message WHERE mid=?")                        \
@@ -44,7 +46,7 @@
 		   "FROM message WHERE mid=?")                                 \
 	STMT(LOAD_RCPT, "SELECT rid, state, warned, attempts, next, addr, "    \
 			"orcpt, notify, code, status, reason, remote, "        \
-			"want, tls_reason "                                    \
+			"want, tls_reason, route "                             \
 			"FROM recipient WHERE mid=? ORDER BY rid")             \
 	STMT(LOAD_BODY, "SELECT data FROM body WHERE mid=?")                   \
 	STMT(ASIDE, "INSERT OR REPLACE INTO corrupt(mid, at, why, sender, "    \

@@ -376,6 +376,18 @@ apply_rcpt(struct group *g, uint64_t mid, const struct store_rcpt *r)
 }
 
 static int
+apply_treat(struct group *g, const struct store_op *op)
+{
+	sqlite3_stmt *st = g->q->st[SQ_TREAT];
+
+	sq_bind_str(st, 1, op->want);
+	sq_bind_str(st, 2, op->route);
+	sq_bind_u64(st, 3, op->mid);
+	sq_bind_u64(st, 4, op->rcpt.rid);
+	return sq_step(g->q, SQ_TREAT);
+}
+
+static int
 apply_op(struct group *g, struct store_op *op)
 {
 	sqlite3_stmt *st;
@@ -385,6 +397,8 @@ apply_op(struct group *g, struct store_op *op)
 		return apply_put(g, op);
 	case OP_RCPT:
 		return apply_rcpt(g, op->mid, &op->rcpt);
+	case OP_TREAT:
+		return apply_treat(g, op);
 	case OP_HOLD:
 		st = g->q->st[SQ_HOLD];
 		(void)sqlite3_bind_int(st, 1, (int)op->hold);
@@ -445,6 +459,7 @@ apply_put(struct group *g, struct store_op *op)
 		sq_bind_str(st, 7, r->orcpt);
 		sq_bind_u64(st, 8, r->notify);
 		sq_bind_str(st, 9, r->want);
+		sq_bind_str(st, 10, r->route);
 		rc = sq_step(q, SQ_PUT_RCPT);
 	}
 	if (rc == SQLITE_OK && op->in_row) {
@@ -542,9 +557,7 @@ add_ghosts(struct group *g)
 			if (op->kind != OP_PUT)
 				continue;
 			if (q->nghost == q->ghost_cap) {
-				q->ghost_cap = q->ghost_cap == 0 ?
-				    64 :
-				    q->ghost_cap * 2;
+				q->ghost_cap = 2 * q->ghost_cap + 64;
 				q->ghost = mem_realloc(q->ghost,
 				    q->ghost_cap * sizeof(*q->ghost));
 			}

@@ -186,6 +186,7 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 {
 	struct pool *pool = job->env->pool;
 	struct str orcpt = sq_column(st, 6), want = sq_column(st, 12);
+	struct str route = sq_column(st, 14);
 	struct addr addr;
 	struct rcpt *r;
 	int state = sqlite3_column_int(st, 1);
@@ -194,7 +195,8 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 	    job->env->nrcpt >= RCPT_MAX || state < RCPT_PENDING ||
 	    state > RCPT_DELETED ||
 	    make_addr(sq_column(st, 5), false, &addr) < 0 ||
-	    !is_clean(orcpt, TEXT_MAX) || !is_clean(want, RCPT_WANT_MAX))
+	    !is_clean(orcpt, TEXT_MAX) || !is_clean(want, RCPT_WANT_MAX) ||
+	    !is_clean(route, RCPT_ROUTE_MAX))
 		return damaged(job, "a recipient is not readable");
 	r = envelope_add_rcpt(job->env, &addr, orcpt,
 	    (unsigned)sqlite3_column_int(st, 7));
@@ -202,6 +204,8 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 	r->warned = sqlite3_column_int(st, 2) != 0;
 	if (want.n > 0)
 		r->want = pool_str(pool, want);
+	if (route.n > 0)
+		r->route = pool_str(pool, route);
 	s->rid = r->rid;
 	s->state = r->state;
 	s->warned = r->warned;

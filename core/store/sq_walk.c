@@ -153,7 +153,7 @@ build(struct query *b, const struct store_walk *w, size_t max)
 	b->text[0] = '\0';
 	add(b, "SELECT r.mid, r.rid, r.attempts, r.next, r.addr, m.queued, "
 	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, "
-	       "r.code, r.want, r.tls_reason "
+	       "r.code, r.want, r.tls_reason, r.route "
 	       "FROM recipient r CROSS JOIN message m ON m.mid = r.mid "
 	       "WHERE r.state = 0");
 	if (f->mid != 0)
@@ -238,6 +238,7 @@ take_item(struct store_walk *w, sqlite3_stmt *st)
 	it->domain = domain;
 	it->rcpt = pool_str(w->pool, sq_column(st, 4)).p;
 	it->want = pool_str(w->pool, sq_column(st, 13)).p;
+	it->route = pool_str(w->pool, sq_column(st, 15)).p;
 	it->sender = pool_str(w->pool, sq_column(st, 7)).p;
 	it->tls = tls_reason_find(sq_column(st, 14));
 }
@@ -271,6 +272,7 @@ take_json(struct store_walk *w, sqlite3_stmt *st)
 	(void)buf_printf(&buf, ",\"hold\":\"%s\",\"size\":%lld",
 	    hold[h == STORE_ACTIVE || h == STORE_HELD ? h : STORE_FROZEN],
 	    (long long)sqlite3_column_int64(st, 8));
+	add_text(&buf, ",\"route\":", sq_column(st, 15));
 	add_text(&buf, ",\"tls\":", sq_column(st, 13));
 	add_text(&buf, ",\"tls_reason\":", sq_column(st, 14));
 	(void)buf_printf(&buf, ",\"code\":%d", sqlite3_column_int(st, 12));

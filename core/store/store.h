@@ -86,6 +86,9 @@ void store_put(struct store_txn *t, const struct envelope *env,
 /* New state of a recipient (strings are copied). */
 void store_rcpt(struct store_txn *t, uint64_t mid,
     const struct store_rcpt *r);
+/* What a recipient needs on its way, from now on. */
+void store_treat(struct store_txn *t, uint64_t mid, unsigned rid,
+    struct str want, struct str route);
 void store_hold(struct store_txn *t, uint64_t mid, enum store_hold hold);
 /* The message is finished: rows and body go. */
 void store_delete(struct store_txn *t, uint64_t mid);
@@ -103,7 +106,7 @@ struct store_item {
 	/* Valid in fn only. */
 	const char *domain;	/* recipient's, lower case */
 	const char *rcpt;	/* its whole address */
-	const char *want;	/* stored with it, "" = none */
+	const char *want, *route; /* stored with it, "" = none */
 	const char *sender;
 	enum tls_reason tls;	/* of the last failure, if it was one of TLS */
 };
@@ -135,7 +138,7 @@ struct store_filter {
 };
 typedef void store_row_fn(void *arg, struct str json);
 /* One object per recipient: mid rid sender rcpt queued next attempts hold
- * size status reason remote tls tls_reason. */
+ * size status reason remote tls route tls_reason. */
 void store_list(struct store *s, const struct store_filter *f,
     store_row_fn *fn, store_done *done, void *arg);
 

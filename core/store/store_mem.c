@@ -151,6 +151,7 @@ copy_env(const struct envelope *from)
 		r->state = from->rcpt[i]->state;
 		r->warned = from->rcpt[i]->warned;
 		r->want = pool_str(e->pool, from->rcpt[i]->want);
+		r->route = pool_str(e->pool, from->rcpt[i]->route);
 	}
 	return e;
 }
@@ -180,6 +181,15 @@ put(struct mem *m, const struct store_op *op)
 	(void)RB_INSERT(mem_tree, &m->tree, msg);
 }
 
+static void
+treat(struct mem_msg *msg, const struct store_op *op)
+{
+	struct rcpt *r = msg->env->rcpt[op->rcpt.rid];
+
+	r->want = pool_str(msg->env->pool, op->want);
+	r->route = pool_str(msg->env->pool, op->route);
+}
+
 static bool
 mem_commit(void *e, struct store_txn **v, size_t n)
 {
@@ -201,6 +211,9 @@ mem_commit(void *e, struct store_txn **v, size_t n)
 			else if (op->kind == OP_RCPT && msg != NULL &&
 			    op->rcpt.rid < msg->env->nrcpt)
 				set_rcpt(&msg->rcpt[op->rcpt.rid], &op->rcpt);
+			else if (op->kind == OP_TREAT && msg != NULL &&
+			    op->rcpt.rid < msg->env->nrcpt)
+				treat(msg, op);
 		}
 	}
 	return true;
@@ -318,8 +331,10 @@ list(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	(void)buf_printf(&b, ",\"next\":\"%s\",\"attempts\":%u", when,
 	    r->attempts);
 	(void)buf_printf(&b, ",\"hold\":\"%s\",\"size\":%" PRIu64
-			     ",\"tls\":",
+			     ",\"route\":",
 	    hold[msg->hold], msg->env->size);
+	(void)json_quote(&b, msg->env->rcpt[i]->route);
+	(void)buf_add_c(&b, ",\"tls\":");
 	(void)json_quote(&b, msg->env->rcpt[i]->want);
 	(void)buf_printf(&b, ",\"tls_reason\":\"%s\",\"code\":%d,"
 			     "\"status\":", tls_reason_word(r->tls), r->code);
@@ -347,6 +362,7 @@ item(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	it->domain = pool_str(w->pool, msg->env->rcpt[i]->addr.domain).p;
 	it->rcpt = pool_str(w->pool, msg->env->rcpt[i]->addr.full).p;
 	it->want = pool_str(w->pool, msg->env->rcpt[i]->want).p;
+	it->route = pool_str(w->pool, msg->env->rcpt[i]->route).p;
 	it->tls = msg->rcpt[i].tls;
 	it->sender = pool_str(w->pool, msg->env->sender.full).p;
 }

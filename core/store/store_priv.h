@@ -37,7 +37,7 @@ struct body_place {
 	uint32_t sum;
 };
 
-enum op_kind { OP_PUT, OP_RCPT, OP_HOLD, OP_DELETE, OP_MOVE };
+enum op_kind { OP_PUT, OP_RCPT, OP_TREAT, OP_HOLD, OP_DELETE, OP_MOVE };
 
 struct store_op {
 	STAILQ_ENTRY(store_op) link;
@@ -46,7 +46,8 @@ struct store_op {
 	const struct envelope *env; /* OP_PUT */
 	struct body_ref *body;	    /* OP_PUT */
 	msec next;		    /* OP_PUT */
-	struct store_rcpt rcpt;	    /* OP_RCPT */
+	struct store_rcpt rcpt;	    /* OP_RCPT; OP_TREAT: its rid */
+	struct str want, route;	    /* OP_TREAT */
 	enum store_hold hold;	    /* OP_HOLD */
 	uint64_t seg;		    /* OP_MOVE: out of this segment */
 	/* The writer's notes. */
@@ -179,6 +180,7 @@ struct store {
 void store_run(struct store *s, bool reader, offload_work *work,
     offload_done *done, void *arg);
 void store_kick(struct store *s);
+void store_txn_free(struct store_txn *t);
 /* A large body of the txn is on the disk, or is known to have failed. */
 void store_txn_synced(struct store_txn *t);
 void store_compact_start(struct store *s);

@@ -22,7 +22,8 @@
 
 struct pst_tls_rcpt {
 	uint32_t size;
-	const char *domain; /* lower case, A-labels; "" = ours alone */
+	const char *domain; /* lower case, A-labels; our own name for mail to
+			     * "postmaster" alone */
 	const char *local;  /* before the @; "": any */
 	const char *want;   /* out: NULL, or text that lives as long as the
 			     * instance */
@@ -35,7 +36,8 @@ struct pst_tls_mx {
 
 struct pst_tls_hop {
 	uint32_t size;
-	const char *domain; /* next hop: recipients' domain, or the route's */
+	const char *domain; /* next hop: recipients' domain, or the name of
+			     * the route, "*" for hosts without one */
 	bool route;	    /* the hosts are configured, not from DNS */
 	uint32_t count;
 	const struct pst_tls_mx *mx;

@@ -178,13 +178,11 @@ fill(const struct job *job)
 }
 
 static const char *
-hop_key(void *arg, struct str domain, struct str local, struct str want)
+hop_key(void *arg, const struct queue_to *to)
 {
 	char *key = arg;
 
-	(void)local;
-	(void)want;
-	(void)str_copy(key, ADDR_DOMAIN_MAX + 1, domain);
+	(void)str_copy(key, ADDR_DOMAIN_MAX + 1, to->domain);
 	return key;
 }
 

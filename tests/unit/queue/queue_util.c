@@ -1,15 +1,18 @@
 #include "queue_util.h"
 
 static const char *
-hop_key(void *arg, struct str domain, struct str local, struct str want)
+hop_key(void *arg, const struct queue_to *to)
 {
 	static char key[600];
+	struct str domain = to->domain, want = to->want;
 	struct world *w = arg;
 
-	ck_assert(str_copy(key, sizeof(key),
-	    w->route != NULL && str_iends(domain, w->route) ?
-		STR("route:R") : domain));
-	if (want.n == 0 && str_eq_c(local, "vip"))
+	if (to->route.n > 0)
+		domain = to->route;
+	else if (w->route != NULL && str_iends(domain, w->route))
+		domain = STR("route:R");
+	ck_assert(str_copy(key, sizeof(key), domain));
+	if (want.n == 0 && str_eq_c(to->local, "vip"))
 		want = STR("required");
 	if (want.n > 0)
 		(void)snprintf(key + strlen(key), sizeof(key) - strlen(key),
@@ -140,12 +143,33 @@ dsn(void *arg, struct qunit *u, enum report_kind kind, const struct qreport *v,
 		write_dsn(w, i, true);
 }
 
+static void
+queued(void *arg, const struct envelope *env)
+{
+	struct world *w = arg;
+
+	ck_assert_uint_gt(env->nrcpt, 0);
+	w->queued++;
+}
+
+static void
+told(void *arg, enum queue_fate fate, const struct qunit *u,
+    const struct qreport *v, unsigned n)
+{
+	struct world *w = arg;
+
+	ck_assert_uint_lt(v[n - 1].i, qunit_env(u)->nrcpt);
+	w->news[fate] += n;
+}
+
 static const struct queue_ops ops = {
 	.hop_key = hop_key,
 	.profile = profile,
 	.want = want,
 	.due = due,
 	.dsn = dsn,
+	.queued = queued,
+	.told = told,
 };
 
 void

@@ -46,6 +46,7 @@ struct world {
 	char dsn_text[512];
 	unsigned dsn_rid;
 	int dsn_code;
+	unsigned news[QUEUE_FATES], queued;
 	uint64_t next_mid;
 	/* The administrator. */
 	uint64_t acted;

@@ -1,5 +1,7 @@
 #include "relay/route.h"
 
+#include <stdio.h>
+
 #include "tests/unit/unit.h"
 
 static const struct relay_route table[] = {
@@ -103,8 +105,84 @@ START_TEST(a_u_label_and_its_a_label_share_a_key)
 }
 END_TEST
 
+static const struct {
+	const char *text, *key;
+	bool good;
+} own[] = {
+	{ "example.org", "route:example.org", true },
+	{ "EXAMPLE.org", "route:example.org", true },
+	{ "*", "route:*", true },
+	/* Without a port it is a name, and there is none like it. */
+	{ "gone.example", "route:gone.example", false },
+	{ "[192.0.2.1]", "route:[192.0.2.1]", false },
+	{ "[192.0.2.1]:25", "hosts:[192.0.2.1]:25", true },
+	{ "MX:Example.NET", "hosts:mx:example.net", true },
+	{ "a.example:25 b.example", "hosts:a.example:25,b.example", true },
+	{ "a.example:0", "hosts:a.example:0", false },
+	{ "a.example:25  b.example", "hosts:a.example:25,,b.example", false },
+	{ "mx:[192.0.2.1]", "hosts:mx:[192.0.2.1]", false },
+	{ "", "route:", false },
+};
+
+START_TEST(a_recipient_goes_by_a_route_of_its_own)
+{
+	struct err why = ERR_INIT;
+	struct pool *pool = pool_new(0);
+	const struct relay_route *r;
+	char key[RCPT_ROUTE_MAX + 8];
+
+	r = route_key_own(&conf, str_c(own[_i].text), key, sizeof(key));
+	ck_assert_str_eq(key, own[_i].key);
+	ck_assert(route_key_is_route(key));
+	ck_assert_ptr_eq(r, route_of_key(&conf, key));
+	ck_assert_int_eq(route_check(&conf, str_c(own[_i].text), &why),
+	    own[_i].good ? 0 : -1);
+	if (r == NULL)
+		r = route_of_hosts(key, pool);
+	ck_assert_int_eq(r != NULL, own[_i].good);
+	pool_destroy(&pool);
+}
+END_TEST
+
+START_TEST(hosts_of_a_key_are_those_of_the_text)
+{
+	struct pool *pool = pool_new(0);
+	const struct relay_route *r;
+
+	r = route_of_hosts("hosts:[ipv6:::1]:25,mx:b.example required", pool);
+	ck_assert_ptr_nonnull(r);
+	ck_assert_str_eq(r->hosts[0], "[ipv6:::1]:25");
+	ck_assert_str_eq(r->hosts[1], "mx:b.example");
+	ck_assert_ptr_null(r->hosts[2]);
+	ck_assert_ptr_null(route_of_hosts("example.org", pool));
+	pool_destroy(&pool);
+}
+END_TEST
+
+START_TEST(a_route_has_a_length_and_a_number_of_hosts)
+{
+	struct err why = ERR_INIT;
+	char text[RCPT_ROUTE_MAX + 2] = "";
+	unsigned i;
+
+	for (i = 0; i < 20; i++)
+		(void)snprintf(text + strlen(text), 6, "%smx:a",
+		    i > 0 ? " " : "");
+	ck_assert_int_eq(route_check(&conf, str_c(text), &why), 0);
+	(void)snprintf(text + strlen(text), 6, " mx:a");
+	ck_assert_int_eq(route_check(&conf, str_c(text), &why), -1);
+	memset(text, 'a', RCPT_ROUTE_MAX + 1);
+	ck_assert_int_eq(route_check(&conf, str_n(text, RCPT_ROUTE_MAX + 1),
+	    &why), -1);
+}
+END_TEST
+
 UNIT_SUITE(route)
 {
+	tcase_add_loop_test(tc, a_recipient_goes_by_a_route_of_its_own, 0,
+	    (int)(sizeof(own) / sizeof(own[0])));
+	tcase_add_test(tc, hosts_of_a_key_are_those_of_the_text);
+	tcase_add_test(tc, a_route_has_a_length_and_a_number_of_hosts);
 	tcase_add_loop_test(tc, takes_the_closest_route, 0,
 	    (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_test(tc, without_a_route_goes_by_mx);
