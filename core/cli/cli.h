@@ -18,6 +18,9 @@ int cli_tls_test(int argc, char **argv);
 int cli_tlsverify(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
+/* Makes the plugins known that are part of the program. */
+void cli_builtin(void);
+
 #define CLI_CONF POSTERN_CONFDIR "/postern.lua"
 
 /* "postern: …" on standard error; returns CLI_FAILED. */

@@ -43,6 +43,7 @@ main(int argc, char **argv)
 {
 	size_t i;
 
+	cli_builtin();
 	if (argc < 2) {
 		(void)help(argc, argv);
 		return CLI_USAGE;

@@ -23,26 +23,6 @@ static void	gen_stop(struct host_gen *);
 static void	gen_end(struct host_gen *);
 static void	reap(void *);
 
-static const struct pst_plugin *const *builtins;
-
-void
-host_builtin(const struct pst_plugin *const *v)
-{
-	builtins = v;
-}
-
-const struct pst_plugin *
-host_builtin_find(const char *name)
-{
-	const struct pst_plugin *const *p;
-
-	for (p = builtins; p != NULL && *p != NULL; p++) {
-		if (strcmp((*p)->name, name) == 0)
-			return *p;
-	}
-	return NULL;
-}
-
 struct host *
 host_new(const struct host_world *w)
 {

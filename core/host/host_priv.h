@@ -116,7 +116,7 @@ void engine_instance_end(struct instance *i);
 
 /* ---- What is loaded ------------------------------------------------------ */
 
-/* host.c: of those that are part of the program, or NULL. */
+/* builtin.c: one that is part of the program, or NULL. */
 const struct pst_plugin *host_builtin_find(const char *name);
 
 /* load.c: the plugin of that name, loaded if it is not; NULL: why. dirs ends
