@@ -1,6 +1,7 @@
 /*
  * Which certificates are in use, until when, and the warnings before they end.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -13,6 +14,8 @@
 static void	on_expiry(void *);
 static int	roots_expiry(void *, const char *, struct err *);
 static void	warn(struct master *, const char *, const char *, msec);
+static void	alert(struct master *, const char *, const char *, int64_t,
+		    const char *);
 
 void
 certs_expiry_start(struct master *m)
@@ -96,7 +99,29 @@ warn(struct master *m, const char *name, const char *use, msec expires)
 		else
 			mail_log(EV_CERT_EXPIRED, str_c(name), str_c(use),
 			    -days, date);
+		alert(m, name, use, days, date);
 	}
+	buf_fini(&key);
+}
+
+static void
+alert(struct master *m, const char *name, const char *use, int64_t days,
+    const char *date)
+{
+	struct buf text, key;
+
+	buf_init(&text, 8192);
+	buf_init(&key, 8192);
+	if (days >= 0)
+		(void)buf_printf(&text, "certificate \"%s\" (%s) expires in "
+		    "%" PRId64 " days, %s", name, use, days, date);
+	else
+		(void)buf_printf(&text, "certificate \"%s\" (%s) expired %"
+		    PRId64 " days ago, %s", name, use, -days, date);
+	(void)buf_printf(&key, "certificate:%s", name);
+	master_alert(m, days >= 0 ? "Warning" : "Critical", buf_p(&key),
+	    buf_p(&text), NULL);
+	buf_fini(&text);
 	buf_fini(&key);
 }
 

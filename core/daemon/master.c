@@ -280,6 +280,7 @@ serve_run(struct master *m)
 		m->status = EXIT_FAILURE;
 		return;
 	}
+	master_alerts_start(m);
 	keys_start(m);
 	keys_load(m, m->epoch, reload_cert_failed, serve_loaded);
 	on_watchdog(m);
@@ -363,6 +364,7 @@ serve_end(struct master *m)
 	buf_fini(&m->broken);
 	buf_fini(&m->said);
 	expiry_fini(&m->expiry);
+	alertpost_destroy(&m->alerts);
 	log_close();
 	file_close(&m->lock);
 	OBJ_FREE(m);

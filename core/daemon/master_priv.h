@@ -13,6 +13,7 @@
 #include "admin/control.h"
 #include "base/ids.h"
 #include "base/shm.h"
+#include "daemon/alertpost.h"
 #include "daemon/epoch.h"
 #include "daemon/expiry.h"
 #include "daemon/ipc.h"
@@ -89,6 +90,7 @@ struct master {
 	struct loop_timer watch;
 	uint64_t watched;	/* what the files looked like */
 	struct expiry expiry;
+	struct alertpost *alerts;
 	struct loop_timer expiry_turn;
 	bool serving;		/* workers may be started */
 	int lock;
@@ -129,6 +131,11 @@ void children_ended(struct master *m, pid_t pid, int status);
 unsigned children_alive(const struct master *m);
 void children_tell(struct master *m, const char *type);
 void children_kill(struct master *m, int signo);
+/* Before there are workers. */
+void master_alerts_start(struct master *m);
+/* Class System; detail may be NULL. */
+void master_alert(struct master *m, const char *severity, const char *key,
+    const char *text, const char *detail);
 
 /* reload.c */
 void reload_start(struct master *m, enum reload what);

@@ -385,6 +385,8 @@ refused(struct master *m, const char *why)
 {
 	log_critical("configuration %" PRIu64 " stays: %s",
 	    epoch_generation(m->epoch), why);
+	master_alert(m, "Critical", "reload", "a new configuration was "
+	    "refused, the former stays", why);
 	ended(m, why);
 }
 

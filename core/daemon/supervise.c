@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,6 +28,8 @@ static void	child_pause(struct child *);
 static void	child_again(void *);
 static void	child_ready(struct child *);
 static void	tell_end(const struct child *, int);
+static bool	send_alert(void *, unsigned, json_t *);
+static void	alert_end(const struct child *, int);
 
 void
 child_start(struct child *c)
@@ -119,6 +122,11 @@ child_said(void *arg, const json_t *msg, int *fds, unsigned n)
 		    c->index, text != NULL ? text : "");
 	} else if (strcmp(type, "flush") == 0) {
 		pass_on(c, msg);
+	} else if (strcmp(type, "alert") == 0) {
+		alertpost_add(c->m->alerts, json_deep_copy(msg));
+	} else if (strcmp(type, "alerted") == 0) {
+		alertpost_done(c->m->alerts, c->index,
+		    (uint64_t)control_number(msg, "number", 0));
 	}
 }
 
@@ -145,6 +153,7 @@ child_ready(struct child *c)
 	unsigned i;
 
 	c->ready = true;
+	alertpost_ready(m->alerts, c->index, true);
 	for (i = 0; i < m->nchild; i++) {
 		if (!m->child[i].ready)
 			return;
@@ -172,6 +181,8 @@ children_ended(struct master *m, pid_t pid, int status)
 	c->pid = 0;
 	ipc_destroy(&c->ipc);
 	shm_worker_gone(m->shm, c->index);
+	c->ready = false;
+	alertpost_ready(m->alerts, c->index, false);
 	if (m->stopping) {
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 			tell_end(c, status);
@@ -180,6 +191,7 @@ children_ended(struct master *m, pid_t pid, int status)
 		return;
 	}
 	tell_end(c, status);
+	alert_end(c, status);
 	/* It said why: nothing would be better the second time. */
 	if (!m->ready && WIFEXITED(status) && WEXITSTATUS(status) != 0) {
 		master_stop(m, EXIT_FAILURE);
@@ -198,6 +210,52 @@ tell_end(const struct child *c, int status)
 	else
 		log_critical("worker %u ended with status %d", c->index,
 		    WEXITSTATUS(status));
+}
+
+static void
+alert_end(const struct child *c, int status)
+{
+	char text[160], key[32];
+
+	if (c->killed)
+		(void)snprintf(text, sizeof(text), "worker %u did not answer "
+		    "any more and was ended", c->index);
+	else if (WIFSIGNALED(status))
+		(void)snprintf(text, sizeof(text), "worker %u ended by signal "
+		    "%d (%s)", c->index, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(text, sizeof(text), "worker %u ended with "
+		    "status %d", c->index, WEXITSTATUS(status));
+	(void)snprintf(key, sizeof(key), "worker:%u", c->index);
+	master_alert(c->m, "Critical", key, text, NULL);
+}
+
+void
+master_alert(struct master *m, const char *severity, const char *key,
+    const char *text, const char *detail)
+{
+	struct host_alert a = { .severity = severity, .category = "System",
+		.key = key, .text = text, .detail = detail };
+
+	alertpost_add(m->alerts, alert_raise(&a));
+}
+
+static bool
+send_alert(void *arg, unsigned worker, json_t *msg)
+{
+	struct err why = ERR_INIT;
+	struct master *m;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	if (m->child[worker].ipc == NULL) {
+		json_decref(msg);
+		return false;
+	}
+	if (ipc_send(m->child[worker].ipc, msg, NULL, 0, &why) == 0)
+		return true;
+	log_warning("worker %u: alert: %s", worker, why.text);
+	return false;
 }
 
 /* At once the first time, then after 1, 2, 4 ... 30 seconds. */
@@ -226,6 +284,12 @@ child_again(void *arg)
 	OBJ_CAST(c, arg, CHILD_MAGIC);
 	if (!c->m->stopping && c->pid == 0)
 		child_start(c);
+}
+
+void
+master_alerts_start(struct master *m)
+{
+	m->alerts = alertpost_new(m->nchild, send_alert, m);
 }
 
 void

@@ -44,6 +44,9 @@ static void	job_work(void *);
 static void	job_done(void *);
 static unsigned	flush_domain(void *, struct str, bool);
 static void	tell_master(struct worker *, json_t *);
+static void	tell_alert(void *, json_t *);
+static void	tls_alert(void *, struct str, const char *, const char *,
+		    struct str);
 
 int
 worker_main(const struct worker_env *env)
@@ -113,6 +116,7 @@ worker_start(struct worker *w, struct err *why)
 	loop_timer_init(w->loop, &w->beat, on_beat, w);
 	loop_timer_init(w->loop, &w->stop_late, on_stop_late, w);
 	loop_each_round(w->loop, on_round, w);
+	w->alerts = alerts_new(w->loop, tell_alert, w);
 	w->aux = offload_new("aux");
 	loop_offload(w->loop, w->aux);
 	if (w->conf->dns.records[0] != '\0')
@@ -218,7 +222,8 @@ worker_queue(struct worker *w, struct err *why)
 		.segment_size = w->conf->queue.segment_size };
 	struct relay_world world = { .loop = w->loop, .dns = w->dns,
 		.shm = w->env->shm, .ids = w->env->ids,
-		.worker = w->env->index };
+		.worker = w->env->index, .tls_alert = tls_alert,
+		.alert_arg = w };
 
 	if (store_open(&w->store, w->loop, &s, why) != 0)
 		return -1;
@@ -279,6 +284,7 @@ worker_end(struct worker *w)
 		offload_drain(w->aux);
 	inbound_destroy(&w->inbound);
 	control_destroy(&w->control);
+	alerts_destroy(&w->alerts);
 	dns_destroy(&w->dns);
 	if (w->loop != NULL) {
 		loop_timer_clear(&w->beat);
@@ -339,6 +345,9 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 		worker_stop(w);
 	} else if (strcmp(type, "reopen") == 0) {
 		log_reopen();
+	} else if (strcmp(type, "alert") == 0) {
+		alerts_emit(w->alerts, w->conf->plugins,
+		    w->conf->top.hostname, msg);
 	} else if (strcmp(type, "flush") == 0) {
 		domain = control_text(msg, "domain");
 		sub = json_is_true(json_object_get(msg, "sub"));
@@ -529,4 +538,32 @@ tell_master(struct worker *w, json_t *msg)
 
 	if (msg != NULL && ipc_send(w->ipc, msg, NULL, 0, &why) != 0)
 		log_debug("worker %u: %s", w->env->index, why.text);
+}
+
+static void
+tell_alert(void *arg, json_t *msg)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	tell_master(w, msg);
+}
+
+static void
+tls_alert(void *arg, struct str domain, const char *ip, const char *reason,
+    struct str detail)
+{
+	struct host_alert a = { .severity = "Warning", .category = "System" };
+	struct worker *w;
+	struct pool *pool;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	pool = pool_new(0);
+	a.key = pool_printf(pool, "tls:%.*s", STR_FMT(domain));
+	a.text = pool_printf(pool, "TLS that is required for %.*s could not "
+	    "be had: %s", STR_FMT(domain), reason);
+	a.detail = pool_printf(pool, "Host: %s\nReason: %.*s", ip,
+	    STR_FMT(detail));
+	alerts_raise(w->alerts, &a);
+	pool_destroy(&pool);
 }

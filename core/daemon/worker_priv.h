@@ -7,6 +7,7 @@
 #include "daemon/worker.h"
 
 #include "admin/control.h"
+#include "daemon/alerts.h"
 #include "daemon/inbound.h"
 #include "daemon/ipc.h"
 #include "daemon/keyclient.h"
@@ -28,6 +29,7 @@ struct worker {
 	struct tls_ticket_keys tickets;
 	struct offload *aux;
 	struct dns *dns;
+	struct alerts *alerts;
 	struct store *store;
 	struct relay *relay;
 	struct conf *relay_conf; /* what it works under */

@@ -19,6 +19,8 @@ static void count_failure(const struct conn *c, enum tls_reason reason);
 static void log_failed(const struct conn *c, enum tls_reason reason);
 static void gather_detail(struct conn *c, const struct smtpc_reply *why);
 static void log_detail(struct conn *c);
+static void raise_alert(struct conn *c, const char *ip,
+    const struct smtpc_reply *r);
 
 static const char *const step_names[TLS_STEPS] = {
 	[TLS_STEP_FULL] = "full",
@@ -123,14 +125,28 @@ conn_tls_log(struct conn *c, const struct smtpc_reply *r)
 			(void)buf_add_str(&c->tls_why, r->text);
 		log_failed(c, r->tls_reason);
 	}
-	if (c->conf.want.level >= TLSWANT_REQUIRED)
+	if (c->conf.want.level >= TLSWANT_REQUIRED) {
 		mail_log(EV_DCID_TLS_REQUIRED, c->dcid,
 		    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)), word);
+		raise_alert(c, ip, r);
+	}
 	if (r->tls_reason >= TLSR_NO_CERT)
 		mail_log(EV_DCID_UNVERIFIED, c->dcid, word,
 		    r->tls_failure != NULL ? str_c(r->tls_failure->names) :
 		    STR_NULL);
 	log_detail(c);
+}
+
+/* The switch is one for all domains (requirements.md S2-73). */
+static void
+raise_alert(struct conn *c, const char *ip, const struct smtpc_reply *r)
+{
+	const struct relay_world *w = &c->relay->w;
+
+	if (w->tls_alert != NULL && c->gen->conf->alert_tls)
+		w->tls_alert(w->alert_arg, c->conf.domain, ip,
+		    tls_reason_text(r->tls_reason), buf_len(&c->tls_why) > 0 ?
+			buf_str(&c->tls_why) : r->text);
 }
 
 bool

@@ -73,6 +73,7 @@ struct relay_conf {
 	struct tlsctx *tlsctx;	/* client context */
 	struct tlsident *cert;	/* of ours, shown if asked for; or NULL */
 	bool tls_verbose;	/* log failed handshakes at length */
+	bool alert_tls;		/* call relay_world.tls_alert */
 	const struct relay_destination *destination;
 	unsigned ndestination;
 	/* For a want whose ca is in none of them nobody is trusted. */
@@ -187,6 +188,11 @@ struct relay_world {
 	const struct relay_peer *peer; /* NULL: the real one */
 	const struct relay_asks *asks; /* NULL: nobody */
 	void *asks_arg;
+	/* TLS that is required could not be had: domain, host's address, what
+	 * was the matter; NULL: nobody wants to know. */
+	void (*tls_alert)(void *arg, struct str domain, const char *ip,
+	    const char *reason, struct str detail);
+	void *alert_arg;
 };
 
 /* conf must live until relay_conf_set() gave another or relay_destroy(). */

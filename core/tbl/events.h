@@ -135,6 +135,8 @@ EVENT(PLUGIN_MISUSE, WARNING, "plugin_misuse",
     "Plugin %s{plugin} at %s{hook}: %[MID %u{mid} %]%[ICID %u{icid} %]"
     "%e{what}")
 
+EVENT(ALERT, WARNING, "alert",
+    "Alert %s{class}/%s{severity}: %e{text}%-e{key}%-e{detail}")
 EVENT(CERT_EXPIRES, WARNING, "certificate_expires",
     "Certificate %q{name} (%e{use}) expires in %d{days} days, %s{date}")
 EVENT(CERT_EXPIRED, WARNING, "certificate_expired",

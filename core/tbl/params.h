@@ -249,6 +249,9 @@ PARAM(DELIVERY, certificate, STRING, "", "",
     "for one")
 PARAM(DELIVERY, ca_file, PATH, "/etc/ssl/certs/ca-certificates.crt", "",
     "roots trusted for other hosts, PEM")
+PARAM(DELIVERY, alert_required_tls, BOOL, "false", "",
+    "raise an alert (class System, severity Warning) whenever TLS that is "
+    "required for a domain could not be had")
 PARAM(DELIVERY, concurrency, INT, "20", "1..10000",
     "connections to one destination, all workers together")
 PARAM(DELIVERY, connections, INT, "500", "1..100000",
