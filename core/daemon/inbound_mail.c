@@ -1,14 +1,12 @@
 /*
- * A transaction: from MAIL FROM to the queue's word that it is safe.
+ * A transaction until its content comes: MAIL, RCPT, and how it may end early.
  */
 #include "daemon/inbound_priv.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "base/obj.h"
-#include "mail/received.h"
 
 #define SLOWEST SECONDS(1)
 
@@ -19,13 +17,11 @@ static bool	no_room(struct session *, const struct envelope *,
 static msec	pause_for_backlog(const struct session *);
 static void	mail_paused(void *);
 static void	mail_begin(struct session *, struct envelope *);
+static enum smtpd_step mail_said(struct session *,
+		    const struct hook_verdict *, struct smtpd_verdict *);
 static bool	rcpt_allowed(const struct session *, const struct rcpt *);
-static void	postmaster_fill(const struct session *, struct envelope *);
-static void	write_received(struct session *, const struct envelope *);
-static void	body_moves(void *, const struct err *);
-static void	log_content(const struct session *, const struct envelope *,
-		    const struct bodyin *);
-static void	submitted(void *, const struct err *);
+static enum smtpd_step rcpt_said(struct session *,
+		    const struct hook_verdict *, struct smtpd_verdict *);
 
 enum smtpd_step
 session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
@@ -48,7 +44,7 @@ session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 	mail_begin(s, env);
 	pause = pause_for_backlog(s);
 	if (pause == 0)
-		return SMTPD_NOW;
+		return session_ask(s, HOOK_MAIL, -1, mail_said, v);
 	s->waiting = true;
 	loop_timer_init(s->in->w.loop, &s->timer, mail_paused, s);
 	loop_timer_set(&s->timer, pause);
@@ -113,10 +109,12 @@ pause_for_backlog(const struct session *s)
 static void
 mail_paused(void *arg)
 {
+	struct smtpd_verdict v = { .act = SMTPD_OK };
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	session_answer(s, SMTPD_OK, 0, "", "");
+	if (session_ask(s, HOOK_MAIL, -1, mail_said, &v) == SMTPD_NOW)
+		session_reply(s, &v);
 }
 
 static void
@@ -125,10 +123,28 @@ mail_begin(struct session *s, struct envelope *env)
 	env->mid = ids_next(s->in->w.ids, SHM_MID);
 	env->icid = s->icid;
 	env->queued = clock_wall();
-	s->env = env;
 	s->mid = env->mid;
+	inmsg_new(s, env);
 	mail_log(EV_MID_START, env->mid, env->icid);
 	mail_log(EV_MID_FROM, env->mid, env->icid, env->sender.full);
+}
+
+static enum smtpd_step
+mail_said(struct session *s, const struct hook_verdict *hv,
+    struct smtpd_verdict *v)
+{
+	char text[128];
+
+	if (hv->act == HOOK_GO)
+		return SMTPD_NOW;
+	if (hv->act == HOOK_DISCARD) {
+		inmsg_end_set(s->m, hv);
+		return SMTPD_NOW;
+	}
+	session_verdict(hv, v);
+	(void)snprintf(text, sizeof(text), "Rejected by %s", hv->by);
+	session_message_end(s, text);
+	return SMTPD_NOW;
 }
 
 enum smtpd_step
@@ -146,9 +162,40 @@ session_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 		(void)err_set(&v->reply, 550, "5.7.1", "Relaying denied");
 		return SMTPD_NOW;
 	}
-	s->in->stats.recipients++;
-	mail_log(EV_MID_TO, env->mid, env->icid, (uint64_t)rcpt->rid,
-	    rcpt->addr.full);
+	s->m->asking = rcpt;
+	/* Who dropped the message has answered for all. */
+	if (s->m->end != HOOK_GO)
+		return rcpt_said(s, &(struct hook_verdict){ .act = HOOK_GO },
+		    v);
+	return session_ask(s, HOOK_RCPT, (int)rcpt->rid, rcpt_said, v);
+}
+
+static enum smtpd_step
+rcpt_said(struct session *s, const struct hook_verdict *hv,
+    struct smtpd_verdict *v)
+{
+	struct inmsg *m = s->m;
+	const struct rcpt *rcpt = m->asking;
+
+	m->asking = NULL;
+	if (hv->act == HOOK_GO) {
+		s->in->stats.recipients++;
+		mail_log(EV_MID_TO, m->env->mid, m->env->icid,
+		    (uint64_t)rcpt->rid, rcpt->addr.full);
+		return SMTPD_NOW;
+	}
+	inmsg_plan_drop(m, rcpt->rid);
+	if (hv->act == HOOK_DISCARD) {
+		m->drop_by = hv->by;
+		v->act = SMTPD_DROP;
+		mail_log(EV_MID_TO_DROPPED, m->env->mid, m->env->icid,
+		    rcpt->addr.full, hv->by);
+		return SMTPD_NOW;
+	}
+	s->in->stats.rejected++;
+	mail_log(EV_MID_TO_REJECTED, m->env->mid, m->env->icid,
+	    rcpt->addr.full, hv->by);
+	session_verdict(hv, v);
 	return SMTPD_NOW;
 }
 
@@ -180,164 +227,22 @@ rcpt_allowed(const struct session *s, const struct rcpt *rcpt)
 	return false;
 }
 
-enum smtpd_step
-session_data(void *arg, struct envelope *env, struct smtpd_verdict *v)
-{
-	struct session *s;
-
-	OBJ_CAST(s, arg, SESSION_MAGIC);
-	(void)v;
-	ASSERT(s->body == NULL);
-	postmaster_fill(s, env);
-	s->body = body_new(s->in->w.store, body_moves, s);
-	write_received(s, env);
-	return SMTPD_NOW;
-}
-
-/* We have no mailboxes: <postmaster> goes to the one that is configured. */
-static void
-postmaster_fill(const struct session *s, struct envelope *env)
-{
-	struct err why = ERR_INIT;
-	unsigned i;
-
-	for (i = 0; i < env->nrcpt; i++) {
-		if (env->rcpt[i]->addr.domain.n == 0 &&
-		    addr_parse(env->pool, str_c(s->conf->top.postmaster), 0,
-			&env->rcpt[i]->addr, &why) != 0)
-			log_warning("postmaster = \"%s\": %s",
-			    s->conf->top.postmaster, why.text);
-	}
-}
-
-static void
-write_received(struct session *s, const struct envelope *env)
-{
-	const struct tls_info *tls = smtpd_tls(s->smtpd);
-	char ip[SOCK_IP_MAX];
-	struct received r = { .helo = smtpd_helo(s->smtpd),
-		.client_name = s->verified ? s->rname : NULL,
-		.client_ip = session_ip(s, ip, sizeof(ip)),
-		.by = s->conf->top.hostname,
-		.mid = env->mid,
-		.rcpt = STR_NULL,
-		.wall = env->queued };
-	struct buf b;
-
-	r.with = received_with(smtpd_esmtp(s->smtpd), tls != NULL,
-	    smtpd_auth(s->smtpd) != NULL, (env->flags & ENV_SMTPUTF8) != 0);
-	if (tls != NULL && s->l->received_tls) {
-		r.tls_version = tls->version;
-		r.tls_cipher = tls->cipher;
-		r.tls_bits = tls->bits;
-		r.tls_alg_bits = tls->alg_bits;
-	}
-	if (env->nrcpt == 1)
-		r.rcpt = env->rcpt[0]->addr.full;
-	buf_init(&b, 8192);
-	if (received_build(&b, &r) != 0)
-		log_debug("ICID %" PRIu64 ": Received was cut", s->icid);
-	(void)body_write(s->body, buf_p(&b), buf_len(&b));
-	buf_fini(&b);
-}
-
-enum smtpd_step
-session_body(void *arg, const char *p, size_t n)
-{
-	struct session *s;
-
-	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (body_write(s->body, p, n))
-		return SMTPD_NOW;
-	s->waiting = true;
-	return SMTPD_WAIT;
-}
-
-static void
-body_moves(void *arg, const struct err *why)
-{
-	struct session *s;
-
-	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (why != NULL)
-		session_answer(s, SMTPD_REFUSE, 452, "4.3.1",
-		    "Insufficient system storage");
-	else
-		session_answer(s, SMTPD_OK, 0, "", "");
-}
-
-enum smtpd_step
-session_eom(void *arg, struct envelope *env, const struct bodyin *facts,
-    struct smtpd_verdict *v)
-{
-	struct body_ref *body;
-	struct session *s;
-
-	OBJ_CAST(s, arg, SESSION_MAGIC);
-	(void)v;
-	s->env = NULL;
-	/* The message outlives the configuration it came under. */
-	env->listener = pool_strdup(env->pool, s->l->name);
-	body = s->body;
-	s->body = NULL;
-	body_finish(body);
-	env->size = body_size(body);
-	s->in->stats.bytes += env->size;
-	log_content(s, env, facts);
-	s->waiting = true;
-	s->busy++;
-	queue_submit(s->in->w.queue, env, body, submitted, s);
-	return SMTPD_WAIT;
-}
-
-static void
-log_content(const struct session *s, const struct envelope *env,
-    const struct bodyin *facts)
-{
-	if (buf_len(&facts->message_id) > 0)
-		mail_log(EV_MID_MESSAGE_ID, s->mid,
-		    buf_str(&facts->message_id));
-	if (buf_len(&facts->subject) > 0)
-		mail_log(EV_MID_SUBJECT, s->mid, buf_str(&facts->subject));
-	mail_log(EV_MID_READY, s->mid, env->size, env->sender.full);
-}
-
-/* The client may be gone; the message is safe or refused all the same. */
-static void
-submitted(void *arg, const struct err *why)
-{
-	struct session *s;
-	char text[80];
-
-	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (why == NULL) {
-		s->in->stats.messages++;
-		mail_log(EV_MID_QUEUED, s->mid);
-		(void)snprintf(text, sizeof(text), "Ok: queued as %" PRIu64,
-		    s->mid);
-		session_answer(s, SMTPD_OK, 250, "2.0.0", text);
-	} else {
-		mail_log(EV_MID_ABORTED, s->mid, str_c(why->text));
-		if (why->code >= 400 && why->code < 600)
-			session_answer(s, SMTPD_REFUSE, why->code, why->enh,
-			    why->code == 452 ? "Insufficient system storage" :
-			    "Error in processing");
-		else
-			session_answer(s, SMTPD_REFUSE, 451, "4.3.0",
-			    "Error in processing");
-	}
-	session_done(s);
-}
-
 void
 session_abort(void *arg, struct envelope *env)
 {
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	mail_log(EV_MID_ABORTED, env->mid, STR("Receiving aborted"));
-	s->env = NULL;
-	body_unref(&s->body);
+	ASSERT(s->m != NULL && s->m->env == env);
+	session_message_end(s, "Receiving aborted");
+}
+
+void
+session_message_end(struct session *s, const char *why)
+{
+	session_ask_cancel(s);
+	mail_log(EV_MID_ABORTED, s->mid, str_c(why));
+	inmsg_destroy(&s->m);
 }
 
 enum smtpd_step

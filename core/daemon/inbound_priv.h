@@ -1,6 +1,9 @@
 /*
  * Private to the inbound glue: inbound.c (connections), inbound_session.c
- * (greeting to goodbye), inbound_mail.c (transactions), inbound_auth.c.
+ * (greeting to goodbye), inbound_mail.c (transactions), inbound_data.c
+ * (content), inbound_eom.c (its end), inbound_auth.c; and where plugins come
+ * in, inbound_hook.c (they are asked), inbound_facts.c (what they see and
+ * set), inbound_msg.c (the message as they have it).
  */
 #ifndef DAEMON_INBOUND_PRIV_H
 #define DAEMON_INBOUND_PRIV_H
@@ -8,6 +11,9 @@
 #include "daemon/inbound.h"
 
 #include "base/coll.h"
+#include "daemon/inbound_msg.h"
+#include "host/hooks.h"
+#include "host/scope.h"
 #include "net/listen.h"
 #include "net/mx.h"
 #include "smtp/smtpd.h"
@@ -25,6 +31,20 @@ struct port {
 	struct listen *listen;
 };
 
+/* Who the client is, kept when the server's side of it has gone. */
+struct session_who {
+	struct sock_addr peer;	/* from the beginning */
+	const char *helo, *auth;
+	bool esmtp;
+	const struct tls_info *tls;
+};
+
+/* What to do when a hook has been asked: SMTPD_NOW: v is the answer. */
+typedef enum smtpd_step hooked(struct session *s,
+    const struct hook_verdict *hv, struct smtpd_verdict *v);
+typedef enum smtpd_step operated(struct session *s,
+    const struct op_answer *a, struct smtpd_verdict *v);
+
 struct session {
 	unsigned magic;
 	unsigned busy;		/* answers of others that are awaited */
@@ -37,6 +57,7 @@ struct session {
 	uint64_t icid;
 	uint64_t client;	/* key of its count */
 	bool counted;
+	bool uncounted;		/* what was counted is given back */
 	bool known;		/* New SMTP ICID was logged */
 	bool network;		/* of relay.networks */
 	bool certificate;	/* of relay.certificates */
@@ -48,9 +69,19 @@ struct session {
 	char *rname;
 	struct mx_reverse *reverse;
 	struct loop_timer timer;
+	/* plugins */
+	struct session_who who;
+	bool hooked;		/* "connect" was asked, "disconnect" is owed */
+	struct about about;	/* of the question that is open */
+	struct hook_run *run;	/* the question, or */
+	struct op_run *op;	/* the operation */
+	hooked *then;
+	operated *op_then;
+	struct scope *scope;	/* PST_SESSION */
+	struct pool *pool;	/* NULL: not needed so far */
+	struct notes *notes;	/* for messages to come; or NULL */
 	/* the message */
-	struct envelope *env;	/* begun, not yet the queue's */
-	struct body_ref *body;
+	struct inmsg *m;	/* begun, not yet the queue's; or NULL */
 	uint64_t mid;
 };
 
@@ -79,22 +110,62 @@ void session_checked_end(struct inbound *in);
 const char *session_ip(const struct session *s, char *dst, size_t n);
 bool session_may_relay(const struct session *s);
 
+struct pool *session_pool(struct session *s);
+/* So, with a verdict. */
+void session_reply(struct session *s, const struct smtpd_verdict *v);
+
+/* inbound_hook.c */
+/* Asks, at once or later, then() what comes of it; rcpt: index or -1. */
+enum smtpd_step session_ask(struct session *s, enum hook h, int rcpt,
+    hooked *then, struct smtpd_verdict *v);
+enum smtpd_step session_op(struct session *s, struct instance *i,
+    const char *op, int rcpt, void *oparg, operated *then,
+    struct smtpd_verdict *v);
+/* What is open is taken back. */
+void session_ask_cancel(struct session *s);
+/* As the reply of a command; nothing happens for HOOK_GO and HOOK_DISCARD. */
+void session_verdict(const struct hook_verdict *hv, struct smtpd_verdict *v);
+void session_goodbye(struct session *s); /* asks "disconnect" */
+enum smtpd_step session_helo(void *arg, struct smtpd_verdict *v);
+enum smtpd_step session_connected(struct session *s, struct smtpd_verdict *v);
+enum smtpd_step session_secured(struct session *s, struct smtpd_verdict *v);
+
 /* inbound_tls.c: the handshake's end. */
 enum smtpd_step session_tls(void *arg, bool ok, const struct err *why,
     struct smtpd_verdict *v);
 enum smtpd_step session_auth(void *arg, struct str user, struct str pass,
     struct smtpd_verdict *v);
+
+/* inbound_mail.c */
 enum smtpd_step session_mail(void *arg, struct envelope *env,
     struct smtpd_verdict *v);
 enum smtpd_step session_rcpt(void *arg, struct envelope *env,
     const struct rcpt *rcpt, struct smtpd_verdict *v);
+void session_abort(void *arg, struct envelope *env);
+/* The message is given up; why is for the log. */
+void session_message_end(struct session *s, const char *why);
+enum smtpd_step session_etrn(void *arg, struct str domain, bool subdomains,
+    struct smtpd_verdict *v);
+
+/* inbound_data.c */
 enum smtpd_step session_data(void *arg, struct envelope *env,
     struct smtpd_verdict *v);
 enum smtpd_step session_body(void *arg, const char *p, size_t n);
+/* The header is there: its hook, then go_on() and what comes of it. */
+enum smtpd_step session_headers(struct session *s, hooked *then,
+    struct smtpd_verdict *v);
+/* The next filter that has op and has not ended, from the first if NULL. */
+struct instance *inmsg_filter_next(const struct inmsg *m, const char *op,
+    const struct instance *prev);
+/* What the hooks of the content say: kept for its end. */
+void inmsg_heard(struct inmsg *m, const struct hook_verdict *hv);
+/* A verdict that holds at the end of the data, unless there is one. */
+void inmsg_end_set(struct inmsg *m, const struct hook_verdict *hv);
+/* So, of an operation; true: it is over for that filter. */
+bool inmsg_end_op(struct inmsg *m, const struct op_answer *a);
+
+/* inbound_eom.c */
 enum smtpd_step session_eom(void *arg, struct envelope *env,
     const struct bodyin *facts, struct smtpd_verdict *v);
-void session_abort(void *arg, struct envelope *env);
-enum smtpd_step session_etrn(void *arg, struct str domain, bool subdomains,
-    struct smtpd_verdict *v);
 
 #endif

@@ -27,6 +27,7 @@ static bool	wants_name(const struct session *);
 static bool	address_private(const struct sock_addr *);
 static void	reverse_known(void *, const char *, bool);
 static void	reverse_late(void *);
+static void	named(struct session *);
 static enum smtpd_step ask_connect(void *, struct smtpd_verdict *);
 static enum smtpd_step ask_tls(void *, bool, const struct err *,
 		    struct smtpd_verdict *);
@@ -35,6 +36,7 @@ static void	told_close(void *, enum smtpd_end, const struct err *);
 
 const struct smtpd_ops session_ops = {
 	.connect = ask_connect,
+	.helo = session_helo,
 	.tls = ask_tls,
 	.auth = session_auth,
 	.mail = session_mail,
@@ -142,6 +144,7 @@ session_begin(struct session *s)
 	const struct sock_addr *peer = stream_peer(s->stream);
 	const char *no;
 
+	s->who.peer = *peer;
 	s->icid = ids_next(s->in->w.ids, SHM_ICID);
 	s->network = conf_nets_has(&s->conf->relay.networks, peer);
 	s->client = client_key(peer);
@@ -211,17 +214,21 @@ session_free(struct session *s)
 	stream_destroy(&s->stream);
 	loop_timer_clear(&s->timer);
 	mx_reverse_cancel(&s->reverse);
-	if (s->conf != NULL) {
+	if (!s->uncounted) {
+		s->uncounted = true;
 		shm_release(in->w.shm, SHM_CLIENT, in->w.worker, ALL_CLIENTS);
 		if (s->counted)
 			shm_release(in->w.shm, SHM_CLIENT, in->w.worker,
 			    s->client);
 		in->stats.connections--;
-		conf_unref(&s->conf);
 	}
 	if (s->busy > 0)
 		return; /* the last answer comes back here */
-	body_unref(&s->body);
+	session_ask_cancel(s);
+	inmsg_destroy(&s->m);
+	scope_end(&s->scope);
+	pool_destroy(&s->pool);
+	conf_unref(&s->conf);
 	mem_free(s->rname);
 	LIST_REMOVE(s, entry);
 	OBJ_FREE(s);
@@ -253,12 +260,26 @@ session_answer(struct session *s, enum smtpd_act act, int code,
 {
 	struct smtpd_verdict v = { .act = act };
 
+	if (code != 0)
+		(void)err_set(&v.reply, code, enh, "%s", text);
+	session_reply(s, &v);
+}
+
+void
+session_reply(struct session *s, const struct smtpd_verdict *v)
+{
 	if (!s->waiting || s->smtpd == NULL)
 		return;
 	s->waiting = false;
-	if (code != 0)
-		(void)err_set(&v.reply, code, enh, "%s", text);
-	smtpd_answer(s->smtpd, &v);
+	smtpd_answer(s->smtpd, v);
+}
+
+struct pool *
+session_pool(struct session *s)
+{
+	if (s->pool == NULL)
+		s->pool = pool_new(0);
+	return s->pool;
 }
 
 static enum smtpd_step
@@ -267,10 +288,9 @@ ask_connect(void *arg, struct smtpd_verdict *v)
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	(void)v;
 	if (!wants_name(s)) {
 		log_new(s);
-		return SMTPD_NOW;
+		return session_connected(s, v);
 	}
 	s->waiting = true;
 	s->reverse = mx_reverse(s->in->w.dns,
@@ -323,8 +343,17 @@ reverse_known(void *arg, const char *name, bool verified)
 	if (name != NULL)
 		s->rname = mem_strdup(name);
 	s->verified = verified;
+	named(s);
+}
+
+static void
+named(struct session *s)
+{
+	struct smtpd_verdict v = { .act = SMTPD_OK };
+
 	log_new(s);
-	session_answer(s, SMTPD_OK, 0, "", "");
+	if (session_connected(s, &v) == SMTPD_NOW)
+		session_reply(s, &v);
 }
 
 static void
@@ -334,8 +363,7 @@ reverse_late(void *arg)
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	mx_reverse_cancel(&s->reverse);
-	log_new(s);
-	session_answer(s, SMTPD_OK, 0, "", "");
+	named(s);
 }
 
 static void
@@ -378,8 +406,10 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 bool
 session_may_relay(const struct session *s)
 {
-	return s->network || s->certificate ||
-	    (s->smtpd != NULL && smtpd_auth(s->smtpd) != NULL);
+	const char *auth = s->smtpd != NULL ? smtpd_auth(s->smtpd) :
+	    s->who.auth;
+
+	return s->network || s->certificate || auth != NULL;
 }
 
 static void
@@ -398,6 +428,9 @@ told_close(void *arg, enum smtpd_end how, const struct err *why)
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
+	session_ask_cancel(s);
+	if (s->m != NULL)
+		session_message_end(s, "Receiving aborted");
 	if (s->known) {
 		if (!s->tls_begun && (s->tls_demanded ||
 		    (s->l->tls == SMTPD_TLS_REQUIRED &&
@@ -410,7 +443,8 @@ told_close(void *arg, enum smtpd_end how, const struct err *why)
 			    session_ip(s, ip, sizeof(ip)), str_c(why->text));
 		mail_log(EV_ICID_CLOSE, s->icid);
 	}
-	s->smtpd = NULL;
 	s->waiting = false;
+	session_goodbye(s);
+	s->smtpd = NULL;
 	session_free(s);
 }

@@ -22,7 +22,6 @@ session_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	(void)v;
 	s->tls = ok;
 	s->tls_begun = true;
 	count(s, ok ? M_TLS_IN : M_TLS_IN_FAILED);
@@ -31,18 +30,18 @@ session_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 		return SMTPD_NOW;
 	}
 	info = smtpd_tls(s->smtpd);
-	if (info == NULL)
-		return SMTPD_NOW;
+	ASSERT(info != NULL);
 	if (info->resumed)
 		count(s, M_TLS_IN_RESUMED);
 	mail_log(EV_ICID_TLS_OK, s->icid, info->version, info->cipher);
-	if (info->fingerprint[0] == '\0')
-		return SMTPD_NOW;
-	mail_log(EV_ICID_CERT, s->icid,
-	    info->verified ? "verified" : "not verified",
-	    str_c(info->verified ? "" : info->verify_why), info->fingerprint);
-	s->certificate = fingerprint_listed(s, info->fingerprint);
-	return SMTPD_NOW;
+	if (info->fingerprint[0] != '\0') {
+		mail_log(EV_ICID_CERT, s->icid,
+		    info->verified ? "verified" : "not verified",
+		    str_c(info->verified ? "" : info->verify_why),
+		    info->fingerprint);
+		s->certificate = fingerprint_listed(s, info->fingerprint);
+	}
+	return session_secured(s, v);
 }
 
 static void

@@ -43,6 +43,8 @@ EVENT(ICID_LOST, INFO, "client_lost", "ICID %u{icid} lost")
 EVENT(ICID_CLOSE, INFO, "client_close", "ICID %u{icid} close")
 EVENT(ICID_FAILED, INFO, "receiving_failed",
     "ICID %u{icid} Receiving Failed: %e{why|unknown reason}")
+EVENT(ICID_REJECTED, INFO, "rejected",
+    "ICID %u{icid} Rejected by %s{by}: %e{text}")
 EVENT(ICID_DISCONNECTED, INFO, "disconnected",
     "ICID %u{icid} disconnected address %s{client_ip}, "
     "%e{why|unknown reason}")
@@ -53,12 +55,18 @@ EVENT(MID_TO, INFO, "to",
     "MID %u{mid} ICID %u{icid} RID %u{rid} To: <%e{to}>")
 EVENT(MID_TO_REJECTED, INFO, "to_rejected",
     "MID %u{mid} ICID %u{icid} To: <%e{to}> Rejected by %s{by}")
+EVENT(MID_TO_DROPPED, INFO, "to_dropped",
+    "MID %u{mid} ICID %u{icid} To: <%e{to}> Dropped by %s{by}")
+EVENT(MID_REJECTED, INFO, "data_rejected",
+    "MID %u{mid} ICID %u{icid} Rejected by %s{by}: %e{text}")
 EVENT(MID_MESSAGE_ID, INFO, "message_id",
     "MID %u{mid} Message-ID %q{message_id}")
 EVENT(MID_SUBJECT, INFO, "subject", "MID %u{mid} Subject %q{subject}")
 EVENT(MID_READY, INFO, "ready",
     "MID %u{mid} ready %u{bytes} bytes from <%e{from}>")
 EVENT(MID_QUEUED, INFO, "queued", "MID %u{mid} queued for delivery")
+EVENT(MID_QUARANTINED, INFO, "quarantined",
+    "MID %u{mid} quarantined to \"%s{quarantine}\" (%e{reason})")
 EVENT(MID_ABORTED, INFO, "aborted",
     "Message aborted MID %u{mid} %e{why|unknown reason}")
 EVENT(MID_BOUNCE_OF, INFO, "generated",

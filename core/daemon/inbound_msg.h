@@ -1,0 +1,109 @@
+/*
+ * A message that is coming in, as plugins see and treat it: from MAIL until
+ * the queue has it or it was given up.
+ *
+ * What was asked for is kept apart from the envelope, per message (all) and
+ * per recipient (plan), until the end of the data; recipients are numbered as
+ * in the envelope, and the one that is being asked about comes behind them.
+ * The header is kept from the first octet to the end of the message, ours in
+ * front, if anybody may read it.
+ */
+#ifndef DAEMON_INBOUND_MSG_H
+#define DAEMON_INBOUND_MSG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <postern/filter.h>
+
+#include "base/buf.h"
+#include "host/about.h"
+#include "host/hooks.h"
+#include "mail/envelope.h"
+#include "mail/header.h"
+#include "store/store.h"
+
+#define INMSG_MAGIC 0x1b0d0005u
+
+/* What is no matter of the branches: of one recipient, or of all. */
+struct plan {
+	const char *want;	/* TLS, text; NULL: none */
+	const char *route;	/* NULL: none */
+	struct scope *scope;	/* of a recipient: PST_RCPT */
+};
+
+/* Where it is, between the end of the data and the queue. */
+enum inmsg_step { INMSG_HEADERS, INMSG_SETTLE, INMSG_FILTERS, INMSG_EOM,
+	INMSG_SUBMIT };
+
+struct inmsg {
+	unsigned magic;
+	struct session *s;
+	struct pool *pool;
+	struct envelope *env;
+	bool complete;		  /* the data has ended */
+	bool env_ours;		  /* since then, up to the split */
+	const struct rcpt *asking; /* not in env yet, or NULL */
+	struct plan all;
+	struct plan **plan;	  /* by RID; NULL: nothing special */
+	unsigned nplan;
+	struct notes *notes;	  /* NULL: none */
+	struct scope *scope;	  /* PST_MESSAGE */
+
+	/* the header, ours first */
+	bool watched;		  /* somebody may look at the content */
+	bool head_done;		  /* it is complete */
+	bool head_due;		  /* and nobody was told yet */
+	struct buf head;
+	size_t received;	  /* octets of it that are ours */
+	uint64_t given;		  /* octets of content so far */
+	struct header header;	  /* as it came */
+
+	/* the content */
+	struct body_ref *body;
+	bool stalled;		  /* the store takes no more */
+	bool unreadable;	  /* somebody could not read it */
+
+	/* filter/1 */
+	const char *filter_op;	  /* that is asked; NULL: none */
+	struct instance *filter;  /* who is asked */
+	struct inmsg_off *off;	  /* who has ended */
+	struct buf piece;
+	struct pst_chunk chunk;
+
+	enum inmsg_step step;
+	struct body_ref *settling; /* that is waited for; or NULL */
+	/* What the client is told at the end, whatever comes. */
+	enum hook_act end;
+	struct err end_reply;
+	const char *end_by;
+	const char *drop_by;	  /* who dropped recipients */
+};
+
+void inmsg_new(struct session *s, struct envelope *env);
+/* Clean-ups of plugins run; env goes if it is ours. */
+void inmsg_destroy(struct inmsg **mp);
+
+/* The plan of a recipient, made if there is none; of all: rcpt -1. */
+struct plan *inmsg_plan(struct inmsg *m, int rcpt);
+/* NULL: nothing special. */
+const struct plan *inmsg_planned(const struct inmsg *m, int rcpt);
+/* A recipient that was asked about is not taken. */
+void inmsg_plan_drop(struct inmsg *m, unsigned rcpt);
+const struct rcpt *inmsg_rcpt(const struct inmsg *m, int rcpt);
+const char *inmsg_route(const struct inmsg *m, int rcpt); /* NULL: none */
+/* The want of a recipient: its own and that for all. "" = none. */
+const char *inmsg_want(const struct inmsg *m, int rcpt, struct pool *pool);
+
+/* Octets of the content; true: the header is complete now. */
+void inmsg_head_add(struct inmsg *m, const char *p, size_t n);
+bool inmsg_head_ended(struct inmsg *m, uint64_t header_bytes);
+const struct header *inmsg_header(struct inmsg *m, int rcpt);
+bool inmsg_body(struct inmsg *m, uint64_t off, struct str *piece_r);
+/* All that was asked for goes into the envelope. */
+void inmsg_settle(struct inmsg *m);
+
+/* inbound_facts.c */
+extern const struct about_ops session_about;
+
+#endif
