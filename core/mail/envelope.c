@@ -12,6 +12,32 @@ envelope_new(void)
 	return e;
 }
 
+struct envelope *
+envelope_copy(const struct envelope *from)
+{
+	struct envelope *e = envelope_new();
+	struct pool *pool = e->pool;
+
+	*e = *from;
+	e->pool = pool;
+	e->sender.full = pool_str(pool, from->sender.full);
+	e->sender.local = str_n(e->sender.full.p, from->sender.local.n);
+	e->sender.domain = from->sender.domain.n > 0 ?
+	    str_n(e->sender.full.p + from->sender.full.n -
+		from->sender.domain.n, from->sender.domain.n) : STR("");
+	e->envid = pool_str(pool, from->envid);
+	e->client_ip = pool_str(pool, from->client_ip);
+	e->helo = pool_str(pool, from->helo);
+	e->auth = pool_str(pool, from->auth);
+	e->listener = pool_strdup(pool, from->listener);
+	e->edits = pool_str(pool, from->edits);
+	e->notes = pool_str(pool, from->notes);
+	e->quarantine = pool_str(pool, from->quarantine);
+	e->rcpt = NULL;
+	e->nrcpt = e->rcpt_cap = 0;
+	return e;
+}
+
 void
 envelope_destroy(struct envelope **ep)
 {
@@ -51,6 +77,19 @@ envelope_add_rcpt(struct envelope *e, const struct addr *a, struct str orcpt,
 		e->rcpt = bigger;
 	}
 	e->rcpt[e->nrcpt++] = r;
+	return r;
+}
+
+struct rcpt *
+envelope_copy_rcpt(struct envelope *e, const struct rcpt *from)
+{
+	struct rcpt *r = envelope_add_rcpt(e, &from->addr, from->orcpt,
+	    from->notify);
+
+	r->state = from->state;
+	r->warned = from->warned;
+	r->want = pool_str(e->pool, from->want);
+	r->route = pool_str(e->pool, from->route);
 	return r;
 }
 

@@ -37,7 +37,8 @@ enum rcpt_state {
 	RCPT_PENDING, /* to be delivered */
 	RCPT_DONE,    /* delivered or relayed: 2yz recorded */
 	RCPT_BOUNCED, /* given up */
-	RCPT_DELETED  /* removed by the administrator */
+	RCPT_DELETED, /* removed by the administrator */
+	RCPT_MOVED    /* to a branch of the message, with a MID of its own */
 };
 
 #define RCPT_WANT_MAX 16384 /* octets of rcpt.want */
@@ -67,16 +68,25 @@ struct envelope {
 	uint64_t size;	   /* content octets, our Received included */
 	struct str client_ip, helo, auth; /* for log and policy; may be "" */
 	const char *listener;
+	/* What is made of the content on its way out (mail/edits.h) and what
+	 * is noted about the message (mail/notes.h), in their text forms. */
+	struct str edits, notes;
+	struct str quarantine; /* why it is held in the queue; "": it is not */
+	msec not_before;   /* wall time of the first attempt, 0: at once */
 	struct rcpt **rcpt; /* nrcpt of them, by rid */
 	unsigned nrcpt;
 	unsigned rcpt_cap;
 };
 
 struct envelope *envelope_new(void); /* makes its own pool */
+/* All but the recipients, in a pool of its own. */
+struct envelope *envelope_copy(const struct envelope *from);
 void envelope_destroy(struct envelope **ep);
 /* Appends a copy with the next rid. */
 struct rcpt *envelope_add_rcpt(struct envelope *e, const struct addr *a,
     struct str orcpt, unsigned notify);
+/* Appends a copy of all of it but its rid. */
+struct rcpt *envelope_copy_rcpt(struct envelope *e, const struct rcpt *from);
 unsigned envelope_pending(const struct envelope *e);
 
 #endif

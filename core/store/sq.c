@@ -16,12 +16,27 @@
 #define RESERVE    (2 * 1024 * 1024)
 #define TIDY_PAGES 1024 /* as in its pragma */
 
+#define VIEW_QUEUE                                                             \
+	"CREATE VIEW v_queue AS SELECT m.mid AS mid,"                          \
+	" datetime(m.queued / 1000, 'unixepoch') AS queued,"                   \
+	" CASE m.hold WHEN 0 THEN 'active' WHEN 1 THEN 'held' "                \
+	"ELSE 'frozen' END AS hold, m.sender AS sender, m.size AS size,"       \
+	" (SELECT count(*) FROM recipient r WHERE r.mid = m.mid AND "          \
+	"r.state = 0) AS waiting, m.client_ip AS client_ip, m.helo AS helo,"   \
+	" m.listener AS listener, m.quarantine AS quarantine,"                 \
+	" m.edits <> '' AS edited FROM message m;"
+
 #define VIEW_RECIPIENTS                                                        \
 	"CREATE VIEW v_recipients AS SELECT mid, rid, addr,"                   \
 	" CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'done'"                 \
-	" WHEN 2 THEN 'bounced' ELSE 'deleted' END AS state, attempts,"        \
+	" WHEN 2 THEN 'bounced' WHEN 3 THEN 'deleted' ELSE 'moved' END"        \
+	" AS state, attempts,"                                                 \
 	" datetime(next / 1000, 'unixepoch') AS next, code, status, reason,"   \
 	" remote, want AS tls, tls_reason, route FROM recipient;"
+
+/* Few messages share a body: only those are in the index. */
+#define INDEX_SHARE                                                            \
+	"CREATE INDEX message_share ON message(share) WHERE share <> 0;"
 
 /*
  * The database of a worker. Views are for people: their columns stay, what
@@ -33,7 +48,11 @@ static const char schema[] =
     " seg INTEGER NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL,"
     " sum INTEGER NOT NULL, icid INTEGER NOT NULL, flags INTEGER NOT NULL,"
     " envid TEXT NOT NULL, client_ip TEXT NOT NULL, helo TEXT NOT NULL,"
-    " auth TEXT NOT NULL, listener TEXT NOT NULL);"
+    " auth TEXT NOT NULL, listener TEXT NOT NULL,"
+    " edits TEXT NOT NULL DEFAULT '', notes TEXT NOT NULL DEFAULT '',"
+    " quarantine TEXT NOT NULL DEFAULT '',"
+    " not_before INTEGER NOT NULL DEFAULT 0,"
+    " share INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE recipient(mid INTEGER NOT NULL, rid INTEGER NOT NULL,"
     " state INTEGER NOT NULL, warned INTEGER NOT NULL,"
     " attempts INTEGER NOT NULL, next INTEGER NOT NULL, addr TEXT NOT NULL,"
@@ -45,27 +64,29 @@ static const char schema[] =
     "CREATE TABLE body(mid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE corrupt(mid INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
     " why TEXT NOT NULL, sender TEXT, recipients TEXT);"
-    "CREATE VIEW v_queue AS SELECT m.mid AS mid,"
-    " datetime(m.queued / 1000, 'unixepoch') AS queued,"
-    " CASE m.hold WHEN 0 THEN 'active' WHEN 1 THEN 'held' ELSE 'frozen' END"
-    " AS hold, m.sender AS sender, m.size AS size,"
-    " (SELECT count(*) FROM recipient r WHERE r.mid = m.mid AND r.state = 0)"
-    " AS waiting, m.client_ip AS client_ip, m.helo AS helo,"
-    " m.listener AS listener FROM message m;"
-    VIEW_RECIPIENTS "PRAGMA user_version = 3;";
+    INDEX_SHARE VIEW_QUEUE VIEW_RECIPIENTS "PRAGMA user_version = 4;";
 
 /* migrations[i] leads from version i + 1 to i + 2. */
 static const char *const migrations[] = {
 	"BEGIN IMMEDIATE;"
 	"ALTER TABLE recipient ADD COLUMN want TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE recipient ADD COLUMN tls_reason TEXT NOT NULL DEFAULT '';"
-	"DROP VIEW v_recipients;"
 	"PRAGMA user_version = 2;"
 	"COMMIT",
 	"BEGIN IMMEDIATE;"
 	"ALTER TABLE recipient ADD COLUMN route TEXT NOT NULL DEFAULT '';"
-	"DROP VIEW IF EXISTS v_recipients;" VIEW_RECIPIENTS
 	"PRAGMA user_version = 3;"
+	"COMMIT",
+	"BEGIN IMMEDIATE;"
+	"ALTER TABLE message ADD COLUMN edits TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE message ADD COLUMN notes TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE message ADD COLUMN quarantine TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE message ADD COLUMN not_before INTEGER NOT NULL "
+	"DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN share INTEGER NOT NULL DEFAULT 0;"
+	"DROP VIEW v_queue;" VIEW_QUEUE
+	"DROP VIEW IF EXISTS v_recipients;" VIEW_RECIPIENTS INDEX_SHARE
+	"PRAGMA user_version = 4;"
 	"COMMIT",
 };
 

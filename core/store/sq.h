@@ -15,7 +15,7 @@
 
 #define SQ_MAGIC 0x53714c69U
 
-#define SQ_SCHEMA_VERSION 3
+#define SQ_SCHEMA_VERSION 4
 
 /* STMT(id, SQL) */
 #define SQ_STMTS                                                               \
@@ -23,7 +23,8 @@
 	STMT(COMMIT, "COMMIT")                                                 \
 	STMT(PUT, "INSERT INTO message(mid, queued, hold, sender, size, seg, " \
 		  "off, len, sum, icid, flags, envid, client_ip, helo, auth, " \
-		  "listener) VALUES(?,?,0,?,?,?,?,?,?,?,?,?,?,?,?,?)")         \
+		  "listener, edits, notes, quarantine, not_before, share) "    \
+		  "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")         \
 	STMT(PUT_RCPT, "INSERT INTO recipient(mid, rid, state, warned, "       \
 		       "attempts, next, addr, orcpt, notify, code, status, "   \
 		       "reason, remote, want, tls_reason, route) "             \
@@ -34,15 +35,22 @@
 		   "tls_reason=? WHERE mid=? AND rid=?")                       \
 	STMT(TREAT, "UPDATE recipient SET want=?, route=? "                    \
 		    "WHERE mid=? AND rid=?")                                   \
-	STMT(HOLD, "UPDATE message SET hold=? WHERE mid=?")                    \
-	STMT(PLACE, "SELECT seg, off, len, sum FROM message WHERE mid=?")      \
+	STMT(HOLD, "UPDATE message SET hold=?1, quarantine="                   \
+		   "iif(?1=0, '', quarantine) WHERE mid=?2")                   \
+	STMT(PLACE, "SELECT seg, off, len, sum, share FROM message "           \
+		    "WHERE mid=?")                                             \
 	STMT(DELETE, "DELETE FROM message WHERE mid=?")                        \
 	STMT(DELETE_RCPT, "DELETE FROM recipient WHERE mid=?")                 \
-	STMT(DELETE_BODY, "DELETE FROM body WHERE mid=?")                      \
+	/* The last of those that share it takes it along. */                  \
+	STMT(DELETE_BODY, "DELETE FROM body WHERE mid=?1 AND NOT EXISTS("      \
+			  "SELECT 1 FROM message WHERE mid=?1) AND NOT "       \
+			  "EXISTS(SELECT 1 FROM message WHERE share=?1 AND "   \
+			  "share <> 0)")                                       \
 	STMT(MOVE, "UPDATE message SET seg=?, off=? WHERE mid=? AND seg=?")    \
 	STMT(MEMBERS, "SELECT mid FROM message WHERE seg=? LIMIT ?")           \
 	STMT(LOAD, "SELECT queued, hold, sender, size, seg, off, len, sum, "   \
-		   "icid, flags, envid, client_ip, helo, auth, listener "      \
+		   "icid, flags, envid, client_ip, helo, auth, listener, "     \
+		   "edits, notes, quarantine, not_before, share "              \
 		   "FROM message WHERE mid=?")                                 \
 	STMT(LOAD_RCPT, "SELECT rid, state, warned, attempts, next, addr, "    \
 			"orcpt, notify, code, status, reason, remote, "        \

@@ -2,49 +2,14 @@
 
 #include "base/mem.h"
 #include "base/obj.h"
-#include "store/sq.h"
+#include "store/sq_group.h"
 
-/*
- * Bodies of a group that together are no more than this go into rows: one
- * sync instead of two. Beyond it, appending them to a segment costs less than
- * letting SQLite copy each of them twice. Messages/s and CPU each, put and
- * deleted again, row against segment:
- *	 4 KB, 1 in a commit   2,400 (70 us) against 1,300 (122 us)
- *	 4 KB, 4              13,900 (41 us) against 9,400 (38 us)
- *	 4 KB, 16             26,200 (23 us) against 33,500 (16 us)
- *	 4 KB, 64             47,800 (16 us) against 47,200 (11 us)
- *	75 KB, 1               1,180 (189 us) against 1,820 (177 us)
- *	75 KB, 16              4,600 (141 us) against 5,600 (52 us)
- */
-#define GROUP_IN_ROW (64 * 1024)
 /* New messages of a failed group that are tried alone. */
 #define PUTS_TRIED 2
-
-/* What a group does to the segments, once it is committed. */
-struct delta {
-	uint64_t seg;
-	int64_t len;
-};
-
-struct group {
-	struct sq *q;
-	struct store_txn **v;
-	size_t n;
-	struct iovec *iov;
-	size_t niov, iov_cap;
-	uint64_t total;		/* octets for a segment */
-	bool appended;
-	struct delta *delta;
-	size_t ndelta, delta_cap;
-	struct err why;
-	int rc;			/* SQLite's */
-};
 
 static bool commit_group(struct sq *q, struct store_txn **v, size_t n,
     struct err *why, int *rc_r);
 static size_t commit_rest(struct sq *q, struct store_txn **v, size_t n);
-static bool prepare(struct group *g);
-static void place_bodies(struct group *g);
 static int apply(struct group *g);
 static int apply_op(struct group *g, struct store_op *op);
 static int apply_put(struct group *g, struct store_op *op);
@@ -166,7 +131,7 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
 		g.rc = q->db != NULL ? sqlite3_errcode(q->db) : SQLITE_IOERR;
 		goto failed;
 	}
-	if (!prepare(&g))
+	if (!sq_place(&g))
 		goto failed;
 	g.rc = sq_step(q, SQ_BEGIN);
 	for (i = 0; g.rc == SQLITE_OK && i < q->nghost; i++)
@@ -196,115 +161,6 @@ failed:
 	mem_free(g.iov);
 	mem_free(g.delta);
 	return false;
-}
-
-/* Bodies to their places; segments are on the disk when it returns. */
-static bool
-prepare(struct group *g)
-{
-	struct store_op *op;
-	uint64_t seg, off;
-	size_t i;
-
-	place_bodies(g);
-	if (g->niov == 0)
-		return true;
-	if (segs_append(g->q->segs, g->iov, (int)g->niov, g->total, &seg,
-		&off, &g->why) < 0)
-		return false;
-	g->appended = true;
-	for (i = 0; i < g->n; i++) {
-		STAILQ_FOREACH (op, &g->v[i]->ops, link) {
-			if (op->in_row || op->place.seg != 0 ||
-			    op->place.len == 0)
-				continue;
-			op->place.seg = seg;
-			op->place.off = off;
-			off += op->place.len;
-		}
-	}
-	return true;
-}
-
-static void
-add_iov(struct group *g, const char *p, size_t n)
-{
-	if (g->niov == g->iov_cap) {
-		g->iov_cap = g->iov_cap == 0 ? 64 : g->iov_cap * 2;
-		g->iov = mem_realloc(g->iov, g->iov_cap * sizeof(*g->iov));
-	}
-	g->iov[g->niov].iov_base = (void *)(uintptr_t)p;
-	g->iov[g->niov++].iov_len = n;
-	g->total += n;
-}
-
-/* Reads what is to move; a message that is gone, or whose octets are not what
- * they were, stays as it is: loading it will tell. */
-static void
-fetch_move(struct group *g, struct store_op *op)
-{
-	sqlite3_stmt *st = g->q->st[SQ_PLACE];
-	struct err why = ERR_INIT;
-
-	mem_free(op->bytes);
-	op->bytes = NULL;
-	op->place = (struct body_place){ 0 };
-	sq_bind_u64(st, 1, op->mid);
-	if (sqlite3_step(st) == SQLITE_ROW &&
-	    (uint64_t)sqlite3_column_int64(st, 0) == op->seg) {
-		op->place.off = (uint64_t)sqlite3_column_int64(st, 1);
-		op->place.len = (uint64_t)sqlite3_column_int64(st, 2);
-		op->place.sum = (uint32_t)sqlite3_column_int64(st, 3);
-	}
-	(void)sqlite3_reset(st);
-	if (op->place.len == 0 || op->place.len > BODY_MEMORY_MAX)
-		goto stay;
-	op->bytes = mem_alloc((size_t)op->place.len);
-	if (seg_read(g->q->store->seg_dir, op->seg, op->place.off, op->bytes,
-		(size_t)op->place.len, &why) < 0 ||
-	    sum_of(op->bytes, (size_t)op->place.len) != op->place.sum)
-		goto stay;
-	add_iov(g, op->bytes, (size_t)op->place.len);
-	return;
-stay:
-	op->place = (struct body_place){ 0 };
-	mem_free(op->bytes);
-	op->bytes = NULL;
-}
-
-static void
-place_bodies(struct group *g)
-{
-	uint64_t most = g->q->store->conf.body_in_row, sum = 0;
-	struct store_op *op;
-	struct str s;
-	size_t i;
-
-	for (i = 0; i < g->n; i++) {
-		STAILQ_FOREACH (op, &g->v[i]->ops, link) {
-			if (op->kind == OP_PUT)
-				sum += body_memory(op->body).n;
-		}
-	}
-	if (sum > GROUP_IN_ROW)
-		most = 0;
-	for (i = 0; i < g->n; i++) {
-		STAILQ_FOREACH (op, &g->v[i]->ops, link) {
-			if (op->kind == OP_MOVE)
-				fetch_move(g, op);
-			if (op->kind != OP_PUT)
-				continue;
-			op->in_row = false;
-			if (body_large(op->body, &op->place))
-				continue;
-			s = body_memory(op->body);
-			op->place = (struct body_place){ .len = s.n,
-				.sum = sum_of(s.p, s.n) };
-			op->in_row = s.n <= most;
-			if (!op->in_row)
-				add_iov(g, s.p, s.n);
-		}
-	}
 }
 
 static int
@@ -342,7 +198,7 @@ apply_move(struct group *g, struct store_op *op)
 	sqlite3_stmt *st = q->st[SQ_MOVE];
 	int rc;
 
-	if (op->bytes == NULL)
+	if (op->bytes == NULL && op->same == NULL)
 		return SQLITE_OK;
 	sq_bind_u64(st, 1, op->place.seg);
 	sq_bind_u64(st, 2, op->place.off);
@@ -420,19 +276,25 @@ put_message(struct group *g, const struct store_op *op)
 
 	sq_bind_u64(st, 1, e->mid);
 	(void)sqlite3_bind_int64(st, 2, e->queued);
-	sq_bind_str(st, 3, e->sender.full);
-	sq_bind_u64(st, 4, e->size);
-	sq_bind_u64(st, 5, op->place.seg);
-	sq_bind_u64(st, 6, op->place.off);
-	sq_bind_u64(st, 7, op->place.len);
-	sq_bind_u64(st, 8, op->place.sum);
-	sq_bind_u64(st, 9, e->icid);
-	sq_bind_u64(st, 10, e->flags);
-	sq_bind_str(st, 11, e->envid);
-	sq_bind_str(st, 12, e->client_ip);
-	sq_bind_str(st, 13, e->helo);
-	sq_bind_str(st, 14, e->auth);
-	sq_bind_str(st, 15, str_c(e->listener));
+	(void)sqlite3_bind_int(st, 3, (int)op->hold);
+	sq_bind_str(st, 4, e->sender.full);
+	sq_bind_u64(st, 5, e->size);
+	sq_bind_u64(st, 6, op->place.seg);
+	sq_bind_u64(st, 7, op->place.off);
+	sq_bind_u64(st, 8, op->place.len);
+	sq_bind_u64(st, 9, op->place.sum);
+	sq_bind_u64(st, 10, e->icid);
+	sq_bind_u64(st, 11, e->flags);
+	sq_bind_str(st, 12, e->envid);
+	sq_bind_str(st, 13, e->client_ip);
+	sq_bind_str(st, 14, e->helo);
+	sq_bind_str(st, 15, e->auth);
+	sq_bind_str(st, 16, str_c(e->listener));
+	sq_bind_str(st, 17, e->edits);
+	sq_bind_str(st, 18, e->notes);
+	sq_bind_str(st, 19, e->quarantine);
+	(void)sqlite3_bind_int64(st, 20, e->not_before);
+	sq_bind_u64(st, 21, op->place.share);
 	return sq_step(g->q, SQ_PUT);
 }
 
@@ -479,7 +341,7 @@ apply_delete(struct group *g, uint64_t mid)
 {
 	struct sq *q = g->q;
 	sqlite3_stmt *st = q->st[SQ_PLACE];
-	uint64_t seg = 0, len = 0;
+	uint64_t seg = 0, len = 0, share = 0;
 	int rc;
 
 	sq_bind_u64(st, 1, mid);
@@ -487,6 +349,7 @@ apply_delete(struct group *g, uint64_t mid)
 	if (rc == SQLITE_ROW) {
 		seg = (uint64_t)sqlite3_column_int64(st, 0);
 		len = (uint64_t)sqlite3_column_int64(st, 2);
+		share = (uint64_t)sqlite3_column_int64(st, 4);
 	}
 	(void)sqlite3_reset(st);
 	if (rc != SQLITE_ROW)
@@ -498,7 +361,8 @@ apply_delete(struct group *g, uint64_t mid)
 		rc = sq_step(q, SQ_DELETE_RCPT);
 	}
 	if (rc == SQLITE_OK && seg == 0) {
-		sq_bind_u64(q->st[SQ_DELETE_BODY], 1, mid);
+		sq_bind_u64(q->st[SQ_DELETE_BODY], 1,
+		    share != 0 ? share : mid);
 		rc = sq_step(q, SQ_DELETE_BODY);
 	} else if (rc == SQLITE_OK) {
 		add_delta(g, seg, -(int64_t)len);

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "base/sys.h"
+#include "mail/edits.h"
+#include "mail/notes.h"
 #include "store/sq.h"
 
 /*
@@ -20,6 +22,7 @@
 #define RCPT_MAX 1000000
 
 static int load_message(struct sq *q, struct store_load_job *job);
+static int load_overlay(sqlite3_stmt *st, struct envelope *e);
 static int load_rcpts(struct sq *q, struct store_load_job *job);
 static int load_body(struct sq *q, struct store_load_job *job);
 static void save_body(struct sq *q, uint64_t mid);
@@ -137,6 +140,25 @@ make_addr(struct str text, bool null_ok, struct addr *a)
 	return 0;
 }
 
+/* Edits that cannot be read would let a message out as it must not go. */
+static int
+load_overlay(sqlite3_stmt *st, struct envelope *e)
+{
+	struct edits *edits;
+	struct notes *notes;
+
+	if (!is_clean(sq_column(st, 17), TEXT_MAX))
+		return -1;
+	e->edits = pool_str(e->pool, sq_column(st, 15));
+	e->notes = pool_str(e->pool, sq_column(st, 16));
+	e->quarantine = pool_str(e->pool, sq_column(st, 17));
+	if (e->edits.n > 0 &&
+	    edits_read(&edits, e->pool, e->edits, NULL) != 0)
+		return -1;
+	return e->notes.n > 0 ?
+	    notes_read(&notes, e->pool, e->notes, NULL) : 0;
+}
+
 static int
 load_message(struct sq *q, struct store_load_job *job)
 {
@@ -165,6 +187,8 @@ load_message(struct sq *q, struct store_load_job *job)
 	job->place.sum = (uint32_t)sqlite3_column_int64(st, 7);
 	e->icid = (uint64_t)sqlite3_column_int64(st, 8);
 	e->flags = (unsigned)sqlite3_column_int(st, 9);
+	e->not_before = sqlite3_column_int64(st, 18);
+	job->place.share = (uint64_t)sqlite3_column_int64(st, 19);
 	rc = make_addr(pool_str(pool, sq_column(st, 2)), true, &e->sender);
 	for (i = 10; rc == 0 && i <= 14; i++)
 		rc = is_clean(sq_column(st, i), TEXT_MAX) ? 0 : -1;
@@ -174,6 +198,7 @@ load_message(struct sq *q, struct store_load_job *job)
 		e->helo = pool_str(pool, sq_column(st, 12));
 		e->auth = pool_str(pool, sq_column(st, 13));
 		e->listener = pool_str(pool, sq_column(st, 14)).p;
+		rc = load_overlay(st, e);
 	}
 	(void)sqlite3_reset(st);
 	if (rc < 0)
@@ -193,7 +218,7 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 
 	if (sqlite3_column_int64(st, 0) != job->env->nrcpt ||
 	    job->env->nrcpt >= RCPT_MAX || state < RCPT_PENDING ||
-	    state > RCPT_DELETED ||
+	    state > RCPT_MOVED ||
 	    make_addr(sq_column(st, 5), false, &addr) < 0 ||
 	    !is_clean(orcpt, TEXT_MAX) || !is_clean(want, RCPT_WANT_MAX) ||
 	    !is_clean(route, RCPT_ROUTE_MAX))
@@ -254,7 +279,8 @@ load_row(struct sq *q, struct store_load_job *job)
 	size_t n;
 	int rc;
 
-	sq_bind_u64(st, 1, job->mid);
+	sq_bind_u64(st, 1, job->place.share != 0 ? job->place.share :
+						   job->mid);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		p = sqlite3_column_blob(st, 0);
@@ -319,6 +345,7 @@ save_body(struct sq *q, uint64_t mid)
 		at.seg = (uint64_t)sqlite3_column_int64(st, 0);
 		at.off = (uint64_t)sqlite3_column_int64(st, 1);
 		at.len = (uint64_t)sqlite3_column_int64(st, 2);
+		at.share = (uint64_t)sqlite3_column_int64(st, 4);
 	}
 	(void)sqlite3_reset(st);
 	st = q->st[SQ_LOAD_BODY];
@@ -330,7 +357,7 @@ save_body(struct sq *q, uint64_t mid)
 			n = (size_t)at.len;
 		}
 	} else if (at.seg == 0) {
-		sq_bind_u64(st, 1, mid);
+		sq_bind_u64(st, 1, at.share != 0 ? at.share : mid);
 		if (sqlite3_step(st) == SQLITE_ROW) {
 			p = sqlite3_column_blob(st, 0);
 			n = (size_t)sqlite3_column_bytes(st, 0);

@@ -23,14 +23,21 @@ enum { MESSAGE, RECIPIENT, BODY, TABLES };
 static const char *const select_sql[TABLES] = {
 	"SELECT * FROM message WHERE mid = ?",
 	"SELECT * FROM recipient WHERE mid = ?",
-	"SELECT * FROM body WHERE mid = ?",
+	"SELECT * FROM body WHERE mid = (SELECT iif(share <> 0, share, mid) "
+	"FROM message WHERE mid = ?)",
 };
 
+/* Of a database before version 4. */
+static const char *const old_body = "SELECT * FROM body WHERE mid = ?";
+
 static const char *const insert_sql[TABLES] = {
-	"INSERT INTO message VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	"INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-	"?)",
-	"INSERT INTO body VALUES(?,?)",
+	"INSERT INTO message VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+	"coalesce(?,''),coalesce(?,''),coalesce(?,''),coalesce(?,0),"
+	"coalesce(?,0))",
+	"INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,"
+	"coalesce(?,''),coalesce(?,''),coalesce(?,''))",
+	/* Those that share it bring it several times. */
+	"INSERT OR IGNORE INTO body VALUES(?,?)",
 };
 
 struct salvage {
@@ -139,6 +146,8 @@ copy_all(struct salvage *v, const char *old)
 					  "WHERE mid > ? ORDER BY mid LIMIT 1");
 	for (i = 0; v->next != NULL && i < TABLES; i++) {
 		v->from[i] = prepare(v->old, select_sql[i]);
+		if (v->from[i] == NULL && i == BODY)
+			v->from[i] = prepare(v->old, old_body);
 		v->into[i] = prepare(v->db, insert_sql[i]);
 		ready = ready && v->from[i] != NULL && v->into[i] != NULL;
 	}
@@ -161,8 +170,8 @@ copy_all(struct salvage *v, const char *old)
 	(void)sqlite3_close_v2(v->old);
 }
 
-/* Returns the number of rows, or -1. The columns that a database of an older
- * version lacks are all texts, at first empty. */
+/* Returns the number of rows, or -1. Columns that a database of an older
+ * version lacks stay NULL. */
 static int
 copy_rows(sqlite3_stmt *src, sqlite3_stmt *dst, uint64_t mid)
 {
@@ -173,8 +182,6 @@ copy_rows(sqlite3_stmt *src, sqlite3_stmt *dst, uint64_t mid)
 		for (i = 0; i < sqlite3_column_count(src); i++)
 			(void)sqlite3_bind_value(dst, i + 1,
 			    sqlite3_column_value(src, i));
-		for (; i < sqlite3_bind_parameter_count(dst); i++)
-			sq_bind_str(dst, i + 1, STR(""));
 		rc = sqlite3_step(dst);
 		(void)sqlite3_reset(dst);
 		if (rc != SQLITE_DONE)

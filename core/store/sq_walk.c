@@ -153,7 +153,8 @@ build(struct query *b, const struct store_walk *w, size_t max)
 	b->text[0] = '\0';
 	add(b, "SELECT r.mid, r.rid, r.attempts, r.next, r.addr, m.queued, "
 	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, "
-	       "r.code, r.want, r.tls_reason, r.route "
+	       "r.code, r.want, r.tls_reason, r.route, m.quarantine, "
+	       "m.edits <> '' "
 	       "FROM recipient r CROSS JOIN message m ON m.mid = r.mid "
 	       "WHERE r.state = 0");
 	if (f->mid != 0)
@@ -241,6 +242,7 @@ take_item(struct store_walk *w, sqlite3_stmt *st)
 	it->route = pool_str(w->pool, sq_column(st, 15)).p;
 	it->sender = pool_str(w->pool, sq_column(st, 7)).p;
 	it->tls = tls_reason_find(sq_column(st, 14));
+	it->quarantined = sq_column(st, 16).n > 0;
 }
 
 static void
@@ -269,8 +271,11 @@ take_json(struct store_walk *w, sqlite3_stmt *st)
 	clock_rfc3339(when, sizeof(when), sqlite3_column_int64(st, 3));
 	(void)buf_printf(&buf, ",\"next\":\"%s\",\"attempts\":%d", when,
 	    sqlite3_column_int(st, 2));
-	(void)buf_printf(&buf, ",\"hold\":\"%s\",\"size\":%lld",
-	    hold[h == STORE_ACTIVE || h == STORE_HELD ? h : STORE_FROZEN],
+	(void)buf_printf(&buf, ",\"hold\":\"%s\"",
+	    hold[h == STORE_ACTIVE || h == STORE_HELD ? h : STORE_FROZEN]);
+	add_text(&buf, ",\"quarantine\":", sq_column(st, 16));
+	(void)buf_printf(&buf, ",\"edited\":%s,\"size\":%lld",
+	    sqlite3_column_int(st, 17) != 0 ? "true" : "false",
 	    (long long)sqlite3_column_int64(st, 8));
 	add_text(&buf, ",\"route\":", sq_column(st, 15));
 	add_text(&buf, ",\"tls\":", sq_column(st, 13));

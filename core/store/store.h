@@ -13,7 +13,9 @@
  *
  * Bodies: a struct body_ref is content that never changes, counted, with its
  * bytes in memory, in a row, or in a segment file. It is written once, and
- * given back before its store is closed. Up to 256 KB stay in memory and go to
+ * given back before its store is closed. Messages that are put in the same
+ * transaction with the same body share its octets on the disk, until the last
+ * of them is deleted. Up to 256 KB stay in memory and go to
  * a row or, behind those of the same group, to a shared segment; a larger body
  * is streamed to a segment of its own.
  */
@@ -79,7 +81,8 @@ unsigned store_orphans(const char *dir, unsigned workers, unsigned *v,
     unsigned max);
 
 struct store_txn *store_txn_new(struct store *s);
-/* New message: envelope, body (finished), all recipients pending at next.
+/* New message: envelope, body (finished), all recipients to be tried at next,
+ * or at its not_before if that is later; held if it has a quarantine reason.
  * The txn keeps a reference to the body. */
 void store_put(struct store_txn *t, const struct envelope *env,
     struct body_ref *body, msec next);
@@ -89,6 +92,7 @@ void store_rcpt(struct store_txn *t, uint64_t mid,
 /* What a recipient needs on its way, from now on. */
 void store_treat(struct store_txn *t, uint64_t mid, unsigned rid,
     struct str want, struct str route);
+/* STORE_ACTIVE also ends its quarantine. */
 void store_hold(struct store_txn *t, uint64_t mid, enum store_hold hold);
 /* The message is finished: rows and body go. */
 void store_delete(struct store_txn *t, uint64_t mid);
@@ -108,6 +112,7 @@ struct store_item {
 	const char *rcpt;	/* its whole address */
 	const char *want, *route; /* stored with it, "" = none */
 	const char *sender;
+	bool quarantined;
 	enum tls_reason tls;	/* of the last failure, if it was one of TLS */
 };
 /* From the loop, in slices; done at the end. Items put in after the start
@@ -138,7 +143,7 @@ struct store_filter {
 };
 typedef void store_row_fn(void *arg, struct str json);
 /* One object per recipient: mid rid sender rcpt queued next attempts hold
- * size status reason remote tls route tls_reason. */
+ * quarantine (why) edited size status reason remote tls route tls_reason. */
 void store_list(struct store *s, const struct store_filter *f,
     store_row_fn *fn, store_done *done, void *arg);
 

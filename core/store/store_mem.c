@@ -124,35 +124,11 @@ mem_close(void *e)
 static struct envelope *
 copy_env(const struct envelope *from)
 {
-	struct envelope *e = envelope_new();
-	struct rcpt *r;
+	struct envelope *e = envelope_copy(from);
 	unsigned i;
 
-	e->mid = from->mid;
-	e->icid = from->icid;
-	e->queued = from->queued;
-	e->sender = from->sender;
-	e->sender.full = pool_str(e->pool, from->sender.full);
-	e->sender.local = str_n(e->sender.full.p, from->sender.local.n);
-	if (from->sender.domain.n > 0)
-		e->sender.domain = str_n(e->sender.full.p +
-			from->sender.full.n - from->sender.domain.n,
-		    from->sender.domain.n);
-	e->envid = pool_str(e->pool, from->envid);
-	e->flags = from->flags;
-	e->size = from->size;
-	e->client_ip = pool_str(e->pool, from->client_ip);
-	e->helo = pool_str(e->pool, from->helo);
-	e->auth = pool_str(e->pool, from->auth);
-	e->listener = pool_strdup(e->pool, from->listener);
-	for (i = 0; i < from->nrcpt; i++) {
-		r = envelope_add_rcpt(e, &from->rcpt[i]->addr,
-		    from->rcpt[i]->orcpt, from->rcpt[i]->notify);
-		r->state = from->rcpt[i]->state;
-		r->warned = from->rcpt[i]->warned;
-		r->want = pool_str(e->pool, from->rcpt[i]->want);
-		r->route = pool_str(e->pool, from->rcpt[i]->route);
-	}
+	for (i = 0; i < from->nrcpt; i++)
+		(void)envelope_copy_rcpt(e, from->rcpt[i]);
 	return e;
 }
 
@@ -170,6 +146,7 @@ put(struct mem *m, const struct store_op *op)
 	msg->mid = op->mid;
 	msg->env = copy_env(op->env);
 	msg->body = body_ref(op->body);
+	msg->hold = op->hold;
 	msg->rcpt = mem_array(msg->env->nrcpt, sizeof(*msg->rcpt));
 	for (i = 0; i < msg->env->nrcpt; i++) {
 		set_rcpt(&msg->rcpt[i], &empty);
@@ -190,6 +167,14 @@ treat(struct mem_msg *msg, const struct store_op *op)
 	r->route = pool_str(msg->env->pool, op->route);
 }
 
+static void
+set_hold(struct mem_msg *msg, enum store_hold hold)
+{
+	msg->hold = hold;
+	if (hold == STORE_ACTIVE)
+		msg->env->quarantine = STR("");
+}
+
 static bool
 mem_commit(void *e, struct store_txn **v, size_t n)
 {
@@ -207,7 +192,7 @@ mem_commit(void *e, struct store_txn **v, size_t n)
 			else if (op->kind == OP_DELETE && msg != NULL)
 				remove_msg(m, msg);
 			else if (op->kind == OP_HOLD && msg != NULL)
-				msg->hold = op->hold;
+				set_hold(msg, op->hold);
 			else if (op->kind == OP_RCPT && msg != NULL &&
 			    op->rcpt.rid < msg->env->nrcpt)
 				set_rcpt(&msg->rcpt[op->rcpt.rid], &op->rcpt);
@@ -330,9 +315,12 @@ list(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	clock_rfc3339(when, sizeof(when), r->next);
 	(void)buf_printf(&b, ",\"next\":\"%s\",\"attempts\":%u", when,
 	    r->attempts);
-	(void)buf_printf(&b, ",\"hold\":\"%s\",\"size\":%" PRIu64
-			     ",\"route\":",
-	    hold[msg->hold], msg->env->size);
+	(void)buf_printf(&b, ",\"hold\":\"%s\",\"quarantine\":",
+	    hold[msg->hold]);
+	(void)json_quote(&b, msg->env->quarantine);
+	(void)buf_printf(&b, ",\"edited\":%s,\"size\":%" PRIu64 ","
+			     "\"route\":",
+	    msg->env->edits.n > 0 ? "true" : "false", msg->env->size);
 	(void)json_quote(&b, msg->env->rcpt[i]->route);
 	(void)buf_add_c(&b, ",\"tls\":");
 	(void)json_quote(&b, msg->env->rcpt[i]->want);
@@ -365,6 +353,7 @@ item(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	it->route = pool_str(w->pool, msg->env->rcpt[i]->route).p;
 	it->tls = msg->rcpt[i].tls;
 	it->sender = pool_str(w->pool, msg->env->sender.full).p;
+	it->quarantined = msg->env->quarantine.n > 0;
 }
 
 static void

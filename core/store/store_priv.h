@@ -31,9 +31,11 @@
 /* A body up to here is kept in memory until its message is committed. */
 #define BODY_MEMORY_MAX (256 * 1024)
 
-/* Where the octets of a committed body are; seg 0: in table body. */
+/* Where the octets of a committed body are; seg 0: in table body, under the
+ * number of the message or, if it is not 0, of share: the message with which
+ * they were put in the first place. */
 struct body_place {
-	uint64_t seg, off, len;
+	uint64_t seg, off, len, share;
 	uint32_t sum;
 };
 
@@ -48,11 +50,13 @@ struct store_op {
 	msec next;		    /* OP_PUT */
 	struct store_rcpt rcpt;	    /* OP_RCPT; OP_TREAT: its rid */
 	struct str want, route;	    /* OP_TREAT */
-	enum store_hold hold;	    /* OP_HOLD */
+	enum store_hold hold;	    /* OP_HOLD, OP_PUT */
 	uint64_t seg;		    /* OP_MOVE: out of this segment */
 	/* The writer's notes. */
 	struct body_place place;
+	uint64_t from;		    /* OP_MOVE: where in seg it was */
 	char *bytes;		    /* OP_MOVE: what is moved, or NULL */
+	const struct store_op *same; /* an earlier one with the same octets */
 	bool in_row;
 };
 

@@ -39,7 +39,8 @@ store_put(struct store_txn *t, const struct envelope *env,
 
 	op->env = env;
 	op->body = body_ref(body);
-	op->next = next;
+	op->next = next > env->not_before ? next : env->not_before;
+	op->hold = env->quarantine.n > 0 ? STORE_HELD : STORE_ACTIVE;
 }
 
 void

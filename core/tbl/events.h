@@ -64,6 +64,9 @@ EVENT(MID_MESSAGE_ID, INFO, "message_id",
 EVENT(MID_SUBJECT, INFO, "subject", "MID %u{mid} Subject %q{subject}")
 EVENT(MID_READY, INFO, "ready",
     "MID %u{mid} ready %u{bytes} bytes from <%e{from}>")
+EVENT(MID_SPLIT, INFO, "split",
+    "MID %u{mid} was split creating MID %u{child} due to a per-recipient "
+    "policy %s{policy|unknown}")
 EVENT(MID_QUEUED, INFO, "queued", "MID %u{mid} queued for delivery")
 EVENT(MID_QUARANTINED, INFO, "quarantined",
     "MID %u{mid} quarantined to \"%s{quarantine}\" (%e{reason})")

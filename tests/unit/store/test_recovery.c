@@ -223,6 +223,17 @@ START_TEST(starts_anew_when_the_database_is_none)
 }
 END_TEST
 
+/* So far no message had edits, notes or a body of others. */
+static const char to_version_3[] =
+    "BEGIN; DROP VIEW v_queue; DROP INDEX message_share;"
+    "ALTER TABLE message DROP COLUMN edits;"
+    "ALTER TABLE message DROP COLUMN notes;"
+    "ALTER TABLE message DROP COLUMN quarantine;"
+    "ALTER TABLE message DROP COLUMN not_before;"
+    "ALTER TABLE message DROP COLUMN share;"
+    "CREATE VIEW v_queue AS SELECT m.mid AS mid FROM message m;"
+    "PRAGMA user_version = 3; COMMIT";
+
 /* Makes of the database what version 1 would have made: no want and no TLS
  * reason with a recipient. */
 static const char to_version_1[] =
@@ -257,6 +268,7 @@ START_TEST(takes_over_the_database_of_the_version_before)
 	store_commit(t, false, bench_done, &b);
 	bench_wait(&b, 1);
 	bench_close(&b);
+	run_sql(&b, to_version_3);
 	run_sql(&b, to_version_1);
 	bench_open(&b);
 	ck_assert(load_whole(&b, 1, 5000));
@@ -279,6 +291,8 @@ START_TEST(takes_over_the_database_of_the_version_before)
 				     "tls = ''"), 6);
 	ck_assert_int_eq(ask_sql(&b, "SELECT count(*) FROM v_recipients WHERE "
 				     "tls_reason = 'name-mismatch'"), 1);
+	ck_assert_int_eq(ask_sql(&b, "SELECT count(*) FROM v_queue WHERE "
+				     "quarantine = '' AND NOT edited"), 3);
 	bench_fini(&b);
 }
 END_TEST
@@ -306,7 +320,9 @@ START_TEST(saves_what_can_be_read_of_a_damaged_database)
 		for (i = 1; i <= 200; i++)
 			put(&b, i, 100);
 		bench_close(&b);
-		if (_i == 1)
+		if (_i >= 1)
+			run_sql(&b, to_version_3);
+		if (_i == 2)
 			run_sql(&b, to_version_1);
 		scribble(path_of(&b, "store-0.db"), page * 4096, 4096);
 		bench_open(&b);
@@ -358,7 +374,7 @@ UNIT_SUITE(recovery)
 	tcase_add_test(tc, starts_anew_when_the_database_is_none);
 	tcase_add_test(tc, takes_over_the_database_of_the_version_before);
 	tcase_add_loop_test(tc, saves_what_can_be_read_of_a_damaged_database,
-	    0, 2);
+	    0, 3);
 	tcase_add_test(tc, refuses_the_database_of_a_newer_version);
 	tcase_add_test(tc, shows_the_queue_to_the_administrator);
 }
