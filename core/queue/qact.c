@@ -248,7 +248,8 @@ make_due(struct queue *q, struct qunit *u)
 }
 
 /* All units of the message, whichever recipient was listed. A report that
- * was held because its lifetime had ended gets one more attempt. */
+ * was held because its lifetime had ended gets one more attempt, and so does
+ * what was in quarantine for longer than that. */
 static void
 hold_all(struct act *a, const struct store_item *it, bool hold)
 {
@@ -263,7 +264,7 @@ hold_all(struct act *a, const struct store_item *it, bool hold)
 			sched_hold(q, u);
 		} else if (!hold && u->state == QUNIT_HELD) {
 			sched_out(q, u);
-			u->late = it->sender[0] == '\0';
+			u->late = it->sender[0] == '\0' || it->quarantined;
 			sched_due(q, u);
 		}
 	}

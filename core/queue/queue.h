@@ -142,6 +142,11 @@ void queue_set_memory(struct queue *q, size_t max);
 typedef void queue_submitted(void *arg, const struct err *why);
 void queue_submit(struct queue *q, struct envelope *env,
     struct body_ref *body, queue_submitted *done, void *arg);
+/* The branches of a message (queue/split.h), in one transaction: all of them
+ * are durable, or none was kept. Consumes what is in v. */
+struct branch;
+void queue_submit_branches(struct queue *q, struct branch *v, unsigned n,
+    queue_submitted *done, void *arg);
 
 /* ---- for the relay ---- */
 

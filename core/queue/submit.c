@@ -1,14 +1,17 @@
+#include <string.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/obj.h"
 #include "queue/queue_priv.h"
+#include "queue/split.h"
 
-/* A new message: on the disk first, then due. */
+/* A new message and its branches: on the disk first, then due. */
 struct submit {
 	unsigned magic;
 	struct queue *queue;
-	struct envelope *env;
-	struct body_ref *body;
+	struct branch *v;
+	unsigned n;
 	queue_submitted *done;
 	void *arg;
 };
@@ -19,18 +22,31 @@ void
 queue_submit(struct queue *q, struct envelope *env, struct body_ref *body,
     queue_submitted *done, void *arg)
 {
+	struct branch one = { .env = env, .body = body };
+
+	queue_submit_branches(q, &one, 1, done, arg);
+}
+
+void
+queue_submit_branches(struct queue *q, struct branch *v, unsigned n,
+    queue_submitted *done, void *arg)
+{
 	struct store_txn *t;
 	struct submit *s;
+	unsigned i;
 
 	OBJ_CHECK(q, QUEUE_MAGIC);
+	ASSERT(n > 0);
 	OBJ_NEW(s, QSUBMIT_MAGIC);
 	s->queue = q;
-	s->env = env;
-	s->body = body;
+	s->v = mem_dup(v, n * sizeof(*v));
+	s->n = n;
 	s->done = done;
 	s->arg = arg;
+	memset(v, 0, n * sizeof(*v));
 	t = store_txn_new(q->store[0]);
-	store_put(t, env, body, clock_wall());
+	for (i = 0; i < n; i++)
+		store_put(t, s->v[i].env, s->v[i].body, clock_wall());
 	store_commit(t, false, on_committed, s);
 }
 
@@ -38,15 +54,18 @@ static void
 on_committed(void *arg, const struct err *why)
 {
 	struct submit *s;
+	unsigned i;
 
 	OBJ_CAST(s, arg, QSUBMIT_MAGIC);
-	if (why == NULL) {
-		submit_committed(s->queue, 0, s->env, s->body);
-	} else {
-		envelope_destroy(&s->env);
-		body_unref(&s->body);
+	for (i = 0; i < s->n; i++) {
+		if (why == NULL)
+			submit_committed(s->queue, 0, s->v[i].env,
+			    s->v[i].body);
+		else
+			branch_drop(&s->v[i]);
 	}
 	s->done(s->arg, why);
+	mem_free(s->v);
 	OBJ_FREE(s);
 }
 
@@ -66,9 +85,12 @@ submit_committed(struct queue *q, unsigned store, struct envelope *env,
 		r->rid = i;
 		r->state = env->rcpt[i]->state;
 		r->warned = env->rcpt[i]->warned;
+		r->next = env->not_before;
 		r->status = r->text = r->remote = "";
 	}
 	m->taken = mem_array(env->nrcpt, sizeof(*m->taken));
+	if (env->quarantine.n > 0)
+		m->hold = STORE_HELD;
 	m->bytes = body_memory(body).n + pool_size(env->pool);
 	q->memory += m->bytes;
 	if (!q->closing && q->ops->queued != NULL)

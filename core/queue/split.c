@@ -1,0 +1,125 @@
+#include "queue/split.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "mail/notes.h"
+
+static void fill(struct branch *b, const struct treatment *is,
+    const struct notes *notes);
+static void give_body(struct branch *b, const struct treatment *is,
+    struct body_ref *body);
+
+unsigned
+split(struct envelope *env, struct body_ref *body, const struct treat *t,
+    const struct notes *notes, split_mid *mid, void *arg,
+    struct branch **v_r)
+{
+	const struct treatment **is;
+	struct branch *v;
+	struct rcpt *r;
+	unsigned i, k, n = 0;
+
+	ASSERT(env->nrcpt > 0);
+	is = mem_array(env->nrcpt, sizeof(const struct treatment *));
+	v = mem_array(env->nrcpt, sizeof(*v));
+	for (i = 0; i < env->nrcpt; i++) {
+		r = env->rcpt[i];
+		is[n] = treat_of(t, (int)i);
+		for (k = 0; !treatment_equal(is[k], is[n]);)
+			k++;
+		if (k == n && n++ == 0) {
+			v[0].env = env;
+		} else if (k + 1 == n && v[k].env == NULL) {
+			v[k].env = envelope_copy(env);
+			v[k].env->mid = mid(arg);
+		}
+		if (k > 0) {
+			(void)envelope_copy_rcpt(v[k].env, r);
+			r->state = RCPT_MOVED;
+		}
+	}
+	for (k = 0; k < n; k++) {
+		give_body(&v[k], is[k], body);
+		fill(&v[k], is[k], notes);
+		/* What holds for all is no reason: the other's word is. */
+		v[k].by = pool_strdup(v[k].env->pool,
+		    is[k] != treat_of(t, TREAT_ALL) ? is[k]->by : is[0]->by);
+	}
+	body_unref(&body);
+	mem_free(is);
+	*v_r = v;
+	return n;
+}
+
+void
+branch_seal(struct branch *b)
+{
+	struct envelope *env = b->env;
+	struct buf text;
+
+	buf_init(&text, EDITS_TEXT_MAX);
+	edits_write(b->edits, &text);
+	env->edits = pool_str(env->pool, buf_str(&text));
+	if (edits_has_utf8(b->edits))
+		env->flags |= ENV_UTF8_HEADER;
+	buf_reset(&text);
+	notes_write(b->notes, &text);
+	env->notes = pool_str(env->pool, buf_str(&text));
+	buf_fini(&text);
+}
+
+void
+branch_drop(struct branch *b)
+{
+	envelope_destroy(&b->env);
+	body_unref(&b->body);
+}
+
+void
+split_log(const struct branch *v, unsigned n)
+{
+	const struct envelope *env;
+	unsigned i, k;
+
+	for (k = 1; k < n; k++) {
+		env = v[k].env;
+		mail_log(EV_MID_SPLIT, v[0].env->mid, env->mid,
+		    v[k].by[0] != '\0' ? v[k].by : NULL);
+		mail_log(EV_MID_FROM, env->mid, (uint64_t)0,
+		    env->sender.full);
+		for (i = 0; i < env->nrcpt; i++)
+			mail_log(EV_MID_TO, env->mid, (uint64_t)0,
+			    (uint64_t)env->rcpt[i]->rid,
+			    env->rcpt[i]->addr.full);
+	}
+}
+
+static void
+fill(struct branch *b, const struct treatment *is, const struct notes *notes)
+{
+	struct envelope *env = b->env;
+
+	b->edits = edits_copy(env->pool, is->edits);
+	edits_set_utf8(b->edits, (env->flags & ENV_SMTPUTF8) != 0);
+	b->notes = notes_copy(env->pool, notes);
+	env->quarantine = is->quarantine != NULL ?
+	    pool_str(env->pool, str_c(is->quarantine)) : STR("");
+	env->not_before = is->hold > 0 ? env->queued + is->hold : 0;
+	branch_seal(b);
+}
+
+static void
+give_body(struct branch *b, const struct treatment *is, struct body_ref *body)
+{
+	struct envelope *env = b->env;
+
+	b->body = body_ref(is->body != NULL ? is->body : body);
+	if (is->body == NULL)
+		return;
+	env->size = body_size(is->body);
+	env->flags &= ~(unsigned)ENV_8BIT_SEEN;
+	if (is->eightbit)
+		env->flags |= ENV_8BIT_SEEN;
+}
