@@ -55,6 +55,8 @@ struct rcpt {
 			   * whatever the configuration says; "" = none */
 	struct str route; /* where it goes (relay/route.h), whatever the
 			   * configuration says; "" = as that says */
+	unsigned turns;	  /* how often it was sent back to go otherwise;
+			   * not stored */
 };
 
 struct envelope {

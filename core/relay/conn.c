@@ -103,7 +103,7 @@ conn_feed(struct conn *c)
 		r->peer->quit(c->client);
 		return;
 	}
-	if (qhop_due(d->hop) > 0 && d->state != DEST_FAILING) {
+	if (qhop_due(d->hop) > 0 && dest_may_send(d)) {
 		/* What was opened under one want serves no other. */
 		ASSERT(c->gen != r->gen || c->want == relay_dest_want(d));
 		c->state = CONN_TAKING;
@@ -115,6 +115,26 @@ conn_feed(struct conn *c)
 	TAILQ_INSERT_TAIL(&r->idle, c, idle_link);
 	r->nidle++;
 	loop_timer_set(&c->timer, r->gen->conf->idle);
+	if (qhop_due(d->hop) > 0 && d->state == DEST_UP)
+		loop_timer_set(&d->patience, 0); /* ask once more */
+}
+
+void
+conn_next(struct conn *c)
+{
+	struct dest *d = c->dest;
+
+	if (!c->relay->peer->is_ready(c->client)) {
+		c->state = CONN_CLOSING; /* closed() follows */
+		return;
+	}
+	c->state = CONN_READY;
+	if (c->sending) /* not from inside send() */
+		loop_timer_set(&c->timer, 0);
+	else
+		conn_feed(c);
+	if (qhop_due(d->hop) > d->nconn)
+		dest_kick(d);
 }
 
 void
@@ -126,6 +146,11 @@ conn_retire(struct conn *c)
 		conn_feed(c);
 	else if (c->state == CONN_OPENING)
 		conn_kill(&c);
+	else if (c->delivery != NULL && delivery_is_asking(c->delivery)) {
+		/* Nothing is sent yet, and nothing will be. */
+		delivery_abort(&c->delivery);
+		conn_next(c);
+	}
 }
 
 void
@@ -254,21 +279,32 @@ on_ready(void *arg)
 	dest_kick(d);
 }
 
+/* What is wanted of the destination changed while the unit was read. */
+static bool
+is_outdated(const struct conn *c)
+{
+	return c->gen == c->relay->gen &&
+	    (c->want != relay_dest_want(c->dest) || !dest_may_send(c->dest));
+}
+
 static void
 taken(void *arg, struct qunit *u)
 {
+	struct dest_fail untried = { .result = QRESULT_AGAIN };
 	struct conn *c;
 
 	OBJ_CAST(c, arg, CONN_MAGIC);
 	if (c->dead) {
-		struct dest_fail untried = { .result = QRESULT_AGAIN };
-
 		if (u != NULL)
 			dest_tell(c->relay, u, &untried);
 		release(c);
 		return;
 	}
 	ASSERT(c->state == CONN_TAKING);
+	if (u != NULL && is_outdated(c)) {
+		dest_tell(c->relay, u, &untried);
+		u = NULL;
+	}
 	if (u == NULL) {
 		c->state = CONN_READY;
 		loop_timer_set(&c->timer, 0);
@@ -291,25 +327,12 @@ on_rcpt(void *arg, unsigned i, const struct smtpc_reply *r)
 static void
 on_done(void *arg, const struct smtpc_reply *r)
 {
-	struct dest *d;
 	struct conn *c;
 
 	OBJ_CAST(c, arg, CONN_MAGIC);
-	d = c->dest;
 	delivery_done(c->delivery, r);
-	if (c->delivery != NULL)
-		return; /* more recipients of the same message */
-	if (!c->relay->peer->is_ready(c->client)) {
-		c->state = CONN_CLOSING; /* closed() follows */
-		return;
-	}
-	c->state = CONN_READY;
-	if (c->sending) /* not from inside send() */
-		loop_timer_set(&c->timer, 0);
-	else
-		conn_feed(c);
-	if (qhop_due(d->hop) > d->nconn)
-		dest_kick(d);
+	if (c->delivery == NULL) /* else more recipients of the message */
+		conn_next(c);
 }
 
 static void
@@ -476,6 +499,7 @@ release(struct conn *c)
 	buf_fini(&c->tls_why);
 	buf_fini(&c->tls_detail);
 	pool_destroy(&c->pool);
+	raise_unref(&c->raise);
 	OBJ_FREE(c);
 }
 

@@ -19,6 +19,7 @@ conn_want_conf(struct conn *c, const struct dest_cand *cand)
 	unsigned i;
 
 	c->want = relay_dest_want(c->dest);
+	c->raise = raise_ref(c->dest->raise);
 	sc->want = *c->want;
 	sc->tlsctx = conf->tlsctx;
 	sc->cert = relay_dest_cert(c->dest);

@@ -21,10 +21,16 @@ struct delivery {
 	uint64_t off;
 	struct str piece;	/* read, not yet handed out */
 	bool reading, have, broken;
+	void *asked;		/* somebody, before anything is sent */
 	struct smtpc_txn txn;
 	char remote[256];
 };
 
+static bool ask(struct delivery *dl);
+static void said(void *arg, const struct relay_verdict *v);
+static void decide_all(struct delivery *dl, enum qresult result,
+    const struct err *why);
+static bool treat(struct delivery *dl, const struct relay_verdict *v);
 static void send_slice(struct delivery *dl);
 static void finish(struct delivery *dl);
 static void decide(struct delivery *dl, unsigned i,
@@ -51,7 +57,15 @@ delivery_start(struct conn *c, struct qunit *u)
 	dl->body = qunit_body(u);
 	conn_remote(c, dl->remote, sizeof(dl->remote));
 	c->delivery = dl;
-	send_slice(dl);
+	if (!ask(dl))
+		send_slice(dl);
+}
+
+bool
+delivery_is_asking(const struct delivery *dl)
+{
+	OBJ_CHECK(dl, DELIVERY_MAGIC);
+	return dl->asked != NULL;
 }
 
 void
@@ -98,6 +112,8 @@ delivery_lost(struct delivery *dl, const struct smtpc_reply *r)
 	unsigned i;
 
 	OBJ_CHECK(dl, DELIVERY_MAGIC);
+	if (dl->asked != NULL)
+		dl->count = dl->n;
 	if (r != NULL && !stale(dl, r)) {
 		verdict_of_reply(r, 0, &v);
 		for (i = dl->first; i < dl->first + dl->count; i++)
@@ -119,6 +135,101 @@ delivery_abort(struct delivery **dlp)
 	if (*dlp != NULL)
 		finish(*dlp);
 	ASSERT(*dlp == NULL);
+}
+
+static bool
+ask(struct delivery *dl)
+{
+	struct conn *c = dl->conn;
+	struct relay *r = c->relay;
+	char ip[SOCK_IP_MAX];
+	struct relay_to to = { .hop = c->dest->key,
+		.host = c->name,
+		.ip = sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)),
+		.want = relay_dest_text(c->dest),
+		.port = sock_addr_port(&c->host->addr),
+		.dcid = c->dcid };
+
+	if (r->asks->deliver == NULL)
+		return false;
+	to.tls = r->peer->tls(c->client);
+	dl->asked = r->asks->deliver(r->w.asks_arg, dl->unit, &to, said, dl);
+	return dl->asked != NULL;
+}
+
+static void
+said(void *arg, const struct relay_verdict *v)
+{
+	struct delivery *dl;
+	struct conn *c;
+
+	OBJ_CAST(dl, arg, DELIVERY_MAGIC);
+	c = dl->conn;
+	dl->asked = NULL;
+	switch (v->say) {
+	case RELAY_SEND:
+		if (!treat(dl, v)) {
+			send_slice(dl);
+			return;
+		}
+		break;
+	case RELAY_DEFER:
+		decide_all(dl, QRESULT_RETRY, &v->reply);
+		break;
+	case RELAY_BOUNCE:
+		decide_all(dl, QRESULT_BOUNCE, &v->reply);
+		break;
+	}
+	finish(dl);
+	conn_next(c);
+}
+
+/* In our words: no host has said anything. */
+static void
+decide_all(struct delivery *dl, enum qresult result, const struct err *why)
+{
+	struct qreport *q;
+	unsigned i;
+
+	for (i = 0; i < dl->n; i++) {
+		q = &dl->v[i];
+		dl->decided[i] = true;
+		q->result = result;
+		q->status = pool_strdup(dl->pool, why->enh);
+		q->text = str_c(pool_strdup(dl->pool, why->text));
+		q->dcid = dl->conn->dcid;
+	}
+}
+
+/* Recipients that are to go another way, or with more, go back; nobody is sent
+ * to on this connection then. */
+static bool
+treat(struct delivery *dl, const struct relay_verdict *v)
+{
+	struct log_rids rids = { dl->rids, 0 };
+	struct err why = ERR_INIT;
+	struct treat t;
+	unsigned i;
+	int r;
+
+	for (i = 0; i < dl->n; i++) {
+		r = treat_rcpt(dl->conn->relay, dl->rcpt[i],
+		    qunit_key(dl->unit), v, &t, dl->pool, &why);
+		if (r == -1) {
+			decide_all(dl, QRESULT_RETRY, &why);
+			return true;
+		}
+		if (r == 0)
+			continue;
+		dl->v[i].want = t.want;
+		dl->v[i].route = t.route;
+		dl->rids[rids.n++] = dl->rcpt[i]->rid;
+	}
+	if (rids.n == 0)
+		return false;
+	mail_log(EV_DELIVERY_TREATED, dl->conn->dcid, qunit_mid(dl->unit), rids,
+	    str_c(v->want), str_c(v->route));
+	return true;
 }
 
 static void
@@ -166,6 +277,8 @@ finish(struct delivery *dl)
 
 	if (dl->reading)
 		body_read_cancel(dl->body);
+	if (dl->asked != NULL)
+		c->relay->asks->cancel(c->relay->w.asks_arg, dl->asked);
 	for (i = 0; i < dl->n; i++) {
 		dl->v[i].i = i;
 		if (!dl->decided[i])

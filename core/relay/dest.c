@@ -7,14 +7,12 @@ static void read_key(struct dest *d, const char *key);
 static void resolve(struct dest *d);
 static void resolved(void *arg, const struct mx_result *mx);
 static void set_route(struct dest *d);
+static void fail_policy(struct dest *d, const char *text);
 static void make_candidates(struct dest *d, const struct mx_result *mx);
 static void drop_candidates(struct dest *d);
 static void new_round(struct dest *d);
 static void spread(struct dest *d);
 static struct dest_cand *pick(struct dest *d);
-static void give_up(struct dest *d);
-static void tell_slice(struct dest *d);
-static void told(void *arg, struct qunit *u);
 static void on_timer(void *arg);
 static void on_patience(void *arg);
 
@@ -52,6 +50,8 @@ dest_destroy(struct dest **dp)
 		conn_kill(&c);
 	if (d->query != NULL)
 		d->relay->peer->lookup_cancel(&d->query);
+	policy_cancel(d);
+	raise_unref(&d->raise);
 	drop_candidates(d);
 	loop_timer_clear(&d->timer);
 	loop_timer_clear(&d->patience);
@@ -88,10 +88,11 @@ dest_kick(struct dest *d)
 	case DEST_UP:
 		if (clock_now() >= d->mx_until && d->nopening == 0)
 			resolve(d);
-		else
+		else if (dest_may_send(d))
 			spread(d);
 		return;
 	case DEST_RESOLVING:
+	case DEST_ASKING:
 	case DEST_DOWN:
 	case DEST_FAILING:
 		return;
@@ -109,10 +110,13 @@ dest_renew(struct dest *d, bool settings)
 		set_route(d);
 		TAILQ_FOREACH_SAFE(c, &d->conns, link, next)
 			conn_retire(c);
-		if (d->query != NULL) {
+		if (d->query != NULL)
 			d->relay->peer->lookup_cancel(&d->query);
+		policy_cancel(d);
+		if (d->state == DEST_RESOLVING || d->state == DEST_ASKING)
 			d->state = DEST_NEW;
-		}
+		raise_unref(&d->raise);
+		d->policed = false;
 	}
 	d->backoff = 0;
 	d->mx_until = 0;
@@ -124,6 +128,34 @@ dest_renew(struct dest *d, bool settings)
 		dest_kick(d);
 	else
 		dest_settle(d);
+}
+
+bool
+dest_may_send(const struct dest *d)
+{
+	return d->state != DEST_FAILING &&
+	    (!d->policed || clock_now() < d->policy_until);
+}
+
+void
+dest_policed(struct dest *d, const struct err *why)
+{
+	char text[sizeof(why->text) + 128];
+
+	ASSERT(d->state == DEST_ASKING);
+	d->state = DEST_UP;
+	if (why != NULL) {
+		(void)snprintf(text, sizeof(text), "TLS policy of %.80s: %s",
+		    d->key, why->text);
+		fail_policy(d, text);
+		d->fail.tls = TLSR_POLICY;
+		dest_give_up(d);
+		return;
+	}
+	if (d->policy_until < d->mx_until)
+		d->mx_until = d->policy_until;
+	dest_kick(d);
+	dest_settle(d);
 }
 
 void
@@ -160,7 +192,7 @@ dest_host_failed(struct dest *d, struct host *h, const struct dest_fail *f)
 		loop_timer_set(&d->patience, RELAY_PATIENCE);
 		return;
 	}
-	give_up(d);
+	dest_give_up(d);
 }
 
 void
@@ -213,28 +245,6 @@ dest_starving(struct dest *like)
 	return NULL;
 }
 
-void
-dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f)
-{
-	struct qreport *v;
-	unsigned i, n;
-
-	(void)qunit_rcpt(u, &n);
-	v = mem_array(n, sizeof(*v));
-	for (i = 0; i < n; i++) {
-		v[i].i = i;
-		v[i].result = f->result;
-		v[i].code = f->code;
-		v[i].status = f->status;
-		v[i].text = str_c(f->text);
-		v[i].remote = str_c(f->remote);
-		v[i].dcid = f->dcid;
-		v[i].tls = f->tls;
-	}
-	queue_report(r->queue, u, v, n);
-	mem_free(v);
-}
-
 const char *
 dest_state_name(const struct dest *d)
 {
@@ -243,6 +253,8 @@ dest_state_name(const struct dest *d)
 		return "new";
 	case DEST_RESOLVING:
 		return "resolving";
+	case DEST_ASKING:
+		return "asking";
 	case DEST_UP:
 		return "up";
 	case DEST_DOWN:
@@ -275,28 +287,36 @@ set_route(struct dest *d)
 	d->route = d->hosts != NULL ? d->hosts : route_of_key(conf, d->key);
 }
 
-/* What was asked for cannot be known, or is not there: nothing is sent. */
+/* What was asked for cannot be known, so nothing is sent. */
+static void
+fail_policy(struct dest *d, const char *text)
+{
+	memset(&d->fail, 0, sizeof(d->fail));
+	d->fail.result = QRESULT_RETRY;
+	(void)str_copy(d->fail.status, sizeof(d->fail.status), STR("4.7.0"));
+	(void)str_copy(d->fail.text, sizeof(d->fail.text), str_c(text));
+}
+
 static bool
 is_impossible(struct dest *d)
 {
-	const char *status;
+	char text[sizeof(d->fail.text)];
 
-	if (!d->unreadable &&
-	    (d->route != NULL || !route_key_is_route(d->key)))
-		return false;
-	memset(&d->fail, 0, sizeof(d->fail));
-	d->fail.result = QRESULT_RETRY;
 	if (d->unreadable) {
-		status = "4.7.0";
-		(void)snprintf(d->fail.text, sizeof(d->fail.text),
+		(void)snprintf(text, sizeof(text),
 		    "the TLS want \"%.200s\" is not readable", d->text);
+		fail_policy(d, text);
+	} else if (d->route == NULL && route_key_is_route(d->key)) {
+		/* Never by MX instead. */
+		(void)snprintf(text, sizeof(text), "there is no route \"%.200s"
+		    "\"", strchr(d->key, ':') + 1);
+		fail_policy(d, text);
+		(void)str_copy(d->fail.status, sizeof(d->fail.status),
+		    STR("4.3.5"));
 	} else {
-		status = "4.3.5";
-		(void)snprintf(d->fail.text, sizeof(d->fail.text),
-		    "there is no route \"%.200s\"", strchr(d->key, ':') + 1);
+		return false;
 	}
-	(void)snprintf(d->fail.status, sizeof(d->fail.status), "%s", status);
-	give_up(d);
+	dest_give_up(d);
 	return true;
 }
 
@@ -322,6 +342,20 @@ resolve(struct dest *d)
 	    resolved, d);
 }
 
+/* Nobody has a say any more: what was raised comes down. */
+static void
+unpolice(struct dest *d)
+{
+	struct conn *c, *next;
+
+	d->policed = false;
+	if (d->raise == NULL)
+		return;
+	TAILQ_FOREACH_SAFE(c, &d->conns, link, next)
+		conn_retire(c);
+	raise_unref(&d->raise);
+}
+
 static void
 resolved(void *arg, const struct mx_result *mx)
 {
@@ -339,8 +373,13 @@ resolved(void *arg, const struct mx_result *mx)
 	d->mx_until = clock_now() + ttl;
 	if (mx->status == MX_OK)
 		make_candidates(d, mx);
+	if (d->ncand > 0 && policy_ask(d, mx)) {
+		d->state = DEST_ASKING;
+		return;
+	}
 	d->state = DEST_UP;
 	if (d->ncand > 0) {
+		unpolice(d);
 		dest_kick(d);
 		dest_settle(d);
 		return;
@@ -351,7 +390,7 @@ resolved(void *arg, const struct mx_result *mx)
 	(void)snprintf(d->fail.status, sizeof(d->fail.status), "%s", v.status);
 	(void)snprintf(d->fail.text, sizeof(d->fail.text), "%s",
 	    mx->why != NULL ? mx->why : "no address found for its hosts");
-	give_up(d);
+	dest_give_up(d);
 }
 
 static void
@@ -460,74 +499,6 @@ pick(struct dest *d)
 	return best;
 }
 
-/* Every host failed: the units that are due now are told why, each by its
- * own schedule; the destination pauses. */
-static void
-give_up(struct dest *d)
-{
-	const struct relay_conf *conf = d->relay->gen->conf;
-
-	loop_timer_clear(&d->patience);
-	d->state = DEST_FAILING;
-	d->failing = qhop_due(d->hop);
-	if (d->backoff == 0)
-		d->backoff = conf->host_backoff;
-	else if (d->backoff < conf->host_backoff_max / 2)
-		d->backoff *= 2;
-	else
-		d->backoff = conf->host_backoff_max;
-	tell_slice(d);
-}
-
-static void
-tell_slice(struct dest *d)
-{
-	unsigned n;
-
-	d->slicing = true;
-	for (n = 0; n < RELAY_FAIL_SLICE; n++) {
-		if (d->failing == 0 || qhop_due(d->hop) == 0)
-			break;
-		d->failing--;
-		d->taking = true;
-		qhop_take(d->hop, told, d);
-		if (d->taking) {
-			d->slicing = false;
-			return; /* told() goes on */
-		}
-	}
-	d->slicing = false;
-	if (n == RELAY_FAIL_SLICE) {
-		loop_timer_set(&d->timer, 0);
-		return;
-	}
-	if (d->fail.result == QRESULT_RETRY) {
-		d->state = DEST_DOWN;
-		loop_timer_set(&d->timer, d->backoff);
-		return;
-	}
-	d->backoff = 0;
-	d->mx_until = 0;
-	d->state = DEST_NEW;
-	if (qhop_due(d->hop) > 0)
-		loop_timer_set(&d->timer, 0);
-	else
-		dest_settle(d);
-}
-
-static void
-told(void *arg, struct qunit *u)
-{
-	struct dest *d;
-
-	OBJ_CAST(d, arg, DEST_MAGIC);
-	d->taking = false;
-	if (u != NULL)
-		dest_tell(d->relay, u, &d->fail);
-	if (!d->slicing)
-		loop_timer_set(&d->timer, 0);
-}
-
 static void
 on_timer(void *arg)
 {
@@ -535,7 +506,7 @@ on_timer(void *arg)
 
 	OBJ_CAST(d, arg, DEST_MAGIC);
 	if (d->state == DEST_FAILING) {
-		tell_slice(d);
+		dest_tell_slice(d);
 		return;
 	}
 	if (d->state == DEST_DOWN) {
@@ -558,7 +529,7 @@ on_patience(void *arg)
 	if (d->relay->stopping || d->state != DEST_UP ||
 	    qhop_due(d->hop) == 0)
 		return;
-	if (d->nconn == 0) {
+	if (d->nconn == 0 || !dest_may_send(d)) {
 		dest_kick(d);
 		return;
 	}

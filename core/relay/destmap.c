@@ -8,6 +8,7 @@
 #define NAME_MAX_OCTETS (ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX + 1)
 /* What was made of wants is kept, up to here. */
 #define MEMO_MAX 4096
+#define SHOWN_MAX 200 /* octets of what cannot be read */
 
 struct block {
 	struct hash_node node;
@@ -16,11 +17,12 @@ struct block {
 	struct tlsident *cert;
 };
 
-/* The maximum of three wants. */
+/* What came of wants. The key is made of their texts, not of pointers: who has
+ * an opinion may use one place for several. */
 struct memo {
 	struct hash_node node;
 	const struct tlswant *block, *route;
-	struct str stored;
+	struct str key;
 	const char *text;
 };
 
@@ -40,6 +42,7 @@ struct destmap {
 	bool addresses;		/* some blocks are of addresses */
 	bool warned;		/* of an unreadable want: once */
 	const char *usual;	/* text of delivery's want */
+	struct buf key;
 	struct pool *memory;	/* memos and meanings */
 	struct hash memos, meanings;
 };
@@ -49,7 +52,11 @@ enum asked { ASKED_TLS, ASKED_CERT };
 static void add_block(struct destmap *m, const struct relay_destination *d);
 static const struct block *nearest(struct destmap *m, struct str domain,
     struct str local, enum asked what);
-static const char *make_text(struct destmap *m, const struct memo *memo);
+static const char *make_text(struct destmap *m, const struct memo *memo,
+    const struct destmap_to *to);
+static const char *make_both(struct destmap *m, const struct destmap_to *to);
+static const char *remember(struct destmap *m, const struct memo *of,
+    const struct destmap_to *to);
 static void forget(struct destmap *m);
 
 struct destmap *
@@ -68,6 +75,7 @@ destmap_new(const struct relay_conf *conf)
 	hash_init(&m->meanings);
 	for (i = 0; i < conf->ndestination; i++)
 		add_block(m, &conf->destination[i]);
+	buf_init(&m->key, 2 * RELAY_WANT_MAX);
 	buf_init(&text, RELAY_WANT_MAX);
 	tlswant_write(&conf->tls, &text);
 	m->usual = pool_strdup(m->pool, buf_p(&text));
@@ -86,6 +94,7 @@ destmap_destroy(struct destmap **mp)
 	hash_fini(&m->blocks);
 	hash_fini(&m->memos);
 	hash_fini(&m->meanings);
+	buf_fini(&m->key);
 	pool_destroy(&m->memory);
 	pool_destroy(&m->pool);
 	OBJ_FREE(m);
@@ -103,33 +112,25 @@ const char *
 destmap_text(struct destmap *m, const struct destmap_to *to)
 {
 	const struct block *b = nearest(m, to->domain, to->local, ASKED_TLS);
-	struct memo key = { .stored = to->want };
-	struct hash_node *node;
-	struct memo *memo;
-	uint64_t hash;
+	struct memo key = { .block = NULL };
 
 	OBJ_CHECK(m, DESTMAP_MAGIC);
 	key.block = b != NULL ? b->tls : NULL;
 	key.route = to->route != NULL ? to->route->tls : NULL;
-	if (key.block == NULL && key.route == NULL && to->want.n == 0)
+	if (key.block == NULL && key.route == NULL && to->want.n == 0 &&
+	    to->n == 0)
 		return "";
-	hash = hash_u64((uintptr_t)key.block) +
-	    3 * hash_u64((uintptr_t)key.route) +
-	    5 * hash_bytes(to->want.p, to->want.n);
-	for (node = hash_first(&m->memos, hash); node != NULL;
-	     node = hash_next(node)) {
-		memo = COLL_OF(node, struct memo, node);
-		if (memo->block == key.block && memo->route == key.route &&
-		    str_eq(memo->stored, key.stored))
-			return memo->text;
-	}
-	if (m->memos.n >= MEMO_MAX)
-		forget(m);
-	memo = pool_dup(m->memory, &key, sizeof(key));
-	memo->stored = pool_str(m->memory, key.stored);
-	memo->text = make_text(m, memo);
-	hash_add(&m->memos, &memo->node, hash);
-	return memo->text;
+	return remember(m, &key, to);
+}
+
+const char *
+destmap_both(struct destmap *m, const char *text, const char *more)
+{
+	struct relay_opinion v[2] = { { .want = text }, { .want = more } };
+	struct destmap_to to = { .v = v, .n = 2, .want = STR("") };
+
+	OBJ_CHECK(m, DESTMAP_MAGIC);
+	return remember(m, NULL, &to);
 }
 
 const struct tlswant *
@@ -299,38 +300,132 @@ nearest(struct destmap *m, struct str domain, struct str local,
 	return b != NULL ? b : look(m, STR("*"), what);
 }
 
+/* of NULL: destmap_both(). */
 static const char *
-make_text(struct destmap *m, const struct memo *memo)
+remember(struct destmap *m, const struct memo *of,
+    const struct destmap_to *to)
 {
-	struct tlswant base = m->conf->tls, stored, all;
+	static const struct memo both;
+	struct hash_node *node;
+	struct memo *memo;
+	struct str key;
+	uint64_t hash;
+	unsigned i;
+
+	buf_reset(&m->key);
+	(void)buf_add_char(&m->key, of == NULL ? 'b' : 't');
+	(void)buf_add_str(&m->key, to->want);
+	for (i = 0; i < to->n; i++) {
+		(void)buf_add_char(&m->key, to->v[i].ours ? '\1' : '\2');
+		(void)buf_add_c(&m->key, to->v[i].want);
+	}
+	ASSERT(!buf_full(&m->key));
+	if (m->memos.n >= MEMO_MAX)
+		forget(m);
+	key = buf_str(&m->key);
+	if (of == NULL)
+		of = &both;
+	hash = hash_u64((uintptr_t)of->block) +
+	    3 * hash_u64((uintptr_t)of->route) + hash_bytes(key.p, key.n);
+	for (node = hash_first(&m->memos, hash); node != NULL;
+	     node = hash_next(node)) {
+		memo = COLL_OF(node, struct memo, node);
+		if (memo->block == of->block && memo->route == of->route &&
+		    str_eq(memo->key, key))
+			return memo->text;
+	}
+	memo = pool_dup(m->memory, of, sizeof(*of));
+	memo->key = pool_str(m->memory, key);
+	memo->text = of == &both ? make_both(m, to) : make_text(m, of, to);
+	hash_add(&m->memos, &memo->node, hash);
+	return memo->text;
+}
+
+/* Adds a want to *sum, which has *n already; -1: it cannot be read. */
+static int
+add_want(struct destmap *m, struct tlswant *sum, unsigned *n, struct str text)
+{
+	struct tlswant one, old = *sum;
 	struct err why = ERR_INIT;
+
+	if (tlswant_read(&one, text, m->memory, &why) == -1) {
+		if (!m->warned)
+			log_critical("mail waits because a TLS want is not "
+			    "readable: %s", why.text);
+		m->warned = true;
+		return -1;
+	}
+	if ((*n)++ == 0)
+		*sum = one;
+	else
+		tlswant_max(sum, &old, &one, m->memory);
+	return 0;
+}
+
+/* The word in front is no level, whatever follows. */
+static const char *
+unreadable(struct destmap *m, struct str text)
+{
+	if (text.n > SHOWN_MAX)
+		text.n = SHOWN_MAX;
+	return pool_printf(m->memory, "unreadable: %.*s", STR_FMT(text));
+}
+
+static const char *
+write_text(struct destmap *m, const struct tlswant *w)
+{
 	struct buf text;
 	const char *p;
 
-	if (memo->block != NULL && memo->route != NULL)
-		tlswant_max(&base, memo->block, memo->route, m->memory);
-	else if (memo->block != NULL || memo->route != NULL)
-		base = memo->block != NULL ? *memo->block : *memo->route;
-	all = base;
-	if (memo->stored.n > 0) {
-		if (tlswant_read(&stored, memo->stored, m->memory,
-			&why) == -1) {
-			if (!m->warned)
-				log_critical("mail waits because the TLS want "
-				    "stored with it is not readable: %s",
-				    why.text);
-			m->warned = true;
-			return memo->stored.p;
-		}
-		tlswant_max(&all, &base, &stored, m->memory);
-	}
 	buf_init(&text, RELAY_WANT_MAX);
-	tlswant_write(&all, &text);
+	tlswant_write(w, &text);
 	ASSERT(!buf_full(&text));
 	p = strcmp(buf_p(&text), m->usual) == 0 ?
 	    "" : pool_strdup(m->memory, buf_p(&text));
 	buf_fini(&text);
 	return p;
+}
+
+/* First what stands in place of delivery's want, then what only raises it. */
+static const char *
+make_text(struct destmap *m, const struct memo *memo,
+    const struct destmap_to *to)
+{
+	const struct tlswant *given[2] = { memo->block, memo->route };
+	struct tlswant all = m->conf->tls, old;
+	const struct relay_opinion *o;
+	unsigned i, pass, n = 0;
+
+	for (i = 0; i < 2; i++) {
+		old = all;
+		if (given[i] != NULL && n++ == 0)
+			all = *given[i];
+		else if (given[i] != NULL)
+			tlswant_max(&all, &old, given[i], m->memory);
+	}
+	for (pass = 0; pass < 2; pass++, n = 1) {
+		for (i = 0; i < to->n; i++) {
+			o = &to->v[i];
+			if (o->ours == (pass == 0) &&
+			    add_want(m, &all, &n, str_c(o->want)) == -1)
+				return unreadable(m, str_c(o->want));
+		}
+	}
+	if (to->want.n > 0 && add_want(m, &all, &n, to->want) == -1)
+		return pool_str(m->memory, to->want).p;
+	return write_text(m, &all);
+}
+
+static const char *
+make_both(struct destmap *m, const struct destmap_to *to)
+{
+	struct tlswant all = m->conf->tls;
+	unsigned i, n = to->v[0].want[0] == '\0';
+
+	for (i = n; i < to->n; i++)
+		if (add_want(m, &all, &n, str_c(to->v[i].want)) == -1)
+			return unreadable(m, str_c(to->v[i].want));
+	return write_text(m, &all);
 }
 
 static void

@@ -10,6 +10,9 @@ static const char *hop_key(void *arg, const struct queue_to *to);
 static const struct queue_profile *profile(void *arg, const char *key);
 static void want(void *arg, const char *key, struct queue_want *w_r);
 static void due(void *arg, struct qhop *hop);
+static void queued(void *arg, const struct envelope *env);
+static void told(void *arg, enum queue_fate fate, const struct qunit *u,
+    const struct qreport *v, unsigned n);
 static void chain_text(const struct smtpc *c, struct buf *dst);
 static const char *local_text(const struct smtpc *c, char *dst, size_t n);
 static void list_dest(const struct dest *d, struct buf *b);
@@ -27,6 +30,7 @@ static const struct relay_peer real_peer = {
 	.destroy = smtpc_destroy,
 	.is_ready = smtpc_is_ready,
 	.offers_dsn = smtpc_offers_dsn,
+	.tls = smtpc_tls,
 	.tls_chain = chain_text,
 	.local = local_text,
 };
@@ -37,7 +41,11 @@ static const struct queue_ops queue_ops = {
 	.want = want,
 	.due = due,
 	.dsn = bounce_dsn,
+	.queued = queued,
+	.told = told,
 };
+
+static const struct relay_asks nobody;
 
 struct relay *
 relay_new(const struct relay_world *w, const struct relay_conf *conf)
@@ -47,9 +55,11 @@ relay_new(const struct relay_world *w, const struct relay_conf *conf)
 	OBJ_NEW(r, RELAY_MAGIC);
 	r->w = *w;
 	r->peer = w->peer != NULL ? w->peer : &real_peer;
+	r->asks = w->asks != NULL ? w->asks : &nobody;
 	TAILQ_INIT(&r->dests);
 	TAILQ_INIT(&r->idle);
 	hash_init(&r->hosts);
+	policy_init(r);
 	buf_init(&r->key, RELAY_WANT_MAX + RELAY_KEY_MAX);
 	r->gen = gen_new(r, conf);
 	return r;
@@ -154,6 +164,7 @@ relay_destroy(struct relay **rp)
 	while ((d = TAILQ_FIRST(&r->dests)) != NULL)
 		dest_destroy(&d);
 	host_free_all(r);
+	policy_fini(r);
 	relay_gen_unref(&r->gen);
 	buf_fini(&r->key);
 	OBJ_FREE(r);
@@ -222,7 +233,18 @@ relay_dest_concurrency(const struct dest *d)
 const struct tlswant *
 relay_dest_want(const struct dest *d)
 {
+	if (d->raise != NULL)
+		return &d->raise->want;
 	return d->text[0] != '\0' ? &d->want : &d->relay->gen->conf->tls;
+}
+
+const char *
+relay_dest_text(const struct dest *d)
+{
+	if (d->raise != NULL)
+		return d->raise->text;
+	return d->text[0] != '\0' ? d->text :
+	    destmap_usual(d->relay->gen->destmap);
 }
 
 /* A route may lead to hosts that have nothing to do with the recipient's
@@ -237,14 +259,23 @@ relay_dest_cert(const struct dest *d)
 static const char *
 hop_key(void *arg, const struct queue_to *to)
 {
-	struct destmap_to d = { to->domain, to->local, NULL, to->want };
+	struct relay_opinion v[RELAY_OPINIONS];
+	struct destmap_to d = { .domain = to->domain,
+		.local = to->local,
+		.want = to->want,
+		.v = v };
+	struct str domain = to->domain;
 	const char *text;
 	struct relay *r;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
+	if (domain.n == 0)
+		domain = str_c(r->gen->conf->hostname);
 	d.route = to->route.n > 0 ? route_key_own(r->gen->conf, to->route,
-	    r->hop, sizeof(r->hop)) : route_key(r->gen->conf, to->domain,
-	    r->hop, sizeof(r->hop));
+	    r->hop, sizeof(r->hop)) : route_key(r->gen->conf, domain, r->hop,
+	    sizeof(r->hop));
+	if (r->asks->tls_rcpt != NULL)
+		d.n = r->asks->tls_rcpt(r->w.asks_arg, domain, to->local, v);
 	text = destmap_text(r->gen->destmap, &d);
 	if (text[0] == '\0')
 		return r->hop;
@@ -275,7 +306,7 @@ want(void *arg, const char *key, struct queue_want *w_r)
 	struct relay *r;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
-	w = destmap_want(r->gen->destmap, route_key_want(key));
+	w = policy_want(r, key);
 	w_r->level = w != NULL ? w->level : TLSWANT_REQUIRED_VERIFY;
 	w_r->deadline = w != NULL ? w->deadline : 0;
 	w_r->warn_after = w != NULL ? w->warn_after : 0;
@@ -292,6 +323,27 @@ due(void *arg, struct qhop *hop)
 	if (d == NULL)
 		d = dest_new(r, hop);
 	dest_kick(d);
+}
+
+static void
+queued(void *arg, const struct envelope *env)
+{
+	struct relay *r;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	if (r->asks->queued != NULL)
+		r->asks->queued(r->w.asks_arg, env);
+}
+
+static void
+told(void *arg, enum queue_fate fate, const struct qunit *u,
+    const struct qreport *v, unsigned n)
+{
+	struct relay *r;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	if (r->asks->told != NULL)
+		r->asks->told(r->w.asks_arg, fate, u, v, n);
 }
 
 static void
@@ -326,8 +378,9 @@ list_dest(const struct dest *d, struct buf *b)
 	(void)buf_add_c(b, "{\"hop\":");
 	(void)json_quote(b, str_c(d->key));
 	(void)buf_add_c(b, ",\"tls\":");
-	(void)json_quote(b, str_c(d->text[0] != '\0' ? d->text :
-		destmap_usual(d->relay->gen->destmap)));
+	(void)json_quote(b, str_c(relay_dest_text(d)));
+	(void)buf_add_c(b, ",\"tls_source\":");
+	(void)json_quote(b, str_c(d->raise != NULL ? d->raise->source : ""));
 	(void)buf_add_c(b, ",\"key\":");
 	(void)json_quote(b, str_c(qhop_key(d->hop)));
 	(void)buf_printf(b,

@@ -121,43 +121,50 @@ struct relay_peer {
 	void (*destroy)(struct smtpc **cp);
 	bool (*is_ready)(const struct smtpc *c);
 	bool (*offers_dsn)(const struct smtpc *c);
+	const struct tls_info *(*tls)(const struct smtpc *c);
 	void (*tls_chain)(const struct smtpc *c, struct buf *dst);
 	/* The local address of the connection, for the log; returns dst. */
 	const char *(*local)(const struct smtpc *c, char *dst, size_t n);
 };
 
-/* A next hop whose TLS somebody may have an opinion on. */
+/* What somebody wants for a recipient. */
+struct relay_opinion {
+	const char *want;	/* text (tls/tlswant.h); what cannot be read
+				 * keeps the mail here */
+	bool ours;		/* of the configuration: in place of what it
+				 * says of delivery in general */
+};
+
+/* A next hop whose TLS somebody may have an opinion on; valid until fn. */
 struct relay_hop {
 	const char *domain;	/* of the recipients, or of the route */
 	bool route;
 	const struct mx_result *mx;
 };
 
-/* want: text (tls/tlswant.h) to combine by maximum, or NULL; why: it could not
- * be found out, nothing is sent. ttl: ms that it holds. */
-typedef void relay_policy_fn(void *arg, const char *want, msec ttl,
-    const struct err *why);
+/* want: text to combine by maximum, or NULL; source: whose it is, "dane"; ttl:
+ * how long it holds. why: it could not be found out, nothing is sent. */
+typedef void relay_policy_fn(void *arg, const char *want, const char *source,
+    msec ttl, const struct err *why);
 
-/* What a deliver hook says about a unit that is about to be sent. */
+/* What is said about a unit that is about to be sent. */
 enum relay_say { RELAY_SEND, RELAY_DEFER, RELAY_BOUNCE };
 struct relay_verdict {
 	enum relay_say say;
 	struct err reply;	/* DEFER, BOUNCE */
 	const char *want;	/* to combine by maximum, or NULL */
-	const char *route;	/* to go by instead, or NULL */
+	const char *route;	/* to go by instead (relay/route.h), or NULL */
 };
 typedef void relay_verdict_fn(void *arg, const struct relay_verdict *v);
 
 /* Where a unit is about to go. */
 struct relay_to {
-	const char *hop, *host, *ip, *want; /* want: text, "" = of delivery */
+	const char *hop, *host, *ip;
+	const char *want;	/* text of what counts there */
 	uint16_t port;
 	uint64_t dcid;
 	const struct tls_info *tls; /* NULL: clear */
 };
-
-/* What became of recipients, for who reports it. */
-enum relay_told { RELAY_DELIVERED, RELAY_DEFERRED, RELAY_BOUNCED };
 
 /*
  * Those who have a say in deliveries (the plugin host); each may be NULL. fn
@@ -165,18 +172,22 @@ enum relay_told { RELAY_DELIVERED, RELAY_DEFERRED, RELAY_BOUNCED };
  * question back. NULL is returned where nobody is to be asked.
  */
 struct relay_asks {
-	/* The want for a recipient, text or NULL; never waits. */
-	const char *(*tls_rcpt)(void *arg, struct str domain,
-	    struct str local);
+	/* Fills in what is wanted for a recipient (local "": any), and returns
+	 * how many opinions there are, RELAY_OPINIONS at most; never waits. The
+	 * texts are valid until the next call. */
+	unsigned (*tls_rcpt)(void *arg, struct str domain, struct str local,
+	    struct relay_opinion *v);
 	void *(*tls_hop)(void *arg, const struct relay_hop *hop,
 	    relay_policy_fn *fn, void *fnarg);
 	void *(*deliver)(void *arg, struct qunit *u,
 	    const struct relay_to *to, relay_verdict_fn *fn, void *fnarg);
 	void (*cancel)(void *arg, void *pending);
-	/* Copies what it needs. */
-	void (*told)(void *arg, enum relay_told what, const struct qunit *u,
+	/* News; they copy what they need. */
+	void (*queued)(void *arg, const struct envelope *env);
+	void (*told)(void *arg, enum queue_fate fate, const struct qunit *u,
 	    const struct qreport *v, unsigned n);
 };
+#define RELAY_OPINIONS 16
 
 struct relay_world {
 	struct loop *loop;
@@ -217,8 +228,9 @@ struct relay_stats {
 	unsigned connections, idle, hops, hops_down;
 };
 void relay_stats(const struct relay *r, struct relay_stats *st);
-/* One JSON object per next hop: hop, tls (the want), key (both, as in the
- * queue), due, connections, state, wait, last error. */
+/* One JSON object per next hop: hop, tls (the want that counts), tls_source
+ * (who raised it, or ""), key (hop and want, as in the queue), due,
+ * connections, state, wait, last error. */
 typedef void relay_row_fn(void *arg, struct str json);
 void relay_list(struct relay *r, relay_row_fn *fn, void *arg);
 

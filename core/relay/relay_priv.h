@@ -3,11 +3,13 @@
  *
  *   relay     one per worker: settings, all destinations, hosts, connections
  *   dest      a next hop: its hosts, its connections, its back-off
+ *   policy    what others want of a next hop's TLS, once its hosts are known
  *   host      an address, shared by destinations: what we know about it
  *   conn      a connection to a host for a destination
  *   conn_want what it asks of its peer
  *   conn_tls  what TLS does to it, and what is tried next
  *   delivery  a unit on a connection
+ *   treat     what is said about a unit before it is sent
  */
 #ifndef RELAY_RELAY_PRIV_H
 #define RELAY_RELAY_PRIV_H
@@ -47,6 +49,7 @@ struct relay {
 #define RELAY_MAGIC 0x7a91c4e1u
 	struct relay_world w;
 	const struct relay_peer *peer;
+	const struct relay_asks *asks;
 	struct queue *queue;
 	struct relay_gen *gen;
 	struct dest_list dests;
@@ -55,6 +58,7 @@ struct relay {
 	unsigned nconn, nidle;
 	struct hash hosts;
 	size_t sweep_at;	/* hosts.n at which it is looked through */
+	struct hash policies;	/* by key of the hop */
 	bool stopping;
 	loop_fn *stopped;
 	void *stopped_arg;
@@ -94,6 +98,7 @@ struct dest_cand {
 enum dest_state {
 	DEST_NEW,	/* hosts unknown or too old */
 	DEST_RESOLVING,
+	DEST_ASKING,	/* hosts known, what is wanted of them not yet */
 	DEST_UP,	/* hosts known */
 	DEST_DOWN,	/* all failed: waits for its timer */
 	DEST_FAILING	/* its due units are being reported */
@@ -110,6 +115,15 @@ struct dest_fail {
 	enum tls_reason tls;	/* TLSR_NONE: not a failure of TLS */
 };
 
+/* A want that a policy made higher; connections that were opened under it
+ * keep it. */
+struct raise {
+	unsigned refs;
+	struct pool *pool;	/* this struct and what it points to */
+	const char *text, *source;
+	struct tlswant want;
+};
+
 struct dest {
 	unsigned magic;
 #define DEST_MAGIC 0x31d0be57u
@@ -119,6 +133,10 @@ struct dest {
 	const char *text;	/* of the want; "": that of delivery */
 	struct tlswant want;	/* if it has a text */
 	bool unreadable;	/* that text: nothing is sent */
+	struct raise *raise;	/* in place of it; NULL: nobody wants more */
+	void *question;		/* to somebody, for a policy */
+	bool policed;		/* and its answer holds for so long */
+	msec policy_until;
 	struct pool *own;	/* text, want, and a route made of hosts */
 	uint64_t shm_key;	/* of all wants */
 	/* It has no connection because others of that key have them all; one
@@ -177,6 +195,7 @@ struct conn {
 	struct delivery *delivery;
 	char local[SOCK_IP_MAX]; /* our address; "" before it is known */
 	const struct tlswant *want; /* of dest, for as long as that has it */
+	struct raise *raise;	/* that it is in; or NULL */
 	bool secure, routed;	/* who vouches for name: DNSSEC, or a route */
 	struct mx_reverse *reverse;
 	struct pool *pool;	/* references; NULL: none are needed */
@@ -191,6 +210,7 @@ struct conn {
 void relay_gen_unref(struct relay_gen **gp);
 unsigned relay_dest_concurrency(const struct dest *d);
 const struct tlswant *relay_dest_want(const struct dest *d);
+const char *relay_dest_text(const struct dest *d); /* of it */
 /* What we show to its hosts if they ask; NULL: nothing. */
 struct tlsident *relay_dest_cert(const struct dest *d);
 void relay_check_stopped(struct relay *r);
@@ -217,9 +237,30 @@ void dest_proved(struct dest *d);
 /* A connection attempt to a host failed; tries the next, or gives up. */
 void dest_host_failed(struct dest *d, struct host *h,
     const struct dest_fail *f);
+/* May what is due be sent on the connections that there are? */
+bool dest_may_send(const struct dest *d);
+/* Its hosts are known and so is what is wanted, or (why) it is not. */
+void dest_policed(struct dest *d, const struct err *why);
+const char *dest_state_name(const struct dest *d);
+
+/* dest_fail.c */
 /* Reports the same about every recipient of u. */
 void dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f);
-const char *dest_state_name(const struct dest *d);
+/* By d->fail; then it pauses. */
+void dest_give_up(struct dest *d);
+void dest_tell_slice(struct dest *d); /* goes on with it */
+
+/* policy.c */
+void policy_init(struct relay *r);
+void policy_fini(struct relay *r);
+/* Asks what is wanted of a destination with these hosts; false: nobody wants
+ * to say something. Else dest_policed() follows, from the loop. */
+bool policy_ask(struct dest *d, const struct mx_result *mx);
+void policy_cancel(struct dest *d);
+/* What counts for a key, as far as it is known; NULL: not readable. */
+const struct tlswant *policy_want(struct relay *r, const char *key);
+struct raise *raise_ref(struct raise *r); /* NULL is fine */
+void raise_unref(struct raise **rp);
 
 /* host.c */
 /* A reference; nobody frees a host that has one. */
@@ -234,6 +275,8 @@ void host_free_all(struct relay *r);
 /* conn.c */
 int conn_open(struct dest *d, struct dest_cand *c); /* -1: no slot free */
 void conn_feed(struct conn *c);	   /* idle: take the next unit, or wait */
+/* Its delivery has ended, and it may be ready for the next. */
+void conn_next(struct conn *c);
 void conn_retire(struct conn *c);  /* no more messages after this one */
 void conn_kill(struct conn **cp);  /* silent */
 struct conn *conn_idle_of(struct dest *d);
@@ -272,6 +315,20 @@ void delivery_done(struct delivery *dl, const struct smtpc_reply *r);
 /* The connection went away below it; reports and frees. */
 void delivery_lost(struct delivery *dl, const struct smtpc_reply *r);
 void delivery_abort(struct delivery **dlp);
+
+bool delivery_is_asking(const struct delivery *dl);
+
+/* treat.c */
+struct treat {
+	const char *want, *route; /* to be stored; NULL: as they are */
+};
+/*
+ * What a verdict makes of recipient rc of a unit with that key: 1: it is to go
+ * another way, by *t_r; 0: this one is the right one; -1: that cannot be done.
+ */
+int treat_rcpt(struct relay *r, struct rcpt *rc, const char *key,
+    const struct relay_verdict *v, struct treat *t_r, struct pool *pool,
+    struct err *why);
 
 /* bounce.c: struct queue_ops.dsn */
 void bounce_dsn(void *arg, struct qunit *u, enum report_kind kind,

@@ -110,6 +110,9 @@ EVENT(CONN_ERROR, INFO, "connection_error",
 
 EVENT(DELIVERY_START, INFO, "delivery_start",
     "Delivery start DCID %u{dcid} MID %u{mid} to RID %r{rids}")
+EVENT(DELIVERY_TREATED, INFO, "delivery_treated",
+    "Delivery DCID %u{dcid} MID %u{mid} to RID %r{rids} goes another way"
+    "%[ TLS %e{tls}%]%[ route %e{route}%]")
 EVENT(MESSAGE_DONE, INFO, "delivered",
     "Message done DCID %u{dcid} MID %u{mid} to RID %r{rids}")
 EVENT(RESPONSE, INFO, "response",

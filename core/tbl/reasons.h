@@ -65,3 +65,6 @@ TLS_REASON(PIN, "pin-mismatch", "certificate-not-trusted", "4.7.5",
     "certificate is not the pinned one")
 TLS_REASON(INVALID, "certificate-invalid", "certificate-not-trusted", "4.7.5",
     "certificate is malformed or breaks a rule of X.509")
+/* Before a connection. */
+TLS_REASON(POLICY, "policy", "validation-failure", "4.7.0",
+    "the TLS policy is not known")

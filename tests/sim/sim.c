@@ -87,6 +87,7 @@ start(struct sim *s)
 			.ids = s->ids,
 			.worker = i,
 			.peer = &simnet_peer,
+			.asks = &simasks,
 		};
 
 		OBJ_INIT(w, SIM_WORKER_MAGIC);
@@ -489,6 +490,7 @@ l_test(lua_State *L)
 	lua_pushlightuserdata(L, &s);
 	lua_setfield(L, LUA_REGISTRYINDEX, "sim");
 	simnet_open(&s);
+	simasks_open(&s);
 	lua_pushvalue(L, 2);
 	good = lua_pcall(L, 0, 0, 0) == LUA_OK;
 	tests++;

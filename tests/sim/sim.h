@@ -26,6 +26,14 @@
  *             "tls12" or "rsa"
  *   destination(name, want)         a block of the destination table; after
  *                                   the first submit it is a reload
+ *   policy { rcpt = function(domain, name) → want,
+ *       hop = function(domain, hosts) → { want =, source =, ttl =, delay =,
+ *           fails = why },
+ *       deliver = function { hop =, host =, want =, tls =, to = } →
+ *           { say = "send" | "defer" | "bounce", text =, want =, route =,
+ *             delay = } }          what others say; nil: nothing
+ *   news                            list of { what = "queued" | "delivered" |
+ *                                   "deferred" | "bounced", to =, text = }
  *   mid = submit { from =, to = { … }, worker = 1, size =, notify =,
  *                  want = TEXT or { TEXT, … } stored with the recipients }
  *   run(seconds)                    moves the clock
@@ -106,6 +114,10 @@ enum simtls simtls_play(const struct smtpc_conf *conf, const char *word,
     struct tls_info *info, struct tls_failure *failure,
     struct smtpc_reply *r_r);
 const char *simtls_step_name(enum tls_step step);
+
+/* simasks.c: who has a say in deliveries (policy, news). */
+extern const struct relay_asks simasks;
+void simasks_open(struct sim *s);
 
 /* Pushes table NAME[KEY] of the scenario, or nil. */
 void sim_push(struct sim *s, const char *name, const char *key);

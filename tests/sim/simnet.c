@@ -24,6 +24,7 @@ struct smtpc {
 	unsigned messages;
 	bool counted;
 	bool tls_up;
+	struct tls_info info;
 	struct smtpc_conf conf;
 	unsigned serial;
 	char ip[SOCK_IP_MAX];
@@ -41,6 +42,7 @@ static void fake_quit(struct smtpc *c);
 static void fake_destroy(struct smtpc **cp);
 static bool fake_ready(const struct smtpc *c);
 static bool fake_dsn(const struct smtpc *c);
+static const struct tls_info *fake_tls(const struct smtpc *c);
 static void fake_chain(const struct smtpc *c, struct buf *dst);
 static const char *fake_local(const struct smtpc *c, char *dst, size_t n);
 static void on_timer(void *arg);
@@ -68,6 +70,7 @@ const struct relay_peer simnet_peer = {
 	.destroy = fake_destroy,
 	.is_ready = fake_ready,
 	.offers_dsn = fake_dsn,
+	.tls = fake_tls,
 	.tls_chain = fake_chain,
 	.local = fake_local,
 };
@@ -255,6 +258,12 @@ static bool
 fake_dsn(const struct smtpc *c ATTR_UNUSED)
 {
 	return false;
+}
+
+static const struct tls_info *
+fake_tls(const struct smtpc *c)
+{
+	return c->tls_up ? &c->info : NULL;
 }
 
 static void
@@ -463,14 +472,13 @@ secure(struct smtpc *c)
 {
 	struct tls_failure failure;
 	struct smtpc_reply r;
-	struct tls_info info;
 	enum simtls how;
 	char word[32];
 
 	tls_word(c, word, sizeof(word));
-	how = simtls_play(&c->conf, word, &info, &failure, &r);
+	how = simtls_play(&c->conf, word, &c->info, &failure, &r);
 	if (how == SIMTLS_UP)
-		c->ops->tls(c->arg, &info, NULL);
+		c->ops->tls(c->arg, &c->info, NULL);
 	else if (r.tls_reason != TLSR_NONE)
 		c->ops->tls(c->arg, NULL, &r);
 	if (how == SIMTLS_END) {

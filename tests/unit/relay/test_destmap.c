@@ -80,9 +80,10 @@ static const struct {
 START_TEST(the_nearest_block_counts)
 {
 	struct destmap *m = destmap_new(&conf);
-	struct destmap_to to = { str_c(cases[_i].domain),
-		str_c(cases[_i].local), cases[_i].route,
-		str_c(cases[_i].stored) };
+	struct destmap_to to = { .domain = str_c(cases[_i].domain),
+		.local = str_c(cases[_i].local),
+		.route = cases[_i].route,
+		.want = str_c(cases[_i].stored) };
 	unsigned again;
 
 	for (again = 0; again < 2; again++)
@@ -110,11 +111,71 @@ static const struct {
 START_TEST(what_is_usual_has_no_text)
 {
 	struct destmap *m = destmap_new(&bare);
-	struct destmap_to to = { STR("example.org"), STR("a"),
-		plain[_i].route, str_c(plain[_i].stored) };
+	struct destmap_to to = { .domain = STR("example.org"),
+		.local = STR("a"),
+		.route = plain[_i].route,
+		.want = str_c(plain[_i].stored) };
 
 	ck_assert_str_eq(destmap_text(m, &to), plain[_i].text);
 	ck_assert_str_eq(destmap_usual(m), "opportunistic");
+	destmap_destroy(&m);
+}
+END_TEST
+
+static const struct {
+	const char *a, *b; /* opinions: with "!" in front, of ours */
+	const struct relay_route *route;
+	const char *stored, *text;
+} opinions[] = {
+	{ "required", NULL, NULL, "", "required" },
+	{ "none", NULL, NULL, "", "" },
+	{ "!none", NULL, NULL, "", "none" },
+	{ "!none", "preferred", NULL, "", "preferred" },
+	{ "preferred", "!none", NULL, "", "preferred" },
+	{ "!none", "!required", NULL, "", "required" },
+	{ "!none", NULL, &strict, "", "required-verify" },
+	{ "!required", NULL, &clear, "", "required" },
+	{ "none", NULL, &clear, "", "none" },
+	{ "required", NULL, &clear, "preferred", "required" },
+	{ "!none", NULL, NULL, "required", "required" },
+	{ "required-verify match=domain", "required-verify deadline=2h", NULL,
+	    "", "required-verify match=domain deadline=2h" },
+	{ "required", "tight", NULL, "", "unreadable: tight" },
+	{ "!", NULL, NULL, "", "unreadable: " },
+};
+
+START_TEST(opinions_raise_unless_they_are_ours)
+{
+	struct destmap *m = destmap_new(&bare);
+	struct relay_opinion v[2];
+	struct destmap_to to = { .domain = STR("example.org"),
+		.local = STR("a"),
+		.route = opinions[_i].route,
+		.want = str_c(opinions[_i].stored),
+		.v = v };
+	const char *in[2] = { opinions[_i].a, opinions[_i].b };
+	unsigned i, again;
+
+	for (i = 0; i < 2 && in[i] != NULL; i++) {
+		v[to.n].ours = in[i][0] == '!';
+		v[to.n++].want = in[i] + (in[i][0] == '!');
+	}
+	for (again = 0; again < 2; again++)
+		ck_assert_str_eq(destmap_text(m, &to), opinions[_i].text);
+	destmap_destroy(&m);
+}
+END_TEST
+
+START_TEST(the_maximum_of_a_text_and_another)
+{
+	struct destmap *m = destmap_new(&bare);
+
+	ck_assert_str_eq(destmap_both(m, "", "required"), "required");
+	ck_assert_str_eq(destmap_both(m, "", "none"), "");
+	ck_assert_str_eq(destmap_both(m, "none", "none"), "none");
+	ck_assert_str_eq(destmap_both(m, "required", "none"), "required");
+	ck_assert_str_eq(destmap_both(m, "", "what"), "unreadable: what");
+	ck_assert_ptr_null(destmap_want(m, destmap_both(m, "", "what")));
 	destmap_destroy(&m);
 }
 END_TEST
@@ -208,6 +269,9 @@ UNIT_SUITE(destmap)
 	    (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_loop_test(tc, what_is_usual_has_no_text, 0,
 	    (int)(sizeof(plain) / sizeof(plain[0])));
+	tcase_add_loop_test(tc, opinions_raise_unless_they_are_ours, 0,
+	    (int)(sizeof(opinions) / sizeof(opinions[0])));
+	tcase_add_test(tc, the_maximum_of_a_text_and_another);
 	tcase_add_test(tc, texts_mean_what_they_say);
 	tcase_add_test(tc, many_blocks_and_many_wants_are_no_matter);
 	tcase_add_test(tc, certificates_are_looked_up_for_themselves);
