@@ -83,10 +83,28 @@ START_TEST(a_fake_clock_moves_only_by_hand)
 }
 END_TEST
 
+START_TEST(ticks_stand_still_with_a_fake_clock)
+{
+	uint64_t t = clock_ticks(), n = clock_nsec();
+
+	while (clock_nsec() - n < 1000)
+		;
+	ck_assert_uint_gt(clock_ticks(), t);
+	clock_fake(1523926673123);
+	t = clock_ticks();
+	n = clock_nsec();
+	ck_assert_uint_eq(clock_ticks(), t);
+	clock_fake_advance(5);
+	ck_assert_uint_eq(clock_ticks() - t, clock_nsec() - n);
+	ck_assert_uint_eq(clock_nsec() - n, 5000000);
+}
+END_TEST
+
 UNIT_SUITE(clock)
 {
 	tcase_add_test(tc, writes_dates_in_the_local_zone_and_in_english);
 	tcase_add_test(tc, writes_times_before_1970_and_absurd_ones);
+	tcase_add_test(tc, ticks_stand_still_with_a_fake_clock);
 	tcase_add_test(tc, stands_still_until_updated);
 	tcase_add_test(tc, a_fake_clock_moves_only_by_hand);
 }

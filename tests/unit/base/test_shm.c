@@ -335,6 +335,24 @@ START_TEST(names_metrics_without_hyphens)
 }
 END_TEST
 
+START_TEST(rates_count_several_at_once)
+{
+	clock_fake(0);
+	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 0), 0);
+	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 5), 5);
+	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 3), 8);
+	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 0), 8);
+	ck_assert_uint_eq(shm_rate(shm, 9, MINUTES(1)), 9);
+	/* It stays at the most it can say. */
+	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), UINT32_MAX),
+	    UINT32_MAX);
+	ck_assert_uint_eq(shm_rate(shm, 9, MINUTES(1)), UINT32_MAX);
+	clock_fake_advance(MINUTES(2));
+	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 0), 0);
+	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 2), 2);
+}
+END_TEST
+
 UNIT_SUITE(shm)
 {
 	tcase_add_checked_fixture(tc, begin, end);
@@ -345,6 +363,7 @@ UNIT_SUITE(shm)
 	tcase_add_test(tc, slots_change_their_keys_without_losing_a_share);
 	tcase_add_test(tc, recovers_from_workers_killed_in_the_middle);
 	tcase_add_test(tc, rates_count_within_a_window);
+	tcase_add_test(tc, rates_count_several_at_once);
 	tcase_add_test(tc, ids_begin_at_one_and_grow);
 	tcase_add_test(tc, names_metrics_without_hyphens);
 }

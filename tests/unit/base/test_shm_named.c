@@ -109,6 +109,24 @@ START_TEST(keeps_histograms_in_buckets)
 }
 END_TEST
 
+START_TEST(takes_many_observations_of_one_bucket_at_once)
+{
+	int id = shm_named_get(shm, SHM_HISTOGRAM, "t", "", "Time");
+	struct shm_named r;
+
+	shm_named_see_many(shm, 0, id, 1000, 50);
+	shm_named_see_many(shm, 1, id, 10, 20);
+	shm_named_see_many(shm, 1, id, 0, 20);
+	shm_named_see_many(shm, 1, -1, 10, 20);
+	ck_assert(shm_named_at(shm, (unsigned)id, &r));
+	ck_assert_int_eq(r.value, 1010);
+	ck_assert_uint_eq(r.bucket[0], 1000);
+	ck_assert_uint_eq(r.bucket[2], 1000);
+	ck_assert_uint_eq(r.bucket[3], 1010);
+	ck_assert(fabs(r.sum - 70) < 0.001);
+}
+END_TEST
+
 START_TEST(takes_a_dead_workers_gauges_out)
 {
 	int g = shm_named_get(shm, SHM_GAUGE, "g", "", "");
@@ -229,6 +247,7 @@ UNIT_SUITE(shm_named)
 	tcase_add_test(tc, tells_rows_apart_by_name_and_labels);
 	tcase_add_test(tc, refuses_words_that_are_too_long);
 	tcase_add_test(tc, keeps_histograms_in_buckets);
+	tcase_add_test(tc, takes_many_observations_of_one_bucket_at_once);
 	tcase_add_test(tc, takes_a_dead_workers_gauges_out);
 	tcase_add_test(tc, has_room_for_1024_names);
 	tcase_add_test(tc, workers_find_the_same_rows_at_the_same_time);
