@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "daemon/epoch.h"
+#include "daemon/plugcheck.h"
 #include "policy/conf.h"
 #include "tls/tlsctx.h"
 
@@ -17,6 +19,7 @@ enum check_what { CHECK_ONLY, CHECK_DUMP, CHECK_SETTINGS };
 
 static int	usage(FILE *, int);
 static int	check(const char *, enum check_what, int);
+static int	check_plugins(const struct conf *, struct err *);
 static void	warn_of(const struct conf *);
 
 int
@@ -105,6 +108,8 @@ check(const char *file, enum check_what what, int quiet)
 		return cli_fail("%s", why.text);
 	}
 	r = conf_tls_try(c, &conf_reader_plain, NULL, NULL, &why);
+	if (r == 0)
+		r = check_plugins(c, &why);
 	if (r == 0 && c->nlistener == 0 && what != CHECK_DUMP)
 		r = err_text(&why, "%s: there is no listener", file);
 	if (r != 0) {
@@ -119,6 +124,26 @@ check(const char *file, enum check_what what, int quiet)
 	conf_unref(&c);
 	buf_fini(&b);
 	return r == 0 ? CLI_OK : CLI_FAILED;
+}
+
+/* In a process of their own, as the workers will load them. */
+static int
+check_plugins(const struct conf *c, struct err *why)
+{
+	struct epoch *e = NULL;
+	struct privs privs;
+	int r;
+
+	if (c->nplugin == 0)
+		return 0;
+	if (privs_find(&privs, c->top.user, why) != 0 ||
+	    epoch_read(&e, c->file, 1, why) != 0)
+		return -1;
+	r = epoch_files(e, c, why);
+	if (r == 0)
+		r = plugcheck(c, epoch_reader(e), &privs, why);
+	epoch_destroy(&e);
+	return r;
 }
 
 static void

@@ -22,6 +22,7 @@
 #include "base/sys.h"
 #include "daemon/keys.h"
 #include "daemon/notify.h"
+#include "daemon/plugcheck.h"
 #include "daemon/ports.h"
 #include "daemon/tickets.h"
 #include "daemon/worker.h"
@@ -154,7 +155,8 @@ serve_prepare(struct master *m, struct err *why)
 	if (privs_files(m->conf->top.open_files) < m->conf->top.open_files)
 		log_info("only %u open files are allowed, fewer than "
 		    "open_files", privs_files(0));
-	if (serve_epoch(m, why) != 0)
+	if (serve_epoch(m, why) != 0 ||
+	    plugcheck(m->conf, epoch_reader(m->epoch), &m->privs, why) != 0)
 		return -1;
 	m->shm = shm_new(m->nchild, why);
 	if (m->shm == NULL)

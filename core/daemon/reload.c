@@ -19,10 +19,11 @@
 #include "base/sys.h"
 #include "daemon/keys.h"
 #include "daemon/notify.h"
+#include "daemon/plugcheck.h"
 #include "daemon/ports.h"
 #include "daemon/worker.h"
 
-#define PATIENCE SECONDS(20)
+#define PATIENCE SECONDS(40)
 #define BROKEN_MAX 60000 /* what a pipe holds */
 
 static void	check_run(struct master *, int) ATTR_NORETURN;
@@ -126,6 +127,13 @@ check_run(struct master *m, int says)
 		r = conf_tls_try(c, &conf_reader_plain,
 		    m->reloading == RELOAD_CERTS ? check_broken : NULL,
 		    &broken, &why);
+	/* Code is loaded as the workers do, with what the master may read. */
+	if (r == 0 && m->reloading == RELOAD_ALL && c->nplugin > 0) {
+		r = epoch_files(m->next, c, &why);
+		if (r == 0)
+			r = plugcheck(c, epoch_reader(m->next), &m->privs,
+			    &why);
+	}
 	if (r != 0) {
 		buf_reset(&broken);
 		(void)buf_add_c(&broken, why.text);

@@ -18,12 +18,8 @@
 #define BEAT SECONDS(1)
 
 static int	worker_start(struct worker *, struct err *);
-static int	worker_tls(struct worker *, struct conf *, struct epoch *,
-		    struct err *);
-static void	worker_listener_tls(struct worker *, struct conf_listener *);
-static int	worker_broken(void *, const char *, const char *,
-		    struct err *);
-static void	worker_tickets(struct worker *, const json_t *);
+static void	worker_failed(struct worker *, const struct err *);
+static int	worker_serve(struct worker *, struct err *);
 static int	worker_queue(struct worker *, struct err *);
 static void	worker_adopt(struct worker *);
 static int	worker_control(struct worker *, struct err *);
@@ -37,13 +33,10 @@ static void	on_round(void *);
 static void	inbound_gone(void *);
 static void	relay_gone(void *);
 static void	stop_check(struct worker *);
-static void	switch_epoch(struct worker *, const json_t *, int *, unsigned);
-static int	switch_to(struct worker *, struct epoch *, struct err *);
-static void	conf_free(void *);
 static void	job_work(void *);
 static void	job_done(void *);
 static unsigned	flush_domain(void *, struct str, bool);
-static void	tell_master(struct worker *, json_t *);
+static void	host_alerts(void *, const struct host_alert *);
 static void	tell_alert(void *, json_t *);
 static void	tls_alert(void *, struct str, const char *, const char *,
 		    struct str);
@@ -72,18 +65,22 @@ worker_main(const struct worker_env *env)
 	}
 	worker_log_open(w->conf, false);
 	ids_forked(env->ids);
-	if (worker_start(w, &why) != 0) {
-		log_critical("worker %u: %s", env->index, why.text);
-		(void)fprintf(stderr, "postern: worker %u: %s\n", env->index,
-		    why.text);
-		w->status = EXIT_FAILURE;
-	} else {
-		tell_master(w, json_pack("{s:s}", "type", "ready"));
+	if (worker_start(w, &why) != 0)
+		worker_failed(w, &why);
+	else
 		loop_run(w->loop);
-	}
 	status = w->status;
 	worker_end(w);
 	return status;
+}
+
+static void
+worker_failed(struct worker *w, const struct err *why)
+{
+	log_critical("worker %u: %s", w->env->index, why->text);
+	(void)fprintf(stderr, "postern: worker %u: %s\n", w->env->index,
+	    why->text);
+	w->status = EXIT_FAILURE;
 }
 
 void
@@ -105,7 +102,7 @@ worker_start(struct worker *w, struct err *why)
 {
 	struct dns_conf d = { .servers = w->conf->dns.servers,
 		.timeout = w->conf->dns.timeout };
-	struct inbound_world in;
+	struct host_world world;
 
 	w->loop = loop_new();
 	w->ipc = ipc_new(w->loop, w->env->ipc, on_master, w);
@@ -123,9 +120,43 @@ worker_start(struct worker *w, struct err *why)
 		d.records = w->conf->dns.records;
 	if (w->conf->dns.trust_anchor[0] != '\0')
 		d.trust_anchor = w->conf->dns.trust_anchor;
-	if (dns_new(&w->dns, w->loop, &d, why) != 0 ||
-	    worker_tls(w, w->conf, w->epoch, why) != 0 ||
-	    worker_queue(w, why) != 0)
+	if (dns_new(&w->dns, w->loop, &d, why) != 0)
+		return -1;
+	world = (struct host_world){ .loop = w->loop, .dns = w->dns,
+		.shm = w->env->shm, .worker = w->env->index,
+		.hostname = w->conf->top.hostname, .alert = host_alerts,
+		.arg = w };
+	w->host = host_new(&world);
+	on_beat(w);
+	return worker_epoch_first(w, why);
+}
+
+/* Its plugins have started, or one of them does not: why. */
+void
+worker_started(struct worker *w, const struct err *no)
+{
+	struct err why = ERR_INIT;
+
+	if (w->stopping)
+		return;
+	if (no != NULL)
+		why = *no;
+	if (no != NULL || worker_serve(w, &why) != 0) {
+		worker_failed(w, &why);
+		loop_stop(w->loop);
+		return;
+	}
+	w->serving = true;
+	worker_tell(w, json_pack("{s:s}", "type", "ready"));
+	worker_epoch_next(w);
+}
+
+static int
+worker_serve(struct worker *w, struct err *why)
+{
+	struct inbound_world in;
+
+	if (worker_queue(w, why) != 0)
 		return -1;
 	in = (struct inbound_world){ .loop = w->loop, .dns = w->dns,
 		.shm = w->env->shm, .ids = w->env->ids, .store = w->store,
@@ -133,84 +164,7 @@ worker_start(struct worker *w, struct err *why)
 		.flush = flush_domain, .arg = w };
 	w->inbound = inbound_new(&in);
 	inbound_listen(w->inbound, w->conf, w->epoch);
-	on_beat(w);
 	return worker_control(w, why);
-}
-
-static int
-worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
-{
-	struct conf_tls_env env = { .reader = epoch_reader(e),
-		.map = epoch_map(e), .sessions = w->env->sessions,
-		.broken = worker_broken, .arg = w };
-	unsigned i;
-
-	if (w->keys != NULL) {
-		env.ops = &keyclient_ops;
-		env.ops_arg = w->keys;
-	}
-	if (conf_tls(c, &env, why) != 0)
-		return -1;
-	for (i = 0; i < c->nlistener; i++) {
-		if (!conf_listener_wants_tls(&c->listener[i]))
-			continue;
-		worker_listener_tls(w, &c->listener[i]);
-	}
-	return 0;
-}
-
-/* One worker speaks for all. */
-static void
-worker_listener_tls(struct worker *w, struct conf_listener *l)
-{
-	struct tlsctx *ctx = l->smtpd.tlsctx;
-	const char *odd;
-
-	if (ctx == NULL) {
-		if (w->env->index == 0)
-			log_critical("listener %s: there is no usable "
-			    "certificate, %s", l->name, l->implicit_tls ?
-				"connections are closed" :
-				l->tls == SMTPD_TLS_REQUIRED ?
-				"STARTTLS is answered 454 and no mail is "
-				"taken" : "STARTTLS is not offered");
-		return;
-	}
-	tlsctx_ticket_keys(ctx, &w->tickets);
-	odd = tlsctx_warning(ctx);
-	if (odd != NULL && w->env->index == 0)
-		log_warning("listener %s: %s", l->name, odd);
-}
-
-/* A certificate may be missing; without roots and revocations that are asked
- * for it must not go on. */
-static int
-worker_broken(void *arg, const char *use, const char *file, struct err *why)
-{
-	struct worker *w;
-
-	OBJ_CAST(w, arg, WORKER_MAGIC);
-	if (use == NULL)
-		return -1;
-	if (w->env->index == 0)
-		log_critical("certificate %s (%s) cannot be used: %s", file,
-		    use, why->text);
-	return 0;
-}
-
-static void
-worker_tickets(struct worker *w, const json_t *msg)
-{
-	struct tlsctx *ctx;
-	unsigned i;
-
-	if (tickets_unpack(&w->tickets, msg) != 0)
-		return;
-	for (i = 0; i < w->conf->nlistener; i++) {
-		ctx = w->conf->listener[i].smtpd.tlsctx;
-		if (ctx != NULL)
-			tlsctx_ticket_keys(ctx, &w->tickets);
-	}
 }
 
 static int
@@ -285,6 +239,9 @@ worker_end(struct worker *w)
 	inbound_destroy(&w->inbound);
 	control_destroy(&w->control);
 	alerts_destroy(&w->alerts);
+	/* What plugins wait for goes before that which would tell them. */
+	worker_epoch_end(w);
+	host_destroy(&w->host);
 	dns_destroy(&w->dns);
 	if (w->loop != NULL) {
 		loop_timer_clear(&w->beat);
@@ -298,8 +255,6 @@ worker_end(struct worker *w)
 		offload_destroy(&w->aux);
 		loop_destroy(&w->loop);
 	}
-	conf_unref(&w->conf);
-	epoch_destroy(&w->epoch);
 	log_close();
 	mem_free(w->job.spool);
 	OBJ_FREE(w);
@@ -327,7 +282,7 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 		return;
 	}
 	if (type != NULL && strcmp(type, "epoch") == 0) {
-		switch_epoch(w, msg, fds, n);
+		worker_epoch_new(w, msg, fds, n);
 		return;
 	}
 	if (type != NULL && strcmp(type, "keeper") == 0 && n == 1 &&
@@ -346,12 +301,13 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 	} else if (strcmp(type, "reopen") == 0) {
 		log_reopen();
 	} else if (strcmp(type, "alert") == 0) {
-		alerts_emit(w->alerts, w->conf->plugins,
-		    w->conf->top.hostname, msg);
+		if (w->serving)
+			alerts_emit(w->alerts, w->conf->plugins,
+			    w->conf->top.hostname, msg);
 	} else if (strcmp(type, "flush") == 0) {
 		domain = control_text(msg, "domain");
 		sub = json_is_true(json_object_get(msg, "sub"));
-		if (domain != NULL && !w->stopping) {
+		if (domain != NULL && !w->stopping && w->serving) {
 			(void)queue_flush_domain(w->queue, str_c(domain), sub);
 			relay_wake(w->relay, str_c(domain), sub);
 		}
@@ -373,6 +329,10 @@ worker_stop(struct worker *w)
 	if (w->stopping)
 		return;
 	w->stopping = true;
+	if (!w->serving) {
+		loop_stop(w->loop);
+		return;
+	}
 	loop_timer_set(&w->stop_late, w->conf->top.stop_timeout);
 	inbound_stop(w->inbound, inbound_gone, w);
 	relay_stop(w->relay, relay_gone, w);
@@ -464,58 +424,6 @@ job_done(void *arg)
 		inbound_space_set(w->inbound, w->job.space);
 }
 
-static void
-switch_epoch(struct worker *w, const json_t *msg, int *fds, unsigned n)
-{
-	struct err why = ERR_INIT;
-	struct epoch *e = NULL;
-
-	if (epoch_unpack(&e, msg, fds, n, &why) != 0 || w->stopping ||
-	    switch_to(w, e, &why) != 0) {
-		epoch_destroy(&e);
-		tell_master(w, json_pack("{s:s, s:s}", "type", "refused",
-		    "why", why.text));
-		return;
-	}
-	tell_master(w, json_pack("{s:s, s:I}", "type", "switched",
-	    "generation", (json_int_t)epoch_generation(e)));
-}
-
-static int
-switch_to(struct worker *w, struct epoch *e, struct err *why)
-{
-	struct epoch *last = w->epoch;
-	struct conf *c, *old = w->conf, *relays = w->relay_conf;
-
-	if (conf_parse(&c, epoch_file(e), epoch_text(e), epoch_reader(e),
-		why) != 0)
-		return -1;
-	if (worker_tls(w, c, e, why) != 0) {
-		conf_unref(&c);
-		return -1;
-	}
-	c->generation = epoch_generation(e);
-	w->conf = c;
-	w->epoch = e;
-	worker_log_open(c, false);
-	inbound_listen(w->inbound, c, e);
-	w->relay_conf = conf_ref(c);
-	relay_conf_set(w->relay, &c->relay_conf, conf_free, relays);
-	queue_recover(w->queue); /* by the new routes */
-	conf_unref(&old);
-	epoch_destroy(&last);
-	return 0;
-}
-
-/* The relay's reference, once nothing in it needs the generation. */
-static void
-conf_free(void *arg)
-{
-	struct conf *c = arg;
-
-	conf_unref(&c);
-}
-
 static unsigned
 flush_domain(void *arg, struct str domain, bool subdomains)
 {
@@ -525,14 +433,13 @@ flush_domain(void *arg, struct str domain, bool subdomains)
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	n = queue_flush_domain(w->queue, domain, subdomains);
 	relay_wake(w->relay, domain, subdomains);
-	tell_master(w, json_pack("{s:s, s:s%, s:b, s:i}", "type", "flush",
+	worker_tell(w, json_pack("{s:s, s:s%, s:b, s:i}", "type", "flush",
 	    "domain", domain.p, domain.n, "sub", (int)subdomains, "from",
 	    (int)w->env->index));
 	return n;
 }
-
-static void
-tell_master(struct worker *w, json_t *msg)
+void
+worker_tell(struct worker *w, json_t *msg)
 {
 	struct err why = ERR_INIT;
 
@@ -546,7 +453,18 @@ tell_alert(void *arg, json_t *msg)
 	struct worker *w;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
-	tell_master(w, msg);
+	worker_tell(w, msg);
+}
+
+/* Of a plugin; of its stop hook nobody can tell any more. */
+static void
+host_alerts(void *arg, const struct host_alert *a)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (w->alerts != NULL)
+		alerts_raise(w->alerts, a);
 }
 
 static void

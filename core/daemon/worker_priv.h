@@ -1,5 +1,6 @@
 /*
- * Private to the worker: worker.c (life), worker_ctl.c (control verbs).
+ * Private to the worker: worker.c (life), worker_epoch.c (configurations),
+ * worker_ctl.c (control verbs).
  */
 #ifndef DAEMON_WORKER_PRIV_H
 #define DAEMON_WORKER_PRIV_H
@@ -11,6 +12,7 @@
 #include "daemon/inbound.h"
 #include "daemon/ipc.h"
 #include "daemon/keyclient.h"
+#include "host/host.h"
 #include "net/dns.h"
 #include "queue/queue.h"
 #include "relay/relay.h"
@@ -25,6 +27,10 @@ struct worker {
 	struct ipc *ipc;
 	struct conf *conf;
 	struct epoch *epoch;
+	/* whose plugins are starting, and what came after it; or NULL */
+	struct conf *next;
+	struct epoch *next_epoch, *waiting;
+	struct host *host;
 	struct keyclient *keys; /* NULL: keys are here */
 	struct tls_ticket_keys tickets;
 	struct offload *aux;
@@ -38,7 +44,7 @@ struct worker {
 	struct control *control;
 	struct loop_signal *term;
 	struct loop_timer beat, stop_late;
-	bool aux_busy, stopping, inbound_done, relay_done;
+	bool aux_busy, serving, stopping, inbound_done, relay_done;
 	int status;
 	msec started;		/* wall */
 	/* the auxiliary job's own */
@@ -50,6 +56,22 @@ struct worker {
 		struct err why;
 	} job;
 };
+
+/* worker.c */
+void worker_tell(struct worker *w, json_t *msg);
+/* The first configuration's plugins have started; why not NULL: they have
+ * not. */
+void worker_started(struct worker *w, const struct err *why);
+
+/* worker_epoch.c */
+int worker_epoch_first(struct worker *w, struct err *why);
+/* An epoch from the master; takes fds. */
+void worker_epoch_new(struct worker *w, const json_t *msg, int *fds,
+    unsigned n);
+/* One that came while the worker could not take it. */
+void worker_epoch_next(struct worker *w);
+void worker_epoch_end(struct worker *w);
+void worker_tickets(struct worker *w, const json_t *msg);
 
 extern const struct control_verb worker_verbs[];
 

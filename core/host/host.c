@@ -19,6 +19,7 @@ static void	start_next(void *);
 static void	start_answered(void *, const struct op_answer *);
 static void	start_took(struct host_gen *, const struct op_answer *);
 static void	start_over(void *);
+static void	start_cancel(struct host_gen *);
 static void	gen_stop(struct host_gen *);
 static void	gen_end(struct host_gen *);
 static void	reap(void *);
@@ -39,12 +40,15 @@ void
 host_destroy(struct host **hp)
 {
 	struct host *h = *hp;
+	struct host_gen *g;
 
 	if (h == NULL)
 		return;
 	OBJ_CHECK(h, HOST_MAGIC);
 	*hp = NULL;
-	if (h->reaping)
+	for (g = h->gens; g != NULL; g = g->next)
+		start_cancel(g);
+	while (h->reaping)
 		loop_once(h->world.loop, false);
 	ASSERT(h->gens == NULL);
 	engine_fini(h);
@@ -173,8 +177,27 @@ start_over(void *arg)
 	g->starting = NULL;
 	if (s->failed)
 		gen_stop(g);
-	s->done(s->arg, s->failed ? &s->why : NULL);
+	if (s->done != NULL)
+		s->done(s->arg, s->failed ? &s->why : NULL);
 	host_gen_unref(&g);
+}
+
+/* Nobody wants to know any more. */
+static void
+start_cancel(struct host_gen *g)
+{
+	struct starting *s = g->starting;
+
+	if (s == NULL)
+		return;
+	s->failed = true;
+	s->done = NULL;
+	g->host->reaping = true; /* what is deferred must run first */
+	loop_defer(g->host->world.loop, reap, g->host);
+	if (s->run == NULL)
+		return;
+	op_cancel(&s->run);
+	start_over(g);
 }
 
 struct host_gen *

@@ -60,6 +60,10 @@ struct host_world {
 	const struct host_net *net; /* NULL: the real one */
 	void (*alert)(void *arg, const struct host_alert *a); /* or NULL */
 	void *arg;
+	/* For a process that may die of it: "LINE: plugin "x" (FILE)" before
+	 * anything of it is touched. Or NULL. */
+	void (*loads)(void *arg, const char *what);
+	void *loads_arg;
 };
 
 /* Plugins that are part of the program; before host_new(), ends with NULL. */

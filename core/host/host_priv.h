@@ -119,10 +119,11 @@ void engine_instance_end(struct instance *i);
 /* builtin.c: one that is part of the program, or NULL. */
 const struct pst_plugin *host_builtin_find(const char *name);
 
-/* load.c: the plugin of that name, loaded if it is not; NULL: why. dirs ends
- * with NULL. */
-const struct module *load_plugin(struct host *h, const char *name,
-    const char *const *dirs, bool deepbind, struct err *why);
+/* load.c: the plugin that block names, loaded if it is not; NULL: why. dirs
+ * ends with NULL. */
+const struct module *load_plugin(struct host *h,
+    const struct conf_plugin *block, const char *const *dirs,
+    struct err *why);
 /* The file is another one than was loaded. */
 bool load_changed(const struct module *m);
 

@@ -19,8 +19,7 @@ instance_new(struct host_gen *g, const struct conf *conf,
 	const struct module *m;
 	struct instance *i;
 
-	m = load_plugin(g->host, block->plugin, conf->top.plugin_dirs,
-	    block->deepbind, why);
+	m = load_plugin(g->host, block, conf->top.plugin_dirs, why);
 	if (m == NULL)
 		return err_prefix(why, "%s:%d: ", conf->file, block->line);
 	i = POOL_NEW(g->pool, struct instance);

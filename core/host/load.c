@@ -37,6 +37,8 @@ struct opening {
 	struct err why;
 };
 
+static void	announce(const struct host *, const struct conf_plugin *,
+		    const char *);
 static struct opening *loader(struct err *);
 static lt_module open_now(lt_user_data, const char *, lt_dladvise);
 static int	close_never(lt_user_data, lt_module);
@@ -50,23 +52,29 @@ static const struct pst_plugin *open_file(struct host *, struct module *,
 static struct module *module_new(struct host *, const char *);
 
 const struct module *
-load_plugin(struct host *h, const char *name, const char *const *dirs,
-    bool deepbind, struct err *why)
+load_plugin(struct host *h, const struct conf_plugin *block,
+    const char *const *dirs, struct err *why)
 {
+	const char *name = block->plugin;
 	const struct pst_plugin *p;
 	char path[PATH_MAX];
 	struct module *m;
 
 	for (m = h->modules; m != NULL; m = m->next) {
-		if (strcmp(m->name, name) == 0)
+		if (strcmp(m->name, name) == 0) {
+			announce(h, block, m->file);
 			return m;
+		}
 	}
 	m = module_new(h, name);
 	p = host_builtin_find(name);
-	if (p == NULL) {
+	if (p != NULL) {
+		announce(h, block, NULL);
+	} else {
 		if (find_file(name, dirs, path, sizeof(path), why) != 0)
 			return NULL;
-		p = open_file(h, m, path, deepbind, why);
+		announce(h, block, path);
+		p = open_file(h, m, path, block->deepbind, why);
 		if (p == NULL) {
 			(void)err_prefix(why, "plugin \"%s\": ", name);
 			return NULL;
@@ -81,6 +89,21 @@ load_plugin(struct host *h, const char *name, const char *const *dirs,
 	m->next = h->modules;
 	h->modules = m;
 	return m;
+}
+
+static void
+announce(const struct host *h, const struct conf_plugin *block,
+    const char *file)
+{
+	struct pool *pool;
+
+	if (h->world.loads == NULL)
+		return;
+	pool = pool_new(0);
+	h->world.loads(h->world.loads_arg, pool_printf(pool,
+	    "%d: plugin \"%s\" (%s)", block->line, block->name,
+	    file != NULL ? file : "part of the program"));
+	pool_destroy(&pool);
 }
 
 static struct module *
@@ -217,16 +240,18 @@ open_now(lt_user_data data, const char *file, lt_dladvise advise)
 {
 	struct opening *o = data;
 	int flags = RTLD_NOW | RTLD_LOCAL | (o->deepbind ? DEEPBIND : 0);
+	struct err first = o->why;
 	lt_module m;
 
 	(void)advise;
 	if (file == NULL || file[0] != '/')
 		return NULL; /* libltdl's own search: not ours */
-	if (trusted(file, &o->why) != 0)
-		return NULL;
-	m = dlopen(file, flags);
-	if (m == NULL)
+	m = trusted(file, &o->why) == 0 ? dlopen(file, flags) : NULL;
+	if (m == NULL && o->why.text[0] == '\0')
 		(void)err_text(&o->why, "%s", dlerror());
+	/* Of the places that a .la stands for the first one is meant. */
+	if (m == NULL && first.text[0] != '\0')
+		o->why = first;
 	mem_free(o->file);
 	o->file = mem_strdup(file);
 	return m;

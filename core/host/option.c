@@ -5,10 +5,12 @@
 #include "host/option.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include "base/codec.h"
-#include "base/mem.h"
+#include "base/file.h"
 #include "base/num.h"
+#include "base/sys.h"
 
 #define SECRET_MAX 65536 /* octets of its file */
 
@@ -28,6 +30,8 @@ static int	check_range(const struct pst_option *, struct err *);
 static size_t	size_of(enum pst_type);
 static int	set_text(const struct setting *, const char *, struct err *);
 static int	set_path(const struct setting *, const char *, struct err *);
+static int	path_copy(const struct setting *, const char *, struct err *);
+static void	close_copy(void *);
 static int	set_secret(const struct setting *, const char *, struct err *);
 static int	secret_file(const struct setting *, const char *,
 		    struct err *);
@@ -266,21 +270,49 @@ set_path(const struct setting *s, const char *text, struct err *why)
 
 	if (s->file != NULL) {
 		path = conf_file_ref(s->file, s->pool, str_c(text));
-		if (path != NULL && !s->reader->has(s->reader->arg, path))
-			return err_text(why, "%s: there is no file %s",
-			    s->o->name, path);
 		if (path != NULL)
-			path = s->reader->path(s->reader->arg, s->pool, path);
-		else if (text[0] != '/' && text[0] != '\0')
+			return path_copy(s, path, why);
+		path = text;
+		if (text[0] != '/' && text[0] != '\0')
 			path = pool_printf(s->pool, "%s/%s", s->file->dir,
 			    text);
-		else
-			path = text;
 	}
 	if (path[0] != '/' && path[0] != '\0')
 		return err_text(why, "%s must be an absolute path", s->o->name);
 	*FIELD(s->conf, s->o, const char *) = pool_strdup(s->pool, path);
 	return 0;
+}
+
+/* In memory, with the life of the options: what the reader has may go. */
+static int
+path_copy(const struct setting *s, const char *path, struct err *why)
+{
+	struct buf b;
+	int fd = -1, r;
+
+	buf_init(&b, CONF_FILE_MAX);
+	r = s->reader->read(s->reader->arg, path, &b, why);
+	if (r == 0) {
+		fd = memfd_create("postern", MFD_CLOEXEC);
+		if (fd == -1 || sys_pwrite_all(fd, buf_p(&b), buf_len(&b),
+		    0) != 0)
+			r = err_errno(why, "a file in memory");
+	}
+	buf_fini(&b);
+	if (r != 0) {
+		file_close(&fd);
+		return err_prefix(why, "%s: ", s->o->name);
+	}
+	pool_defer(s->pool, close_copy, (void *)(intptr_t)fd);
+	*FIELD(s->conf, s->o, const char *) =
+	    pool_printf(s->pool, "/proc/self/fd/%d", fd);
+	return 0;
+}
+
+static void
+close_copy(void *arg)
+{
+	(void)close((int)(intptr_t)arg);
 }
 
 static int

@@ -1,7 +1,8 @@
 """A boot file written from a dictionary."""
 
-# Blocks that carry a name: listener "inbound" { ... }
-NAMED = ("listener", "route", "bounce_profile", "destination")
+# Blocks that carry a name: listener "inbound" { ... }; a plugin's may be a pair,
+# its own and the instance's.
+NAMED = ("listener", "route", "bounce_profile", "destination", "plugin")
 
 
 def merge(base, changes):
@@ -22,7 +23,9 @@ def text(config):
     for key, value in config.items():
         if key in NAMED:
             for name, block in value.items():
-                lines.append("%s %s %s" % (key, _quote(name), _value(block)))
+                names = (name,) if isinstance(name, str) else name
+                lines.append("%s %s %s" % (
+                    key, " ".join(map(_quote, names)), _value(block)))
         elif isinstance(value, dict):
             lines.append("%s %s" % (key, _value(value)))
         else:

@@ -1,0 +1,19 @@
+/*
+ * A configuration's plugins, tried in a process of their own: their files are
+ * opened and their options read, nothing is started. The process has the
+ * workers' rights; if it dies, why names the plugin and the signal.
+ *
+ * It blocks until that is done, 20 s at most.
+ */
+#ifndef DAEMON_PLUGCHECK_H
+#define DAEMON_PLUGCHECK_H
+
+#include "base/err.h"
+#include "daemon/privs.h"
+#include "policy/conf.h"
+
+/* Files of settings are read by reader, in that process. */
+int plugcheck(const struct conf *conf, const struct conf_reader *reader,
+    const struct privs *privs, struct err *why);
+
+#endif

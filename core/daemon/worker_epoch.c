@@ -1,0 +1,260 @@
+/*
+ * The configurations of a worker: the one it starts with, and those that the
+ * master sends later. Their plugins start while it goes on under the one
+ * before; what one of them refuses is not taken.
+ */
+#include "daemon/worker_priv.h"
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "daemon/tickets.h"
+#include "tls/tlsctx.h"
+
+static int	plugins_load(struct worker *, struct conf *, struct epoch *,
+		    struct err *);
+static void	first_started(void *, const struct err *);
+static void	next_take(struct worker *, struct epoch *);
+static int	next_prepare(struct worker *, struct epoch *, struct err *);
+static void	next_started(void *, const struct err *);
+static void	next_switch(struct worker *);
+static void	next_refuse(struct worker *, const char *);
+static void	refused(struct worker *, const char *);
+static int	worker_tls(struct worker *, struct conf *, struct epoch *,
+		    struct err *);
+static void	listener_tls(struct worker *, struct conf_listener *);
+static int	broken(void *, const char *, const char *, struct err *);
+static void	tickets_set(struct worker *, struct conf *);
+static void	conf_free(void *);
+
+int
+worker_epoch_first(struct worker *w, struct err *why)
+{
+	if (worker_tls(w, w->conf, w->epoch, why) != 0 ||
+	    plugins_load(w, w->conf, w->epoch, why) != 0)
+		return -1;
+	host_start(w->conf->plugins, first_started, w);
+	return 0;
+}
+
+static int
+plugins_load(struct worker *w, struct conf *c, struct epoch *e,
+    struct err *why)
+{
+	if (host_load(w->host, c, epoch_reader(e), &c->plugins, why) != 0)
+		return -1;
+	c->plugins_drop = host_gen_unref;
+	return 0;
+}
+
+static void
+first_started(void *arg, const struct err *why)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	worker_started(w, why);
+}
+
+/* While one is on its way, the newest of those that follow it waits. */
+void
+worker_epoch_new(struct worker *w, const json_t *msg, int *fds, unsigned n)
+{
+	struct err why = ERR_INIT;
+	struct epoch *e = NULL;
+
+	if (epoch_unpack(&e, msg, fds, n, &why) != 0) {
+		refused(w, why.text);
+	} else if (!w->serving || w->next != NULL) {
+		epoch_destroy(&w->waiting);
+		w->waiting = e;
+	} else {
+		next_take(w, e);
+	}
+}
+
+void
+worker_epoch_next(struct worker *w)
+{
+	struct epoch *e = w->waiting;
+
+	w->waiting = NULL;
+	if (e != NULL)
+		next_take(w, e);
+}
+
+static void
+next_take(struct worker *w, struct epoch *e)
+{
+	struct err why = ERR_INIT;
+
+	w->next_epoch = e;
+	if (w->stopping)
+		next_refuse(w, "it stops");
+	else if (next_prepare(w, e, &why) != 0)
+		next_refuse(w, why.text);
+	else
+		host_start(w->next->plugins, next_started, w);
+}
+
+static int
+next_prepare(struct worker *w, struct epoch *e, struct err *why)
+{
+	if (conf_parse(&w->next, epoch_file(e), epoch_text(e), epoch_reader(e),
+		why) != 0)
+		return -1;
+	w->next->generation = epoch_generation(e);
+	if (worker_tls(w, w->next, e, why) != 0)
+		return -1;
+	return plugins_load(w, w->next, e, why);
+}
+
+static void
+next_started(void *arg, const struct err *why)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (why != NULL)
+		next_refuse(w, why->text);
+	else if (w->stopping)
+		next_refuse(w, "it stops");
+	else
+		next_switch(w);
+	worker_epoch_next(w);
+}
+
+static void
+next_switch(struct worker *w)
+{
+	struct conf *c = w->next, *old = w->conf, *relays = w->relay_conf;
+	struct epoch *e = w->next_epoch, *last = w->epoch;
+
+	w->next = NULL;
+	w->next_epoch = NULL;
+	w->conf = c;
+	w->epoch = e;
+	tickets_set(w, c); /* they may have turned meanwhile */
+	worker_log_open(c, false);
+	inbound_listen(w->inbound, c, e);
+	w->relay_conf = conf_ref(c);
+	relay_conf_set(w->relay, &c->relay_conf, conf_free, relays);
+	queue_recover(w->queue); /* by the new routes */
+	conf_unref(&old);
+	epoch_destroy(&last);
+	worker_tell(w, json_pack("{s:s, s:I}", "type", "switched",
+	    "generation", (json_int_t)epoch_generation(e)));
+}
+
+static void
+next_refuse(struct worker *w, const char *why)
+{
+	conf_unref(&w->next);
+	epoch_destroy(&w->next_epoch);
+	refused(w, why);
+}
+
+static void
+refused(struct worker *w, const char *why)
+{
+	worker_tell(w, json_pack("{s:s, s:s}", "type", "refused", "why", why));
+}
+
+void
+worker_epoch_end(struct worker *w)
+{
+	conf_unref(&w->next);
+	conf_unref(&w->conf);
+	epoch_destroy(&w->next_epoch);
+	epoch_destroy(&w->waiting);
+	epoch_destroy(&w->epoch);
+}
+
+/* The relay's reference, once nothing in it needs the generation. */
+static void
+conf_free(void *arg)
+{
+	struct conf *c = arg;
+
+	conf_unref(&c);
+}
+
+static int
+worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
+{
+	struct conf_tls_env env = { .reader = epoch_reader(e),
+		.map = epoch_map(e), .sessions = w->env->sessions,
+		.broken = broken, .arg = w };
+	unsigned i;
+
+	if (w->keys != NULL) {
+		env.ops = &keyclient_ops;
+		env.ops_arg = w->keys;
+	}
+	if (conf_tls(c, &env, why) != 0)
+		return -1;
+	for (i = 0; i < c->nlistener; i++) {
+		if (!conf_listener_wants_tls(&c->listener[i]))
+			continue;
+		listener_tls(w, &c->listener[i]);
+	}
+	return 0;
+}
+
+/* One worker speaks for all. */
+static void
+listener_tls(struct worker *w, struct conf_listener *l)
+{
+	struct tlsctx *ctx = l->smtpd.tlsctx;
+	const char *odd;
+
+	if (ctx == NULL) {
+		if (w->env->index == 0)
+			log_critical("listener %s: there is no usable "
+			    "certificate, %s", l->name, l->implicit_tls ?
+				"connections are closed" :
+				l->tls == SMTPD_TLS_REQUIRED ?
+				"STARTTLS is answered 454 and no mail is "
+				"taken" : "STARTTLS is not offered");
+		return;
+	}
+	tlsctx_ticket_keys(ctx, &w->tickets);
+	odd = tlsctx_warning(ctx);
+	if (odd != NULL && w->env->index == 0)
+		log_warning("listener %s: %s", l->name, odd);
+}
+
+/* A certificate may be missing; without roots and revocations that are asked
+ * for it must not go on. */
+static int
+broken(void *arg, const char *use, const char *file, struct err *why)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (use == NULL)
+		return -1;
+	if (w->env->index == 0)
+		log_critical("certificate %s (%s) cannot be used: %s", file,
+		    use, why->text);
+	return 0;
+}
+
+void
+worker_tickets(struct worker *w, const json_t *msg)
+{
+	if (tickets_unpack(&w->tickets, msg) == 0)
+		tickets_set(w, w->conf);
+}
+
+static void
+tickets_set(struct worker *w, struct conf *c)
+{
+	struct tlsctx *ctx;
+	unsigned i;
+
+	for (i = 0; i < c->nlistener; i++) {
+		ctx = c->listener[i].smtpd.tlsctx;
+		if (ctx != NULL)
+			tlsctx_ticket_keys(ctx, &w->tickets);
+	}
+}
