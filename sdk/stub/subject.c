@@ -1,0 +1,555 @@
+#include "subject.h"
+
+#include <string.h>
+
+#include "base/num.h"
+#include "base/obj.h"
+#include "mail/header.h"
+#include "tls/tlswant.h"
+
+#define SUBJECT_MAGIC 0x7c61e203U
+#define BODY_MAX (64 * 1024 * 1024)
+#define HEADER_MAX (1024 * 1024)
+
+static const struct {
+	const char *name, *set;
+} facts[] = {
+#define FACT(id, name, set, help) { name, set },
+#include "tbl/facts.h"
+#undef FACT
+};
+
+static const char *get(void *arg, enum fact f, int rcpt, struct pool *pool);
+
+static void
+fini(void *arg)
+{
+	struct subject *s = arg;
+
+	subject_end_message(s);
+	subject_end_session(s);
+	subject_end_event(s);
+	buf_fini(&s->content);
+}
+
+struct subject *
+subject_new(struct pool *pool)
+{
+	struct subject *s = POOL_NEW(pool, struct subject);
+
+	OBJ_INIT(s, SUBJECT_MAGIC);
+	s->pool = pool;
+	buf_init(&s->content, BODY_MAX);
+	pool_defer(pool, fini, s);
+	return s;
+}
+
+void
+subject_end_event(struct subject *s)
+{
+	scope_end(&s->event_scope);
+}
+
+void
+subject_end_message(struct subject *s)
+{
+	unsigned i;
+
+	subject_end_event(s);
+	for (i = 0; i <= s->nrcpt; i++) {
+		if (s->rcpt[i] != NULL)
+			scope_end(&s->rcpt[i]->scope);
+		s->rcpt[i] = NULL;
+	}
+	scope_end(&s->message_scope);
+	s->nrcpt = s->nbranch = 0;
+	s->message = false;
+	s->notes = NULL;
+	s->edits = NULL;
+	s->body = NULL;
+	s->body_at = 0;
+	buf_reset(&s->content);
+}
+
+void
+subject_end_session(struct subject *s)
+{
+	subject_end_message(s);
+	scope_end(&s->session_scope);
+	s->session = false;
+}
+
+static const char *
+folded(struct subject *s, struct str domain)
+{
+	char *p = pool_strndup(s->pool, domain.p, domain.n);
+
+	str_lower(p, strlen(p));
+	return p;
+}
+
+int
+subject_mail(struct subject *s, const char *from, struct err *why)
+{
+	struct str rest = str_c(pool_printf(s->pool, "%s%s%s",
+	    from[0] == '<' ? "" : "<", from, from[0] == '<' ? "" : ">"));
+	struct addr a;
+
+	if (addr_parse_path(s->pool, &rest, ADDR_NULL_OK | ADDR_UTF8_OK, &a,
+		why) < 0)
+		return -1;
+	s->message = true;
+	s->notes = notes_new(s->pool);
+	s->edits = edits_new(s->pool);
+	s->fact[FACT_SENDER] = a.full.n > 0 ? a.full.p : "";
+	s->fact[FACT_SENDER_LOCAL] = pool_strndup(s->pool, a.local.p,
+	    a.local.n);
+	s->fact[FACT_SENDER_DOMAIN] = folded(s, a.domain);
+	s->fact[FACT_MESSAGE_QUARANTINE] = s->fact[FACT_MESSAGE_HOLD] = NULL;
+	s->fact[FACT_RCPT_TLS] = s->fact[FACT_RCPT_ROUTE] = NULL;
+	return 0;
+}
+
+int
+subject_rcpt(struct subject *s, const char *to, struct err *why)
+{
+	struct str rest = str_c(pool_printf(s->pool, "%s%s%s",
+	    to[0] == '<' ? "" : "<", to, to[0] == '<' ? "" : ">"));
+	struct subject_rcpt *r = POOL_NEW(s->pool, struct subject_rcpt);
+
+	if (s->nrcpt == SUBJECT_RCPTS)
+		return err_text(why, "above %d recipients", SUBJECT_RCPTS);
+	if (addr_parse_path(s->pool, &rest, ADDR_POSTMASTER_OK | ADDR_UTF8_OK,
+		&r->addr, why) < 0)
+		return -1;
+	r->edits = edits_new(s->pool);
+	s->rcpt[s->nrcpt] = r;
+	return 0;
+}
+
+void
+subject_rcpt_done(struct subject *s, bool taken)
+{
+	if (taken) {
+		s->nrcpt++;
+		return;
+	}
+	scope_end(&s->rcpt[s->nrcpt]->scope);
+	s->rcpt[s->nrcpt] = NULL;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+void
+subject_split(struct subject *s)
+{
+	struct subject_rcpt *a, *b;
+	unsigned i, j;
+
+	s->nbranch = 0;
+	for (i = 0; i < s->nrcpt; i++) {
+		a = s->rcpt[i];
+		for (j = 0; j < i; j++) {
+			b = s->rcpt[j];
+			if (edits_equal(a->edits, b->edits) &&
+			    a->body == b->body && same(a->hold, b->hold) &&
+			    same(a->quarantine, b->quarantine))
+				break;
+		}
+		a->branch = j < i ? s->rcpt[j]->branch : s->nbranch++;
+	}
+}
+
+int
+subject_branch(struct subject *s, unsigned branch)
+{
+	unsigned i;
+
+	for (i = 0; i < s->nrcpt; i++) {
+		if (s->rcpt[i]->branch == branch)
+			return (int)i;
+	}
+	return -1;
+}
+
+int
+subject_find(const struct subject *s, const char *address)
+{
+	unsigned i;
+
+	for (i = 0; i < s->nrcpt; i++) {
+		if (str_ieq_c(s->rcpt[i]->addr.full, address))
+			return (int)i;
+	}
+	return -1;
+}
+
+bool
+subject_fact(const char *name, enum fact *f_r)
+{
+	unsigned i;
+
+	for (i = 0; i < FACT_COUNT; i++) {
+		if (strcmp(facts[i].name, name) == 0) {
+			*f_r = (enum fact)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+subject_fact_name(enum fact f)
+{
+	ASSERT(f < FACT_COUNT);
+	return facts[f].name;
+}
+
+/* The recipient's bytes are those of all, edited for it. */
+void
+subject_header_text(struct subject *s, int rcpt, struct buf *dst)
+{
+	struct pool *pool = pool_new(0);
+	struct header h;
+	struct buf all;
+
+	header_parse(pool, str_n(buf_p(&s->content), s->body_at),
+	    HEADER_MAX / 4, &h);
+	if (rcpt < 0 || (unsigned)rcpt >= s->nrcpt ||
+	    edits_empty(s->rcpt[rcpt]->edits)) {
+		edits_apply(s->edits, &h, 1, dst);
+	} else {
+		buf_init(&all, HEADER_MAX * 2);
+		edits_apply(s->edits, &h, 1, &all);
+		header_parse(pool, buf_str(&all), HEADER_MAX / 4, &h);
+		edits_apply(s->rcpt[rcpt]->edits, &h, 1, dst);
+		buf_fini(&all);
+	}
+	pool_destroy(&pool);
+}
+
+struct str
+subject_body_of(const struct subject *s, int rcpt)
+{
+	if (rcpt >= 0 && (unsigned)rcpt < s->nrcpt &&
+	    s->rcpt[rcpt]->body != NULL)
+		return buf_str(s->rcpt[rcpt]->body);
+	if (s->body != NULL)
+		return buf_str(s->body);
+	return str_n(buf_p(&s->content) + s->body_at,
+	    buf_len(&s->content) - s->body_at);
+}
+
+/* ---- struct about_ops -------------------------------------------------- */
+
+static struct subject_rcpt *
+at_hand(struct subject *s, int rcpt)
+{
+	return rcpt >= 0 && (unsigned)rcpt <= s->nrcpt ? s->rcpt[rcpt] : NULL;
+}
+
+static const char *
+get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
+{
+	struct subject_rcpt *r = at_hand(s, n);
+
+	if (r == NULL)
+		return f == FACT_RCPT_TLS || f == FACT_RCPT_ROUTE ?
+		    s->fact[f] : NULL;
+	switch ((int)f) {
+	case FACT_RCPT:
+		return r->addr.full.p;
+	case FACT_RCPT_LOCAL:
+		return pool_strndup(pool, r->addr.local.p, r->addr.local.n);
+	case FACT_RCPT_DOMAIN:
+		return folded(s, r->addr.domain);
+	case FACT_RCPT_INDEX:
+		return pool_printf(pool, "%d", n);
+	case FACT_RCPT_TLS:
+		return r->tls != NULL ? r->tls : s->fact[f];
+	case FACT_RCPT_ROUTE:
+		return r->route != NULL ? r->route : s->fact[f];
+	case FACT_BRANCH_INDEX:
+		return s->nbranch > 0 ? pool_printf(pool, "%u", r->branch) :
+					NULL;
+	default:
+		return NULL;
+	}
+}
+
+static const char *
+get(void *arg, enum fact f, int rcpt, struct pool *pool)
+{
+	struct subject_rcpt *r;
+	struct subject *s;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	r = at_hand(s, rcpt);
+	switch ((int)f) {
+	case FACT_RCPT:
+	case FACT_RCPT_LOCAL:
+	case FACT_RCPT_DOMAIN:
+	case FACT_RCPT_INDEX:
+	case FACT_RCPT_TLS:
+	case FACT_RCPT_ROUTE:
+	case FACT_BRANCH_INDEX:
+		return get_rcpt(s, f, rcpt, pool);
+	case FACT_BRANCH_COUNT:
+		return s->nbranch > 0 ? pool_printf(pool, "%u", s->nbranch) :
+					NULL;
+	case FACT_SENDER:
+	case FACT_SENDER_LOCAL:
+	case FACT_SENDER_DOMAIN:
+		return s->message ? s->fact[f] : NULL;
+	case FACT_MESSAGE_RCPTS:
+		return s->message ? pool_printf(pool, "%u", s->nrcpt) : NULL;
+	case FACT_MESSAGE_SIZE:
+		if (s->body_at == 0)
+			return s->fact[f];
+		return pool_printf(pool, "%zu", buf_len(&s->content));
+	case FACT_MESSAGE_QUARANTINE:
+		return r != NULL && r->quarantine != NULL ? r->quarantine :
+							    s->fact[f];
+	case FACT_MESSAGE_HOLD:
+		return r != NULL && r->hold != NULL ? r->hold : s->fact[f];
+	default:
+		return s->fact[f];
+	}
+}
+
+/* Text of the maximum of two wants; NULL and why: value is none. */
+static const char *
+raise(struct subject *s, const char *old, const char *value, struct err *why)
+{
+	struct tlswant a, b, max;
+	const char *text;
+	struct buf out;
+
+	if (tlswant_read(&b, str_c(value), s->pool, why) < 0)
+		return NULL;
+	max = b;
+	if (old != NULL && tlswant_read(&a, str_c(old), s->pool, why) == 0)
+		tlswant_max(&max, &a, &b, s->pool);
+	buf_init(&out, 65536);
+	tlswant_write(&max, &out);
+	text = pool_strdup(s->pool, buf_p(&out));
+	buf_fini(&out);
+	return text;
+}
+
+static int
+set_one(struct subject *s, enum fact f, struct subject_rcpt *r,
+    const char *value, struct err *why)
+{
+	const char **slot = &s->fact[f];
+	uint64_t n;
+
+	if (r != NULL && f == FACT_RCPT_TLS)
+		slot = &r->tls;
+	else if (r != NULL && f == FACT_RCPT_ROUTE)
+		slot = &r->route;
+	else if (r != NULL && f == FACT_MESSAGE_QUARANTINE)
+		slot = &r->quarantine;
+	else if (r != NULL && f == FACT_MESSAGE_HOLD)
+		slot = &r->hold;
+	if (f == FACT_MESSAGE_HOLD && value != NULL &&
+	    num_u64(str_c(value), 366 * 86400, &n) < 0)
+		return err_text(why, "\"%s\" is no number of seconds", value);
+	if (f == FACT_RCPT_TLS || f == FACT_DELIVER_TLS) {
+		if (value == NULL)
+			return err_text(why, "a want cannot be taken back");
+		value = raise(s, *slot, value, why);
+		if (value == NULL)
+			return -1;
+	}
+	*slot = pool_strdup(s->pool, value);
+	return 0;
+}
+
+static int
+set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
+{
+	struct subject_rcpt *r;
+	struct subject *s;
+	unsigned i;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	r = at_hand(s, rcpt);
+	if (facts[f].set[0] == 'm' && (!s->message || s->at > HOOK_BRANCH))
+		return err_text(why, "%s cannot be set now", facts[f].name);
+	if (facts[f].set[0] == 'd' && s->at != HOOK_DELIVER)
+		return err_text(why, "%s can be set at deliver",
+		    facts[f].name);
+	if (s->at != HOOK_BRANCH || r == NULL)
+		return set_one(s, f, facts[f].set[0] == 'd' ? NULL : r, value,
+		    why);
+	for (i = 0; i < s->nrcpt; i++) {
+		if (s->rcpt[i]->branch == r->branch &&
+		    set_one(s, f, s->rcpt[i], value, why) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct notes *
+notes(void *arg)
+{
+	struct subject *s;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	return s->notes;
+}
+
+static bool
+notes_may(void *arg)
+{
+	struct subject *s;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	return s->message && s->at <= HOOK_BRANCH;
+}
+
+static unsigned
+nrcpt(void *arg)
+{
+	struct subject *s;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	return s->nrcpt;
+}
+
+static const struct header *
+header(void *arg, int rcpt)
+{
+	struct subject *s;
+	struct header *h;
+	struct buf text;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	if (s->body_at == 0)
+		return NULL;
+	h = POOL_NEW(s->pool, struct header);
+	buf_init(&text, HEADER_MAX * 2);
+	subject_header_text(s, rcpt, &text);
+	header_parse(s->pool, pool_str(s->pool, buf_str(&text)),
+	    HEADER_MAX / 4, h);
+	buf_fini(&text);
+	return h;
+}
+
+static int
+edit(void *arg, int rcpt, enum edit_op op, const char *name, unsigned nth,
+    const char *value, struct err *why)
+{
+	struct subject_rcpt *r;
+	struct subject *s;
+	unsigned i;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	if (s->body_at == 0 || s->at > HOOK_BRANCH)
+		return err_text(why, "the header can be edited from headers "
+		    "to branch");
+	r = at_hand(s, rcpt);
+	if (r == NULL)
+		return edits_add(s->edits, op, name, nth, value, why);
+	if (s->at != HOOK_BRANCH)
+		return edits_add(r->edits, op, name, nth, value, why);
+	for (i = 0; i < s->nrcpt; i++) {
+		if (s->rcpt[i]->branch == r->branch &&
+		    edits_add(s->rcpt[i]->edits, op, name, nth, value, why) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool
+body(void *arg, uint64_t off, struct str *piece_r)
+{
+	struct subject *s;
+	struct str all;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	all = subject_body_of(s, -1);
+	if (s->body_at == 0 || off >= all.n)
+		return false;
+	/* Pieces, as of a large message: what is cut at a bad place shows. */
+	*piece_r = str_n(all.p + off, all.n - off < 4096 ? all.n - off : 4096);
+	return true;
+}
+
+static void
+fini_body(void *arg)
+{
+	buf_fini(arg);
+}
+
+static int
+write_to(struct subject *s, struct buf **bp, const void *p, size_t n,
+    struct err *why)
+{
+	if (*bp == NULL) {
+		*bp = POOL_NEW(s->pool, struct buf);
+		buf_init(*bp, BODY_MAX);
+		pool_defer(s->pool, fini_body, *bp);
+	}
+	if (buf_add(*bp, p, n) < 0)
+		return err_text(why, "the new body is too long");
+	return 0;
+}
+
+static int
+write_body(void *arg, int rcpt, const void *p, size_t n, struct err *why)
+{
+	struct subject_rcpt *r;
+	struct subject *s;
+	unsigned i;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	if (s->body_at == 0 || s->at > HOOK_BRANCH)
+		return err_text(why, "the body cannot be written now");
+	r = at_hand(s, rcpt);
+	if (r == NULL)
+		return write_to(s, &s->body, p, n, why);
+	if (write_to(s, &r->body, p, n, why) < 0)
+		return -1;
+	for (i = 0; s->at == HOOK_BRANCH && i < s->nrcpt; i++) {
+		if (s->rcpt[i]->branch == r->branch)
+			s->rcpt[i]->body = r->body;
+	}
+	return 0;
+}
+
+static struct scope **
+scope(void *arg, int which, int rcpt)
+{
+	struct subject_rcpt *r;
+	struct subject *s;
+
+	OBJ_CAST(s, arg, SUBJECT_MAGIC);
+	if (s->at >= HOOK_DELIVER && s->at != HOOK_DISCONNECT)
+		return which == PST_MESSAGE || which == PST_RCPT ?
+		    &s->event_scope : NULL;
+	if (which == PST_SESSION)
+		return s->session ? &s->session_scope : NULL;
+	if (which == PST_MESSAGE)
+		return s->message ? &s->message_scope : NULL;
+	r = which == PST_RCPT ? at_hand(s, rcpt) : NULL;
+	return r != NULL ? &r->scope : NULL;
+}
+
+const struct about_ops subject_ops = {
+	.get = get,
+	.set = set,
+	.notes = notes,
+	.notes_set = notes_may,
+	.nrcpt = nrcpt,
+	.header = header,
+	.edit = edit,
+	.body = body,
+	.body_write = write_body,
+	.scope = scope,
+};

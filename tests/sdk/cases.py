@@ -1,0 +1,323 @@
+"""What posternstub is to do with plugins and scripts, good and bad."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Case:
+    name: str
+    script: str
+    status: int = 0
+    says: list = field(default_factory=list)
+    plugins: dict = field(default_factory=dict)
+    options: list = field(default_factory=list)
+
+
+def plugin(name, hooks, code):
+    """The source of a plugin; hooks: "PST_ON_MAIL:on_mail ..."."""
+    rows = "".join("\tPST_HOOK(%s, %s),\n" % tuple(h.split(":"))
+                   for h in hooks.split())
+    return ("#include <postern/filter.h>\n#include <postern/tls_policy.h>\n"
+            "#include <stdlib.h>\n#include <string.h>\n" + code +
+            "static const struct pst_hook hooks[] = {\n" + rows +
+            "\tPST_END\n};\nPST_PLUGIN(" + name +
+            ", .version = \"1\", .hooks = hooks);\n")
+
+
+def verdict(name, says):
+    return {name: plugin(name, "PST_ON_MAIL:on_mail", """
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	(void)ev;
+	return %s;
+}
+""" % says)}
+
+
+MAIL = "session 192.0.2.1\nmail a@us.example %s\n"
+
+
+def faulty(name, says):
+    """A plugin's fault is a temporary failure, 451 4.3.0."""
+    return Case("a plugin that says %s is a temporary failure" % name,
+                "plugin ./bad.so\n" + MAIL % "-> tempfail 451 4.3.0"
+                + "expect log /bad/\n", plugins=verdict("bad", says))
+
+
+CARELESS = plugin("careless", "PST_ON_MAIL:on_mail", """
+static enum pst_verdict
+got(struct pst_event *ev, const struct pst_result *res)
+{
+	(void)ev;
+	return res->count > 0 ? PST_REJECT : PST_CONTINUE;
+}
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	return pst_dns(ev, "x.example", "A", got);
+}
+""")
+
+TRUSTING = plugin("trusting", "PST_ON_MAIL:on_mail", """
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	int *n = pst_data(ev, PST_SESSION, int);
+
+	*n += 1;
+	return PST_CONTINUE;
+}
+""")
+
+TICKS = plugin("ticks", "PST_ON_CONNECT:on_connect PST_ON_MAIL:on_mail "
+               "PST_ON_DISCONNECT:on_gone", """
+static enum pst_verdict
+late(struct pst_event *ev, const struct pst_result *res)
+{
+	(void)res;
+	pst_count(ev, "late");
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+on_connect(struct pst_event *ev)
+{
+	return pst_timer(ev, 5000, late);
+}
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	int *n = pst_data(ev, PST_SESSION, int);
+
+	if (n == NULL)
+		return PST_TEMPFAIL;
+	*n += 1;
+	if (*n > 2)
+		return pst_reject(ev, 550, "5.7.1", "%d in one session", *n);
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+on_gone(struct pst_event *ev)
+{
+	pst_log(ev, PST_INFO, "gone: %s", pst_get(ev, "client.ip"));
+	return PST_CONTINUE;
+}
+""")
+
+SLEEPER = plugin("sleeper", "PST_ON_MAIL:on_mail", """
+static enum pst_verdict
+never(struct pst_event *ev, const struct pst_result *res)
+{
+	(void)ev;
+	(void)res;
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	uint64_t id;
+
+	return pst_park(ev, 0, &id, never);
+}
+""")
+
+LEVELS = plugin("levels", "PST_TLS_POLICY_DECIDE:decide "
+                "PST_TLS_POLICY_RCPT:rcpt", """
+static enum pst_verdict
+decide(struct pst_event *ev)
+{
+	struct pst_tls_hop *hop = ev->arg;
+
+	if (hop->count > 0 && hop->mx[0].secure)
+		hop->want = "required-verify match=mx";
+	hop->source = "test";
+	hop->ttl = 60;
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+rcpt(struct pst_event *ev)
+{
+	struct pst_tls_rcpt *r = ev->arg;
+
+	if (strcmp(r->domain, "bank.example") == 0)
+		r->want = "required";
+	return PST_CONTINUE;
+}
+""")
+
+READER = plugin("reader", "PST_FILTER_BEGIN:begin PST_FILTER_CHUNK:chunk "
+                "PST_FILTER_END:end", """
+static enum pst_verdict
+begin(struct pst_event *ev)
+{
+	return pst_data(ev, PST_MESSAGE, size_t) != NULL ? PST_CONTINUE :
+	    PST_TEMPFAIL;
+}
+static enum pst_verdict
+chunk(struct pst_event *ev)
+{
+	size_t *n = pst_data(ev, PST_MESSAGE, size_t);
+	struct pst_chunk *c = ev->arg;
+
+	if (n == NULL)
+		return PST_TEMPFAIL;
+	if (c->offset != *n)
+		return pst_reject(ev, 550, "5.6.0", "a gap");
+	*n += c->data.n;
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+end(struct pst_event *ev)
+{
+	size_t *n = pst_data(ev, PST_MESSAGE, size_t);
+
+	if (n == NULL)
+		return PST_TEMPFAIL;
+	if (*n > 1000)
+		return pst_reject(ev, 552, "5.3.4", "too much");
+	return PST_CONTINUE;
+}
+""")
+
+HOLDER = plugin("holder", "PST_ON_EOM:on_eom PST_ON_BRANCH:on_branch "
+                "PST_ON_DELIVER:on_deliver PST_ON_BOUNCED:on_bounced", """
+static enum pst_verdict
+on_eom(struct pst_event *ev)
+{
+	if (pst_set(ev, "note.seen", "yes") != 0 ||
+	    pst_set(ev, "message.hold", "60") != 0)
+		return PST_TEMPFAIL;
+	if (pst_header(ev, "X-Virus") != NULL)
+		return pst_quarantine(ev, "a virus");
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+on_branch(struct pst_event *ev)
+{
+	return pst_header_insert(ev, "X-Branch", pst_get(ev, "rcpt.domain"))
+	    == 0 ? PST_CONTINUE : PST_TEMPFAIL;
+}
+static enum pst_verdict
+on_deliver(struct pst_event *ev)
+{
+	const char *host = pst_get(ev, "deliver.host");
+
+	if (pst_set(ev, "rcpt.tls", "none") == 0)
+		return PST_REJECT;
+	return host != NULL && strcmp(host, "mx.example") == 0 ?
+	    PST_TEMPFAIL : PST_CONTINUE;
+}
+static enum pst_verdict
+on_bounced(struct pst_event *ev)
+{
+	pst_alert(ev, PST_WARNING, "bounce", "given up: %s",
+	    pst_get(ev, "deliver.text"));
+	return PST_REJECT;
+}
+""")
+
+RECORDS = plugin("records", "PST_ON_MAIL:on_mail", """
+static enum pst_verdict
+got(struct pst_event *ev, const struct pst_result *res)
+{
+	char text[200] = "";
+	uint32_t i;
+
+	for (i = 0; i < res->count; i++)
+		strncat(text, res->item[i].p, 50);
+	return pst_reject(ev, 550, "5.0.0", "%s%s", text,
+	    res->secure ? " secure" : "");
+}
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	return pst_dns(ev, "x.example", pst_get(ev, "sender.local"), got);
+}
+""")
+
+CASES = [
+    Case("records of each type arrive as they were written",
+         "plugin ./records.so\n" + "".join(
+             "dns x.example %s %s\n" % pair for pair in (
+                 ("A", "192.0.2.1 192.0.2.2"), ("AAAA", "2001:db8::1"),
+                 ("MX", '"10 mx.example" secure'), ("TXT", '"a b"'),
+                 ("TLSA", '"3 1 1 00ff"'), ("CNAME", "y.example"),
+                 ("PTR", "z.example")))
+         + "session 192.0.2.1\n"
+         "mail A@b.example -> reject /192.0.2.1192.0.2.2$/\n"
+         "mail AAAA@b.example -> reject \"2001:db8::1\"\n"
+         "mail MX@b.example -> reject \"10 mx.example secure\"\n"
+         "mail TXT@b.example -> reject \"a b\"\n"
+         "mail TLSA@b.example -> reject \"3 1 1 00ff\"\n"
+         "mail CNAME@b.example -> reject y.example\n".replace(
+             "y.example", '"y.example"')
+         + "mail PTR@b.example -> reject \"z.example\"\n",
+         plugins={"records": RECORDS}),
+    Case("a record that is none says where", "dns x A 192.0.2.999\n", 2,
+         ['t.stub:1: "192.0.2.999" is no record of that type']),
+    faulty("what is no verdict", "(enum pst_verdict)42"),
+    faulty("that it waits, for nothing", "PST_WAIT"),
+    faulty("quarantine at mail", "PST_QUARANTINE"),
+    faulty("no with a code of yes",
+           'pst_reject(ev, 250, "2.0.0", "fine\\r\\n")'),
+    Case("a verdict that was not expected fails, and is shown",
+         "plugin ./bad.so\n" + MAIL % "-> continue", 1,
+         ["not ok 1 - t.stub:3: mail a@us.example -> continue",
+          "# reject 550 5.7.1 no"],
+         verdict("bad", 'pst_reject(ev, 550, "5.7.1", "no")')),
+    Case("chaos finds a plugin that takes a failure for a no",
+         "plugin ./careless.so\ndns x.example A nxdomain\n"
+         + MAIL % "-> continue" + "chaos mail -> never continue\n", 1,
+         ["timeout of request 1: line 4: when a request times out",
+          "failure of request 1: line 4", "2 of 4 runs went wrong"],
+         {"careless": CARELESS}),
+    Case("chaos finds a plugin that does not look whether it got memory",
+         "plugin ./trusting.so\n" + MAIL % "-> continue" + "chaos\n", 1,
+         ["no memory for allocation 1: "], {"trusting": TRUSTING}),
+    Case("time moves for timers alone, storage lasts for its scope",
+         "plugin ./ticks.so\nsession 192.0.2.1 -> continue\n"
+         "expect count late 1\nmail <>  -> continue\nmail a@b.example\n"
+         "mail a@b.example -> reject 550 /3 in one/\n"
+         "session 192.0.2.2\nexpect log /gone: 192.0.2.1/\n"
+         "mail a@b.example -> continue\nchaos -> never accept\n",
+         plugins={"ticks": TICKS}),
+    Case("a plugin that is never woken fails at its deadline",
+         "plugin ./sleeper.so\n" + MAIL % "-> tempfail 451 4.3.0"
+         + "chaos mail -> never continue\n", plugins={"sleeper": SLEEPER}),
+    Case("operations get their arguments and give their answers",
+         "plugin ./levels.so as=one\n"
+         "op tls_policy/1.decide domain=x.example mx=mx.x.example/secure "
+         "-> continue\nexpect out want = \"required-verify match=mx\"\n"
+         "expect out source = test\nexpect out ttl = 60\n"
+         "op tls_policy/1.decide @one domain=x.example mx=mx.x.example\n"
+         "expect out want none\n"
+         "op tls_policy/1.rcpt domain=bank.example\n"
+         "expect out want = required\n", plugins={"levels": LEVELS}),
+    Case("a filter reads all octets, and its word holds at the end",
+         "plugin ./reader.so\n" + MAIL % "" + "rcpt b@c.example\n"
+         "header Subject: x\nbody short\neom -> continue\n"
+         "mail a@us.example\nrcpt b@c.example\nbody \"" + "x" * 2000
+         + "\"\neom -> reject 552 5.3.4\nchaos eom -> never accept\n",
+         plugins={"reader": READER}),
+    Case("notes, holds, quarantine, branches, deliveries and reports",
+         "plugin ./holder.so\n" + MAIL % "" + "rcpt b@c.example\n"
+         "header X-Virus: yes\neom -> quarantine /a virus/\n"
+         "expect fact note.seen = yes\nexpect fact message.hold = 60\n"
+         "mail a@us.example\nrcpt b@c.example\nrcpt b@d.example\n"
+         "eom -> continue\nexpect branches 1\nbranch -> continue\n"
+         "expect header X-Branch = c.example for b@d.example\n"
+         "deliver host=other.example -> continue\n"
+         "deliver host=mx.example -> tempfail\n"
+         "bounced text=\"no such user\" -> continue\n"
+         "expect alert /given up: no such user/\n",
+         plugins={"holder": HOLDER}),
+    Case("a script that is wrong says where",
+         "session 192.0.2.1\nmial x\n", 2,
+         ['t.stub:2: no statement is called "mial"']),
+    Case("a file that is missing says where", "\nplugin ./none.so\n", 2,
+         ["t.stub:2: ", "none.so: No such file"]),
+    Case("what is asked and not in the script is told",
+         "plugin ./careless.so\n" + MAIL % "", 0,
+         ["# not in the script: dns x.example A"],
+         {"careless": CARELESS}),
+]
