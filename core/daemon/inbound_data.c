@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "mail/received.h"
+#include "queue/split.h"
 
 struct inmsg_off {
 	const struct instance *who;
@@ -301,12 +302,8 @@ headers_seen(struct session *s, const struct hook_verdict *hv,
 void
 inmsg_heard(struct inmsg *m, const struct hook_verdict *hv)
 {
-	static const struct hook_verdict later = { .act = HOOK_TEMPFAIL,
-		.reply = { 451, "4.3.0", "Error in processing" },
-		.by = "this host" };
-
 	if (hv->quarantine[0] != '\0')
-		inmsg_end_set(m, &later);
+		inmsg_quarantine(m, TREAT_ALL, hv->quarantine);
 	if (hv->act != HOOK_GO)
 		inmsg_end_set(m, hv);
 }

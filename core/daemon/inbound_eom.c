@@ -10,7 +10,19 @@
 #include <postern/filter.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/obj.h"
+#include "queue/split.h"
+
+#define ACCEPTED_MAGIC 0x1b0d0006u
+
+/* On its way to the disk. */
+struct accepted {
+	unsigned magic;
+	struct session *s;
+	unsigned n;
+	uint64_t mid[]; /* of the branches */
+};
 
 static void	log_content(const struct session *, const struct envelope *,
 		    const struct bodyin *);
@@ -25,6 +37,10 @@ static enum smtpd_step filter_ended(struct session *,
 static enum smtpd_step eom_said(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
 static void	failed(struct inmsg *, const struct err *);
+static enum smtpd_step split_up(struct session *, struct smtpd_verdict *);
+static enum smtpd_step branch_ask(struct session *, struct smtpd_verdict *);
+static enum smtpd_step branch_said(struct session *,
+		    const struct hook_verdict *, struct smtpd_verdict *);
 static enum smtpd_step submit(struct session *);
 static enum smtpd_step ended(struct session *, struct smtpd_verdict *);
 static void	submitted(void *, const struct err *);
@@ -90,8 +106,12 @@ eom_go(struct session *s, struct smtpd_verdict *v)
 		m->step = INMSG_EOM;
 		return filter_end(s, v);
 	case INMSG_EOM:
-		m->step = INMSG_SUBMIT;
+		m->step = INMSG_SPLIT;
 		return session_ask(s, HOOK_EOM, -1, eom_said, v);
+	case INMSG_SPLIT:
+		return split_up(s, v);
+	case INMSG_BRANCH:
+		return branch_ask(s, v);
 	case INMSG_SUBMIT:
 		return submit(s);
 	}
@@ -147,6 +167,8 @@ filter_ended(struct session *s, const struct op_answer *a,
 {
 	struct inmsg *m = s->m;
 
+	if (a->verdict == PST_QUARANTINE)
+		inmsg_quarantine(m, TREAT_ALL, a->reply.text);
 	(void)inmsg_end_op(m, a);
 	m->filter = a->verdict == PST_ACCEPT ? NULL :
 	    inmsg_filter_next(m, PST_FILTER_END, m->filter);
@@ -172,19 +194,84 @@ failed(struct inmsg *m, const struct err *why)
 }
 
 static enum smtpd_step
+split_up(struct session *s, struct smtpd_verdict *v)
+{
+	struct inmsg *m = s->m;
+	struct err why = ERR_INIT;
+
+	bool asked = hook_wanted(s->conf->plugins, HOOK_BRANCH);
+
+	m->step = asked ? INMSG_BRANCH : INMSG_SUBMIT;
+	if (inmsg_split(m, asked, &why) < 0)
+		failed(m, &why);
+	return eom_go(s, v);
+}
+
+/* One after another; a no to one of them is a no to all: nothing is accepted
+ * by halves. */
+static enum smtpd_step
+branch_ask(struct session *s, struct smtpd_verdict *v)
+{
+	struct inmsg *m = s->m;
+
+	if (m->at_branch == m->nbranch) {
+		m->step = INMSG_SUBMIT;
+		return eom_go(s, v);
+	}
+	if (settle(s, m->branch[m->at_branch].body) == SMTPD_WAIT)
+		return SMTPD_WAIT;
+	inmsg_branch(m, m->at_branch++);
+	return session_ask(s, HOOK_BRANCH, -1, branch_said, v);
+}
+
+static enum smtpd_step
+branch_said(struct session *s, const struct hook_verdict *hv,
+    struct smtpd_verdict *v)
+{
+	struct err why = ERR_INIT;
+
+	inmsg_heard(s->m, hv);
+	if (inmsg_branch_end(s->m, &why) < 0)
+		failed(s->m, &why);
+	return eom_go(s, v);
+}
+
+/* One transaction for all branches. Mostly there is one, and nobody who asked
+ * for anything. */
+static enum smtpd_step
 submit(struct session *s)
 {
 	struct inmsg *m = s->m;
-	struct envelope *env = m->env;
-	struct body_ref *body = m->body;
+	unsigned i, n = m->nbranch;
+	struct branch *v = m->branch;
+	struct accepted *a;
 
-	inmsg_settle(m);
-	m->env_ours = false;
-	m->body = NULL;
-	inmsg_destroy(&s->m);
+	a = mem_zalloc(sizeof(*a) + (n > 0 ? n : 1) * sizeof(a->mid[0]));
+	OBJ_INIT(a, ACCEPTED_MAGIC);
+	a->s = s;
+	a->n = n > 0 ? n : 1;
+	a->mid[0] = s->mid;
+	for (i = 0; i < n; i++) {
+		a->mid[i] = v[i].env->mid;
+		branch_seal(&v[i]);
+	}
+	if (n > 1)
+		split_log(v, n);
+	for (i = 0; i < n; i++) {
+		if (v[i].env->quarantine.n > 0)
+			mail_log(EV_MID_QUARANTINED, a->mid[i], "Policy",
+			    v[i].env->quarantine);
+	}
 	s->waiting = true;
 	s->busy++;
-	queue_submit(s->in->w.queue, env, body, submitted, s);
+	if (n > 0) {
+		m->branch = NULL;
+		inmsg_destroy(&s->m);
+		queue_submit_branches(s->in->w.queue, v, n, submitted, a);
+		mem_free(v);
+	} else {
+		inmsg_submit(&s->m, submitted, a);
+	}
 	return SMTPD_WAIT;
 }
 
@@ -211,13 +298,17 @@ ended(struct session *s, struct smtpd_verdict *v)
 static void
 submitted(void *arg, const struct err *why)
 {
+	struct accepted *a;
 	struct session *s;
 	char text[80];
+	unsigned i;
 
-	OBJ_CAST(s, arg, SESSION_MAGIC);
+	OBJ_CAST(a, arg, ACCEPTED_MAGIC);
+	s = a->s;
 	if (why == NULL) {
 		s->in->stats.messages++;
-		mail_log(EV_MID_QUEUED, s->mid);
+		for (i = 0; i < a->n; i++)
+			mail_log(EV_MID_QUEUED, a->mid[i]);
 		(void)snprintf(text, sizeof(text), "Ok: queued as %" PRIu64,
 		    s->mid);
 		session_answer(s, SMTPD_OK, 250, "2.0.0", text);
@@ -231,5 +322,6 @@ submitted(void *arg, const struct err *why)
 			session_answer(s, SMTPD_REFUSE, 451, "4.3.0",
 			    "Error in processing");
 	}
+	OBJ_FREE(a);
 	session_done(s);
 }

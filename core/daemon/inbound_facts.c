@@ -5,8 +5,11 @@
 
 #include <inttypes.h>
 
+#include "base/num.h"
 #include "base/obj.h"
+#include "mail/edits.h"
 #include "mail/notes.h"
+#include "queue/split.h"
 #include "relay/route.h"
 #include "tls/tlswant.h"
 
@@ -19,6 +22,7 @@ static const char *get_rcpt(const struct inmsg *, enum fact, int,
 		    struct pool *);
 static int	set_want(struct inmsg *, int, const char *, struct err *);
 static int	set_route(struct inmsg *, int, const char *, struct err *);
+static int	set_hold(struct inmsg *, int, const char *, struct err *);
 
 static const char *
 number(struct pool *pool, uint64_t n)
@@ -67,6 +71,10 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 		return get_tls(s, f, pool);
 	if (s->m == NULL)
 		return NULL;
+	if (f == FACT_BRANCH_INDEX || f == FACT_BRANCH_COUNT)
+		return s->m->cur == NULL ? NULL : number(pool,
+		    f == FACT_BRANCH_COUNT ? s->m->nbranch :
+		    (unsigned)(s->m->cur - s->m->branch));
 	if (f >= FACT_SENDER && f <= FACT_MESSAGE_HOLD)
 		return get_message(s->m, f, pool);
 	if (f >= FACT_RCPT && f <= FACT_RCPT_ROUTE)
@@ -138,6 +146,7 @@ static const char *
 get_message(const struct inmsg *m, enum fact f, struct pool *pool)
 {
 	const struct envelope *env = m->env;
+	const struct treatment *t = inmsg_treatment(m, TREAT_ALL);
 
 	switch ((int)f) {
 	case FACT_SENDER:
@@ -150,7 +159,7 @@ get_message(const struct inmsg *m, enum fact f, struct pool *pool)
 		return m->env_ours || env->size > 0 ?
 		    number(pool, env->size) : NULL;
 	case FACT_MESSAGE_RCPTS:
-		return number(pool, env->nrcpt);
+		return number(pool, inmsg_nrcpt(m));
 	case FACT_MESSAGE_QUEUED:
 		return number(pool, (uint64_t)env->queued / 1000);
 	case FACT_MESSAGE_SMTPUTF8:
@@ -161,6 +170,11 @@ get_message(const struct inmsg *m, enum fact f, struct pool *pool)
 		return text(pool, env->envid);
 	case FACT_MESSAGE_GENERATED:
 		return truth(false);
+	case FACT_MESSAGE_QUARANTINE:
+		return m->cur != NULL ? text(pool, env->quarantine) :
+		    t->quarantine;
+	case FACT_MESSAGE_HOLD:
+		return number(pool, (uint64_t)inmsg_hold(m) / 1000);
 	}
 	return NULL;
 }
@@ -181,12 +195,14 @@ get_rcpt(const struct inmsg *m, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT_DOMAIN:
 		return domain_text(pool, r->addr.domain);
 	case FACT_RCPT_INDEX:
-		return number(pool, (uint64_t)rcpt);
+		return number(pool, r->rid);
 	case FACT_RCPT_TLS:
-		is = inmsg_want(m, rcpt, pool);
+		is = m->cur != NULL ? pool_str(pool, r->want).p :
+		    inmsg_want(m, rcpt, pool);
 		return is[0] != '\0' ? is : NULL;
 	case FACT_RCPT_ROUTE:
-		return inmsg_route(m, rcpt);
+		return m->cur != NULL ? text(pool, r->route) :
+		    inmsg_route(m, rcpt);
 	}
 	return NULL;
 }
@@ -204,44 +220,97 @@ set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 		return set_want(s->m, rcpt, value, why);
 	case FACT_RCPT_ROUTE:
 		return set_route(s->m, rcpt, value, why);
+	case FACT_MESSAGE_HOLD:
+		return set_hold(s->m, rcpt, value, why);
+	case FACT_MESSAGE_QUARANTINE:
+		if (value[0] == '\0')
+			return err_text(why, "it needs a reason");
+		inmsg_quarantine(s->m, rcpt, value);
+		return 0;
 	}
 	return err_text(why, "it cannot be set here");
 }
 
-/* It can rise only. */
+/* It can rise only: *want_r is in pool. */
 static int
-set_want(struct inmsg *m, int rcpt, const char *value, struct err *why)
+raise_want(struct pool *pool, const char *is, const char *more,
+    const char **want_r, struct err *why)
 {
-	struct plan *p = inmsg_plan(m, rcpt);
-	struct tlswant is, more, both;
-	struct buf b;
+	struct tlswant a, b, both;
+	struct buf text;
 	int r = 0;
 
-	if (tlswant_read(&more, str_c(value), m->pool, why) < 0)
+	if (tlswant_read(&b, str_c(more), pool, why) < 0)
 		return -1;
-	both = more;
-	if (p->want != NULL) {
-		if (tlswant_read(&is, str_c(p->want), m->pool, why) < 0)
+	both = b;
+	if (is != NULL && is[0] != '\0') {
+		if (tlswant_read(&a, str_c(is), pool, why) < 0)
 			return -1;
-		tlswant_max(&both, &is, &more, m->pool);
+		tlswant_max(&both, &a, &b, pool);
 	}
-	buf_init(&b, RCPT_WANT_MAX);
-	tlswant_write(&both, &b);
-	if (buf_full(&b))
+	buf_init(&text, RCPT_WANT_MAX);
+	tlswant_write(&both, &text);
+	if (buf_full(&text))
 		r = err_text(why, "it would be longer than %d octets",
 		    RCPT_WANT_MAX);
 	else
-		p->want = pool_str(m->pool, buf_str(&b)).p;
-	buf_fini(&b);
+		*want_r = pool_str(pool, buf_str(&text)).p;
+	buf_fini(&text);
 	return r;
+}
+
+static int
+set_want(struct inmsg *m, int rcpt, const char *value, struct err *why)
+{
+	struct pool *pool = m->env->pool;
+	const char *want;
+	struct rcpt *r;
+	unsigned i;
+
+	if (m->cur == NULL)
+		return raise_want(m->pool, inmsg_plan(m, rcpt)->want, value,
+		    &inmsg_plan(m, rcpt)->want, why);
+	for (i = 0; i < inmsg_nrcpt(m); i++) {
+		r = inmsg_branch_rcpt(m, i);
+		if (rcpt >= 0 && rcpt != (int)i)
+			continue;
+		want = pool_str(pool, r->want).p;
+		if (raise_want(pool, want, value, &want, why) < 0)
+			return -1;
+		r->want = str_c(want);
+	}
+	return 0;
 }
 
 static int
 set_route(struct inmsg *m, int rcpt, const char *value, struct err *why)
 {
+	unsigned i;
+
 	if (route_check(&m->s->conf->relay_conf, str_c(value), why) < 0)
 		return -1;
-	inmsg_plan(m, rcpt)->route = pool_strdup(m->pool, value);
+	if (m->cur == NULL)
+		inmsg_plan(m, rcpt)->route = pool_strdup(m->pool, value);
+	for (i = 0; m->cur != NULL && i < inmsg_nrcpt(m); i++) {
+		if (rcpt < 0 || rcpt == (int)i)
+			inmsg_branch_rcpt(m, i)->route =
+			    pool_str(m->env->pool, str_c(value));
+	}
+	return 0;
+}
+
+static int
+set_hold(struct inmsg *m, int rcpt, const char *value, struct err *why)
+{
+	uint64_t n;
+
+	if (num_u64(str_c(value), TREAT_HOLD_MAX / 1000, &n) < 0)
+		return err_text(why, "\"%s\" is not a number of seconds up "
+		    "to 30 days", value);
+	if (m->cur == NULL)
+		return treat_hold(inmsg_treat(m), rcpt, SECONDS((msec)n),
+		    why);
+	m->env->not_before = n > 0 ? m->env->queued + SECONDS((msec)n) : 0;
 	return 0;
 }
 
@@ -277,7 +346,7 @@ nrcpt(void *arg)
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	return s->m != NULL ? s->m->env->nrcpt : 0;
+	return s->m != NULL ? inmsg_nrcpt(s->m) : 0;
 }
 
 static const struct header *
@@ -289,6 +358,18 @@ header(void *arg, int rcpt)
 	return s->m != NULL ? inmsg_header(s->m, rcpt) : NULL;
 }
 
+static int
+edit(void *arg, int rcpt, enum edit_op op, const char *name, unsigned nth,
+    const char *value, struct err *why)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	if (s->m == NULL)
+		return err_text(why, "there is no message");
+	return inmsg_edit(s->m, rcpt, op, name, nth, value, why);
+}
+
 static bool
 body(void *arg, uint64_t off, struct str *piece_r)
 {
@@ -296,6 +377,17 @@ body(void *arg, uint64_t off, struct str *piece_r)
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	return s->m != NULL && inmsg_body(s->m, off, piece_r);
+}
+
+static int
+write_body(void *arg, int rcpt, const void *p, size_t n, struct err *why)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	if (s->m == NULL)
+		return err_text(why, "there is no message");
+	return inmsg_body_write(s->m, rcpt, p, n, why);
 }
 
 static struct scope **
@@ -317,6 +409,16 @@ scope(void *arg, int which, int rcpt)
 	return NULL;
 }
 
+static void
+turn(void *arg, const char *instance)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	if (s->m != NULL)
+		inmsg_turn(s->m, instance);
+}
+
 const struct about_ops session_about = {
 	.get = get,
 	.set = set,
@@ -324,6 +426,9 @@ const struct about_ops session_about = {
 	.notes_set = notes_settable,
 	.nrcpt = nrcpt,
 	.header = header,
+	.edit = edit,
 	.body = body,
+	.body_write = write_body,
 	.scope = scope,
+	.turn = turn,
 };

@@ -10,6 +10,7 @@
 #include "mail/body.h"
 #include "mail/edits.h"
 #include "mail/notes.h"
+#include "queue/split.h"
 #include "tls/tlswant.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 	HEAD_MORE = 65536	    /* our field, and the piece that is read */
 };
 
+static uint64_t	next_mid(void *);
 static struct str behind_header(const struct inmsg *, struct str);
 
 void
@@ -33,6 +35,8 @@ inmsg_new(struct session *s, struct envelope *env)
 	m->end = HOOK_GO;
 	buf_init(&m->head, SIZE_MAX);
 	buf_init(&m->piece, SIZE_MAX);
+	buf_init(&m->fresh, SIZE_MAX);
+	buf_init(&m->text, SIZE_MAX);
 	s->m = m;
 	/* What was noted before holds for it too. */
 	if (s->notes != NULL)
@@ -55,10 +59,17 @@ inmsg_destroy(struct inmsg **mp)
 	}
 	scope_end(&m->scope);
 	mem_free(m->plan);
+	treat_destroy(&m->treat);
 	buf_fini(&m->head);
 	buf_fini(&m->piece);
+	buf_fini(&m->fresh);
+	buf_fini(&m->text);
+	pool_destroy(&m->edited_pool);
 	if (m->settling != NULL)
 		(void)body_settle(m->settling, NULL, NULL);
+	for (i = 0; m->branch != NULL && i < m->nbranch; i++)
+		branch_drop(&m->branch[i]);
+	mem_free(m->branch);
 	body_unref(&m->body);
 	if (m->env_ours)
 		envelope_destroy(&m->env);
@@ -104,6 +115,44 @@ inmsg_plan_drop(struct inmsg *m, unsigned rcpt)
 	memset(m->plan[rcpt], 0, sizeof(struct plan));
 }
 
+struct treat *
+inmsg_treat(struct inmsg *m)
+{
+	if (m->treat == NULL)
+		m->treat = treat_new(m->s->in->w.store,
+		    (m->env->flags & ENV_SMTPUTF8) != 0,
+		    m->s->l->limits.message_size);
+	if (m->turn != NULL)
+		treat_by(m->treat, m->turn);
+	return m->treat;
+}
+
+const struct treatment *
+inmsg_treatment(const struct inmsg *m, int rcpt)
+{
+	static const struct treatment none = { .by = NULL };
+
+	return m->treat == NULL ? &none : treat_of(m->treat, rcpt);
+}
+
+void
+inmsg_quarantine(struct inmsg *m, int rcpt, const char *why)
+{
+	if (m->cur == NULL)
+		treat_quarantine(inmsg_treat(m), rcpt, why);
+	else if (m->env->quarantine.n == 0)
+		m->env->quarantine = pool_str(m->env->pool, str_c(why));
+}
+
+msec
+inmsg_hold(const struct inmsg *m)
+{
+	if (m->cur == NULL)
+		return inmsg_treatment(m, TREAT_ALL)->hold;
+	return m->env->not_before == 0 ? 0 :
+	    m->env->not_before - m->env->queued;
+}
+
 const char *
 inmsg_route(const struct inmsg *m, int rcpt)
 {
@@ -117,9 +166,36 @@ inmsg_rcpt(const struct inmsg *m, int rcpt)
 {
 	if (rcpt < 0)
 		return NULL;
+	if (m->cur != NULL)
+		return inmsg_branch_rcpt(m, (unsigned)rcpt);
 	if ((unsigned)rcpt < m->env->nrcpt)
 		return m->env->rcpt[rcpt];
 	return (unsigned)rcpt == m->env->nrcpt ? m->asking : NULL;
+}
+
+/* Those that went to other branches are none of it. */
+struct rcpt *
+inmsg_branch_rcpt(const struct inmsg *m, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < m->env->nrcpt; i++) {
+		if (m->env->rcpt[i]->state == RCPT_PENDING && n-- == 0)
+			return m->env->rcpt[i];
+	}
+	return NULL;
+}
+
+unsigned
+inmsg_nrcpt(const struct inmsg *m)
+{
+	unsigned i = 0;
+
+	if (m->cur == NULL)
+		return m->env->nrcpt;
+	while (inmsg_branch_rcpt(m, i) != NULL)
+		i++;
+	return i;
 }
 
 const char *
@@ -174,8 +250,40 @@ inmsg_head_ended(struct inmsg *m, uint64_t header_bytes)
 const struct header *
 inmsg_header(struct inmsg *m, int rcpt)
 {
-	(void)rcpt;
-	return m->head_done ? &m->header : NULL;
+	const struct edits *e = m->cur != NULL ? m->cur->edits :
+	    inmsg_treatment(m, rcpt)->edits;
+	struct buf text;
+
+	if (!m->head_done)
+		return NULL;
+	if (edits_empty(e))
+		return &m->header;
+	if (m->edited_good && m->edited_rcpt == rcpt)
+		return &m->edited;
+	if (m->edited_pool == NULL)
+		m->edited_pool = pool_new(4096);
+	else
+		pool_reset(m->edited_pool);
+	buf_init(&text, m->header.bytes + EDITS_TEXT_MAX);
+	edits_apply(e, &m->header, 1, &text);
+	header_parse(m->edited_pool, pool_str(m->edited_pool, buf_str(&text)),
+	    FIELDS_MAX, &m->edited);
+	buf_fini(&text);
+	m->edited_good = true;
+	m->edited_rcpt = rcpt;
+	return &m->edited;
+}
+
+int
+inmsg_edit(struct inmsg *m, int rcpt, enum edit_op op, const char *name,
+    unsigned nth, const char *value, struct err *why)
+{
+	if (!m->head_done)
+		return err_text(why, "the header is not there yet");
+	m->edited_good = false;
+	if (m->cur != NULL)
+		return edits_add(m->cur->edits, op, name, nth, value, why);
+	return treat_edit(inmsg_treat(m), rcpt, op, name, nth, value, why);
 }
 
 /* ---- the body ---- */
@@ -185,12 +293,15 @@ inmsg_header(struct inmsg *m, int rcpt)
 bool
 inmsg_body(struct inmsg *m, uint64_t off, struct str *piece_r)
 {
+	struct body_ref *b = m->cur != NULL ? m->cur->body : m->body;
 	struct err why = ERR_INIT;
 	struct str all;
 
 	if (!m->complete || !m->head_done)
 		return false;
-	if (body_map(m->body, &all, &why) == 0) {
+	if (m->rewritten) {
+		all = buf_str(&m->text);
+	} else if (body_map(b, &all, &why) == 0) {
 		all = behind_header(m, all);
 	} else {
 		m->unreadable = true;
@@ -214,19 +325,154 @@ behind_header(const struct inmsg *m, struct str all)
 	return str_n(all.p + at, all.n - at);
 }
 
+/*
+ * A new body is gathered in memory, and stays there while others may read it:
+ * they do that inside one call, and the disk takes its time.
+ */
+int
+inmsg_body_write(struct inmsg *m, int rcpt, const void *p, size_t n,
+    struct err *why)
+{
+	uint64_t max = m->s->l->limits.message_size;
+
+	if (!m->complete || !m->head_done)
+		return err_text(why, "the message is not there yet");
+	if (rcpt >= 0 && m->cur == NULL)
+		return treat_body(inmsg_treat(m), rcpt, buf_str(&m->head), p,
+		    n, why);
+	if (buf_len(&m->fresh) + n > max) {
+		m->unreadable = true;
+		return err_text(why,
+		    "it would be larger than a message may be");
+	}
+	(void)buf_add(&m->fresh, p, n);
+	m->writing = true;
+	return 0;
+}
+
+/* What the one before has written is the body now. */
+void
+inmsg_turn(struct inmsg *m, const char *instance)
+{
+	m->turn = instance;
+	if (!m->writing)
+		return;
+	m->writing = false;
+	m->rewritten = true;
+	buf_fini(&m->text);
+	m->text = m->fresh;
+	buf_init(&m->fresh, SIZE_MAX);
+}
+
+struct rewrite {
+	struct body_ref *body;
+};
+
+static int
+rewrite_sink(void *arg, const char *p, size_t n)
+{
+	struct rewrite *r = arg;
+
+	(void)body_write(r->body, p, n);
+	return 0;
+}
+
+/* The header as it came stays in front: edits are laid over it. Lines end as
+ * in any message. */
+static int
+rewrite(struct inmsg *m, struct body_ref **bp, struct err *why)
+{
+	struct str head = buf_str(&m->head), text = buf_str(&m->text);
+	struct rewrite r;
+	struct bodyin in;
+	size_t used;
+	int rc = 0;
+
+	inmsg_turn(m, m->turn);
+	if (!m->rewritten)
+		return 0;
+	text = buf_str(&m->text);
+	r.body = body_new(m->s->in->w.store, NULL, NULL);
+	(void)body_write(r.body, head.p, head.n);
+	bodyin_init(&in, true, true);
+	(void)bodyin_feed(&in, "\r\n", 2, &used, rewrite_sink, &r);
+	(void)bodyin_feed(&in, text.p, text.n, &used, rewrite_sink, &r);
+	bodyin_finish(&in, rewrite_sink, &r);
+	body_finish(r.body);
+	body_unref(bp);
+	*bp = r.body;
+	if (in.eightbit)
+		m->env->flags |= ENV_8BIT_SEEN;
+	if (in.nul)
+		rc = err_set(why, 451, "4.3.0", "NUL in a new body");
+	bodyin_fini(&in);
+	m->env->size = body_size(r.body);
+	return rc;
+}
+
 /* ---- the end ---- */
 
-void
-inmsg_settle(struct inmsg *m)
+int
+inmsg_split(struct inmsg *m, bool always, struct err *why)
 {
 	const char *route;
+	struct rcpt *r;
 	unsigned i;
 
+	if (rewrite(m, &m->body, why) < 0)
+		return -1;
 	for (i = 0; i < m->env->nrcpt; i++) {
-		m->env->rcpt[i]->want =
-		    str_c(inmsg_want(m, (int)i, m->pool));
+		r = m->env->rcpt[i];
+		r->want = str_c(inmsg_want(m, (int)i, m->pool));
 		route = inmsg_route(m, (int)i);
 		if (route != NULL)
-			m->env->rcpt[i]->route = str_c(route);
+			r->route = str_c(route);
 	}
+	if (m->treat == NULL && m->notes == NULL && !always)
+		return 0;
+	if (treat_check(inmsg_treat(m), why) < 0)
+		return -1;
+	m->nbranch = split(m->env, m->body, m->treat, m->notes, next_mid,
+	    m->s, &m->branch);
+	m->env_ours = false;
+	m->body = NULL;
+	return 0;
+}
+
+void
+inmsg_submit(struct inmsg **mp, queue_submitted *done, void *arg)
+{
+	struct inmsg *m = *mp;
+	struct queue *queue = m->s->in->w.queue;
+	struct envelope *env = m->env;
+	struct body_ref *body = m->body;
+
+	m->env_ours = false;
+	m->body = NULL;
+	inmsg_destroy(mp);
+	queue_submit(queue, env, body, done, arg);
+}
+
+static uint64_t
+next_mid(void *arg)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	return ids_next(s->in->w.ids, SHM_MID);
+}
+
+/* The branch that is asked about: facts and edits are its own. */
+void
+inmsg_branch(struct inmsg *m, unsigned i)
+{
+	m->cur = &m->branch[i];
+	m->env = m->cur->env;
+	m->rewritten = m->writing = m->edited_good = false;
+}
+
+int
+inmsg_branch_end(struct inmsg *m, struct err *why)
+{
+	return rewrite(m, &m->cur->body, why);
 }

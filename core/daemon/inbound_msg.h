@@ -21,9 +21,14 @@
 #include "host/hooks.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
+#include "queue/queue.h"
 #include "store/store.h"
 
 #define INMSG_MAGIC 0x1b0d0005u
+
+struct branch;
+struct treat;
+struct treatment;
 
 /* What is no matter of the branches: of one recipient, or of all. */
 struct plan {
@@ -34,7 +39,7 @@ struct plan {
 
 /* Where it is, between the end of the data and the queue. */
 enum inmsg_step { INMSG_HEADERS, INMSG_SETTLE, INMSG_FILTERS, INMSG_EOM,
-	INMSG_SUBMIT };
+	INMSG_SPLIT, INMSG_BRANCH, INMSG_SUBMIT };
 
 struct inmsg {
 	unsigned magic;
@@ -47,6 +52,8 @@ struct inmsg {
 	struct plan all;
 	struct plan **plan;	  /* by RID; NULL: nothing special */
 	unsigned nplan;
+	const char *turn;	  /* the instance that was asked last */
+	struct treat *treat;	  /* all else that was asked for; or NULL */
 	struct notes *notes;	  /* NULL: none */
 	struct scope *scope;	  /* PST_MESSAGE */
 
@@ -58,11 +65,19 @@ struct inmsg {
 	size_t received;	  /* octets of it that are ours */
 	uint64_t given;		  /* octets of content so far */
 	struct header header;	  /* as it came */
+	struct pool *edited_pool;
+	struct header edited;	  /* with the edits, of that recipient */
+	bool edited_good;
+	int edited_rcpt;
 
 	/* the content */
 	struct body_ref *body;
 	bool stalled;		  /* the store takes no more */
 	bool unreadable;	  /* somebody could not read it */
+	bool writing;		  /* a new body, into fresh */
+	struct buf fresh;
+	bool rewritten;		  /* the content has text behind its header */
+	struct buf text;
 
 	/* filter/1 */
 	const char *filter_op;	  /* that is asked; NULL: none */
@@ -73,6 +88,9 @@ struct inmsg {
 
 	enum inmsg_step step;
 	struct body_ref *settling; /* that is waited for; or NULL */
+	struct branch *branch;	  /* since the split, nbranch of them */
+	unsigned nbranch, at_branch;
+	struct branch *cur;	  /* of them, that is asked about; or NULL */
 	/* What the client is told at the end, whatever comes. */
 	enum hook_act end;
 	struct err end_reply;
@@ -91,6 +109,11 @@ const struct plan *inmsg_planned(const struct inmsg *m, int rcpt);
 /* A recipient that was asked about is not taken. */
 void inmsg_plan_drop(struct inmsg *m, unsigned rcpt);
 const struct rcpt *inmsg_rcpt(const struct inmsg *m, int rcpt);
+struct treat *inmsg_treat(struct inmsg *m); /* made if there is none */
+const struct treatment *inmsg_treatment(const struct inmsg *m, int rcpt);
+/* Of the branch, if one is asked about. */
+void inmsg_quarantine(struct inmsg *m, int rcpt, const char *why);
+msec inmsg_hold(const struct inmsg *m);
 const char *inmsg_route(const struct inmsg *m, int rcpt); /* NULL: none */
 /* The want of a recipient: its own and that for all. "" = none. */
 const char *inmsg_want(const struct inmsg *m, int rcpt, struct pool *pool);
@@ -99,9 +122,24 @@ const char *inmsg_want(const struct inmsg *m, int rcpt, struct pool *pool);
 void inmsg_head_add(struct inmsg *m, const char *p, size_t n);
 bool inmsg_head_ended(struct inmsg *m, uint64_t header_bytes);
 const struct header *inmsg_header(struct inmsg *m, int rcpt);
+int inmsg_edit(struct inmsg *m, int rcpt, enum edit_op op, const char *name,
+    unsigned nth, const char *value, struct err *why);
 bool inmsg_body(struct inmsg *m, uint64_t off, struct str *piece_r);
-/* All that was asked for goes into the envelope. */
-void inmsg_settle(struct inmsg *m);
+int inmsg_body_write(struct inmsg *m, int rcpt, const void *p, size_t n,
+    struct err *why);
+/* Whose turn it is. */
+void inmsg_turn(struct inmsg *m, const char *instance);
+
+/* All that was asked for goes into the envelope and what split() makes of it:
+ * m->branch, if it was anything or `always`. -1: it cannot be done, the message
+ * must be refused. */
+int inmsg_split(struct inmsg *m, bool always, struct err *why);
+/* Where there are no branches. */
+void inmsg_submit(struct inmsg **mp, queue_submitted *done, void *arg);
+void inmsg_branch(struct inmsg *m, unsigned i);
+int inmsg_branch_end(struct inmsg *m, struct err *why);
+struct rcpt *inmsg_branch_rcpt(const struct inmsg *m, unsigned n);
+unsigned inmsg_nrcpt(const struct inmsg *m); /* of the branch, if it is one */
 
 /* inbound_facts.c */
 extern const struct about_ops session_about;

@@ -47,6 +47,9 @@ struct about_ops {
 	bool (*body)(void *arg, uint64_t off, struct str *piece_r);
 	int (*body_write)(void *arg, int rcpt, const void *p, size_t n,
 	    struct err *why);
+	/* Whose turn it is; NULL: nobody cares. What one writes is the body
+	 * from the next one's turn on. */
+	void (*turn)(void *arg, const char *instance);
 	/* Where the object keeps the scope (which: enum pst_scope); NULL: it
 	 * has none of that kind. */
 	struct scope **(*scope)(void *arg, int which, int rcpt);

@@ -135,6 +135,8 @@ event_begin(struct event *ev, struct instance *i, enum on on,
 	ev->dead = ev->waits = ev->alone = ev->task = ev->used = false;
 	ev->fault = NULL;
 	ev->replied = -1;
+	if (ev->about->ops->turn != NULL)
+		ev->about->ops->turn(ev->about->arg, i->name);
 }
 
 /*

@@ -24,7 +24,7 @@
  *	footer TEXT			the old one and this
  *	each STEP			STEP for each recipient
  *	for ADDRESS STEP		STEP for that recipient
- *	get FACT			logged, as all that follows: "FACT=VALUE"
+ *	get FACT			logged, as what follows: FACT=VALUE
  *	header NAME			"NAME: VALUE" of each
  *	fields				"fields NAME NAME …"
  *	walk				"body OCTETS SUM"
