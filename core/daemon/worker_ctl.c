@@ -32,6 +32,8 @@ static void	verb_count(void *, struct control_req *, const json_t *);
 static void	verb_act(void *, struct control_req *, const json_t *);
 static void	verb_hops(void *, struct control_req *, const json_t *);
 static void	verb_level(void *, struct control_req *, const json_t *);
+static void	verb_plugins(void *, struct control_req *, const json_t *);
+static void	verb_order(void *, struct control_req *, const json_t *);
 static struct asked *asked_new(struct worker *, struct control_req *);
 static bool	filter_of(struct control_req *, const json_t *,
 		    struct store_filter *);
@@ -53,6 +55,8 @@ const struct control_verb worker_verbs[] = {
 	{ "queue.act", verb_act },
 	{ "queue.hops", verb_hops },
 	{ "log.level", verb_level },
+	{ "plugin.list", verb_plugins },
+	{ "plugin.order", verb_order },
 	{ NULL, NULL },
 };
 
@@ -356,6 +360,32 @@ verb_hops(void *arg, struct control_req *r, const json_t *args)
 	(void)args;
 	relay_list(w->relay, got_hop, r);
 	control_done(r, NULL);
+}
+
+/* The instances of the configuration that is in force here. */
+static void
+verb_plugins(void *arg, struct control_req *r, const json_t *args)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	(void)args;
+	host_list(w->conf->plugins, got_hop, r);
+	control_done(r, json_pack("{s:I}", "generation",
+	    (json_int_t)epoch_generation(w->epoch)));
+}
+
+/* Who comes when at each hook, and why. */
+static void
+verb_order(void *arg, struct control_req *r, const json_t *args)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	(void)args;
+	host_order(w->conf->plugins, got_hop, r);
+	control_done(r, json_pack("{s:I}", "generation",
+	    (json_int_t)epoch_generation(w->epoch)));
 }
 
 static void

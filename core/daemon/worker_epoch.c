@@ -40,7 +40,8 @@ static int
 plugins_load(struct worker *w, struct conf *c, struct epoch *e,
     struct err *why)
 {
-	if (host_load(w->host, c, epoch_reader(e), &c->plugins, why) != 0)
+	if (host_self_check(why) != 0 ||
+	    host_load(w->host, c, epoch_reader(e), &c->plugins, why) != 0)
 		return -1;
 	c->plugins_drop = host_gen_unref;
 	return 0;

@@ -17,7 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/obj.h"
+#include "tls/tlsctx.h"
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -49,6 +51,8 @@ static int	find_file(const char *, const char *const *, char *, size_t,
 		    struct err *);
 static const struct pst_plugin *open_file(struct host *, struct module *,
 		    const char *, bool, struct err *);
+static void	warn_of_names(lt_dlhandle, const struct pst_plugin *,
+		    const struct module *);
 static struct module *module_new(struct host *, const char *);
 
 const struct module *
@@ -161,7 +165,8 @@ open_file(struct host *h, struct module *m, const char *path, bool deepbind,
 	err_clear(&o->why);
 	mem_free(o->file);
 	o->file = NULL;
-	o->deepbind = deepbind;
+	/* A shared BoringSSL would answer for the OpenSSL it brings along. */
+	o->deepbind = deepbind || strcmp(POSTERN_BORINGSSL_KIND, "shared") == 0;
 	handle = lt_dlopen(path);
 	if (handle == NULL) {
 		(void)err_text(why, "%s", o->why.text[0] != '\0' ?
@@ -181,10 +186,49 @@ open_file(struct host *h, struct module *m, const char *path, bool deepbind,
 	(void)snprintf(symbol, sizeof(symbol), "%s_LTX_postern_plugin",
 	    m->name);
 	p = lt_dlsym(handle, symbol);
-	if (p == NULL)
+	if (p == NULL) {
 		(void)err_text(why, "%s: no symbol %s: this is no plugin of "
 		    "Postern's, or the file was renamed", m->file, symbol);
+		return NULL;
+	}
+	if (host_self_check(why) != 0) {
+		(void)err_prefix(why, "%s: ", m->file);
+		return NULL;
+	}
+	warn_of_names(handle, p, m);
 	return p;
+}
+
+int
+host_self_check(struct err *why)
+{
+	return tls_self_check(why);
+}
+
+/* One that has a TLS library inside should keep its names to itself. */
+static void
+warn_of_names(lt_dlhandle handle, const struct pst_plugin *p,
+    const struct module *m)
+{
+	static const char *const names[] = { "SSL_new", "SSL_CTX_new",
+		"EVP_PKEY_free", "EVP_DigestInit_ex", "CRYPTO_free",
+		"CRYPTO_malloc" };
+	Dl_info own, its;
+	const void *at;
+	size_t i;
+
+	if (dladdr(p, &own) == 0)
+		return;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		at = lt_dlsym(handle, names[i]);
+		if (at == NULL || dladdr(at, &its) == 0 ||
+		    its.dli_fbase != own.dli_fbase)
+			continue;
+		log_warning("plugin \"%s\": %s exports %s of a TLS library; "
+		    "link it with -Wl,--exclude-libs,ALL", m->name, m->file,
+		    names[i]);
+		return;
+	}
 }
 
 bool

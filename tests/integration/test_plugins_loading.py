@@ -1,8 +1,10 @@
 """Plugins from the boot file to a started instance: what is refused, and that
 a refusal keeps what there was."""
 
+import json
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -131,6 +133,40 @@ def test_an_order_must_name_who_is_there(config):
         'mean "plain"?)' in said
     said = refused(config({"plain": {}}, plugin_order={"eom": ["plain"]}))
     assert 'plugin_order: eom: "plain": it has no function there' in said
+
+
+def test_names_of_a_tls_library_are_warned_of(relay, sink):
+    product = relay(sink.port, {"workers": 1, "plugin_dirs": [PLUGINS],
+                                "plugin": {"names": {}}})
+    product.wait_log('plugin "names": .*names.so exports SSL_new of a TLS '
+                     'library')
+
+
+def ask(product, verb):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(os.path.join(product.run_dir, "worker-0.sock"))
+        sock.sendall(json.dumps({"verb": verb}).encode() + b"\n")
+        rows = [json.loads(line) for line in sock.makefile()]
+    return rows
+
+
+def test_a_worker_tells_what_it_has_and_in_which_order(relay, sink):
+    product = relay(sink.port, {
+        "workers": 1, "plugin_dirs": [PLUGINS],
+        "plugin": {"plain": {}, ("plain", "second"): {}},
+        "plugin_order": {"mail": ["second"]}})
+    rows = {row["instance"]: row for row in ask(product, "plugin.list")
+            if "instance" in row}
+    assert rows["second"]["plugin"] == "plain"
+    assert rows["second"]["version"] == "1.2"
+    assert rows["plain"]["file"] == os.path.join(PLUGINS, ".libs", "plain.so")
+    assert rows["plain"]["hooks"] == ["mail", "start", "stop"]
+    assert not rows["plain"]["builtin"] and not rows["plain"]["changed"]
+    order = {row["hook"]: row["instances"]
+             for row in ask(product, "plugin.order") if "hook" in row}
+    assert order["mail"] == [
+        {"instance": "second", "why": "named in plugin_order"},
+        {"instance": "plain", "why": "order of the blocks"}]
 
 
 def test_two_instances_have_options_of_their_own(relay, sink):
