@@ -23,6 +23,7 @@ static void	on_master(void *, const char *, const json_t *, int);
 static void	on_worker(void *, const char *, const json_t *, int);
 static void	show(const struct answer *);
 static void	show_tls(const json_t *);
+static void	show_plugins(const json_t *);
 static void	show_worker(const json_t *);
 static void	show_keeper(const json_t *);
 static void	show_certificate(const json_t *);
@@ -160,6 +161,7 @@ show(const struct answer *a)
 	    sum(a->workers, "out", "idle"), sum(a->workers, "out", "hops"),
 	    sum(a->workers, "out", "hops_down"));
 	show_tls(a->master);
+	show_plugins(a->master);
 	json_array_foreach(a->workers, i, w)
 		show_worker(w);
 	show_keeper(json_object_get(a->master, "keeper"));
@@ -213,6 +215,20 @@ show_tls(const json_t *master)
 	json_object_foreach((json_t *)(uintptr_t)m, name, n) {
 		if (strncmp(name, head, strlen(head)) == 0 &&
 		    strcmp(name, "tls_out_failed_total") != 0)
+			(void)printf("       %s %lld\n", name,
+			    json_integer_value(n));
+	}
+}
+
+/* What plugins count; of a histogram, how often. */
+static void
+show_plugins(const json_t *master)
+{
+	const json_t *m = json_object_get(master, "metrics"), *n;
+	const char *name;
+
+	json_object_foreach((json_t *)(uintptr_t)m, name, n) {
+		if (strncmp(name, "plugin_", 7) == 0)
 			(void)printf("       %s %lld\n", name,
 			    json_integer_value(n));
 	}

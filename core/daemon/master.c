@@ -498,12 +498,13 @@ on_watchdog(void *arg)
 	loop_timer_set(&m->watchdog, every);
 }
 
-/* Those that have counted something. */
+/* Those that have counted something, plugins' behind ours. */
 static json_t *
 metrics(struct shm *shm)
 {
 	json_t *j = json_object();
-	char name[80];
+	struct shm_named row;
+	char name[256];
 	unsigned i;
 
 	for (i = 0; i < M_COUNT; i++) {
@@ -511,6 +512,15 @@ metrics(struct shm *shm)
 			(void)json_object_set_new(j,
 			    shm_metric_name(i, name, sizeof(name)),
 			    json_integer((json_int_t)shm_metric_sum(shm, i)));
+	}
+	for (i = 0; shm_named_at(shm, i, &row); i++) {
+		if (row.name[0] == '\0' || row.value == 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "%s%s%s%s", row.name,
+		    row.labels[0] != '\0' ? "{" : "", row.labels,
+		    row.labels[0] != '\0' ? "}" : "");
+		(void)json_object_set_new(j, name,
+		    json_integer((json_int_t)row.value));
 	}
 	return j;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "daemon/plugs_metrics.h"
 #include "daemon/tickets.h"
 #include "tls/tlsio.h"
 
@@ -383,6 +384,7 @@ on_beat(void *arg)
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	shm_beat(w->env->shm, w->env->index, clock_now());
 	loop_timer_set(&w->beat, BEAT);
+	plugs_metrics(w->env->shm, w->conf->plugins);
 	if (w->aux_busy)
 		return;
 	w->aux_busy = true;

@@ -1,0 +1,170 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/throttle.h"
+#include "mailtext.h"
+#include "unit.h"
+
+static const struct {
+	int64_t first, most;
+	int64_t want[8]; /* when it is told, of an alert each second */
+} series[] = {
+	/* requirements.md 4.5 */
+	{ 5, 60, { 0, 5, 15, 35, 60, 120, 180, 240 } },
+	{ 5, 0, { 0, 5, 15, 35, 75, 155, 315, 635 } },
+	{ 300, 3600, { 0, 300, 900, 2100, 3600, 7200, 10800, 14400 } },
+	{ 0, 60, { 0, 1, 2, 3, 4, 5, 6, 7 } },
+	{ 60, 60, { 0, 60, 120, 180, 240, 300, 360, 420 } },
+	{ 90, 60, { 0, 60, 120, 180, 240, 300, 360, 420 } },
+};
+
+START_TEST(alerts_are_told_of_in_a_series)
+{
+	int64_t first = series[_i].first * 1000, most = series[_i].most * 1000;
+	struct throttle th = { 0 };
+	uint64_t told, sum = 0;
+	unsigned n = 0;
+	int64_t s;
+
+	for (s = 0; n < 8; s++) {
+		int64_t now = 1000000 + s * 1000;
+
+		/* What is due goes before what comes. */
+		told = throttle_due(&th, now, first, most);
+		if (throttle_came(&th, now, first, most))
+			told++;
+		if (told == 0)
+			continue;
+		ck_assert_int_eq(s, series[_i].want[n]);
+		sum += told;
+		n++;
+		if (th.begun) {
+			ck_assert_int_gt(throttle_wait(&th, now, most), 0);
+			/* All that came are told of, or gathered. */
+			ck_assert_uint_eq(sum + th.gathered,
+			    (uint64_t)s + 1);
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_matter_that_was_quiet_begins_anew)
+{
+	struct throttle th = { 0 };
+
+	ck_assert(throttle_came(&th, 0, 5, 60));
+	ck_assert_int_eq(throttle_wait(&th, 0, 60), 5);
+	ck_assert(!throttle_came(&th, 4, 5, 60));
+	ck_assert_uint_eq(throttle_due(&th, 4, 5, 60), 0);
+	ck_assert_int_eq(throttle_wait(&th, 4, 60), 1);
+	ck_assert_uint_eq(throttle_due(&th, 5, 5, 60), 1);
+	/* Behind the occasion at 15, and before it is forgotten: at once. */
+	ck_assert_int_eq(throttle_wait(&th, 16, 60), 59);
+	ck_assert(throttle_came(&th, 20, 5, 60));
+	ck_assert(!throttle_came(&th, 21, 5, 60));
+	ck_assert_uint_eq(throttle_due(&th, 35, 5, 60), 1);
+	/* Quiet for a minute from 60 on. */
+	ck_assert_int_eq(throttle_wait(&th, 119, 60), 1);
+	ck_assert_int_eq(throttle_wait(&th, 120, 60), -1);
+	ck_assert(throttle_came(&th, 120, 5, 60));
+	ck_assert_int_eq(throttle_wait(&th, 120, 60), 5);
+}
+END_TEST
+
+static const struct {
+	const char *item, *category, *severity;
+	bool wants;
+} filters[] = {
+	{ "a@b.example", "System", "Warning", true },
+	{ "a@b.example System/Warning", "System", "Warning", true },
+	{ "a@b.example System/Warning", "System", "Critical", false },
+	{ "a@b.example System/Warning, system/critical", "System", "Critical",
+	    true },
+	{ "a@b.example Hardware/all", "System", "Critical", false },
+	{ "a@b.example all/Critical", "Hardware", "Critical", true },
+	{ "a@b.example all", "Hardware", "Information", true },
+	{ "a@b.example System", "System", "Information", true },
+	{ "a@b.example Outbreak Filters/Warning", "Outbreak Filters",
+	    "Warning", true },
+};
+
+START_TEST(recipient_gets_its_classes_and_severities)
+{
+	size_t n;
+
+	ck_assert_ptr_null(mailtext_check(filters[_i].item));
+	ck_assert(mailtext_wants(filters[_i].item, filters[_i].category,
+	    filters[_i].severity, &n) == filters[_i].wants);
+	ck_assert_uint_eq(n, 11);
+}
+END_TEST
+
+START_TEST(refuses_what_is_no_recipient)
+{
+	static const char *const bad[] = { "", "a", "@b.example", "a@",
+		"a@b.example Sistem/Warning", "a@b.example System/Loud",
+		"a@b.example System/", "<a@b.example>", "a@b,c@d",
+		"a\r\n@b.example" };
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_ptr_nonnull(mailtext_check(bad[i]));
+}
+END_TEST
+
+START_TEST(writes_a_message)
+{
+	struct pst_alert_record r = { .size = sizeof(r),
+		.severity = "Warning", .category = "System",
+		.key = "tls:b.example", .host = "mx.a.example",
+		.text = "no TLS", .detail = "one\ntwo",
+		.wall = 1790000000000 };
+	char *m;
+
+	m = mailtext_message(&r, 3, "alert@mx.a.example", "ops@a.example",
+	    1790000005000, 7);
+	ck_assert_str_eq(m, "From: alert@mx.a.example\r\n"
+	    "To: ops@a.example\r\n"
+	    "Subject: Warning <System> mx.a.example: no TLS\r\n"
+	    "Date: Mon, 21 Sep 2026 14:13:25 +0000\r\n"
+	    "Message-ID: <alert.1790000005000.7@mx.a.example>\r\n"
+	    "MIME-Version: 1.0\r\n"
+	    "Content-Type: text/plain; charset=us-ascii\r\n"
+	    "Auto-Submitted: auto-generated\r\n\r\n"
+	    "no TLS\r\none\r\ntwo\r\n\r\n"
+	    "Host: mx.a.example\r\nClass: System\r\nSeverity: Warning\r\n"
+	    "Matter: tls:b.example\r\n"
+	    "Time: Mon, 21 Sep 2026 14:13:20 +0000\r\n\r\n"
+	    "Alerts of this matter since the last message: 3; this is the "
+	    "latest.\r\n");
+	free(m);
+}
+END_TEST
+
+START_TEST(subjects_are_one_line_of_ascii)
+{
+	struct pst_alert_record r = { .severity = "Warning",
+		.category = "System", .host = "h", .text = "a\r\nBcc: b\xc3" };
+	char s[MAILTEXT_SUBJECT], longer[2000];
+
+	mailtext_subject(s, sizeof(s), &r);
+	ck_assert_str_eq(s, "Warning <System> h: a??Bcc: b?");
+	memset(longer, 'x', sizeof(longer));
+	longer[1999] = '\0';
+	r.text = longer;
+	mailtext_subject(s, sizeof(s), &r);
+	ck_assert_uint_eq(strlen(s), sizeof(s) - 1);
+}
+END_TEST
+
+UNIT_SUITE(alert_mail)
+{
+	tcase_add_loop_test(tc, alerts_are_told_of_in_a_series, 0,
+	    sizeof(series) / sizeof(series[0]));
+	tcase_add_test(tc, a_matter_that_was_quiet_begins_anew);
+	tcase_add_loop_test(tc, recipient_gets_its_classes_and_severities, 0,
+	    sizeof(filters) / sizeof(filters[0]));
+	tcase_add_test(tc, refuses_what_is_no_recipient);
+	tcase_add_test(tc, writes_a_message);
+	tcase_add_test(tc, subjects_are_one_line_of_ascii);
+}
