@@ -11,6 +11,7 @@ static const struct about_ops nothing_ops;
 static const struct about nothing = { .ops = &nothing_ops, .rcpt = -1 };
 
 static void judge(struct event *ev, enum pst_verdict v);
+static msec patience(const struct event *ev);
 static void overdue(void *arg);
 static void limbo_add(struct engine *e, struct scope *s);
 static void limbo_end(void *arg);
@@ -156,10 +157,14 @@ event_call(struct event *ev, pst_fn *fn, pst_then *then,
 	stat_call(ev, start);
 	if (ev->dead)
 		return EVENT_DEAD;
+	if (v == PST_CONTINUE && ev->fault == NULL) {
+		ev->verdict = v;
+		return EVENT_SAID;
+	}
 	if (v == PST_WAIT && ev->nrequests > 0 && ev->fault == NULL &&
 	    on_waits(ev->on)) {
 		if (!ev->waits && !ev->task)
-			loop_timer_set(&ev->deadline, ev->inst->timeout);
+			loop_timer_set(&ev->deadline, patience(ev));
 		ev->waits = true;
 		return EVENT_WAITS;
 	}
@@ -170,7 +175,8 @@ event_call(struct event *ev, pst_fn *fn, pst_then *then,
 void
 event_clear(struct event *ev, bool keep)
 {
-	loop_timer_clear(&ev->deadline);
+	if (ev->waits)
+		loop_timer_clear(&ev->deadline);
 	if (ev->nrequests > 0)
 		request_cancel_all(ev);
 	if (!ev->used)
@@ -297,6 +303,13 @@ judge(struct event *ev, enum pst_verdict v)
 	}
 }
 
+/* An alert is for somebody who may be hard to reach. */
+static msec
+patience(const struct event *ev)
+{
+	return ev->on == ON_ALERT_EMIT ? MINUTES(15) : ev->inst->timeout;
+}
+
 static void
 overdue(void *arg)
 {
@@ -306,7 +319,7 @@ overdue(void *arg)
 	OBJ_CAST(ev, arg, EVENT_MAGIC);
 	request_cancel_all(ev);
 	event_fault(ev, "no verdict within %s",
-	    num_fmt_duration(text, sizeof(text), ev->inst->timeout));
+	    num_fmt_duration(text, sizeof(text), patience(ev)));
 	ev->over(ev);
 }
 

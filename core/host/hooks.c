@@ -227,7 +227,8 @@ go(struct hook_run *run)
 		r = event_call(ev, i->fn[run->hook], NULL, NULL);
 		if (r == EVENT_WAITS)
 			return r;
-		if (r == EVENT_DEAD || !goes_on(run))
+		if (r == EVENT_DEAD ||
+		    (ev->verdict != PST_CONTINUE && !goes_on(run)))
 			break;
 		event_clear(ev, false);
 	}

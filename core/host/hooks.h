@@ -56,8 +56,10 @@ void hook_cancel(struct hook_run **rp);
 
 /*
  * One operation ("lookup/1.get") of one instance; oparg is its struct of
- * sdk/postern/. about NULL: about nothing. Verdicts are as the plugin gave
- * them, faults as above.
+ * sdk/postern/; it must stay, as what it is about. about NULL: about nothing.
+ * Verdicts are as the plugin gave them, faults as above. What the plugin put
+ * into oparg is in memory of its event: good until the caller of op_ask() and
+ * op_now(), or done(), has returned to the loop.
  */
 struct op_answer {
 	int verdict;	      /* enum pst_verdict, never PST_WAIT */

@@ -305,9 +305,12 @@ struct pst_api {
  *
  * watch: fd is ready (once), or PST_TIMEOUT after ms (0: never). offload: work
  * runs on another thread and may touch nothing but its argument, which must
- * live until it returned: memory of the event does. dns: type A AAAA MX TXT
- * PTR TLSA CNAME; items as in a zone file ("10 mx.example.net"). lookup: a
- * table is an instance with lookup/1. park: wait for pst_wake() with the id.
+ * live until it returned: memory of the event does, and its clean-ups wait.
+ * Work that has not begun when the event ends is left out. dns: type A AAAA MX
+ * TXT PTR TLSA CNAME; items as in a zone file ("10 mx.example.net"), but the
+ * pieces of a TXT record are joined; for PTR an address will do as the name.
+ * lookup: a table is an instance with lookup/1. park: wait for pst_wake() with
+ * the id, or PST_TIMEOUT after ms (0: never).
  */
 #define pst_timer(ev, ms, then) (ev)->api->timer((ev), (ms), (then))
 #define pst_watch(ev, fd, events, ms, then)                                    \

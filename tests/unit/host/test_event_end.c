@@ -161,6 +161,19 @@ START_TEST(ends_at_its_deadline)
 }
 END_TEST
 
+ONE(emit_ever, "alert_sink/1.emit", waits_for_ever);
+
+START_TEST(has_a_quarter_of_an_hour_to_tell_an_alert)
+{
+	ck_assert(!rig_op(rig_add("a", emit_ever), "alert_sink/1.emit", NULL));
+	rig_run(MINUTES(15) - 1);
+	ck_assert_uint_eq(rig.answers, 0);
+	rig_run(1);
+	ck_assert_uint_eq(rig.answers, 1);
+	ck_assert_int_eq(rig.a.verdict, PST_TEMPFAIL);
+}
+END_TEST
+
 static enum pst_verdict
 again(struct pst_event *ev, const struct pst_result *r)
 {
@@ -226,6 +239,7 @@ UNIT_SUITE(event_end)
 	tcase_add_test(tc, drops_what_was_asked_when_the_verdict_is_there);
 	tcase_add_loop_test(tc, allows_64_requests_of_an_event, 0, 2);
 	tcase_add_test(tc, ends_at_its_deadline);
+	tcase_add_test(tc, has_a_quarter_of_an_hour_to_tell_an_alert);
 	tcase_add_test(tc,
 	    has_one_deadline_for_all_its_requests_and_one_per_plugin);
 	tcase_add_test(tc, tells_who_blocked_everything);
