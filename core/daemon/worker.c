@@ -185,6 +185,10 @@ worker_queue(struct worker *w, struct err *why)
 	world.store = w->store;
 	/* The generation stays until relay_conf_set() lets it go. */
 	w->relay_conf = conf_ref(w->conf);
+	w->plugs_out = plugs_out_new(w->loop);
+	plugs_out_set(w->plugs_out, w->conf);
+	world.asks = &plugs_out_asks;
+	world.asks_arg = w->plugs_out;
 	w->relay = relay_new(&world, &w->relay_conf->relay_conf);
 	if (queue_new(&w->queue, w->loop, w->store, relay_queue_ops(),
 		w->relay, why) != 0)
@@ -234,6 +238,7 @@ worker_end(struct worker *w)
 	relay_destroy(&w->relay);
 	conf_unref(&w->relay_conf);
 	queue_destroy(&w->queue);
+	plugs_out_destroy(&w->plugs_out);
 	store_close(&w->store);
 	if (w->aux != NULL)
 		offload_drain(w->aux);

@@ -138,6 +138,7 @@ next_switch(struct worker *w)
 	worker_log_open(c, false);
 	inbound_listen(w->inbound, c, e);
 	w->relay_conf = conf_ref(c);
+	plugs_out_set(w->plugs_out, c);
 	relay_conf_set(w->relay, &c->relay_conf, conf_free, relays);
 	queue_recover(w->queue); /* by the new routes */
 	conf_unref(&old);

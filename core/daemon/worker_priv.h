@@ -12,6 +12,7 @@
 #include "daemon/inbound.h"
 #include "daemon/ipc.h"
 #include "daemon/keyclient.h"
+#include "daemon/plugs_out.h"
 #include "host/host.h"
 #include "net/dns.h"
 #include "queue/queue.h"
@@ -38,6 +39,7 @@ struct worker {
 	struct alerts *alerts;
 	struct store *store;
 	struct relay *relay;
+	struct plugs_out *plugs_out;
 	struct conf *relay_conf; /* what it works under */
 	struct queue *queue;
 	struct inbound *inbound;

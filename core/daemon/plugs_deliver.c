@@ -1,0 +1,122 @@
+/*
+ * The deliver hook: plugins are asked before a message is sent.
+ */
+#include "base/obj.h"
+#include "daemon/plugs_priv.h"
+
+struct ask {
+	struct pending pending; /* first */
+	struct pool *pool;	/* this struct and what it points to */
+	struct out about_out;
+	struct about about;
+	struct hook_run *run;
+	struct loop_timer timer; /* the answer comes from the loop */
+	struct hook_verdict said;
+	relay_verdict_fn *fn;
+	void *arg;
+};
+
+static void said(void *arg, const struct hook_verdict *v);
+static void tell(void *arg);
+static void ask_free(struct ask *a);
+static void ask_cancel(struct pending *p);
+
+void *
+plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
+    relay_verdict_fn *fn, void *fnarg)
+{
+	struct plugs_out *p;
+	struct pool *pool;
+	struct out *o;
+	struct ask *a;
+
+	OBJ_CAST(p, arg, PLUGS_OUT_MAGIC);
+	if (!hook_wanted(p->gen, HOOK_DELIVER))
+		return NULL;
+	pool = pool_new(0);
+	a = POOL_NEW(pool, struct ask);
+	OBJ_INIT(&a->pending, PENDING_MAGIC);
+	a->pending.cancel = ask_cancel;
+	a->pool = pool;
+	a->fn = fn;
+	a->arg = fnarg;
+	o = &a->about_out;
+	o->pool = pool;
+	o->conf = p->conf;
+	o->hop = pool_strdup(pool, to->hop);
+	o->host = pool_strdup(pool, to->host);
+	o->ip = pool_strdup(pool, to->ip);
+	o->want = pool_strdup(pool, to->want);
+	o->port = to->port;
+	o->tls = to->tls; /* the connection's, which takes us back if it ends */
+	o->env = qunit_env(u);
+	o->rcpt = qunit_rcpt(u, &o->n);
+	o->attempt = qunit_attempts(u) + 1;
+	a->about = (struct about){ .ops = &out_about,
+		.arg = o,
+		.icid = o->env->icid,
+		.mid = qunit_mid(u),
+		.dcid = to->dcid,
+		.rcpt = -1 };
+	loop_timer_init(p->loop, &a->timer, tell, a);
+	if (hook_ask(p->gen, HOOK_DELIVER, &a->about, &a->said, said, a,
+		&a->run))
+		loop_timer_set(&a->timer, 0);
+	return a;
+}
+
+static void
+said(void *arg, const struct hook_verdict *v)
+{
+	struct ask *a = arg;
+
+	OBJ_CHECK(&a->pending, PENDING_MAGIC);
+	a->run = NULL;
+	a->said = *v;
+	tell(a);
+}
+
+/* Of the verdicts that are none of this hook's, none gets through. */
+static void
+tell(void *arg)
+{
+	struct relay_verdict v = { .say = RELAY_DEFER };
+	struct ask *a = arg;
+
+	OBJ_CHECK(&a->pending, PENDING_MAGIC);
+	v.reply = a->said.reply;
+	switch (a->said.act) {
+	case HOOK_GO:
+		v.say = RELAY_SEND;
+		v.want = a->about_out.new_want;
+		v.route = a->about_out.new_route;
+		break;
+	case HOOK_REJECT:
+		v.say = RELAY_BOUNCE;
+		break;
+	case HOOK_TEMPFAIL:
+	case HOOK_DISCARD:
+	case HOOK_DISCONNECT_NOW:
+		break;
+	}
+	a->fn(a->arg, &v);
+	ask_free(a);
+}
+
+static void
+ask_free(struct ask *a)
+{
+	struct pool *pool = a->pool;
+
+	hook_cancel(&a->run);
+	loop_timer_clear(&a->timer);
+	out_end(&a->about_out);
+	OBJ_FINI(&a->pending);
+	pool_destroy(&pool);
+}
+
+static void
+ask_cancel(struct pending *p)
+{
+	ask_free((struct ask *)p);
+}

@@ -1,0 +1,252 @@
+/*
+ * What plugins read and set at a delivery, and read in a report
+ * (host/about.h).
+ */
+#include <inttypes.h>
+
+#include "daemon/plugs_priv.h"
+#include "host/scope.h"
+#include "mail/addr.h"
+#include "mail/status.h"
+#include "relay/route.h"
+#include "tls/tlsio.h"
+
+static const char *
+number(struct pool *pool, uint64_t n)
+{
+	return pool_printf(pool, "%" PRIu64, n);
+}
+
+static const char *
+truth(bool is)
+{
+	return is ? "yes" : "no";
+}
+
+static const char *
+known(struct pool *pool, struct str s)
+{
+	return s.n > 0 ? pool_str(pool, s).p : NULL;
+}
+
+static const char *
+lower(struct pool *pool, struct str s)
+{
+	char *p;
+
+	if (s.n == 0)
+		return NULL;
+	p = pool_strndup(pool, s.p, s.n);
+	str_lower(p, s.n);
+	return p;
+}
+
+static const char *
+get_tls(const struct tls_info *t, enum fact f, struct pool *pool)
+{
+	if (t == NULL)
+		return NULL;
+	switch ((int)f) {
+	case FACT_TLS_VERSION:
+		return pool_strdup(pool, t->version);
+	case FACT_TLS_CIPHER:
+		return pool_strdup(pool, t->cipher);
+	case FACT_TLS_BITS:
+		return number(pool, (uint64_t)t->bits);
+	case FACT_TLS_RESUMED:
+		return truth(t->resumed);
+	case FACT_TLS_CERT:
+		return t->fingerprint[0] == '\0' ? "none" :
+		    t->verified ? "verified" : "unverified";
+	case FACT_TLS_CERT_SHA256:
+		return known(pool, str_c(t->fingerprint));
+	case FACT_TLS_CERT_WHY:
+		return known(pool, str_c(t->verify_why));
+	}
+	return NULL;
+}
+
+static const char *
+get_message(const struct envelope *env, enum fact f, struct pool *pool)
+{
+	switch ((int)f) {
+	case FACT_SENDER:
+		return pool_str(pool, env->sender.full).p;
+	case FACT_SENDER_LOCAL:
+		return known(pool, env->sender.local);
+	case FACT_SENDER_DOMAIN:
+		return lower(pool, env->sender.domain);
+	case FACT_MESSAGE_SIZE:
+		return number(pool, env->size);
+	case FACT_MESSAGE_RCPTS:
+		return number(pool, env->nrcpt);
+	case FACT_MESSAGE_QUEUED:
+		return number(pool, (uint64_t)env->queued / 1000);
+	case FACT_MESSAGE_SMTPUTF8:
+		return truth((env->flags & ENV_SMTPUTF8) != 0);
+	case FACT_MESSAGE_8BIT:
+		return truth((env->flags & ENV_8BITMIME) != 0);
+	case FACT_MESSAGE_ENVID:
+		return known(pool, env->envid);
+	case FACT_MESSAGE_GENERATED:
+		return truth((env->flags & ENV_GENERATED) != 0);
+	}
+	return NULL;
+}
+
+static const char *
+get_rcpt(const struct out *o, enum fact f, int rcpt, struct pool *pool)
+{
+	const struct rcpt *r;
+
+	if (rcpt < 0 && o->n == 1)
+		rcpt = 0;
+	if (rcpt < 0 || (unsigned)rcpt >= o->n)
+		return NULL;
+	r = o->rcpt[rcpt];
+	switch ((int)f) {
+	case FACT_RCPT:
+		return pool_str(pool, r->addr.full).p;
+	case FACT_RCPT_LOCAL:
+		return known(pool, r->addr.local);
+	case FACT_RCPT_DOMAIN:
+		return lower(pool, r->addr.domain);
+	case FACT_RCPT_INDEX:
+		return number(pool, r->rid);
+	case FACT_RCPT_TLS:
+		return known(pool, r->want);
+	case FACT_RCPT_ROUTE:
+		return known(pool, r->route);
+	}
+	return NULL;
+}
+
+static const char *
+get_report(const struct qreport *v, enum fact f, struct pool *pool)
+{
+	if (v == NULL)
+		return NULL;
+	switch ((int)f) {
+	case FACT_DELIVER_HOST:
+		return known(pool, v->remote);
+	case FACT_DELIVER_CODE:
+		return v->code > 0 ? number(pool, (uint64_t)v->code) : NULL;
+	case FACT_DELIVER_STATUS:
+		return known(pool, str_c(v->status));
+	case FACT_DELIVER_TEXT:
+		return known(pool, v->text);
+	case FACT_DELIVER_REASON:
+		return known(pool, str_c(tls_reason_word(v->tls)));
+	}
+	return NULL;
+}
+
+static const char *
+get_delivery(const struct out *o, enum fact f, struct pool *pool)
+{
+	switch ((int)f) {
+	case FACT_DELIVER_HOP:
+		return o->hop;
+	case FACT_DELIVER_HOST:
+		if (o->report == NULL)
+			return known(pool, str_c(o->host));
+		break;
+	case FACT_DELIVER_IP:
+		return o->ip;
+	case FACT_DELIVER_PORT:
+		return o->port > 0 ? number(pool, o->port) : NULL;
+	case FACT_DELIVER_ATTEMPT:
+		return o->attempt > 0 ? number(pool, o->attempt) : NULL;
+	case FACT_DELIVER_TLS:
+		return o->new_want != NULL ? o->new_want : o->want;
+	case FACT_DELIVER_ROUTE:
+		return o->new_route;
+	}
+	return get_report(o->report, f, pool);
+}
+
+static const char *
+get(void *arg, enum fact f, int rcpt, struct pool *pool)
+{
+	const struct out *o = arg;
+
+	if (f >= FACT_TLS_VERSION && f <= FACT_TLS_CERT_WHY)
+		return get_tls(o->tls, f, pool);
+	if (f >= FACT_SENDER && f <= FACT_MESSAGE_HOLD)
+		return get_message(o->env, f, pool);
+	if (f >= FACT_RCPT && f <= FACT_RCPT_ROUTE)
+		return get_rcpt(o, f, rcpt, pool);
+	if (f >= FACT_DELIVER_HOP && f <= FACT_DELIVER_REASON)
+		return get_delivery(o, f, pool);
+	return NULL; /* the host's own, or none of ours */
+}
+
+static int
+set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
+{
+	struct tlswant is, more, both;
+	struct out *o = arg;
+	struct buf b;
+
+	(void)rcpt;
+	if (f == FACT_DELIVER_ROUTE) {
+		if (route_check(o->conf, str_c(value), why) == -1)
+			return -1;
+		o->new_route = pool_strdup(o->pool, value);
+		return 0;
+	}
+	if (f != FACT_DELIVER_TLS)
+		return err_text(why, "it cannot be set here");
+	if (tlswant_read(&more, str_c(value), o->pool, why) == -1)
+		return -1;
+	both = more;
+	if (o->new_want != NULL && tlswant_read(&is, str_c(o->new_want),
+		o->pool, why) == 0)
+		tlswant_max(&both, &is, &more, o->pool);
+	buf_init(&b, RCPT_WANT_MAX);
+	tlswant_write(&both, &b);
+	if (buf_full(&b)) {
+		buf_fini(&b);
+		return err_text(why, "it would be longer than %d octets",
+		    RCPT_WANT_MAX);
+	}
+	o->new_want = pool_str(o->pool, buf_str(&b)).p;
+	buf_fini(&b);
+	return 0;
+}
+
+static unsigned
+nrcpt(void *arg)
+{
+	const struct out *o = arg;
+
+	return o->n;
+}
+
+/* Message and recipient live as long as the event here. */
+static struct scope **
+scope(void *arg, int which, int rcpt)
+{
+	struct out *o = arg;
+
+	(void)rcpt;
+	if (which == PST_MESSAGE)
+		return &o->scope[0];
+	if (which == PST_RCPT && o->n == 1)
+		return &o->scope[1];
+	return NULL;
+}
+
+void
+out_end(struct out *o)
+{
+	scope_end(&o->scope[1]);
+	scope_end(&o->scope[0]);
+}
+
+const struct about_ops out_about = {
+	.get = get,
+	.set = set,
+	.nrcpt = nrcpt,
+	.scope = scope,
+};

@@ -1,0 +1,70 @@
+/*
+ * What the files of the plugins on the way out share: plugs_out.c (TLS
+ * policies), plugs_deliver.c (before a message is sent), plugs_told.c
+ * (reports), plugs_facts.c (what they are about).
+ */
+#ifndef DAEMON_PLUGS_PRIV_H
+#define DAEMON_PLUGS_PRIV_H
+
+#include "base/coll.h"
+#include "daemon/plugs_out.h"
+#include "host/hooks.h"
+
+/* Who has an opinion on the TLS for a recipient. */
+struct policy_of {
+	struct instance *i;
+	bool ours;	   /* it stands for blocks of the boot file */
+	const char *fault; /* in place of an answer; no want reads so */
+};
+
+TAILQ_HEAD(told_list, told);
+
+struct plugs_out {
+	unsigned magic;
+#define PLUGS_OUT_MAGIC 0x9106007au
+	struct loop *loop;
+	struct host_gen *gen;
+	const struct relay_conf *conf;
+	struct pool *pool;	/* of policies */
+	struct policy_of *policy;
+	unsigned npolicy;
+	struct told_list told;
+	unsigned ntold;
+	msec warned;		/* that reports were lost */
+};
+
+/* One question, to take back by its kind. */
+struct pending {
+	unsigned magic;
+#define PENDING_MAGIC 0x9e4d1d60u
+	void (*cancel)(struct pending *p);
+};
+
+/* What a delivery, or a report of one, is about; strings of others. */
+struct out {
+	const char *hop, *host, *ip, *want;
+	uint16_t port;
+	const struct tls_info *tls;
+	const struct envelope *env;
+	struct rcpt *const *rcpt; /* n of them */
+	unsigned n;
+	unsigned attempt;	/* 0: not known */
+	/* Reports: of the recipient they are about. */
+	const struct qreport *report;
+	/* The deliver hook: what was set. */
+	const char *new_want, *new_route;
+	const struct relay_conf *conf;
+	struct pool *pool;	/* for it */
+	struct scope *scope[2];	/* message and recipient: the event's life */
+};
+extern const struct about_ops out_about;
+void out_end(struct out *o); /* its scopes */
+
+void *plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
+    relay_verdict_fn *fn, void *fnarg);
+void plugs_queued(void *arg, const struct envelope *env);
+void plugs_told(void *arg, enum queue_fate fate, const struct qunit *u,
+    const struct qreport *v, unsigned n);
+void plugs_told_drop(struct plugs_out *p);
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * Reports: what became of recipients, and new messages, for the hooks queued,
+ * delivered, deferred and bounced.
+ *
+ * A report is an event of its own with copies of what it is about; nobody
+ * waits for it. Those of one call follow one another, so that a message with
+ * many recipients is not as many events at once.
+ */
+#include "base/log.h"
+#include "base/obj.h"
+#include "daemon/plugs_priv.h"
+
+#define TOLD_MAX 10000 /* that are under way; what comes then is lost */
+
+struct told {
+	unsigned magic;
+#define TOLD_MAGIC 0x701d5a1du
+	TAILQ_ENTRY(told) link;
+	struct plugs_out *out;
+	struct pool *pool;	/* this struct and what it points to */
+	struct host_gen *gen;
+	enum hook hook;
+	struct qreport *v;	/* n of them; none: queued */
+	unsigned n, next;
+	struct rcpt **rcpt;	/* of each report; queued: of the message */
+	struct out about_out;
+	struct about about;
+	struct hook_run *run;
+};
+
+static struct told *told_new(struct plugs_out *p, enum hook hook,
+    const struct envelope *env, unsigned nrcpt);
+static struct rcpt *copy_rcpt(struct pool *pool, const struct rcpt *r);
+static void go_on(struct told *t);
+static void said(void *arg, const struct hook_verdict *v);
+static void told_free(struct told *t);
+
+void
+plugs_queued(void *arg, const struct envelope *env)
+{
+	struct plugs_out *p;
+	struct told *t;
+	unsigned i;
+
+	OBJ_CAST(p, arg, PLUGS_OUT_MAGIC);
+	t = told_new(p, HOOK_QUEUED, env, env->nrcpt);
+	if (t == NULL)
+		return;
+	for (i = 0; i < env->nrcpt; i++)
+		t->rcpt[i] = copy_rcpt(t->pool, env->rcpt[i]);
+	t->about_out.rcpt = t->rcpt;
+	t->about_out.n = env->nrcpt;
+	t->n = 1;
+	go_on(t);
+}
+
+void
+plugs_told(void *arg, enum queue_fate fate, const struct qunit *u,
+    const struct qreport *v, unsigned n)
+{
+	static const enum hook hooks[QUEUE_FATES] = {
+		[QUEUE_DELIVERED] = HOOK_DELIVERED,
+		[QUEUE_DEFERRED] = HOOK_DEFERRED,
+		[QUEUE_BOUNCED] = HOOK_BOUNCED,
+	};
+	struct plugs_out *p;
+	struct qreport *to;
+	struct told *t;
+	unsigned i;
+
+	OBJ_CAST(p, arg, PLUGS_OUT_MAGIC);
+	t = told_new(p, hooks[fate], qunit_env(u), n);
+	if (t == NULL)
+		return;
+	t->v = pool_dup(t->pool, v, n * sizeof(*v));
+	t->n = n;
+	for (i = 0; i < n; i++) {
+		to = &t->v[i];
+		to->status = pool_strdup(t->pool, v[i].status);
+		to->text = pool_str(t->pool, v[i].text);
+		to->remote = pool_str(t->pool, v[i].remote);
+		t->rcpt[i] = copy_rcpt(t->pool, qunit_rcpt(u, NULL)[v[i].i]);
+	}
+	t->about_out.hop = pool_strdup(t->pool, qunit_key(u));
+	t->about_out.attempt = qunit_attempts(u) + 1;
+	t->about_out.n = 1;
+	go_on(t);
+}
+
+void
+plugs_told_drop(struct plugs_out *p)
+{
+	struct told *t;
+
+	while ((t = TAILQ_FIRST(&p->told)) != NULL)
+		told_free(t);
+}
+
+static struct addr
+copy_addr(struct pool *pool, const struct addr *a)
+{
+	struct addr to = *a;
+
+	to.full = pool_str(pool, a->full);
+	to.local = pool_str(pool, a->local);
+	to.domain = pool_str(pool, a->domain);
+	return to;
+}
+
+/* NULL: nobody wants to know, or too many are still at it. */
+static struct told *
+told_new(struct plugs_out *p, enum hook hook, const struct envelope *env,
+    unsigned nrcpt)
+{
+	struct envelope *copy;
+	struct pool *pool;
+	struct told *t;
+
+	if (!hook_wanted(p->gen, hook))
+		return NULL;
+	if (p->ntold >= TOLD_MAX) {
+		if (clock_now() - p->warned >= MINUTES(1))
+			log_warning("plugins are behind by %u reports: those "
+			    "that follow are not made", p->ntold);
+		p->warned = clock_now();
+		return NULL;
+	}
+	pool = pool_new(0);
+	t = POOL_NEW(pool, struct told);
+	OBJ_INIT(t, TOLD_MAGIC);
+	t->out = p;
+	t->pool = pool;
+	t->gen = host_gen_ref(p->gen);
+	t->hook = hook;
+	t->rcpt = pool_alloc(pool, nrcpt * sizeof(struct rcpt *));
+	copy = pool_dup(pool, env, sizeof(*env));
+	copy->sender = copy_addr(pool, &env->sender);
+	copy->envid = pool_str(pool, env->envid);
+	t->about_out.env = copy;
+	t->about_out.pool = pool;
+	t->about = (struct about){ .ops = &out_about,
+		.arg = &t->about_out,
+		.icid = env->icid,
+		.mid = env->mid,
+		.rcpt = -1 };
+	TAILQ_INSERT_TAIL(&p->told, t, link);
+	p->ntold++;
+	return t;
+}
+
+static struct rcpt *
+copy_rcpt(struct pool *pool, const struct rcpt *r)
+{
+	struct rcpt *to = pool_dup(pool, r, sizeof(*r));
+
+	to->addr = copy_addr(pool, &r->addr);
+	to->want = pool_str(pool, r->want);
+	to->route = pool_str(pool, r->route);
+	to->orcpt = STR("");
+	return to;
+}
+
+static void
+go_on(struct told *t)
+{
+	struct hook_verdict v;
+	unsigned i;
+
+	while (t->next < t->n) {
+		i = t->next++;
+		out_end(&t->about_out);
+		if (t->v != NULL) {
+			t->about_out.rcpt = &t->rcpt[i];
+			t->about_out.report = &t->v[i];
+			t->about.dcid = t->v[i].dcid;
+		}
+		if (!hook_ask(t->gen, t->hook, &t->about, &v, said, t,
+			&t->run))
+			return;
+	}
+	told_free(t);
+}
+
+static void
+said(void *arg, const struct hook_verdict *v)
+{
+	struct told *t;
+
+	(void)v;
+	OBJ_CAST(t, arg, TOLD_MAGIC);
+	t->run = NULL;
+	go_on(t);
+}
+
+static void
+told_free(struct told *t)
+{
+	struct pool *pool = t->pool;
+
+	hook_cancel(&t->run);
+	out_end(&t->about_out);
+	TAILQ_REMOVE(&t->out->told, t, link);
+	t->out->ntold--;
+	host_gen_unref(&t->gen);
+	OBJ_FINI(t);
+	pool_destroy(&pool);
+}
