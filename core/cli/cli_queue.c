@@ -295,6 +295,10 @@ on_row(void *arg, const char *from, const json_t *row, int last)
 	(void)printf("> <");
 	print_clean(text_of(row, "rcpt"));
 	(void)printf(">");
+	if (text_of(row, "quarantine")[0] != '\0') {
+		(void)printf(" quarantine: ");
+		print_clean(text_of(row, "quarantine"));
+	}
 	if (text_of(row, "reason")[0] != '\0') {
 		(void)printf(" (");
 		print_clean(text_of(row, "reason"));
@@ -335,6 +339,8 @@ on_show(void *arg, const char *from, const json_t *row, int last)
 		(void)printf("%-9s ", name);
 		if (json_is_string(value))
 			print_clean(json_string_value(value));
+		else if (json_is_boolean(value))
+			(void)printf("%s", json_is_true(value) ? "yes" : "no");
 		else
 			(void)printf("%" JSON_INTEGER_FORMAT,
 			    json_integer_value(value));

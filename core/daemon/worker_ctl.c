@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/obj.h"
+#include "relay/edited.h"
 
 #define HEADER_SHOWN 65536
 
@@ -42,6 +43,7 @@ static void	list_stores(struct asked *);
 static void	list_next(void *, const struct err *);
 static void	got_row(void *, struct str);
 static void	got_all(void *, const struct err *);
+static void	show_overlay(struct asked *, const struct envelope *);
 static void	show_loaded(void *, struct store_loaded *, const struct err *);
 static void	show_piece(void *, struct str, const struct err *);
 static void	acted(void *, uint64_t, const struct err *);
@@ -178,17 +180,45 @@ list_next(void *arg, const struct err *why)
 	store_list(s, &a->f, got_row, list_next, a);
 }
 
+/* The header that follows is the edited one. */
+static void
+show_overlay(struct asked *a, const struct envelope *env)
+{
+	struct buf b;
+
+	if (env->edits.n == 0 && env->notes.n == 0)
+		return;
+	buf_init(&b, 1024 * 1024);
+	(void)buf_add_c(&b, "{\"edits\":");
+	(void)json_quote(&b, env->edits);
+	(void)buf_add_c(&b, ",\"notes\":");
+	(void)json_quote(&b, env->notes);
+	(void)buf_add_char(&b, '}');
+	control_row(a->r, buf_str(&b));
+	buf_fini(&b);
+}
+
 static void
 show_loaded(void *arg, struct store_loaded *m, const struct err *why)
 {
 	struct asked *a = arg;
+	struct err bad = ERR_INIT;
+	struct edited e;
 	struct str piece;
+	int r;
 
 	if (m == NULL) {
 		got_all(a, why);
 		return;
 	}
 	a->body = m->body;
+	show_overlay(a, m->env);
+	r = edited_init(&e, m->env->pool, m->env, m->body, &bad);
+	if (r != 0 || e.head.n > 0) {
+		show_piece(a, e.head, r != 0 ? &bad : NULL);
+		envelope_destroy(&m->env);
+		return;
+	}
 	envelope_destroy(&m->env);
 	if (body_read(a->body, 0, HEADER_SHOWN, &piece, show_piece, a))
 		show_piece(a, piece, NULL);

@@ -3,6 +3,9 @@
  * whose message it becomes. Never about a message from <>; never twice, since
  * the queue puts the report into the transaction that marks the recipients.
  */
+#include <string.h>
+
+#include "relay/edited.h"
 #include "relay/relay_priv.h"
 
 struct bounce {
@@ -15,6 +18,7 @@ struct bounce {
 	struct report_rcpt *rcpt;
 	unsigned n;
 	struct body_ref *body;
+	struct edited edited; /* as it was, or would have been, sent */
 };
 
 static bool owed(const struct rcpt *rc, enum report_kind kind,
@@ -35,6 +39,7 @@ bounce_dsn(void *arg, struct qunit *u, enum report_kind kind,
 	struct pool *pool;
 	struct bounce *b;
 	struct relay *r;
+	struct err why = ERR_INIT;
 	struct str content;
 	unsigned i;
 
@@ -60,8 +65,10 @@ bounce_dsn(void *arg, struct qunit *u, enum report_kind kind,
 	}
 	/* One of its own: the unit's other reports are reading, too. */
 	b->body = body_reader(qunit_body(u));
-	if (body_read(b->body, 0, r->gen->conf->return_bound, &content,
-	        was_read, b))
+	if (edited_init(&b->edited, pool, qunit_env(u), b->body, &why) != 0)
+		was_read(b, STR(""), &why);
+	else if (body_read(b->body, b->edited.skip,
+	    r->gen->conf->return_bound, &content, was_read, b))
 		was_read(b, content, NULL);
 }
 
@@ -128,6 +135,21 @@ was_read(void *arg, struct str content, const struct err *why)
 	pool_destroy(&pool);
 }
 
+static struct str
+with_header(const struct bounce *b, struct str rest)
+{
+	struct str head = b->edited.head;
+	char *all;
+
+	if (head.n == 0)
+		return rest;
+	all = pool_alloc(b->pool, head.n + rest.n);
+	memcpy(all, head.p, head.n);
+	if (rest.n > 0)
+		memcpy(all + head.n, rest.p, rest.n);
+	return str_n(all, head.n + rest.n);
+}
+
 static void
 write_report(struct bounce *b, struct str content)
 {
@@ -150,10 +172,11 @@ write_report(struct bounce *b, struct str content)
 	struct buf text;
 	bool utf8 = false;
 
+	content = with_header(b, content);
 	if (content.n > conf->return_bound)
 		content.n = conf->return_bound;
 	rep.content = content;
-	rep.content_whole = content.n == body_size(b->body);
+	rep.content_whole = content.n == b->edited.size;
 	buf_init(&text, 64 * 1024);
 	if (report_build(&text, &rep, &utf8) == -1)
 		panic("a report of over 64 KB");

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "relay/edited.h"
 #include "relay/relay_priv.h"
 
 #define PIECE_MAX (256 * 1024)
@@ -18,6 +19,7 @@ struct delivery {
 	bool *decided;
 	unsigned *rids;		/* scratch for the log */
 	struct body_ref *body;
+	struct edited edited;
 	uint64_t off;
 	struct str piece;	/* read, not yet handed out */
 	bool reading, have, broken;
@@ -32,6 +34,7 @@ static void decide_all(struct delivery *dl, enum qresult result,
     const struct err *why);
 static bool treat(struct delivery *dl, const struct relay_verdict *v);
 static void send_slice(struct delivery *dl);
+static void unreadable(struct delivery *dl, const char *why);
 static void finish(struct delivery *dl);
 static void decide(struct delivery *dl, unsigned i,
     const struct smtpc_reply *r, const struct verdict *v);
@@ -45,6 +48,7 @@ delivery_start(struct conn *c, struct qunit *u)
 {
 	struct pool *pool = pool_new(0);
 	struct delivery *dl = POOL_NEW(pool, struct delivery);
+	struct err why = ERR_INIT;
 
 	OBJ_INIT(dl, DELIVERY_MAGIC);
 	dl->pool = pool;
@@ -55,6 +59,8 @@ delivery_start(struct conn *c, struct qunit *u)
 	dl->decided = pool_alloc(pool, dl->n * sizeof(*dl->decided));
 	dl->rids = pool_alloc(pool, dl->n * sizeof(*dl->rids));
 	dl->body = qunit_body(u);
+	if (edited_init(&dl->edited, pool, qunit_env(u), dl->body, &why) != 0)
+		unreadable(dl, why.text);
 	conn_remote(c, dl->remote, sizeof(dl->remote));
 	c->delivery = dl;
 	if (!ask(dl))
@@ -248,7 +254,7 @@ send_slice(struct delivery *dl)
 	if (max > 0 && dl->count > max)
 		dl->count = max;
 	dl->accepted = 0;
-	dl->off = 0;
+	dl->off = dl->edited.skip;
 	dl->have = false;
 	for (i = 0; i < dl->count; i++)
 		dl->rids[i] = dl->rcpt[dl->first + i]->rid;
@@ -258,7 +264,8 @@ send_slice(struct delivery *dl)
 	dl->txn.env = qunit_env(dl->unit);
 	dl->txn.rcpt = dl->rcpt + dl->first;
 	dl->txn.nrcpt = dl->count;
-	dl->txn.size = body_size(dl->body);
+	dl->txn.header = dl->edited.head;
+	dl->txn.size = dl->edited.size;
 	dl->txn.source.next = next_piece;
 	dl->txn.source.arg = dl;
 	dl->txn.dsn_relay = true;
@@ -359,13 +366,19 @@ was_read(void *arg, struct str piece, const struct err *why)
 	dl->reading = false;
 	dl->have = true;
 	dl->piece = piece;
-	if (why != NULL || piece.n == 0) {
-		dl->broken = true;
-		log_warning("MID %llu: content unreadable: %s",
-		    (unsigned long long)qunit_mid(dl->unit),
-		    why != NULL ? why->text : "shorter than recorded");
-	}
+	if (why != NULL || piece.n == 0)
+		unreadable(dl, why != NULL ? why->text :
+					     "shorter than recorded");
 	dl->conn->relay->peer->source_ready(dl->conn->client);
+}
+
+/* The connection will be closed before the end of the data. */
+static void
+unreadable(struct delivery *dl, const char *why)
+{
+	dl->broken = true;
+	log_warning("MID %llu: content unreadable: %s",
+	    (unsigned long long)qunit_mid(dl->unit), why);
 }
 
 /* A kept connection that the peer had given up before our MAIL arrived says
