@@ -65,6 +65,7 @@ static int begin_op(struct event *ev, struct instance *i, const char *op,
 static void answer(struct event *ev, struct op_answer *a);
 static void op_over(struct event *ev);
 static void op_free(struct op_run **rp);
+static bool gives(const struct event *ev);
 
 const char *
 hook_word(enum hook h)
@@ -208,7 +209,7 @@ op_now(struct instance *i, const char *op, const struct about *about,
 		request_cancel_all(ev);
 	}
 	answer(ev, a);
-	event_clear(ev, true);
+	event_clear(ev, gives(ev));
 	event_put(&ev);
 }
 
@@ -372,4 +373,11 @@ op_free(struct op_run **rp)
 	host_gen_unref(&run->gen);
 	OBJ_FREE(run);
 	*rp = NULL;
+}
+
+/* Log sinks are told and give nothing; their loop may never turn. */
+static bool
+gives(const struct event *ev)
+{
+	return strncmp(ev->pub.on, "log_sink/", 9) != 0;
 }

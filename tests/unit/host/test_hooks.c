@@ -304,6 +304,32 @@ START_TEST(does_not_wait_where_that_is_not_allowed)
 }
 END_TEST
 
+static enum pst_verdict
+takes_memory(struct pst_event *ev)
+{
+	ck_assert_ptr_nonnull(pst_alloc(ev, PST_EVENT, 1));
+	return PST_CONTINUE;
+}
+
+CHAIN(get_takes, "lookup/1.get", takes_memory);
+CHAIN(emit_takes, "log_sink/1.emit", takes_memory);
+
+START_TEST(keeps_what_an_operation_gave_until_the_loop_is_back)
+{
+	struct instance *i = rig_add("a", get_takes);
+	struct instance *j = rig_add("b", emit_takes);
+
+	op_now(i, "lookup/1.get", NULL, NULL, &rig.a);
+	op_now(i, "lookup/1.get", NULL, NULL, &rig.a);
+	ck_assert_uint_eq(rig.host->engine->nlimbo, 2);
+	rig_now();
+	ck_assert_uint_eq(rig.host->engine->nlimbo, 0);
+	/* A log sink gives nothing, and the log's loop does not turn. */
+	op_now(j, "log_sink/1.emit", NULL, NULL, &rig.a);
+	ck_assert_uint_eq(rig.host->engine->nlimbo, 0);
+}
+END_TEST
+
 UNIT_SUITE(hooks)
 {
 	tcase_add_checked_fixture(tc, begin, rig_end);
@@ -321,4 +347,6 @@ UNIT_SUITE(hooks)
 	tcase_add_test(tc, asks_one_operation_of_one_instance);
 	tcase_add_test(tc, fails_an_operation_that_is_not_there);
 	tcase_add_test(tc, does_not_wait_where_that_is_not_allowed);
+	tcase_add_test(tc,
+	    keeps_what_an_operation_gave_until_the_loop_is_back);
 }
