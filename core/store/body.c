@@ -329,6 +329,7 @@ sync_done(void *arg)
 	struct body_job *j;
 	struct body_ref *b;
 	struct body_waiter *w;
+	body_ready *ready;
 
 	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
 	b = j->content;
@@ -342,10 +343,10 @@ sync_done(void *arg)
 		store_txn_synced(w->t);
 		mem_free(w);
 	}
-	if (b->ready != NULL) {
-		b->ready(b->arg, body_error(b));
-		b->ready = NULL;
-	}
+	ready = b->ready;
+	b->ready = NULL; /* it may ask again */
+	if (ready != NULL)
+		ready(b->arg, body_error(b));
 	body_job_free(j);
 }
 

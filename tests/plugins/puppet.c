@@ -169,15 +169,17 @@ static void
 edit(struct pst_event *ev, char *rest)
 {
 	const char *op = word(&rest), *name = word(&rest);
+	unsigned nth;
 
 	if (strcmp(op, "add") == 0)
 		(void)pst_header_add(ev, name, rest);
 	else if (strcmp(op, "insert") == 0)
 		(void)pst_header_insert(ev, name, rest);
-	else if (strcmp(op, "set") == 0)
-		(void)ev->api->edit(ev, PST_HEADER_SET, name,
-		    (unsigned)atoi(word(&rest)), rest);
-	else
+	else if (strcmp(op, "set") == 0) {
+		/* What the next word leaves is the value. */
+		nth = (unsigned)atoi(word(&rest));
+		(void)ev->api->edit(ev, PST_HEADER_SET, name, nth, rest);
+	} else
 		(void)pst_header_delete(ev, name, (unsigned)atoi(rest));
 }
 

@@ -14,6 +14,8 @@ WEIGHTS = [30, 30, 20, 10, 8, 2]
 class Load:
     """Clients that send until told to stop, and outlive the server."""
 
+    RCPTS = ["b@next.test"]
+
     def __init__(self, server, threads=6, sizes=SIZES, weights=WEIGHTS,
                  seed=1):
         self.server = server
@@ -56,12 +58,13 @@ class Load:
         size = chance.choices(self.sizes, self.weights)[0]
         body = _body(ident, size)
         self.digests[ident] = hashlib.sha256(body.encode()).hexdigest()
-        peer.send(b"MAIL FROM:<a@client.test>\r\n"
-                  b"RCPT TO:<b@next.test>\r\nDATA\r\n")
-        answers = [peer.reply()[:3] for _ in range(3)]
-        if answers != ["250", "250", "354"]:
+        peer.send(b"MAIL FROM:<a@client.test>\r\n" + b"".join(
+            b"RCPT TO:<%s>\r\n" % rcpt.encode() for rcpt in self.RCPTS) +
+            b"DATA\r\n")
+        answers = [peer.reply()[:3] for _ in range(len(self.RCPTS) + 2)]
+        if answers != ["250"] * (len(self.RCPTS) + 1) + ["354"]:
             self.refusals.append(" ".join(answers))
-            if answers[2] == "354":     # an empty message, to get out of it
+            if answers[-1] == "354":     # an empty message, to get out of it
                 peer.send(b".\r\n")
                 self.refusals.append(peer.reply())
             peer.cmd("RSET")

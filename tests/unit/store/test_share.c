@@ -301,6 +301,34 @@ START_TEST(a_split_is_whole_wherever_the_process_ends)
 }
 END_TEST
 
+static struct body_ref *asked;
+
+static void
+on_settled(void *arg, const struct err *e)
+{
+	struct bench *b = arg;
+
+	ck_assert_ptr_null(e);
+	ck_assert(body_settle(asked, on_settled, b));
+	b->answers++;
+}
+
+/* As for the next branch with the same content. */
+START_TEST(who_waited_for_a_body_may_ask_again_at_once)
+{
+	struct bench b;
+
+	bench_init(&b, false);
+	bench_open(&b);
+	asked = make_body(&b, 1, 400000);
+	ck_assert(!body_settle(asked, on_settled, &b));
+	bench_wait(&b, 1);
+	ck_assert(body_settle(asked, on_settled, &b));
+	body_unref(&asked);
+	bench_fini(&b);
+}
+END_TEST
+
 /* ---- what else a branch brings ---- */
 
 static void
@@ -417,6 +445,7 @@ UNIT_SUITE(share)
 	tcase_add_test(tc, a_shared_content_is_saved_from_a_damaged_database);
 	tcase_add_loop_test(tc, a_split_is_whole_wherever_the_process_ends, 0,
 	    3);
+	tcase_add_test(tc, who_waited_for_a_body_may_ask_again_at_once);
 	tcase_add_loop_test(tc,
 	    keeps_edits_notes_quarantine_and_the_first_attempt, 0, 2);
 	tcase_add_loop_test(tc,
