@@ -58,6 +58,10 @@ delivery {
 --   auth_password_file = "/etc/postern/smarthost.password",
 -- }
 
+-- Plugins: each block is an instance; see PLUGINS in postern.lua(5).
+-- plugin "rate" { limit = 100 }
+-- plugin_order { mail = { "rate" } } -- who is asked first
+
 bounce_profile "default" {
   first_retry = "60s",
   max_retry = "1h",
