@@ -198,6 +198,7 @@ children_ended(struct master *m, pid_t pid, int status)
 		return;
 	}
 	c->restarts++;
+	shm_metric_add(m->shm, c->index, M_RESTARTS, 1);
 	child_pause(c);
 }
 

@@ -389,6 +389,8 @@ on_beat(void *arg)
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	shm_beat(w->env->shm, w->env->index, clock_now());
 	loop_timer_set(&w->beat, BEAT);
+	if (w->serving)
+		worker_count(w);
 	plugs_metrics(w->env->shm, w->conf->plugins);
 	if (w->aux_busy)
 		return;

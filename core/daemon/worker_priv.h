@@ -49,6 +49,10 @@ struct worker {
 	bool aux_busy, serving, stopping, inbound_done, relay_done;
 	int status;
 	msec started;		/* wall */
+	struct worker_counted {
+		uint64_t sessions, refused, messages, bytes, rcpts;
+		uint64_t rejected, commits, failures;
+	} counted;
 	/* the auxiliary job's own */
 	struct worker_job {
 		char *spool;
@@ -76,5 +80,8 @@ void worker_epoch_end(struct worker *w);
 void worker_tickets(struct worker *w, const json_t *msg);
 
 extern const struct control_verb worker_verbs[];
+
+/* worker_count.c: while it serves, each second */
+void worker_count(struct worker *w);
 
 #endif

@@ -339,9 +339,15 @@ static void
 told(void *arg, enum queue_fate fate, const struct qunit *u,
     const struct qreport *v, unsigned n)
 {
+	static const unsigned metric[QUEUE_FATES] = {
+		[QUEUE_DELIVERED] = M_RCPTS_DELIVERED,
+		[QUEUE_DEFERRED] = M_RCPTS_DEFERRED,
+		[QUEUE_BOUNCED] = M_RCPTS_BOUNCED,
+	};
 	struct relay *r;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
+	shm_metric_add(r->w.shm, r->w.worker, metric[fate], n);
 	if (r->asks->told != NULL)
 		r->asks->told(r->w.asks_arg, fate, u, v, n);
 }

@@ -26,7 +26,7 @@ enum { SENDERS = 4, WAITING = 1000, TRIES = 3, HOSTS = 5, CACHED = 64 };
 struct conf {
 	const char *const *to;
 	const char *from, *server;
-	int64_t port, initial_wait, maximum_wait, timeout;
+	int64_t port, initial_wait, maximum_wait, patience;
 };
 
 static const struct pst_option options[] = {
@@ -42,7 +42,7 @@ static const struct pst_option options[] = {
 	    "then after twice as long and so on; 0s: each at once"),
 	PST_DURATION(struct conf, maximum_wait, "1h", "0s..7d",
 	    "longest such wait; 0s: there is none"),
-	PST_DURATION(struct conf, timeout, "1m", "1s..10m",
+	PST_DURATION(struct conf, patience, "1m", "1s..10m",
 	    "of one attempt to send"),
 	PST_END
 };
@@ -244,7 +244,7 @@ run(struct pst_event *ev)
 	j->text = copy(ev, l->text);
 	memcpy(j->what, l->what, sizeof(j->what));
 	letter_free(l);
-	j->timeout = (long)c->timeout;
+	j->timeout = (long)c->patience;
 	if (j->to == NULL || j->from == NULL || j->host == NULL ||
 	    j->subject == NULL || j->text == NULL)
 		return over(ev, s);

@@ -17,7 +17,7 @@ enum { WAITING = 256 };
 
 struct conf {
 	const char *url, *secret, *ca_file;
-	int64_t initial_wait, maximum_wait, timeout, tries;
+	int64_t initial_wait, maximum_wait, patience, tries;
 };
 
 static const struct pst_option options[] = {
@@ -31,7 +31,7 @@ static const struct pst_option options[] = {
 	    "then after twice as long and so on; 0s: each at once"),
 	PST_DURATION(struct conf, maximum_wait, "1h", "0s..7d",
 	    "longest such wait; 0s: there is none"),
-	PST_DURATION(struct conf, timeout, "10s", "1s..5m", "of a request"),
+	PST_DURATION(struct conf, patience, "10s", "1s..5m", "of a request"),
 	PST_INT(struct conf, tries, "8", "1..100", "how often it is tried: "
 	    "the pauses are 1 s, 2 s, 4 s ... 10 min"),
 	PST_END
@@ -134,7 +134,7 @@ post(struct pst_event *ev)
 	const struct conf *c = ev->conf;
 	struct pst_http q = { .size = sizeof(q), .url = c->url,
 		.method = "POST", .content_type = "application/json",
-		.timeout_ms = (uint32_t)c->timeout, .max = 65536,
+		.timeout_ms = (uint32_t)c->patience, .max = 65536,
 		.headers = p->headers };
 
 	q.ca_file = c->ca_file[0] != '\0' ? c->ca_file : NULL;

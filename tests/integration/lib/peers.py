@@ -25,6 +25,7 @@ PACKAGES = {
     "unbound": ["unbound"],
     "signer": ["ldnsutils"],
     "eatmydata": ["libeatmydata1"],
+    "prometheus": ["prometheus"],
 }
 
 # Users that the packages' own scripts would have created.

@@ -1,0 +1,230 @@
+"""Alerts: by mail past the queue, and to a web server."""
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import socket
+
+import pytest
+
+from lib import base, certs
+from lib.client import message
+from lib.webhook import Webhook
+
+PLUGINS = os.path.join(os.path.dirname(base.POSTERN_BIN), "plugins")
+MAIL = "alert_mail"
+HOOK = "alert_webhook"
+
+
+def dirs(*names):
+    return [os.path.join(PLUGINS, name) for name in names]
+
+
+def mail_to(sink, **changes):
+    block = {"to": ["ops@alerts.test"], "server": "127.0.0.1:%d" % sink.port,
+             "initial_wait": "0s"}
+    block.update(changes)
+    return {"plugin_dirs": dirs(MAIL), "plugin": {MAIL: block}}
+
+
+def crash(server):
+    """One worker ends; its successor is there."""
+    pids = server.wait_workers(2)
+    os.kill(pids[0], signal.SIGKILL)
+    base.wait_for(lambda: pids[0] not in server.worker_pids() and
+                  len(server.worker_pids()) == 2, "another worker")
+
+
+def submit(server, to):
+    with server.client() as peer:
+        peer.start().deliver("a@client.test", [to], message())
+
+
+def refuse_reload(server):
+    good = base.read_text(server.conf_file)
+    base.write_file(server.conf_file, good + "listner 'x' { }\n")
+    server.signal(signal.SIGHUP)
+
+
+def test_a_crashed_worker_is_told_by_mail(relay, sink, make_sink):
+    box = make_sink()
+    server = relay(sink.port, config=mail_to(box))
+    crash(server)
+    box.wait(1)
+    told = box.messages[0]
+    assert told.header("Subject").startswith(
+        "Critical <System> relay.test: worker ")
+    assert "ended by signal 9" in told.header("Subject")
+    assert told.header("From") == "alert@relay.test"
+    assert told.header("To") == "ops@alerts.test"
+    assert told.header("Auto-Submitted") == "auto-generated"
+    server.wait_log(r'A System/Critical alert was sent to ops@alerts\.test '
+                    r'with subject "Critical <System> relay\.test: worker')
+    server.wait_log(r"Alert System/Critical: worker \d ended by signal 9")
+    assert sink.messages == []
+
+
+def test_a_server_with_tls_gets_it_encrypted(relay, sink, make_sink, folder):
+    """libcurl brings OpenSSL into the process that has BoringSSL."""
+    box = make_sink(tls=certs.make(folder, "box.test"))
+    server = relay(sink.port, config=mail_to(box))
+    refuse_reload(server)
+    box.wait(1)
+    assert any(line.upper() == "STARTTLS" for _, line in box.commands)
+    submit(server, "x@b.test")
+    sink.wait(1)
+
+
+def test_a_refused_configuration_is_told_to_those_who_want_it(
+        relay, sink, make_sink):
+    box = make_sink()
+    server = relay(sink.port, config=mail_to(box, to=[
+        "all@alerts.test", "none@alerts.test System/Warning,Hardware/all",
+        "boss@alerts.test all/Critical"]))
+    refuse_reload(server)
+    box.wait(2)
+    server.wait_log("alert was sent to", count=2)
+    assert sorted(box.recipients()) == ["all@alerts.test", "boss@alerts.test"]
+    assert b"listner" in box.messages[0].data
+
+
+def test_a_node_without_sinks_logs_its_alerts(relay, sink):
+    server = relay(sink.port)
+    crash(server)
+    server.wait_log(r"Alert System/Critical: worker \d ended by signal 9")
+    events = [e for e in server.json_lines() if e.get("event") == "alert"]
+    assert events[0]["class"] == "System"
+    assert events[0]["severity"] == "Critical"
+    assert events[0]["key"].startswith("worker:")
+
+
+def test_tls_that_is_required_alerts_if_the_switch_is_on(
+        relay, make_sink):
+    plain, box = make_sink(), make_sink()
+    config = mail_to(box)
+    config["destination"] = {"b.test": {"tls": "required"}}
+    config["delivery"] = {"alert_required_tls": True}
+    server = relay(plain.port, config=config)
+    submit(server, "x@b.test")
+    box.wait(1)
+    told = box.messages[0]
+    assert told.header("Subject").startswith(
+        "Warning <System> relay.test: TLS that is required for ")
+    assert b"Matter: tls:" in told.data
+    # The queue is stuck; the alert was not in it.
+    assert plain.messages == []
+    assert server.queue_count() == 1
+
+
+def test_tls_that_is_required_does_not_alert_by_default(relay, make_sink):
+    plain, box = make_sink(), make_sink()
+    config = mail_to(box)
+    config["destination"] = {"b.test": {"tls": "required"}}
+    server = relay(plain.port, config=config)
+    submit(server, "x@b.test")
+    server.wait_log("TLS was required but could not be")
+    refuse_reload(server)
+    box.wait(1)
+    assert "configuration was refused" in box.messages[0].header("Subject")
+
+
+def test_what_comes_again_is_gathered(relay, sink, make_sink):
+    box = make_sink()
+    server = relay(sink.port, config=mail_to(box, initial_wait="2s",
+                                             maximum_wait="1h"))
+    for _ in range(3):
+        refuse_reload(server)
+        base.wait_for(lambda: server.tail().count("Alert System") > 0,
+                      "the alert")
+    server.wait_log("Alert System/Critical: a new configuration", count=3)
+    box.wait(2)
+    assert b"since the last message: 2;" in box.messages[1].data
+
+
+def test_an_alert_that_cannot_be_sent_is_no_alert(relay, sink, make_sink):
+    deaf = base.free_port()
+
+    class Nobody:
+        port = deaf
+    server = relay(sink.port, config=mail_to(Nobody))
+    refuse_reload(server)
+    server.wait_log(r"Error while sending alert: Unable to send "
+                    r"System/Critical alert to ops@alerts\.test: ")
+    assert server.tail().count(": Alert System") == 1
+
+
+def hook_config(url, folder, **changes):
+    secret = base.write_file(os.path.join(folder, "secret"), "Jefe\n")
+    block = {"url": url, "secret": "file:" + secret, "initial_wait": "0s"}
+    block.update(changes)
+    return {"plugin_dirs": dirs(HOOK), "plugin": {HOOK: block}}
+
+
+@pytest.fixture
+def folder():
+    path = base.private_dir("hook")
+    os.chmod(path, 0o755)
+    yield path
+    base.remove_dir(path)
+
+
+def test_a_webhook_gets_signed_json_over_https(relay, sink, makers, folder):
+    pair = certs.make(folder, "localhost")
+    os.chmod(pair.cert, 0o644)
+    hook = makers.add(Webhook(codes=[503], tls=pair))
+    server = relay(sink.port, config=hook_config(
+        "https://localhost:%d/x" % hook.port, folder, ca_file=pair.cert))
+    refuse_reload(server)
+    hook.wait(2)            # the first time it answered 503
+    headers, body = hook.posts[1]
+    want = hmac.new(b"Jefe", body, hashlib.sha256).hexdigest()
+    assert headers["X-Postern-Signature"] == "sha256=" + want
+    told = json.loads(body)
+    assert told["class"] == "System" and told["severity"] == "Critical"
+    assert told["key"] == "reload" and "listner" in told["detail"]
+    assert told["host"] == "relay.test" and told["gathered"] == 0
+    server.wait_log("it answers 503, next try in 1 s")
+    server.wait_log("An alert was posted to https://localhost")
+
+
+@pytest.mark.parametrize("name", ["wrong-name", "wrong-root"])
+def test_a_webhook_with_a_bad_certificate_gets_nothing(
+        relay, sink, makers, folder, name):
+    pair = certs.make(folder, "localhost" if name == "wrong-root" else
+                      "elsewhere.test")
+    other = certs.make(folder, "other.test")
+    root = other.cert if name == "wrong-root" else pair.cert
+    os.chmod(root, 0o644)
+    hook = makers.add(Webhook(tls=pair))
+    server = relay(sink.port, config=hook_config(
+        "https://localhost:%d/x" % hook.port, folder, ca_file=root))
+    refuse_reload(server)
+    server.wait_log(r"Error while sending alert: .*TLS with localhost")
+    assert hook.posts == []
+
+
+def test_a_server_that_speaks_no_http_is_told_of(relay, sink, folder):
+    with socket.create_server(("127.0.0.1", 0)) as server_socket:
+        port = server_socket.getsockname()[1]
+        server = relay(sink.port, config=hook_config(
+            "http://127.0.0.1:%d/" % port, folder, tries=1))
+        refuse_reload(server)
+        peer, _ = server_socket.accept()
+        with peer:
+            peer.sendall(b"220 mail.test ESMTP\r\n")
+            server.wait_log("the answer is not HTTP, given up")
+
+
+def test_the_queue_full_of_failures_stops_no_alert(relay, make_sink):
+    stuck, box = make_sink(), make_sink()
+    stuck.fault("mail", "451 4.3.0 not now")
+    server = relay(stuck.port, config=mail_to(box))
+    for n in range(20):
+        submit(server, "x%d@b.test" % n)
+    server.wait_log("Delayed: ", count=20)
+    assert server.queue_count() == 20
+    refuse_reload(server)
+    box.wait(1)
+    assert stuck.messages == []
