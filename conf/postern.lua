@@ -72,3 +72,8 @@ limits {
   message_size = "150000000",
   recipients = 1000,
 }
+
+-- Who is told when something is wrong (plugins/alert_mail/README.md), and what
+-- Prometheus reads.
+-- plugin "alert_mail" { to = { "postmaster@example.org" } }
+-- plugin "metrics_prometheus" { listen = "127.0.0.1:9100" }
