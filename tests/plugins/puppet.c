@@ -4,7 +4,7 @@
  *	plugin "puppet" { mail = "if sender a@b.example; reject 550 5.7.1 no",
  *	    eom = "wait 100; edit add X-Test yes", log = "client.ip mid" }
  *
- * There is an option for each hook and operation it has; its steps are divided
+ * There is an option for each hook, and begin, chunk, last; steps are divided
  * by ";" and run in turn, until one of them says something. A text that needs
  * a ";" writes "\,", a line end of a body is "\n".
  *
@@ -48,7 +48,7 @@ enum { STEP_MAX = 2000, WORD_MAX = 200 };
 struct conf {
 	const char *connect, *helo, *tls, *mail, *rcpt, *data, *headers, *eom,
 	    *branch, *deliver, *disconnect, *queued, *delivered, *deferred,
-	    *bounced, *begin, *chunk, *end;
+	    *bounced, *begin, *chunk, *last;
 	const char *log;
 };
 
@@ -59,7 +59,7 @@ static const struct pst_option options[] = {
 	STEPS(data), STEPS(headers), STEPS(eom), STEPS(branch),
 	STEPS(deliver), STEPS(disconnect), STEPS(queued), STEPS(delivered),
 	STEPS(deferred), STEPS(bounced), STEPS(begin), STEPS(chunk),
-	STEPS(end),
+	STEPS(last),
 	PST_STRING(struct conf, log, "", "facts to log at each hook"),
 	PST_END
 };
@@ -97,7 +97,7 @@ steps_of(const struct pst_event *ev)
 		{ PST_ON_DELIVERED, c->delivered },
 		{ PST_ON_DEFERRED, c->deferred },
 		{ PST_ON_BOUNCED, c->bounced }, { PST_FILTER_BEGIN, c->begin },
-		{ PST_FILTER_CHUNK, c->chunk }, { PST_FILTER_END, c->end } };
+		{ PST_FILTER_CHUNK, c->chunk }, { PST_FILTER_END, c->last } };
 	size_t i;
 
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
