@@ -44,6 +44,10 @@ end(void)
 	for (i = 0; i < n; i++)
 		branch_drop(&v[i]);
 	mem_free(v);
+	if (n == 0) { /* it was not split */
+		envelope_destroy(&env);
+		body_unref(&body);
+	}
 	treat_destroy(&t);
 	bench_fini(&b);
 }
