@@ -1,20 +1,21 @@
 /*
  * The mail log: lines made from tbl/events.h and nothing else.
  *
- * MAIL_LOG(EV_…, …) is an interface (requirements.md section 5): one line
- * in Cisco's grammar to the file, stderr and syslog sinks and one JSON object
- * to the JSON sink, both from the same table. Arguments are given in the
- * table's order; text from outside (types e, q, l) is quoted here, in one
- * place. log_info() and friends are for lines that are not part of the mail
- * log's grammar (start and stop, configuration, debugging); what they are given
- * is made one printable line too. Before log_open() warnings go to stderr.
+ * MAIL_LOG(EV_…, …) is an interface (requirements.md section 5): one record,
+ * with the line in Cisco's grammar and what it was made of, from the same
+ * table. Arguments are given in the table's order; text from outside (types e,
+ * q, l) is quoted here, in one place. log_info() and friends are for lines that
+ * are not part of the mail log's grammar (start and stop, configuration,
+ * debugging); what they are given is made one printable line too.
  *
- * Lines are collected and written at the end of a loop round (log_flush()),
- * or at once when log_sync is set (master, CLI). A sink that cannot be written
- * is retried and never blocks or ends the process: it keeps 4 MB of lines,
- * counts what does not fit and says so in a line when it works again. Several
- * processes append to one file, each time whole lines. One thread only: jobs of
- * base/offload do not log.
+ * Where records go is not known here: sinks are handed in (daemon/logs makes
+ * them of plugins with log_sink/1). What is here is standard error, for the
+ * time before that, for who wants it, and for what a sink itself has to say.
+ * A sink keeps what it is given until it is flushed, at the end of a loop round
+ * (log_flush()), or at once when sync is set (master, CLI); it never blocks or
+ * ends the process. What is logged while a sink is at work goes to the others,
+ * afterwards, and to standard error. One thread only: jobs of base/offload do
+ * not log.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -36,31 +37,43 @@ enum log_event {
 	EV_COUNT
 };
 
-/* All strings are copied. NULL or "" turns a sink off. */
 struct log_conf {
-	const char *file;
-	const char *json;
 	bool stderr_on;
-	bool syslog_on;
-	const char *ident;	/* syslog tag, "mail_logs" */
 	enum log_level level;
-	bool sync;		/* write each line at once */
+	bool sync;		/* flush after each line */
 };
+
+struct pst_log_record; /* sdk/postern/log_sink.h */
+
+struct log_sink {
+	bool fields; /* it wants the records' fields too */
+	bool passed; /* and other processes' records (log_pass()) */
+	/* The record is valid during the call. False: it could not be kept. */
+	bool (*emit)(void *arg, const struct pst_log_record *r);
+	void (*flush)(void *arg);
+	void (*reopen)(void *arg);
+	void *arg;
+};
+
+#define LOG_SINKS_MAX 32
 
 /* "Critical", "Warning" and so on; or -1 and nothing for another word. */
 const char *log_level_name(enum log_level level);
 int log_level_parse(struct str s, enum log_level *level_r);
 
-/*
- * Opens the sinks; one that fails is reported on stderr and retried later. A
- * worker calls it after the fork: lines of its parent's are not written twice.
- */
+/* Begins anew, without sinks. A worker calls it after the fork: what standard
+ * error has not taken of its parent's lines is not written twice. */
 void log_open(const struct log_conf *conf);
+/* Those before are flushed; after that nothing calls them. v is copied. */
+void log_sinks_set(const struct log_sink *v, unsigned n);
+/* A record of another process, for those sinks that want such. */
+void log_pass(const struct pst_log_record *r);
+void log_level_set(enum log_level level);
 void log_close(void);
-void log_reopen(void); /* after rotation: same paths, new files */
+void log_reopen(void); /* files were rotated */
 void log_flush(void);
 bool log_would(enum log_level level);
-/* Lines no sink could take since the last call (for the metric). */
+/* How often a sink could not keep a line, since the last call. */
 uint64_t log_lost(void);
 
 /* The recipients of one delivery, as RIDs: "[0, 1]". */

@@ -14,14 +14,13 @@ struct seg {
 	unsigned arg;	/* its number */
 	unsigned end;	/* of '[': the ']' */
 	struct str text; /* literal, or the argument's name */
+	const char *name; /* the latter as a string */
 	struct str none; /* what stands for an empty argument */
 };
 
 struct line {
 	struct seg *seg;
 	unsigned n;
-	enum log_level level;
-	const char *name;
 };
 
 static const struct {
@@ -35,15 +34,17 @@ static const struct {
 #undef EVENT
 };
 
-static const struct {
-	struct str text, json;
-} levels[] = {
-	[LOG_LV_CRITICAL] = { STR("Critical"), STR("critical") },
-	[LOG_LV_WARNING] = { STR("Warning"), STR("warning") },
-	[LOG_LV_INFO] = { STR("Info"), STR("info") },
-	[LOG_LV_DEBUG] = { STR("Debug"), STR("debug") },
-	[LOG_LV_TRACE] = { STR("Trace"), STR("trace") },
+static const struct str levels[] = {
+	[LOG_LV_CRITICAL] = STR("Critical"),
+	[LOG_LV_WARNING] = STR("Warning"),
+	[LOG_LV_INFO] = STR("Info"),
+	[LOG_LV_DEBUG] = STR("Debug"),
+	[LOG_LV_TRACE] = STR("Trace"),
 };
+
+_Static_assert((int)LOG_LV_CRITICAL == (int)PST_LOG_CRITICAL &&
+	(int)LOG_LV_TRACE == (int)PST_LOG_TRACE,
+    "levels are the interface's");
 
 static struct line lines[EV_COUNT];
 
@@ -52,16 +53,15 @@ static void compile(struct line *l, const char *text);
 static bool empty(const struct seg *s, const struct log_arg *arg);
 static void add_arg(struct buf *dst, const struct seg *s,
     const struct log_arg *arg);
-static void json_head(struct buf *dst, enum log_level level, const char *name,
-    msec wall);
-static void json_arg(struct buf *dst, const struct seg *s,
-    const struct log_arg *arg);
+static void field_of(struct pst_field *f, struct buf *room,
+    const struct seg *s, const struct log_arg *arg);
+static void add_rids(struct buf *dst, struct log_rids r);
 static void add_u64(struct buf *dst, uint64_t n);
 
 const char *
 log_level_name(enum log_level level)
 {
-	return levels[level].text.p;
+	return levels[level].p;
 }
 
 int
@@ -70,7 +70,7 @@ log_level_parse(struct str s, enum log_level *level_r)
 	unsigned i;
 
 	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (str_ieq(s, levels[i].text)) {
+		if (str_ieq(s, levels[i])) {
 			*level_r = (enum log_level)i;
 			return 0;
 		}
@@ -82,6 +82,12 @@ enum log_level
 log_event_level(enum log_event ev)
 {
 	return events[ev].level;
+}
+
+const char *
+log_event_name(enum log_event ev)
+{
+	return events[ev].name;
 }
 
 void
@@ -124,8 +130,6 @@ log_line_text(struct buf *dst, enum log_event ev, const struct log_arg *arg)
 	const struct seg *s;
 	unsigned i, j;
 
-	(void)buf_add_str(dst, levels[l->level].text);
-	(void)buf_add(dst, ": ", 2);
 	for (i = 0; i < l->n; i++) {
 		s = &l->seg[i];
 		if (s->type == 't') {
@@ -143,59 +147,48 @@ log_line_text(struct buf *dst, enum log_event ev, const struct log_arg *arg)
 	}
 }
 
-void
-log_line_json(struct buf *dst, enum log_event ev, const struct log_arg *arg,
-    msec wall)
+unsigned
+log_line_fields(struct pst_field *field_r, struct buf *room,
+    enum log_event ev, const struct log_arg *arg)
 {
 	const struct line *l = line_of(ev);
 	const struct seg *s;
-	unsigned i;
+	size_t need = 0;
+	unsigned i, n = 0;
 
-	json_head(dst, l->level, l->name, wall);
+	/* All the room at once, so that it does not move. */
+	for (s = l->seg; s < l->seg + l->n; s++) {
+		if (s->type == 'r')
+			need += arg[s->arg].r.n * (size_t)12;
+		else if (strchr("t[]du", s->type) == NULL)
+			need += arg[s->arg].s.n < SHOWN * 2 ?
+			    arg[s->arg].s.n : SHOWN * 2;
+		need++;
+	}
+	buf_reset(room);
+	if (buf_room(room, need) == NULL)
+		return 0;
 	for (i = 0; i < l->n; i++) {
 		s = &l->seg[i];
 		if (s->type == 't' || s->type == '[' || s->type == ']')
 			continue;
-		(void)buf_add(dst, ",\"", 2);
-		(void)buf_add_str(dst, s->text);
-		(void)buf_add(dst, "\":", 2);
-		json_arg(dst, s, arg);
+		field_of(&field_r[n++], room, s, arg);
 	}
-	(void)buf_add_char(dst, '}');
+	return n;
 }
 
 void
-log_free_text(struct buf *dst, enum log_level level, struct str text)
+log_free_text(struct buf *dst, struct str text)
 {
-	(void)buf_add_str(dst, levels[level].text);
-	(void)buf_add(dst, ": ", 2);
 	(void)log_clean(dst, text, SHOWN, true);
 }
 
-void
-log_free_json(struct buf *dst, enum log_level level, struct str text,
-    msec wall)
+unsigned
+log_free_fields(struct pst_field *field_r, struct str text)
 {
-	json_head(dst, level, "text", wall);
-	(void)buf_add_c(dst, ",\"text\":");
-	(void)json_quote(dst, text);
-	(void)buf_add_char(dst, '}');
-}
-
-struct str
-log_stamp(msec wall)
-{
-	static char stamp[40];
-	static msec second = -1;
-	static size_t n;
-
-	if (wall / 1000 != second) {
-		clock_asctime(stamp, sizeof(stamp) - 1, wall);
-		n = strlen(stamp);
-		stamp[n++] = ' ';
-		second = wall / 1000;
-	}
-	return str_n(stamp, n);
+	*field_r = (struct pst_field){ .name = "text", .type = PST_F_TEXT,
+		.text = { text.p, text.n } };
+	return 1;
 }
 
 static const struct line *
@@ -205,8 +198,6 @@ line_of(enum log_event ev)
 
 	if (l->seg == NULL) {
 		compile(l, events[ev].text);
-		l->level = events[ev].level;
-		l->name = events[ev].name;
 	}
 	return l;
 }
@@ -255,6 +246,7 @@ compile(struct line *l, const char *text)
 		rest = str_n(rest.p + n + 1, rest.n - n - 1);
 		s->arg = args++;
 		(void)str_split(&body, '|', &s->text);
+		s->name = mem_strndup(s->text.p, s->text.n);
 		s->none = body;
 	}
 }
@@ -276,7 +268,7 @@ empty(const struct seg *s, const struct log_arg *arg)
 }
 
 static void
-add_list(struct buf *dst, struct str text, bool json)
+add_list(struct buf *dst, struct str text)
 {
 	struct str rest, line;
 	bool first = true;
@@ -284,29 +276,24 @@ add_list(struct buf *dst, struct str text, bool json)
 	rest = str_n(text.p, text.n < SHOWN * 2 ? text.n : SHOWN * 2);
 	while (str_split(&rest, '\n', &line)) {
 		if (!first)
-			(void)buf_add_c(dst, json ? "," : ", ");
+			(void)buf_add_c(dst, ", ");
 		first = false;
 		if (line.n > 0 && line.p[line.n - 1] == '\r')
 			line.n--;
-		if (json)
-			(void)json_quote(dst, line);
-		else
-			(void)log_repr(dst, line, SHOWN);
+		(void)log_repr(dst, line, SHOWN);
 	}
 }
 
 static void
-add_rids(struct buf *dst, struct log_rids r, const char *comma)
+add_rids(struct buf *dst, struct log_rids r)
 {
 	unsigned i;
 
-	(void)buf_add_char(dst, '[');
 	for (i = 0; i < r.n; i++) {
 		if (i > 0)
-			(void)buf_add_c(dst, comma);
+			(void)buf_add(dst, ", ", 2);
 		add_u64(dst, r.v[i]);
 	}
-	(void)buf_add_char(dst, ']');
 }
 
 static void
@@ -335,53 +322,64 @@ add_arg(struct buf *dst, const struct seg *s, const struct log_arg *arg)
 		(void)log_repr(dst, a->s, SHOWN);
 		break;
 	case 'l':
-		add_list(dst, a->s, false);
+		add_list(dst, a->s);
 		break;
 	case 'r':
-		add_rids(dst, a->r, ", ");
+		(void)buf_add_char(dst, '[');
+		add_rids(dst, a->r);
+		(void)buf_add_char(dst, ']');
 		break;
 	default:
 		panic("type %c in the table of events", s->type);
 	}
 }
 
-static void
-json_head(struct buf *dst, enum log_level level, const char *name, msec wall)
+/* Text as it came, cut, with a NUL behind it. */
+static struct pst_str
+keep(struct buf *room, struct str s, size_t max)
 {
-	static char stamp[40];
-	static msec last = -1;
+	const char *p = buf_p(room) + buf_len(room);
+	size_t n = s.n < max ? s.n : max;
 
-	if (wall != last) {
-		clock_rfc3339(stamp, sizeof(stamp), wall);
-		last = wall;
-	}
-	(void)buf_add_c(dst, "{\"time\":\"");
-	(void)buf_add_c(dst, stamp);
-	(void)buf_add_c(dst, "\",\"level\":\"");
-	(void)buf_add_str(dst, levels[level].json);
-	(void)buf_add_c(dst, "\",\"event\":\"");
-	(void)buf_add_c(dst, name);
-	(void)buf_add_char(dst, '"');
+	(void)buf_add(room, s.p, n);
+	(void)buf_add(room, "", 1);
+	return (struct pst_str){ p, n };
 }
 
 static void
-json_arg(struct buf *dst, const struct seg *s, const struct log_arg *arg)
+field_of(struct pst_field *f, struct buf *room, const struct seg *s,
+    const struct log_arg *arg)
 {
 	const struct log_arg *a = &arg[s->arg];
+	size_t before;
 
-	if (s->type == 'r') {
-		add_rids(dst, a->r, ",");
-	} else if (s->type == 'l') {
-		(void)buf_add_char(dst, '[');
-		add_list(dst, a->s, true);
-		(void)buf_add_char(dst, ']');
-	} else if (s->type == 'd' || s->type == 'u') {
-		add_arg(dst, s, arg);
-	} else if (s->none.n > 0 && a->s.n == 0) {
-		(void)buf_add_c(dst, "null");
-	} else {
-		(void)json_quote(dst, str_n(a->s.p,
-		    a->s.n < SHOWN ? a->s.n : SHOWN));
+	*f = (struct pst_field){ .name = s->name };
+	switch (s->type) {
+	case 'd':
+		f->type = PST_F_NUMBER;
+		f->number = a->d;
+		break;
+	case 'u':
+		f->type = PST_F_NUMBER;
+		f->number = a->u < INT64_MAX ? (int64_t)a->u : INT64_MAX;
+		break;
+	case 'r':
+		f->type = PST_F_NUMBERS;
+		before = buf_len(room);
+		add_rids(room, a->r);
+		f->text.p = buf_p(room) + before;
+		f->text.n = buf_len(room) - before;
+		(void)buf_add(room, "", 1);
+		break;
+	case 'l':
+		f->type = PST_F_LINES;
+		f->text = keep(room, a->s, SHOWN * 2);
+		break;
+	default:
+		f->type = s->none.n > 0 && a->s.n == 0 ? PST_F_NULL :
+							 PST_F_TEXT;
+		f->text = keep(room, a->s, SHOWN);
+		break;
 	}
 }
 

@@ -170,7 +170,7 @@ on_ready(void *arg, int fd, unsigned what)
 		}
 	}
 	if ((h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
-		msg = json_loadb(text, (size_t)r, 0, NULL);
+		msg = json_loadb(text, (size_t)r, JSON_ALLOW_NUL, NULL);
 	if (msg == NULL) {
 		while (n > 0)
 			(void)close(fds[--n]);

@@ -21,6 +21,7 @@
 #include "base/rand.h"
 #include "base/sys.h"
 #include "daemon/keys.h"
+#include "daemon/logs.h"
 #include "daemon/notify.h"
 #include "daemon/plugcheck.h"
 #include "daemon/ports.h"
@@ -50,7 +51,7 @@ static void	on_tickets(void *);
 static void	verb_status(void *, struct control_req *, const json_t *);
 static void	verb_reload(void *, struct control_req *, const json_t *);
 static void	verb_certs(void *, struct control_req *, const json_t *);
-static void	log_file(const struct master *, const char *);
+static void	log_file(void *, const char *, unsigned);
 
 static const struct control_verb verbs[] = {
 	{ "status", verb_status },
@@ -147,8 +148,8 @@ serve_prepare(struct master *m, struct err *why)
 	if (privs_find(&m->privs, m->conf->top.user, why) != 0 ||
 	    serve_directories(m, why) != 0 || serve_lock(m, why) != 0)
 		return -1;
-	master_log_files(m, m->conf);
-	worker_log_open(m->conf, true);
+	if (master_log_open(m, m->conf, why) != 0)
+		return -1;
 	log_info("Postern %s starts with %s", PACKAGE_VERSION, m->file);
 	if (m->privs.change)
 		log_info("workers run as %s", m->privs.name);
@@ -217,25 +218,28 @@ serve_lock(struct master *m, struct err *why)
 	return 0;
 }
 
-void
-master_log_files(const struct master *m, const struct conf *conf)
+int
+master_log_open(struct master *m, const struct conf *conf, struct err *why)
 {
-	log_file(m, conf->log.file);
-	log_file(m, conf->log.json);
+	logs_files(conf, log_file, m);
+	logs_pass_on(logs_others(conf) ? children_log : NULL, m);
+	return logs_open(conf, &conf_reader_plain, true, why);
 }
 
 /* The workers write the same file, so it must be theirs. */
 static void
-log_file(const struct master *m, const char *path)
+log_file(void *arg, const char *path, unsigned mode)
 {
 	const char *slash = strrchr(path, '/');
 	struct err why = ERR_INIT;
 	struct stat st;
+	const struct master *m;
 	struct pool *pool;
 	char *dir;
 	int fd;
 
-	if (slash == NULL || slash == path)
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	if (slash == path)
 		return;
 	pool = pool_new(0);
 	dir = pool_strndup(pool, path, (size_t)(slash - path));
@@ -245,9 +249,9 @@ log_file(const struct master *m, const char *path)
 		(void)fprintf(stderr, "postern: %s\n", why.text);
 	pool_destroy(&pool);
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-	    O_NOFOLLOW | O_NONBLOCK, 0640);
+	    O_NOFOLLOW | O_NONBLOCK, mode);
 	if (fd == -1)
-		return; /* log_open() tells */
+		return; /* the sink tells */
 	if (m->privs.change && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_uid == 0 && fchown(fd, m->privs.uid, m->privs.gid) != 0)
 		(void)fprintf(stderr, "postern: %s: %s\n", path,
@@ -367,7 +371,7 @@ serve_end(struct master *m)
 	buf_fini(&m->said);
 	expiry_fini(&m->expiry);
 	alertpost_destroy(&m->alerts);
-	log_close();
+	logs_close();
 	file_close(&m->lock);
 	OBJ_FREE(m);
 }
@@ -397,7 +401,7 @@ on_signal(void *arg, int fd, unsigned what)
 			reload_start(m, RELOAD_ALL);
 			break;
 		case SIGUSR1:
-			master_log_files(m, m->conf);
+			logs_files(m->conf, log_file, m);
 			log_reopen();
 			children_tell(m, "reopen");
 			break;

@@ -39,6 +39,7 @@ struct child {
 	pid_t pid;		/* 0: not running */
 	struct ipc *ipc;
 	bool ready;
+	bool logs;		/* it has log sinks that we have not */
 	bool killed;		/* by our watchdog */
 	uint64_t generation;	/* it works under */
 	msec started;
@@ -121,7 +122,8 @@ struct master {
 };
 
 /* master.c */
-void master_log_files(const struct master *m, const struct conf *conf);
+int master_log_open(struct master *m, const struct conf *conf,
+    struct err *why);
 void master_stop(struct master *m, int status);
 
 /* supervise.c */
@@ -130,6 +132,8 @@ void children_watch(struct master *m);
 void children_ended(struct master *m, pid_t pid, int status);
 unsigned children_alive(const struct master *m);
 void children_tell(struct master *m, const char *type);
+/* Records for log sinks that are in workers only (daemon/logs.h). */
+bool children_log(void *master, json_t *msg);
 void children_kill(struct master *m, int signo);
 /* Before there are workers. */
 void master_alerts_start(struct master *m);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "daemon/logs.h"
 #include "host/host.h"
 
 #define PATIENCE 20 /* seconds */
@@ -73,7 +74,7 @@ child_run(const struct conf *conf, const struct conf_reader *reader,
 	struct host *h;
 	int r;
 
-	log_close();
+	logs_forked();
 	(void)signal(SIGALRM, SIG_DFL);
 	(void)alarm(PATIENCE);
 	r = privs_drop(privs, parent, &why);

@@ -362,8 +362,8 @@ switch_to(struct master *m, struct err *why)
 	m->next_conf = NULL;
 	m->watched = m->next_watched;
 	keys_current(m);
-	master_log_files(m, m->conf);
-	worker_log_open(m->conf, true);
+	if (master_log_open(m, m->conf, why) != 0)
+		log_critical("the log stays as it is: %s", why->text);
 	log_info("configuration %" PRIu64 " is in force",
 	    epoch_generation(m->epoch));
 	certs_expiry(m);

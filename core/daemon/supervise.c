@@ -15,6 +15,7 @@
 #include "base/obj.h"
 #include "base/rand.h"
 #include "daemon/keys.h"
+#include "daemon/logs.h"
 #include "daemon/notify.h"
 #include "daemon/worker.h"
 
@@ -64,6 +65,7 @@ child_start(struct child *c)
 	}
 	c->pid = pid;
 	c->ready = false;
+	c->logs = false;
 	c->killed = false;
 	c->generation = epoch_generation(m->epoch);
 	c->ipc = ipc_new(m->loop, pair[0], child_said, c);
@@ -83,7 +85,7 @@ child_run(struct child *c, int ipc, int keeper)
 	unsigned n;
 	sigset_t none;
 
-	log_close();
+	logs_forked();
 	epoch_leave_keys(m->epoch);
 	n = epoch_fds(m->epoch, keep, IPC_FDS);
 	keep[n++] = ipc;
@@ -113,9 +115,11 @@ child_said(void *arg, const json_t *msg, int *fds, unsigned n)
 	if (type == NULL)
 		return; /* its end is told by wait */
 	if (strcmp(type, "ready") == 0) {
+		c->logs = json_is_true(json_object_get(msg, "logs"));
 		child_ready(c);
 	} else if (strcmp(type, "switched") == 0) {
 		c->generation = (uint64_t)control_number(msg, "generation", 0);
+		c->logs = json_is_true(json_object_get(msg, "logs"));
 	} else if (strcmp(type, "refused") == 0) {
 		text = control_text(msg, "why");
 		log_critical("worker %u keeps its configuration: %s",
@@ -352,6 +356,28 @@ children_tell(struct master *m, const char *type)
 			NULL, 0, &why) != 0)
 			log_warning("worker %u: %s", i, why.text);
 	}
+}
+
+bool
+children_log(void *arg, json_t *msg)
+{
+	struct err why = ERR_INIT;
+	struct master *m;
+	struct child *c;
+	bool ready = false;
+	unsigned i;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	for (i = 0; i < m->nchild; i++) {
+		c = &m->child[i];
+		if (c->pid == 0 || !c->ready)
+			continue;
+		ready = true;
+		if (c->logs)
+			return ipc_send(c->ipc, msg, NULL, 0, &why) == 0;
+	}
+	json_decref(msg);
+	return ready; /* there is no such sink */
 }
 
 void

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "daemon/logs.h"
 #include "daemon/plugs_metrics.h"
 #include "daemon/tickets.h"
 #include "tls/tlsio.h"
@@ -64,7 +65,9 @@ worker_main(const struct worker_env *env)
 		    why.text);
 		return EXIT_FAILURE;
 	}
-	worker_log_open(w->conf, false);
+	if (logs_open(w->conf, epoch_reader(w->epoch), false, &why) != 0)
+		log_critical("worker %u: the log stays on standard error: %s",
+		    env->index, why.text);
 	ids_forked(env->ids);
 	if (worker_start(w, &why) != 0)
 		worker_failed(w, &why);
@@ -82,20 +85,6 @@ worker_failed(struct worker *w, const struct err *why)
 	(void)fprintf(stderr, "postern: worker %u: %s\n", w->env->index,
 	    why->text);
 	w->status = EXIT_FAILURE;
-}
-
-void
-worker_log_open(const struct conf *conf, bool sync)
-{
-	const struct conf_log *l = &conf->log;
-	struct log_conf c = { .file = l->file, .json = l->json,
-		.stderr_on = l->stderr, .syslog_on = l->syslog,
-		.ident = l->ident, .level = (enum log_level)l->level,
-		.sync = sync };
-
-	if (l->file[0] == '\0' && l->json[0] == '\0' && !l->syslog)
-		c.stderr_on = true;
-	log_open(&c);
 }
 
 static int
@@ -148,7 +137,8 @@ worker_started(struct worker *w, const struct err *no)
 		return;
 	}
 	w->serving = true;
-	worker_tell(w, json_pack("{s:s}", "type", "ready"));
+	worker_tell(w, json_pack("{s:s, s:b}", "type", "ready", "logs",
+	    (int)logs_plugins(w->conf->plugins)));
 	worker_epoch_next(w);
 }
 
@@ -245,6 +235,7 @@ worker_end(struct worker *w)
 	inbound_destroy(&w->inbound);
 	control_destroy(&w->control);
 	alerts_destroy(&w->alerts);
+	(void)logs_plugins(NULL);
 	/* What plugins wait for goes before that which would tell them. */
 	worker_epoch_end(w);
 	host_destroy(&w->host);
@@ -261,7 +252,7 @@ worker_end(struct worker *w)
 		offload_destroy(&w->aux);
 		loop_destroy(&w->loop);
 	}
-	log_close();
+	logs_close();
 	mem_free(w->job.spool);
 	OBJ_FREE(w);
 }
@@ -310,6 +301,8 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 		if (w->serving)
 			alerts_emit(w->alerts, w->conf->plugins,
 			    w->conf->top.hostname, msg);
+	} else if (strcmp(type, "log") == 0) {
+		logs_passed(msg);
 	} else if (strcmp(type, "flush") == 0) {
 		domain = control_text(msg, "domain");
 		sub = json_is_true(json_object_get(msg, "sub"));

@@ -35,7 +35,5 @@ struct worker_env {
 
 /* Runs until it is told to stop; returns the exit status. */
 int worker_main(const struct worker_env *env);
-/* The log's settings as base/log wants them. */
-void worker_log_open(const struct conf *conf, bool sync);
 
 #endif

@@ -437,7 +437,7 @@ verb_level(void *arg, struct control_req *r, const json_t *args)
 	for (i = 0; level != NULL && i < 5; i++) {
 		if (strcmp(names[i], level) == 0) {
 			w->conf->log.level = i;
-			worker_log_open(w->conf, false);
+			log_level_set((enum log_level)i);
 			control_done(r, NULL);
 			return;
 		}

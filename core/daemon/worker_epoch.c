@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "daemon/logs.h"
 #include "daemon/tickets.h"
 #include "tls/tlsctx.h"
 
@@ -129,13 +130,16 @@ next_switch(struct worker *w)
 {
 	struct conf *c = w->next, *old = w->conf, *relays = w->relay_conf;
 	struct epoch *e = w->next_epoch, *last = w->epoch;
+	struct err why = ERR_INIT;
 
 	w->next = NULL;
 	w->next_epoch = NULL;
 	w->conf = c;
 	w->epoch = e;
 	tickets_set(w, c); /* they may have turned meanwhile */
-	worker_log_open(c, false);
+	if (logs_open(c, epoch_reader(e), false, &why) != 0)
+		log_critical("worker %u: the log stays as it is: %s",
+		    w->env->index, why.text);
 	inbound_listen(w->inbound, c, e);
 	w->relay_conf = conf_ref(c);
 	plugs_out_set(w->plugs_out, c);
@@ -143,8 +147,9 @@ next_switch(struct worker *w)
 	queue_recover(w->queue); /* by the new routes */
 	conf_unref(&old);
 	epoch_destroy(&last);
-	worker_tell(w, json_pack("{s:s, s:I}", "type", "switched",
-	    "generation", (json_int_t)epoch_generation(e)));
+	worker_tell(w, json_pack("{s:s, s:I, s:b}", "type", "switched",
+	    "generation", (json_int_t)epoch_generation(e), "logs",
+	    (int)logs_plugins(c->plugins)));
 }
 
 static void

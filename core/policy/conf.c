@@ -148,6 +148,8 @@ apply(struct job *j, struct err *why)
 	c->plugin = pool_alloc(c->pool, (n[CONF_SCOPE_PLUGIN] +
 	    CONF_STANDS_MAX) * sizeof(*c->plugin));
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (order[i] == CONF_SCOPE_PLUGIN)
+			conf_stands(c, j->script.blocks);
 		if (apply_blocks(j, order[i], why) != 0)
 			return -1;
 	}

@@ -117,6 +117,9 @@ void conf_stands_text(struct conf *c, struct conf_plugin *p, const char *key,
 void conf_stands_list(struct conf *c, struct conf_plugin *p, const char *key,
     const char *const *v, unsigned n);
 
+/* conf_stands.c: makes the plugins that other blocks stand for. */
+void conf_stands(struct conf *c, const struct conf_block *blocks);
+
 /* Fills smtpd_conf, relay_conf, profiles and routes from the settings. */
 int conf_build(struct conf *c, const struct conf_reader *reader,
     struct err *why);

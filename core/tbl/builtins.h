@@ -2,4 +2,7 @@
  * Plugins that are part of the program, so that it works without any file
  * beside it: BUILTIN(name), the folder of plugins/.
  */
+BUILTIN(log_json)
+BUILTIN(log_mail)
+BUILTIN(log_syslog)
 BUILTIN(tls_table)

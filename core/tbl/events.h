@@ -14,10 +14,6 @@
  * %-T{name} is in the JSON form only.
  * %[ and %] enclose what is left out when all arguments in it are empty.
  */
-EVENT(LOG_BEGIN, INFO, "log_begin", "Begin Logfile")
-EVENT(LOG_VERSION, INFO, "log_version", "Version: %s{version} SN: %s{serial}")
-EVENT(LOG_OFFSET, INFO, "log_offset",
-    "Time offset from UTC: %d{seconds} seconds")
 EVENT(LOG_LOST, WARNING, "log_lost",
     "Log: %u{lines} lines were lost while this log could not be written")
 

@@ -3,12 +3,17 @@
  *
  * None of these may wait, and none is told to a client: what goes wrong is the
  * sink's to keep, to count and to tell when it works again. A sink that is
- * part of the program runs in every process; another one runs in the workers,
- * and gets the other processes' lines by way of one of them.
+ * part of the program runs in every process, whatever process that is forked
+ * from; another one runs in the workers, and gets the other processes' lines by
+ * way of one of them. What a sink itself logs goes to the other sinks and to
+ * standard error.
  *
  * "log_sink/1.emit": a record. Keep it; it is valid during the call only.
+ * PST_TEMPFAIL: it could not be kept, which is counted.
+ * "log_sink/1.line": the same for who needs no fields, which then are not made.
  * "log_sink/1.flush": write what is kept, without waiting for anything slow;
- * at the end of a round of the loop that had records, and before the end.
+ * when the sink comes into use, at the end of a round of the loop that had
+ * records, and before the end.
  * "log_sink/1.reopen": files were rotated (SIGUSR1).
  */
 #ifndef POSTERN_LOG_SINK_H
@@ -17,6 +22,7 @@
 #include <postern/plugin.h>
 
 #define PST_LOG_SINK_EMIT "log_sink/1.emit" /* struct pst_log_record */
+#define PST_LOG_SINK_LINE "log_sink/1.line" /* struct pst_log_record */
 #define PST_LOG_SINK_FLUSH "log_sink/1.flush"
 #define PST_LOG_SINK_REOPEN "log_sink/1.reopen"
 
@@ -41,7 +47,8 @@ struct pst_field {
 	const char *name;
 	enum pst_field_type type;
 	int64_t number;
-	struct pst_str text; /* as it came: quote it */
+	struct pst_str text; /* as it came, at most 2048 octets (lines: 4096):
+			      * quote it */
 };
 
 struct pst_log_record {
@@ -52,7 +59,8 @@ struct pst_log_record {
 	struct pst_str text; /* the line in the mail log's grammar, printable,
 			      * without time, level and end */
 	uint32_t count;
-	const struct pst_field *field; /* of the event */
+	const struct pst_field *field; /* of the event; of a free line its
+					* "text" as it came */
 };
 
 #endif

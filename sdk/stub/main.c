@@ -111,8 +111,7 @@ run(const struct script *script, struct tap *tap)
 	if (rc == 0 && st->tap->verbose)
 		comment(tap, "", stub_log(st));
 	if (rc < 0) {
-		if (st->log_fd >= 0)
-			if (tap->verbose)
+		if (tap->verbose)
 			comment(tap, "log: ", stub_log(st));
 		(void)fprintf(stderr, "posternstub: %s\n", why.text);
 	} else if (canned_unknown(st->canned).n > 0) {

@@ -1,9 +1,8 @@
 #include "stub.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+#include <postern/log_sink.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -28,6 +27,8 @@ static const struct pst_plugin *const builtins[] = {
 #define TEXT_MAX (16 * 1024 * 1024)
 
 static int	open_world(struct stub *st, struct err *why);
+static bool	log_line(void *arg, const struct pst_log_record *r);
+static void	log_nothing(void *arg);
 static int	load(struct stub *st, struct err *why);
 static void	run_statements(struct stub *st);
 static void	on_started(void *arg, const struct err *why);
@@ -42,7 +43,7 @@ stub_run(struct stub *st, const struct script *script, struct tap *tap,
     const struct stub_fault *fault, struct err *why)
 {
 	*st = (struct stub){ .magic = STUB_MAGIC, .script = script,
-		.tap = tap, .log_fd = -1 };
+		.tap = tap };
 	if (fault != NULL)
 		st->fault = *fault;
 	st->pool = pool_new(0);
@@ -75,8 +76,6 @@ stub_fini(struct stub *st)
 	conf_unref(&st->conf);
 	shm_destroy(&st->shm);
 	log_close();
-	if (st->log_fd >= 0)
-		(void)close(st->log_fd);
 	buf_fini(&st->log);
 	buf_fini(&st->alerts);
 	buf_fini(&st->wrong);
@@ -88,15 +87,13 @@ stub_fini(struct stub *st)
 static int
 open_world(struct stub *st, struct err *why)
 {
-	struct log_conf log = { .ident = "posternstub", .level = LOG_LV_DEBUG,
-		.sync = true };
+	struct log_conf log = { .level = LOG_LV_DEBUG, .sync = true };
+	struct log_sink sink = { .emit = log_line, .flush = log_nothing,
+		.reopen = log_nothing, .arg = st };
 
 	clock_fake(WALL);
-	st->log_fd = memfd_create("log", MFD_CLOEXEC);
-	if (st->log_fd < 0)
-		return err_errno(why, "memfd_create");
-	log.file = pool_printf(st->pool, "/proc/self/fd/%d", st->log_fd);
 	log_open(&log);
+	log_sinks_set(&sink, 1);
 	st->loop = loop_new();
 	st->shm = shm_new(1, why);
 	if (st->shm == NULL)
@@ -107,6 +104,24 @@ open_world(struct stub *st, struct err *why)
 	st->subject->fact[FACT_WORKER] = "0";
 	st->subject->fact[FACT_LISTENER] = "stub";
 	return 0;
+}
+
+static bool
+log_line(void *arg, const struct pst_log_record *r)
+{
+	char stamp[40];
+	struct stub *st;
+
+	OBJ_CAST(st, arg, STUB_MAGIC);
+	clock_asctime(stamp, sizeof(stamp), r->wall);
+	return buf_printf(&st->log, "%s %s: %s\n", stamp,
+	    log_level_name((enum log_level)r->level), r->text.p) == 0;
+}
+
+static void
+log_nothing(void *arg)
+{
+	(void)arg;
 }
 
 /* Reads what is said about the world, and makes the instances. */
@@ -381,14 +396,5 @@ stub_set_out(struct stub *st, const char *name, const char *value)
 struct str
 stub_log(struct stub *st)
 {
-	char piece[4096];
-	ssize_t n;
-
-	log_flush();
-	while ((n = pread(st->log_fd, piece, sizeof(piece),
-		    (off_t)buf_len(&st->log))) > 0) {
-		if (buf_add(&st->log, piece, (size_t)n) < 0)
-			break;
-	}
 	return buf_str(&st->log);
 }

@@ -62,7 +62,6 @@ struct stub {
 	struct host *host;
 	struct host_gen *gen;
 	struct subject *subject;
-	int log_fd;
 	struct buf log, alerts;
 	uint64_t icid, mid;
 	/* the step under way */

@@ -1,27 +1,92 @@
 #include <fcntl.h>
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <postern/log_sink.h>
+
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/log_priv.h"
-#include "base/rand.h"
 #include "scratch.h"
 #include "unit.h"
 
 #define STAMP "Tue Apr 17 00:57:53 2018 "
 #define U(n) ((uint64_t)(n))
 
+/* A sink that writes down what it is asked. */
+struct seen {
+	struct log_sink sink;
+	char text[16384];
+	bool complains, refuses, dies;
+};
+
+static struct seen one, two;
 static struct log_conf conf;
+
+static void
+note(struct seen *s, const char *fmt, ...)
+{
+	size_t n = strlen(s->text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(s->text + n, sizeof(s->text) - n, fmt, ap);
+	va_end(ap);
+}
+
+static bool
+emit(void *arg, const struct pst_log_record *r)
+{
+	struct seen *s = arg;
+	uint32_t i;
+
+	ck_assert_uint_eq(r->size, sizeof(*r));
+	ck_assert_int_eq(r->text.p[r->text.n], 0);
+	note(s, "%d %s %s", (int)r->level, r->event != NULL ? r->event : "-",
+	    r->text.p);
+	for (i = 0; i < r->count; i++) {
+		const struct pst_field *f = &r->field[i];
+
+		if (f->type == PST_F_NUMBER)
+			note(s, "|%s=%jd", f->name, (intmax_t)f->number);
+		else
+			note(s, "|%s:%d=%s", f->name, (int)f->type,
+			    f->text.p);
+		ck_assert(f->type == PST_F_NUMBER ||
+		    f->text.p[f->text.n] == '\0');
+	}
+	note(s, "\n");
+	if (s->complains) {
+		log_warning("cannot write \"%s\"", r->text.p);
+		mail_log(EV_ICID_CLOSE, U(99));
+	}
+	if (s->dies)
+		fatal("a sink's end");
+	return !s->refuses;
+}
+
+static void
+flush(void *arg)
+{
+	note(arg, "flush\n");
+}
+
+static void
+reopen(void *arg)
+{
+	note(arg, "reopen\n");
+}
+
+static void
+sink(struct seen *s, bool fields)
+{
+	s->sink = (struct log_sink){ .fields = fields, .emit = emit,
+		.flush = flush, .reopen = reopen, .arg = s };
+}
 
 static void
 begin(void)
@@ -32,7 +97,8 @@ begin(void)
 	clock_fake(1523926673123);
 	memset(&conf, 0, sizeof(conf));
 	conf.level = LOG_LV_INFO;
-	conf.file = "";
+	sink(&one, true);
+	sink(&two, false);
 }
 
 static void
@@ -42,204 +108,175 @@ end(void)
 	scratch_remove();
 }
 
-/* Into "json" only and into "log" without its head. */
 static void
 open_both(void)
 {
-	conf.file = scratch_path("log");
-	conf.json = scratch_path("json");
+	struct log_sink v[2] = { one.sink, two.sink };
+
 	log_open(&conf);
-	ck_assert_int_eq(truncate(conf.file, 0), 0);
+	log_sinks_set(v, 2);
+	one.text[0] = two.text[0] = '\0';
 }
 
+/* stderr of this process goes to the file "stderr". */
 static void
-expect(const char *line, const char *json)
+err_file(void)
 {
-	const char *p;
+	int fd = open(scratch_path("stderr"), O_WRONLY | O_CREAT | O_APPEND,
+	    0600);
 
-	log_flush();
-	p = scratch_read("log");
-	ck_assert_msg(strncmp(p, STAMP, strlen(STAMP)) == 0, "%s", p);
-	ck_assert_str_eq(p + strlen(STAMP), line);
-	p = scratch_read("json");
-	ck_assert_str_eq(p, json);
-	ck_assert_int_eq(truncate(scratch_path("log"), 0), 0);
-	ck_assert_int_eq(truncate(scratch_path("json"), 0), 0);
+	ck_assert_int_ge(fd, 0);
+	(void)dup2(fd, STDERR_FILENO);
+	(void)close(fd);
 }
 
-#define J "{\"time\":\"2018-04-17T00:57:53.123Z\",\"level\":\"info\","
-
-START_TEST(begins_a_new_file_with_its_head_once)
-{
-	const char *p;
-	struct stat st;
-	off_t size;
-
-	conf.file = scratch_path("log");
-	log_open(&conf);
-	p = scratch_read("log");
-	ck_assert_ptr_eq(strstr(p, STAMP "Info: Begin Logfile\n" STAMP
-	    "Info: Version: "), p);
-	ck_assert_ptr_nonnull(strstr(p, " SN: "));
-	ck_assert_ptr_nonnull(strstr(p, STAMP
-	    "Info: Time offset from UTC: 0 seconds\n"));
-	ck_assert_int_eq(stat(conf.file, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 0777, 0640);
-	size = st.st_size;
-	log_reopen();
-	log_open(&conf);
-	ck_assert_int_eq(stat(conf.file, &st), 0);
-	ck_assert_int_eq(st.st_size, size);
-	/* After rotation the new file has one again. */
-	ck_assert_int_eq(rename(conf.file, scratch_path("old")), 0);
-	mail_log(EV_ICID_CLOSE, U(1));
-	log_reopen();
-	ck_assert_ptr_nonnull(strstr(scratch_read("old"), "ICID 1 close\n"));
-	mail_log(EV_ICID_CLOSE, U(2));
-	log_flush();
-	p = scratch_read("log");
-	ck_assert_ptr_nonnull(strstr(p, "Begin Logfile"));
-	ck_assert_ptr_nonnull(strstr(p, "ICID 2 close\n"));
-	ck_assert_ptr_null(strstr(p, "ICID 1 close\n"));
-}
-END_TEST
-
-START_TEST(writes_the_lines_of_the_grammar)
+START_TEST(a_record_has_line_and_fields)
 {
 	static const unsigned rids[] = { 0, 1, 12 };
 
 	open_both();
-	mail_log(EV_NEW_ICID, U(5), "Data 1", "10.0.0.1", "192.0.2.7",
-	    STR("mail.example.org"), "yes");
-	expect("Info: New SMTP ICID 5 interface Data 1 (10.0.0.1) address "
-	    "192.0.2.7 reverse dns host mail.example.org verified yes\n",
-	    J "\"event\":\"connection\",\"icid\":5,\"interface\":\"Data 1\","
-	    "\"interface_ip\":\"10.0.0.1\",\"client_ip\":\"192.0.2.7\","
-	    "\"client_name\":\"mail.example.org\",\"verified\":\"yes\"}\n");
-	mail_log(EV_MID_TO, U(7), U(5), U(0), STR("a@example.org"));
-	expect("Info: MID 7 ICID 5 RID 0 To: <a@example.org>\n", J
-	    "\"event\":\"to\",\"mid\":7,\"icid\":5,\"rid\":0,"
-	    "\"to\":\"a@example.org\"}\n");
 	mail_log(EV_DELIVERY_START, U(9), U(7), (struct log_rids){ rids, 3 });
-	expect("Info: Delivery start DCID 9 MID 7 to RID [0, 1, 12]\n", J
-	    "\"event\":\"delivery_start\",\"dcid\":9,\"mid\":7,"
-	    "\"rids\":[0,1,12]}\n");
-	mail_log(EV_BOUNCED, U(9), U(7), U(0), "5.1.0",
-	    "Unknown address error", STR("550"), STR("no 'such'\nuser\r\n"));
-	expect("Info: Bounced: DCID 9 MID 7 to RID 0 - 5.1.0 - Unknown "
-	    "address error ('550', [\"no 'such'\", 'user']) []\n", J
-	    "\"event\":\"bounced\",\"dcid\":9,\"mid\":7,\"rid\":0,"
-	    "\"status\":\"5.1.0\",\"text\":\"Unknown address error\","
-	    "\"code\":\"550\",\"reply\":[\"no 'such'\",\"user\"]}\n");
-	mail_log(EV_DCID_TLS_FAILED, U(9), STR("(1, 'x')"), "reset");
-	expect("Info: DCID 9 TLS failed: (1, 'x')\n", J
-	    "\"event\":\"tls_out_failed\",\"dcid\":9,\"why\":\"(1, 'x')\","
-	    "\"reason\":\"reset\"}\n");
-	mail_log(EV_MID_SUBJECT, U(7), STR("it's\r\n folded"));
-	expect("Info: MID 7 Subject \"it's\\r\\n folded\"\n", J
-	    "\"event\":\"subject\",\"mid\":7,"
-	    "\"subject\":\"it's\\u000d\\u000a folded\"}\n");
+	ck_assert_str_eq(one.text, "2 delivery_start Delivery start DCID 9 "
+	    "MID 7 to RID [0, 1, 12]|dcid=9|mid=7|rids:2=0, 1, 12\n");
+	ck_assert_str_eq(two.text, "2 delivery_start Delivery start DCID 9 "
+	    "MID 7 to RID [0, 1, 12]\n");
+	one.text[0] = '\0';
+	mail_log(EV_BOUNCED, U(9), U(7), U(0), "5.1.0", "x", STR_NULL,
+	    STR("no 'such'\nuser"));
+	ck_assert_str_eq(one.text, "2 bounced Bounced: DCID 9 MID 7 to RID 0 "
+	    "- 5.1.0 - x ('000', [\"no 'such'\", 'user']) []|dcid=9|mid=7|"
+	    "rid=0|status:0=5.1.0|text:0=x|code:4=|"
+	    "reply:3=no 'such'\nuser\n");
+	one.text[0] = '\0';
+	log_warning("disk %s", "full\n");
+	ck_assert_str_eq(one.text,
+	    "1 - disk full\\x0a|text:0=disk full\n\n");
 }
 END_TEST
 
-START_TEST(a_line_is_good_without_its_optional_parts)
-{
-	open_both();
-	mail_log(EV_NEW_ICID, U(5), "", "::1", "::1", STR_NULL, NULL);
-	expect("Info: New SMTP ICID 5 interface unknown (::1) address ::1 "
-	    "reverse dns host unknown verified no\n", J
-	    "\"event\":\"connection\",\"icid\":5,\"interface\":null,"
-	    "\"interface_ip\":\"::1\",\"client_ip\":\"::1\","
-	    "\"client_name\":null,\"verified\":null}\n");
-	mail_log(EV_ICID_SG, U(5), "ACCEPT", NULL, STR_NULL);
-	expect("Info: ICID 5 ACCEPT SG None SBRS not enabled country not "
-	    "enabled\n", J "\"event\":\"sender_group\",\"icid\":5,"
-	    "\"action\":\"ACCEPT\",\"group\":null,\"match\":\"\"}\n");
-	mail_log(EV_ICID_SG, U(5), "ACCEPT", NULL, STR("ALL"));
-	expect("Info: ICID 5 ACCEPT SG None match ALL SBRS not enabled "
-	    "country not enabled\n", J "\"event\":\"sender_group\","
-	    "\"icid\":5,\"action\":\"ACCEPT\",\"group\":null,"
-	    "\"match\":\"ALL\"}\n");
-	mail_log(EV_MID_FROM, U(1), U(2), STR_NULL);
-	expect("Info: MID 1 ICID 2 From: <>\n", J "\"event\":\"from\","
-	    "\"mid\":1,\"icid\":2,\"from\":\"\"}\n");
-	mail_log(EV_DCID_TLS_OK, U(3), "TLSv1.3", "X", STR_NULL);
-	expect("Info: DCID 3 TLS success protocol TLSv1.3 cipher X\n", J
-	    "\"event\":\"tls_out\",\"dcid\":3,\"protocol\":\"TLSv1.3\","
-	    "\"cipher\":\"X\",\"domain\":\"\"}\n");
-	mail_log(EV_DELAYED, U(0), U(1), U(0), "4.0.0", "x", STR_NULL,
-	    STR_NULL);
-	expect("Info: Delayed: DCID 0 MID 1 to RID 0 - 4.0.0 - x ('000', []) "
-	    "[]\n", J "\"event\":\"delayed\",\"dcid\":0,\"mid\":1,\"rid\":0,"
-	    "\"status\":\"4.0.0\",\"text\":\"x\",\"code\":null,"
-	    "\"reply\":[]}\n");
-}
-END_TEST
-
-/* Any octets from outside: one line each, printable, in both forms. */
-START_TEST(nothing_from_outside_breaks_or_forges_a_line)
-{
-	char junk[600];
-	const char *p;
-	size_t n, lines = 0, bad = 0;
-	int i;
-
-	open_both();
-	rand_seed(3);
-	for (i = 0; i < 300; i++) {
-		n = rand_below(sizeof(junk));
-		rand_bytes(junk, n);
-		mail_log(EV_MID_SUBJECT, U(i), str_n(junk, n));
-		mail_log(EV_MID_TO, U(i), U(i), U(0), str_n(junk, n));
-		mail_log(EV_BOUNCED, U(9), U(7), U(0), "5.1.0", "x",
-		    str_n(junk, n / 2), str_n(junk, n));
-	}
-	mail_log(EV_MID_SUBJECT, U(0), STR("\r\n" STAMP "Info: MID 9 queued"));
-	log_flush();
-	for (p = scratch_read("log"); *p != '\0'; p++) {
-		lines += *p == '\n';
-		bad += (unsigned char)*p < 0x20 && *p != '\n';
-		bad += *p == 0x7f;
-		if (*p == '\n' && p[1] != '\0')
-			bad += strncmp(p + 1, STAMP, 20) != 0;
-	}
-	ck_assert_uint_eq(lines, 901);
-	for (lines = 0, p = scratch_read("json"); *p != '\0'; p++) {
-		lines += *p == '\n';
-		bad += (unsigned char)*p < 0x20 && *p != '\n';
-	}
-	ck_assert_uint_eq(lines, 901);
-	ck_assert_uint_eq(bad, 0);
-}
-END_TEST
-
-START_TEST(long_text_is_cut)
+START_TEST(fields_are_cut_and_never_torn)
 {
 	static char big[100000];
+	static unsigned rids[5000];
 
 	open_both();
-	memset(big, '\1', sizeof(big));
-	mail_log(EV_MID_SUBJECT, U(1), str_n(big, sizeof(big)));
+	memset(big, 'x', sizeof(big));
 	mail_log(EV_BOUNCED, U(9), U(7), U(0), "5.1.0", "x",
 	    str_n(big, sizeof(big)), str_n(big, sizeof(big)));
-	log_flush();
-	ck_assert_uint_lt(strlen(scratch_read("log")), 40000);
-	ck_assert_ptr_nonnull(strstr(scratch_read("log"), "...'"));
+	ck_assert_uint_eq(strlen(strstr(one.text, "|reply:3=")), 9 + 4096 + 1);
+	ck_assert_uint_eq((size_t)(strstr(one.text, "|reply:3=") -
+	    strstr(one.text, "|code:0=")), 8 + 2048);
+	one.text[0] = '\0';
+	mail_log(EV_DELIVERY_START, U(9), U(7),
+	    (struct log_rids){ rids, 5000 });
+	ck_assert_ptr_nonnull(strstr(one.text, "Delivery start"));
 }
 END_TEST
 
-START_TEST(free_lines_have_a_level_and_obey_it)
+START_TEST(lines_are_flushed_at_once_only_if_wanted)
+{
+	open_both();
+	mail_log(EV_ICID_CLOSE, U(1));
+	ck_assert_ptr_null(strstr(two.text, "flush"));
+	log_flush();
+	ck_assert_str_eq(two.text, "2 client_close ICID 1 close\nflush\n");
+	conf.sync = true;
+	open_both();
+	mail_log(EV_ICID_CLOSE, U(1));
+	ck_assert_str_eq(two.text, "2 client_close ICID 1 close\nflush\n");
+	log_reopen();
+	ck_assert_ptr_nonnull(strstr(two.text, "flush\nreopen\n"));
+}
+END_TEST
+
+START_TEST(sinks_are_flushed_before_others_take_over)
+{
+	log_open(&conf);
+	log_sinks_set(&one.sink, 1);
+	mail_log(EV_ICID_CLOSE, U(1));
+	one.text[0] = '\0';
+	log_sinks_set(&two.sink, 1);
+	ck_assert_str_eq(one.text, "flush\n");
+	/* So that files are opened. */
+	ck_assert_str_eq(two.text, "flush\n");
+	mail_log(EV_ICID_CLOSE, U(2));
+	ck_assert_str_eq(one.text, "flush\n");
+	ck_assert_ptr_nonnull(strstr(two.text, "ICID 2 close"));
+}
+END_TEST
+
+START_TEST(what_a_sink_says_goes_to_the_others_and_stderr)
+{
+	err_file();
+	one.complains = true;
+	open_both();
+	mail_log(EV_ICID_CLOSE, U(1));
+	ck_assert_str_eq(two.text, "2 client_close ICID 1 close\n"
+	    "1 - cannot write \"ICID 1 close\"\n"
+	    "2 client_close ICID 99 close\n");
+	ck_assert_ptr_null(strstr(one.text, "cannot write"));
+	log_flush();
+	ck_assert_str_eq(scratch_read("stderr"), STAMP "Warning: cannot write "
+	    "\"ICID 1 close\"\n" STAMP "Info: ICID 99 close\n");
+}
+END_TEST
+
+/* Two that complain of each other's complaints. */
+START_TEST(sinks_that_complain_do_not_go_round_in_circles)
+{
+	const char *p;
+	unsigned i, n = 0;
+
+	err_file();
+	one.complains = two.complains = true;
+	open_both();
+	for (i = 0; i < 100; i++)
+		mail_log(EV_ICID_CLOSE, U(1));
+	ck_assert_uint_gt(log_lost(), 100);
+	for (p = two.text; (p = strchr(p, '\n')) != NULL; p++)
+		n++;
+	ck_assert_uint_ge(n, 100);
+	ck_assert_uint_le(n, 100 + 32);
+}
+END_TEST
+
+START_TEST(a_sink_that_keeps_nothing_is_counted_and_harms_nobody)
+{
+	one.refuses = true;
+	open_both();
+	mail_log(EV_ICID_CLOSE, U(1));
+	mail_log(EV_ICID_CLOSE, U(2));
+	ck_assert_uint_eq(log_lost(), 2);
+	ck_assert_uint_eq(log_lost(), 0);
+	ck_assert_ptr_nonnull(strstr(two.text, "ICID 2 close"));
+}
+END_TEST
+
+START_TEST(records_of_other_processes_go_to_who_wants_them)
+{
+	struct pst_log_record r = { .size = sizeof(r),
+		.level = PST_LOG_INFO, .text = { "from afar", 9 } };
+
+	two.sink.passed = true;
+	open_both();
+	log_pass(&r);
+	ck_assert_str_eq(one.text, "");
+	ck_assert_str_eq(two.text, "2 - from afar\n");
+}
+END_TEST
+
+START_TEST(levels_have_names_and_are_obeyed)
 {
 	enum log_level level;
 
 	open_both();
 	log_debug("hidden");
-	log_warning("disk %s", "full\n");
-	expect("Warning: disk full\\x0a\n", "{\"time\":"
-	    "\"2018-04-17T00:57:53.123Z\",\"level\":\"warning\",\"event\":"
-	    "\"text\",\"text\":\"disk full\\u000a\"}\n");
+	ck_assert_str_eq(one.text, "");
 	ck_assert(log_would(LOG_LV_INFO));
 	ck_assert(!log_would(LOG_LV_DEBUG));
+	log_level_set(LOG_LV_DEBUG);
+	log_debug("shown");
+	ck_assert_str_eq(two.text, "3 - shown\n");
 	ck_assert_int_eq(log_level_parse(STR("DEBUG"), &level), 0);
 	ck_assert_int_eq(level, LOG_LV_DEBUG);
 	ck_assert_int_eq(log_level_parse(STR("loud"), &level), -1);
@@ -247,105 +284,21 @@ START_TEST(free_lines_have_a_level_and_obey_it)
 }
 END_TEST
 
-START_TEST(several_processes_append_whole_lines)
+START_TEST(stderr_gets_the_lines_if_it_shall)
 {
-	enum { PROCS = 4, EACH = 3000 };
-	const char *p, *line;
-	pid_t pid[PROCS];
-	int i, k, status, lines = 0;
-
-	conf.file = scratch_path("log");
-	log_open(&conf);
-	for (k = 0; k < PROCS; k++) {
-		pid[k] = fork();
-		if (pid[k] != 0)
-			continue;
-		log_open(&conf);
-		for (i = 0; i < EACH; i++) {
-			mail_log(EV_MID_READY, U(i), U(k),
-			    STR("someone@example.org"));
-			if (i % 17 == 0)
-				log_flush();
-			if (i % 1000 == 0)
-				log_reopen();
-		}
-		log_close();
-		_exit(0);
-	}
-	for (k = 0; k < PROCS; k++) {
-		ck_assert_int_eq(waitpid(pid[k], &status, 0), pid[k]);
-		ck_assert_int_eq(status, 0);
-	}
-	for (line = scratch_read("log"); *line != '\0'; line = p + 1) {
-		p = strchr(line, '\n');
-		ck_assert_ptr_nonnull(p);
-		ck_assert_int_eq(strncmp(line, STAMP "Info: ", 31), 0);
-		lines++;
-	}
-	ck_assert_int_eq(lines, PROCS * EACH + 3);
-}
-END_TEST
-
-START_TEST(a_missing_directory_is_tried_again_and_the_loss_told)
-{
-	const char *p;
-	int i;
-
-	conf.file = scratch_path("later/log");
-	/* The report on stderr is no news here. */
-	(void)dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-	log_open(&conf);
-	for (i = 0; i < 100000; i++) {
-		mail_log(EV_MID_READY, U(i), U(1), STR("a@example.org"));
-		if (i % 100 == 0)
-			log_flush();
-	}
-	ck_assert_uint_gt(log_lost(), 10000);
-	ck_assert_uint_eq(log_lost(), 0);
-	ck_assert_int_eq(mkdir(scratch_path("later"), 0700), 0);
+	err_file();
+	conf.stderr_on = true;
+	open_both();
+	mail_log(EV_ICID_CLOSE, U(1));
 	log_flush();
-	ck_assert_int_eq(access(conf.file, F_OK), -1);
-	clock_fake_advance(SECONDS(2));
-	log_flush();
-	p = scratch_read("later/log");
-	ck_assert_ptr_nonnull(strstr(p, "MID 0 ready 1 bytes"));
-	p = strstr(p, "Warning: Log: ");
-	ck_assert_ptr_nonnull(p);
-	ck_assert_ptr_nonnull(strstr(p, " lines were lost while this log "
-	    "could not be written\n"));
-	mail_log(EV_ICID_CLOSE, U(77));
-	log_flush();
-	ck_assert_ptr_nonnull(strstr(scratch_read("later/log"), "ICID 77"));
-}
-END_TEST
-
-/* A disk that is full in the middle of a line. */
-START_TEST(a_torn_line_never_joins_another)
-{
-	struct rlimit rl = { 1000, RLIM_INFINITY };
-	const char *p, *line;
-	int i;
-
-	(void)signal(SIGXFSZ, SIG_IGN);
-	conf.file = scratch_path("log");
-	log_open(&conf);
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &rl), 0);
-	for (i = 0; i < 50; i++)
-		mail_log(EV_MID_READY, U(i), U(1), STR("a@example.org"));
-	log_flush();
-	rl.rlim_cur = RLIM_INFINITY;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &rl), 0);
-	clock_fake_advance(SECONDS(2));
-	log_flush();
-	for (line = scratch_read("log"); *line != '\0'; line = p + 1) {
-		p = strchr(line, '\n');
-		ck_assert_ptr_nonnull(p);
-		ck_assert_int_eq(strncmp(line, "Tue Apr 17 00:57:5",
-		    p - line < 18 ? (size_t)(p - line) : 18), 0);
-	}
-	p = scratch_read("log");
-	ck_assert_ptr_nonnull(strstr(p, "MID 49 ready"));
-	ck_assert_ptr_nonnull(strstr(p, "Log: 1 lines were lost"));
+	ck_assert_str_eq(scratch_read("stderr"), STAMP
+	    "Info: ICID 1 close\n");
+	log_close();
+	/* Not opened, warnings go there nevertheless. */
+	log_warning("too late");
+	log_info("hidden");
+	ck_assert_str_eq(scratch_read("stderr"), STAMP
+	    "Info: ICID 1 close\n" STAMP "Warning: too late\n");
 }
 END_TEST
 
@@ -366,12 +319,13 @@ START_TEST(stderr_that_nobody_reads_does_not_block)
 }
 END_TEST
 
-START_TEST(a_child_does_not_repeat_its_parents_lines)
+START_TEST(a_child_does_not_repeat_what_stderr_did_not_take)
 {
-	const char *p;
+	int status;
 	pid_t pid;
 
-	conf.file = scratch_path("log");
+	err_file();
+	conf.stderr_on = true;
 	log_open(&conf);
 	mail_log(EV_ICID_CLOSE, U(1));
 	pid = fork();
@@ -381,99 +335,61 @@ START_TEST(a_child_does_not_repeat_its_parents_lines)
 		log_close();
 		_exit(0);
 	}
-	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	log_flush();
-	p = strstr(scratch_read("log"), "ICID 1 close");
-	ck_assert_ptr_nonnull(p);
-	ck_assert_ptr_null(strstr(p + 1, "ICID 1 close"));
-	ck_assert_ptr_nonnull(strstr(scratch_read("log"), "ICID 2 close"));
+	ck_assert_str_eq(scratch_read("stderr"), STAMP
+	    "Info: ICID 2 close\n" STAMP "Info: ICID 1 close\n");
 }
 END_TEST
 
-static int
-listen_as_syslog(const char *path)
+static bool
+to_file(void *arg, const struct pst_log_record *r)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	FILE *f = fopen(scratch_path("words"), "a");
 
-	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
-	(void)unlink(path);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	return fd;
+	(void)arg;
+	ck_assert_ptr_nonnull(f);
+	(void)fprintf(f, "%s\n", r->text.p);
+	return fclose(f) == 0;
 }
 
-START_TEST(syslog_gets_a_datagram_for_each_line)
-{
-	const char *path = scratch_path("dev");
-	struct log_sink k;
-	char got[200];
-	ssize_t n;
-	int fd, i;
-
-	log_sink_init(&k, LOG_FORM_SYSLOG);
-	log_sink_syslog(&k, "mail_logs", path);
-	ck_assert(log_sink_add(&k, LOG_LV_INFO, STR("Info: one"),
-	    clock_wall()));
-	log_sink_flush(&k);
-	/* The daemon starts late, and is restarted. */
-	for (i = 0; i < 2; i++) {
-		fd = listen_as_syslog(path);
-		(void)log_sink_add(&k, LOG_LV_WARNING, STR("Warning: two"),
-		    clock_wall());
-		clock_fake_advance(SECONDS(2));
-		log_sink_flush(&k);
-		clock_fake_advance(SECONDS(2));
-		log_sink_flush(&k);
-		n = recv(fd, got, sizeof(got), 0);
-		ck_assert_int_gt(n, 0);
-		if (i == 0) {
-			ck_assert(str_eq_c(str_n(got, (size_t)n), "<166>"
-			    "Apr 17 00:57:53 mail_logs: Info: one"));
-			n = recv(fd, got, sizeof(got), 0);
-			ck_assert_int_gt(n, 0);
-		}
-		ck_assert_int_eq(memcmp(got, "<164>Apr 17 ", 12), 0);
-		ck_assert_int_lt(recv(fd, got, sizeof(got), 0), 0);
-		(void)close(fd);
-	}
-	log_sink_fini(&k);
-}
-END_TEST
-
-START_TEST(last_words_reach_the_file)
+START_TEST(last_words_reach_the_sinks_that_do_not_say_them)
 {
 	int status;
 	pid_t pid;
 
-	conf.file = scratch_path("log");
 	pid = fork();
 	if (pid == 0) {
-		(void)dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-		log_open(&conf);
-		fatal("no more %s", "disk");
+		err_file();
+		one.dies = true;
+		two.sink.emit = to_file;
+		open_both();
+		mail_log(EV_ICID_CLOSE, U(1));
+		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 1);
-	ck_assert_ptr_nonnull(strstr(scratch_read("log"),
-	    "Critical: no more disk\n"));
+	ck_assert_ptr_nonnull(strstr(scratch_read("words"),
+	    "a sink's end\n"));
 }
 END_TEST
 
 UNIT_SUITE(log)
 {
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_test(tc, begins_a_new_file_with_its_head_once);
-	tcase_add_test(tc, writes_the_lines_of_the_grammar);
-	tcase_add_test(tc, a_line_is_good_without_its_optional_parts);
-	tcase_add_test(tc, nothing_from_outside_breaks_or_forges_a_line);
-	tcase_add_test(tc, long_text_is_cut);
-	tcase_add_test(tc, free_lines_have_a_level_and_obey_it);
-	tcase_add_test(tc, several_processes_append_whole_lines);
+	tcase_add_test(tc, a_record_has_line_and_fields);
+	tcase_add_test(tc, fields_are_cut_and_never_torn);
+	tcase_add_test(tc, lines_are_flushed_at_once_only_if_wanted);
+	tcase_add_test(tc, sinks_are_flushed_before_others_take_over);
+	tcase_add_test(tc, what_a_sink_says_goes_to_the_others_and_stderr);
+	tcase_add_test(tc, sinks_that_complain_do_not_go_round_in_circles);
 	tcase_add_test(tc,
-	    a_missing_directory_is_tried_again_and_the_loss_told);
-	tcase_add_test(tc, a_torn_line_never_joins_another);
+	    a_sink_that_keeps_nothing_is_counted_and_harms_nobody);
+	tcase_add_test(tc, records_of_other_processes_go_to_who_wants_them);
+	tcase_add_test(tc, levels_have_names_and_are_obeyed);
+	tcase_add_test(tc, stderr_gets_the_lines_if_it_shall);
 	tcase_add_test(tc, stderr_that_nobody_reads_does_not_block);
-	tcase_add_test(tc, a_child_does_not_repeat_its_parents_lines);
-	tcase_add_test(tc, syslog_gets_a_datagram_for_each_line);
-	tcase_add_test(tc, last_words_reach_the_file);
+	tcase_add_test(tc, a_child_does_not_repeat_what_stderr_did_not_take);
+	tcase_add_test(tc, last_words_reach_the_sinks_that_do_not_say_them);
 }

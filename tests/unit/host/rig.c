@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "logfile.h"
 #include "scratch.h"
 #include "unit.h"
 
@@ -32,8 +33,8 @@ rig_begin_net(const struct host_net *net)
 
 	(void)scratch();
 	clock_fake(1523926673123);
-	conf.file = scratch_path("log");
 	log_open(&conf);
+	log_to_file(scratch_path("log"));
 	memset(&rig, 0, sizeof(rig));
 	rig.loop = loop_new();
 	rig.shm = shm_new(2, NULL);

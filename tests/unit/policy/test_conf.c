@@ -298,6 +298,37 @@ START_TEST(a_dump_is_a_boot_file_with_the_same_dump)
 }
 END_TEST
 
+START_TEST(log_settings_stand_for_plugins)
+{
+	struct conf *c = parse("log { file = '/l/mail', json = '/l/json',\n"
+			       "  syslog = true, ident = 'me' }\n"
+			       "plugin 'log_mail' { file = '/l/two' }");
+	static const char *const row[][4] = {
+		{ "log_mail", "log.file", "file", "/l/mail" },
+		{ "log_json", "log.json", "file", "/l/json" },
+		{ "log_syslog", "log.syslog", "ident", "me" },
+		{ "log_mail", "log_mail", "file", "/l/two" },
+	};
+	unsigned i;
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_uint_eq(c->nplugin, 4);
+	for (i = 0; i < 4; i++) {
+		ck_assert_str_eq(c->plugin[i].plugin, row[i][0]);
+		ck_assert_str_eq(c->plugin[i].name, row[i][1]);
+		ck_assert_str_eq(c->plugin[i].items->key, row[i][2]);
+		ck_assert_str_eq(c->plugin[i].items->value->s.p, row[i][3]);
+		ck_assert_ptr_null(c->plugin[i].items->next);
+		if (i < 3)
+			ck_assert_str_eq(c->plugin[i].by, "log");
+	}
+	conf_unref(&c);
+	c = parse("log { stderr = true }");
+	ck_assert_uint_eq(c->nplugin, 0);
+	conf_unref(&c);
+}
+END_TEST
+
 START_TEST(a_plugin_block_keeps_what_only_the_plugin_knows)
 {
 	struct conf *c = parse("plugin 'rate' {\n"
@@ -432,6 +463,7 @@ UNIT_SUITE(conf)
 	tcase_add_test(tc, paths_are_relative_to_the_file);
 	tcase_add_test(tc, a_dump_is_a_boot_file_with_the_same_dump);
 	tcase_add_test(tc, users_are_read_from_their_file);
+	tcase_add_test(tc, log_settings_stand_for_plugins);
 	tcase_add_test(tc, a_plugin_block_keeps_what_only_the_plugin_knows);
 	tcase_add_test(tc,
 	    files_of_a_plugins_settings_are_the_masters_to_read);

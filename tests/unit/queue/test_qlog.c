@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "logfile.h"
 #include "queue_util.h"
 
 /* The lines that the queue owes the mail log, in their order. */
@@ -12,13 +13,13 @@ static char log_path[96];
 static void
 begin(struct world *w)
 {
-	struct log_conf conf = { .file = log_path, .level = LOG_LV_INFO,
-		.sync = true };
+	struct log_conf conf = { .level = LOG_LV_INFO, .sync = true };
 
 	setenv("TZ", "UTC", 1);
 	world_init(w, true);
 	(void)snprintf(log_path, sizeof(log_path), "%s/mail.log", w->b.dir);
 	log_open(&conf);
+	log_to_file(log_path);
 	world_open(w);
 }
 
