@@ -381,6 +381,8 @@ on_beat(void *arg)
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	shm_beat(w->env->shm, w->env->index, clock_now());
+	shm_metric_add(w->env->shm, w->env->index, M_LOG_LOST,
+	    (int64_t)log_lost());
 	loop_timer_set(&w->beat, BEAT);
 	if (w->serving)
 		worker_count(w);
