@@ -106,8 +106,11 @@ eom_go(struct session *s, struct smtpd_verdict *v)
 		m->step = INMSG_EOM;
 		return filter_end(s, v);
 	case INMSG_EOM:
-		m->step = INMSG_SPLIT;
+		m->step = INMSG_ROUTES;
 		return session_ask(s, HOOK_EOM, -1, eom_said, v);
+	case INMSG_ROUTES:
+		m->step = INMSG_SPLIT;
+		return session_route(s, eom_said, v);
 	case INMSG_SPLIT:
 		return split_up(s, v);
 	case INMSG_BRANCH:

@@ -27,6 +27,7 @@
 #define INMSG_MAGIC 0x1b0d0005u
 
 struct branch;
+struct inmsg_routing;
 struct treat;
 struct treatment;
 
@@ -39,7 +40,7 @@ struct plan {
 
 /* Where it is, between the end of the data and the queue. */
 enum inmsg_step { INMSG_HEADERS, INMSG_SETTLE, INMSG_FILTERS, INMSG_EOM,
-	INMSG_SPLIT, INMSG_BRANCH, INMSG_SUBMIT };
+	INMSG_ROUTES, INMSG_SPLIT, INMSG_BRANCH, INMSG_SUBMIT };
 
 struct inmsg {
 	unsigned magic;
@@ -87,6 +88,7 @@ struct inmsg {
 	struct pst_chunk chunk;
 
 	enum inmsg_step step;
+	struct inmsg_routing *routing; /* inbound_route.c */
 	struct body_ref *settling; /* that is waited for; or NULL */
 	struct branch *branch;	  /* since the split, nbranch of them */
 	unsigned nbranch, at_branch;

@@ -2,8 +2,9 @@
  * Private to the inbound glue: inbound.c (connections), inbound_session.c
  * (greeting to goodbye), inbound_mail.c (transactions), inbound_data.c
  * (content), inbound_eom.c (its end), inbound_auth.c; and where plugins come
- * in, inbound_hook.c (they are asked), inbound_facts.c (what they see and
- * set), inbound_msg.c (the message as they have it).
+ * in, inbound_hook.c (they are asked), inbound_route.c (for routes),
+ * inbound_facts.c (what they see and set), inbound_msg.c (the message as they
+ * have it).
  */
 #ifndef DAEMON_INBOUND_PRIV_H
 #define DAEMON_INBOUND_PRIV_H
@@ -163,6 +164,10 @@ void inmsg_heard(struct inmsg *m, const struct hook_verdict *hv);
 void inmsg_end_set(struct inmsg *m, const struct hook_verdict *hv);
 /* So, of an operation; true: it is over for that filter. */
 bool inmsg_end_op(struct inmsg *m, const struct op_answer *a);
+
+/* inbound_route.c: asks for the routes of the recipients, then then(). */
+enum smtpd_step session_route(struct session *s, hooked *then,
+    struct smtpd_verdict *v);
 
 /* inbound_eom.c */
 enum smtpd_step session_eom(void *arg, struct envelope *env,

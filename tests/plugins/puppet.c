@@ -4,9 +4,9 @@
  *	plugin "puppet" { mail = "if sender a@b.example; reject 550 5.7.1 no",
  *	    eom = "wait 100; edit add X-Test yes", log = "client.ip mid" }
  *
- * There is an option for each hook, and begin, chunk, last; steps are divided
- * by ";" and run in turn, until one of them says something. A text that needs
- * a ";" writes "\,", a line end of a body is "\n".
+ * There is an option for each hook, and begin, chunk, last, route, decide;
+ * steps are divided by ";" and run in turn, until one of them says something.
+ * A text that needs a ";" writes "\,", a line end of a body is "\n".
  *
  *	accept, discard, continue	the verdict
  *	reject, tempfail [CODE ENH TEXT]
@@ -29,6 +29,9 @@
  *	fields				"fields NAME NAME …"
  *	walk				"body OCTETS SUM"
  *	chunk				"chunk OFFSET OCTETS SUM", of filter/1
+ *	to ROUTE			the answer at route
+ *	hop				"hop DOMAIN MX=SECURE …", of decide
+ *	want WANT, source NAME, ttl N	the answer at decide
  *	visit SCOPE			"SCOPE N": how often it was done there
  *	mark SCOPE FILE TEXT		TEXT to FILE when the scope ends
  *
@@ -38,6 +41,8 @@
  */
 #include <postern/filter.h>
 #include <postern/plugin.h>
+#include <postern/route.h>
+#include <postern/tls_policy.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +53,7 @@ enum { STEP_MAX = 2000, WORD_MAX = 200 };
 struct conf {
 	const char *connect, *helo, *tls, *mail, *rcpt, *data, *headers, *eom,
 	    *branch, *deliver, *disconnect, *queued, *delivered, *deferred,
-	    *bounced, *begin, *chunk, *last;
+	    *bounced, *begin, *chunk, *last, *route, *decide;
 	const char *log;
 };
 
@@ -59,7 +64,7 @@ static const struct pst_option options[] = {
 	STEPS(data), STEPS(headers), STEPS(eom), STEPS(branch),
 	STEPS(deliver), STEPS(disconnect), STEPS(queued), STEPS(delivered),
 	STEPS(deferred), STEPS(bounced), STEPS(begin), STEPS(chunk),
-	STEPS(last),
+	STEPS(last), STEPS(route), STEPS(decide),
 	PST_STRING(struct conf, log, "", "facts to log at each hook"),
 	PST_END
 };
@@ -97,7 +102,9 @@ steps_of(const struct pst_event *ev)
 		{ PST_ON_DELIVERED, c->delivered },
 		{ PST_ON_DEFERRED, c->deferred },
 		{ PST_ON_BOUNCED, c->bounced }, { PST_FILTER_BEGIN, c->begin },
-		{ PST_FILTER_CHUNK, c->chunk }, { PST_FILTER_END, c->last } };
+		{ PST_FILTER_CHUNK, c->chunk }, { PST_FILTER_END, c->last },
+		{ PST_ROUTE_ROUTE, c->route },
+		{ PST_TLS_POLICY_DECIDE, c->decide } };
 	size_t i;
 
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -315,6 +322,50 @@ show(struct pst_event *ev, const char *what, const char *name)
 	}
 }
 
+static void
+show_hop(struct pst_event *ev)
+{
+	const struct pst_tls_hop *q = ev->arg;
+	char all[STEP_MAX];
+	size_t n = 0;
+	unsigned i;
+
+	all[0] = '\0';
+	for (i = 0; i < q->count && n < sizeof(all); i++)
+		n += (size_t)snprintf(all + n, sizeof(all) - n, " %s=%s",
+		    q->mx[i].name, q->mx[i].secure ? "yes" : "no");
+	pst_log(ev, PST_INFO, "hop %s%s%s", q->domain,
+	    q->route ? " route" : "", all);
+}
+
+/* What an operation is answered with; in memory of the event. */
+static bool
+answer(struct pst_event *ev, const char *what, const char *text)
+{
+	struct pst_tls_hop *hop = ev->arg;
+	struct pst_route *route = ev->arg;
+	bool decides = strcmp(ev->on, PST_TLS_POLICY_DECIDE) == 0;
+	char *copy;
+
+	if (decides ? strcmp(what, "want") != 0 &&
+	    strcmp(what, "source") != 0 && strcmp(what, "ttl") != 0 :
+	    strcmp(ev->on, PST_ROUTE_ROUTE) != 0 || strcmp(what, "to") != 0)
+		return false;
+	copy = pst_alloc(ev, PST_EVENT, strlen(text) + 1);
+	if (copy == NULL)
+		abort();
+	memcpy(copy, text, strlen(text) + 1);
+	if (!decides)
+		route->route = copy;
+	else if (strcmp(what, "want") == 0)
+		hop->want = copy;
+	else if (strcmp(what, "source") == 0)
+		hop->source = copy;
+	else
+		hop->ttl = (uint32_t)atoi(copy);
+	return true;
+}
+
 static enum pst_verdict run(struct pst_event *ev);
 
 static enum pst_verdict
@@ -375,7 +426,9 @@ step(struct pst_event *ev, char *text)
 		visit(ev, text);
 	} else if (strcmp(what, "mark") == 0) {
 		mark(ev, text);
-	} else {
+	} else if (strcmp(what, "hop") == 0) {
+		show_hop(ev);
+	} else if (!answer(ev, what, text)) {
 		show(ev, what, text);
 	}
 	return GO;
@@ -442,6 +495,8 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_ON_DELIVERED, on_any), PST_HOOK(PST_ON_DEFERRED, on_any),
 	PST_HOOK(PST_ON_BOUNCED, on_any), PST_HOOK(PST_FILTER_BEGIN, on_any),
 	PST_HOOK(PST_FILTER_CHUNK, on_any), PST_HOOK(PST_FILTER_END, on_any),
+	PST_HOOK(PST_ROUTE_ROUTE, on_any),
+	PST_HOOK(PST_TLS_POLICY_DECIDE, on_any),
 	PST_END
 };
 
