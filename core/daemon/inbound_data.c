@@ -24,6 +24,7 @@ static enum smtpd_step data_said(struct session *,
 static void	postmaster_fill(const struct session *, struct envelope *);
 static bool	watched(const struct session *);
 static void	write_received(struct session *, struct envelope *);
+static void	no_verdict(struct inmsg *, struct hook_verdict *);
 static enum smtpd_step filter_begin(struct session *, struct smtpd_verdict *);
 static enum smtpd_step filter_begun(struct session *,
 		    const struct op_answer *, struct smtpd_verdict *);
@@ -190,12 +191,29 @@ inmsg_end_op(struct inmsg *m, const struct op_answer *a)
 		hv.act = HOOK_DISCARD;
 		inmsg_end_set(m, &hv);
 		break;
+	case PST_QUARANTINE:
+		inmsg_quarantine(m, TREAT_ALL, a->reply.text);
+		break;
+	case PST_DISCONNECT:
+		no_verdict(m, &hv);
+		break;
 	}
 	off = POOL_NEW(m->pool, struct inmsg_off);
 	off->who = m->filter;
 	off->next = m->off;
 	m->off = off;
 	return true;
+}
+
+/* What it wants kept from somebody may not pass for want of a word. */
+static void
+no_verdict(struct inmsg *m, struct hook_verdict *hv)
+{
+	mail_log(EV_PLUGIN_FAULT, hv->by, "", "filter/1", m->s->mid,
+	    m->s->icid, STR("disconnect is not for a filter"));
+	hv->act = HOOK_TEMPFAIL;
+	(void)err_set(&hv->reply, 451, "4.3.0", "temporary local problem");
+	inmsg_end_set(m, hv);
 }
 
 static enum smtpd_step

@@ -170,8 +170,6 @@ filter_ended(struct session *s, const struct op_answer *a,
 {
 	struct inmsg *m = s->m;
 
-	if (a->verdict == PST_QUARANTINE)
-		inmsg_quarantine(m, TREAT_ALL, a->reply.text);
 	(void)inmsg_end_op(m, a);
 	m->filter = a->verdict == PST_ACCEPT ? NULL :
 	    inmsg_filter_next(m, PST_FILTER_END, m->filter);

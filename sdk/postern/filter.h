@@ -4,10 +4,11 @@
  * "filter/1.begin" before the first octet (behind "data"), "filter/1.chunk" for
  * each piece in order, header included, "filter/1.end" behind the last, just
  * before "eom" and with the same verdicts. Each may wait: reading from the
- * client rests meanwhile. A begin that says other than PST_CONTINUE ends the
- * filter for this message; of its verdicts and those of chunk PST_REJECT,
- * PST_TEMPFAIL and PST_DISCARD hold at the end of the data. A filter that was
- * begun and not ended (client gone) is not told: use pst_defer().
+ * client rests meanwhile. A begin or chunk that says other than PST_CONTINUE
+ * ends the filter for this message; PST_REJECT, PST_TEMPFAIL, PST_DISCARD and
+ * PST_QUARANTINE hold at the end of the data, PST_DISCONNECT is a fault. A
+ * filter that was begun and not ended (client gone) is not told: use
+ * pst_defer().
  */
 #ifndef POSTERN_FILTER_H
 #define POSTERN_FILTER_H

@@ -131,7 +131,8 @@ def test_a_recipient_is_refused_alone(puppet):
     assert puppet.sink.wait()[0].recipients == ["c@b.test"]
 
 
-@pytest.mark.parametrize("hook", ["headers", "eom", "last"])
+@pytest.mark.parametrize("hook", ["begin", "chunk", "headers", "eom",
+                                  "last"])
 def test_a_quarantined_message_is_kept(puppet, hook):
     server = puppet(**{hook: "quarantine looks bad"})
     assert talk(server)[1].startswith("250")
@@ -304,6 +305,15 @@ def test_a_filter_sees_every_octet_in_order(puppet):
             assert int(found.group(1)) == at
             at += int(found.group(2))
     assert at > len(body)
+
+
+@pytest.mark.parametrize("hook", ["begin", "chunk", "last"])
+def test_a_filter_that_would_disconnect_lets_nothing_pass(puppet, hook):
+    server = puppet(**{hook: "disconnect bye"})
+    where, answer = talk(server)
+    assert where == "end" and answer.startswith("451 4.3.0 "), answer
+    server.wait_log(r"puppet failed at filter/1: MID \d+ ICID \d+ disconnect")
+    assert not puppet.sink.messages
 
 
 def test_a_slow_filter_rests_the_client_and_loses_nothing(puppet):
