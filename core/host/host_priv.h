@@ -73,7 +73,7 @@ struct instance {
 	const struct module *module;
 	const struct pst_plugin *plugin; /* module->plugin */
 	const struct conf_plugin *block; /* a copy, without items */
-	void *conf;			/* options: conf_size octets, or NULL */
+	void *conf;			/* options, of the scope, or NULL */
 	pst_fn *fn[ON_COUNT];		/* NULL: it has none */
 	msec timeout;			/* of one of its hooks */
 	bool started;			/* "start" said yes: "stop" runs */

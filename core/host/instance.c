@@ -4,6 +4,7 @@
 #include "host/host_priv.h"
 
 #include "base/obj.h"
+#include "host/scope_priv.h"
 
 static const struct conf_plugin *block_copy(struct pool *,
 		    const struct conf_plugin *);
@@ -31,11 +32,16 @@ instance_new(struct host_gen *g, const struct conf *conf,
 	i->plugin = m->plugin;
 	i->block = block_copy(g->pool, block);
 	i->timeout = block->timeout;
+	/* Work on another thread may have settings in hand: it holds this. */
+	i->scope = scope_new_max(SCOPE_MAX_INSTANCE);
 	if (i->plugin->conf_size > 0)
-		i->conf = pool_alloc(g->pool, i->plugin->conf_size);
+		i->conf = pool_alloc(scope_pool(i->scope),
+		    i->plugin->conf_size);
 	if (options_read(i, conf, block, reader, why) != 0 ||
-	    check_conf(i, conf, why) != 0)
+	    check_conf(i, conf, why) != 0) {
+		scope_end(&i->scope);
 		return -1;
+	}
 	for (hook = i->plugin->hooks; hook != NULL && hook->on != NULL; hook++)
 		i->fn[on_find(hook->on)] = hook->fn;
 	g->instance[g->ninstance++] = i;

@@ -5,6 +5,7 @@
 #include "host/host_priv.h"
 
 #include "host/option.h"
+#include "host/scope_priv.h"
 
 struct reading {
 	struct instance *i;
@@ -45,11 +46,12 @@ read_item(const struct reading *r, const struct conf_item *item,
     struct err *why)
 {
 	const struct pst_option *o = find(r->i->plugin, item->key);
+	struct pool *pool = scope_pool(r->i->scope);
 
 	if (o == NULL)
 		return unknown(r, item, why);
-	if (option_set(r->i->gen->pool, o, r->i->conf, item->value, r->conf,
-		r->reader, why) != 0)
+	if (option_set(pool, o, r->i->conf, item->value, r->conf, r->reader,
+		why) != 0)
 		return err_prefix(why, "plugin \"%s\": ", r->i->name);
 	return 0;
 }
@@ -57,6 +59,7 @@ read_item(const struct reading *r, const struct conf_item *item,
 static int
 read_defaults(const struct reading *r, struct err *why)
 {
+	struct pool *pool = scope_pool(r->i->scope);
 	const struct pst_option *o;
 	const struct conf_item *item;
 
@@ -65,8 +68,8 @@ read_defaults(const struct reading *r, struct err *why)
 			if (strcmp(item->key, o->name) == 0)
 				break;
 		}
-		if (item == NULL && option_default(r->i->gen->pool, o,
-		    r->i->conf, why) != 0)
+		if (item == NULL && option_default(pool, o, r->i->conf,
+		    why) != 0)
 			return -1;
 	}
 	return 0;

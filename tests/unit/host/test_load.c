@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "unit.h"
@@ -65,6 +66,47 @@ static const struct pst_option options[] = {
 	PST_BOOL(struct options, flag, "yes", "a flag"),
 	PST_INT(struct options, number, "-3", "-5..5", "a number"), PST_END };
 
+/* Work that looks at a setting when nobody waits for it any more. */
+static int gate[2];
+static char seen[32];
+
+static int
+looks(void *arg)
+{
+	const struct options *set = arg;
+	char c;
+
+	if (read(gate[0], &c, 1) == 1)
+		(void)snprintf(seen, sizeof(seen), "%s", set->text);
+	return 0;
+}
+
+static enum pst_verdict
+looked(struct pst_event *ev, const struct pst_result *r)
+{
+	(void)ev;
+	(void)r;
+	return PST_CONTINUE;
+}
+
+static enum pst_verdict
+look(struct pst_event *ev)
+{
+	return pst_offload(ev, looks, (void *)(uintptr_t)ev->conf, looked);
+}
+
+static enum pst_verdict
+look_later(struct pst_event *ev)
+{
+	ck_assert_int_eq(pst_task(ev, look, NULL), 0);
+	return PST_CONTINUE;
+}
+
+static const struct pst_hook works[] = { PST_HOOK(PST_ON_START, look_later),
+	PST_END };
+
+static const struct pst_plugin w = { HEAD("w"), .hooks = works,
+	.options = options, .conf_size = sizeof(struct options) };
 static const struct pst_plugin a = { HEAD("a"), .hooks = eom };
 static const struct pst_plugin b = { HEAD("b"), .hooks = eom };
 static const struct pst_plugin c = { HEAD("c"), .hooks = eom_before_a };
@@ -75,7 +117,7 @@ static const struct pst_plugin n = { HEAD("n"), .hooks = never };
 static const struct pst_plugin o = { HEAD("o"), .options = options,
 	.conf_size = sizeof(struct options) };
 static const struct pst_plugin *const all[] = { &a, &b, &c, &d, &e, &l, &n,
-	&o, NULL };
+	&o, &w, NULL };
 
 static void
 begin(const struct pst_plugin *const *v)
@@ -407,6 +449,30 @@ START_TEST(a_host_may_end_while_its_plugins_start)
 }
 END_TEST
 
+START_TEST(settings_live_until_work_that_has_them_returned)
+{
+	char said[512] = "";
+	int i;
+
+	ck_assert_int_eq(pipe(gate), 0);
+	begin(all);
+	ck_assert_msg(load("plugin 'w' { text = 'abcdefghijklmnopqrstuvwx' }")
+	    == 0, "%s", why.text);
+	host_start(gen, started, said);
+	for (i = 0; i < 4; i++)
+		loop_once(loop, false);
+	ck_assert_str_eq(said, "yes");
+	host_gen_unref(&gen);
+	while (host->gens != NULL)
+		loop_once(loop, false);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	end();
+	ck_assert_str_eq(seen, "abcdefghijklmnopqrstuvwx");
+	(void)close(gate[0]);
+	(void)close(gate[1]);
+}
+END_TEST
+
 UNIT_SUITE(load)
 {
 	tcase_add_loop_test(tc,
@@ -424,4 +490,6 @@ UNIT_SUITE(load)
 	    instances_start_in_turn_and_stop_the_last_one_first);
 	tcase_add_test(tc, one_that_does_not_start_stops_those_that_did);
 	tcase_add_test(tc, a_host_may_end_while_its_plugins_start);
+	tcase_add_test(tc,
+	    settings_live_until_work_that_has_them_returned);
 }
