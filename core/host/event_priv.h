@@ -94,6 +94,8 @@ struct instance_run {
 	int faults; /* shm_named_get() */
 	struct call_stat *stat[ON_COUNT + 1]; /* the last: tasks */
 	struct metric *metrics;
+	unsigned nmetrics;
+	bool metrics_full; /* that was said */
 	struct unknown *unknown; /* names that were complained about */
 	unsigned nunknown;
 	TAILQ_ENTRY(instance_run) link; /* engine->runs */

@@ -9,6 +9,11 @@
 
 #include "host/request_priv.h"
 
+/* A size that was forgotten would make a failure a success. */
+#define RESULT_SIZE_1_0                                                        \
+	(offsetof(struct pst_result, item) +                                   \
+	    sizeof(((struct pst_result *)0)->item))
+
 static void on_timer(void *arg);
 static void on_fd(void *arg, int fd, unsigned what);
 static void drop(struct request *rq);
@@ -96,6 +101,10 @@ request_copy(struct request *rq, const struct pst_result *r)
 
 	if (r == NULL)
 		return;
+	if (r->size < RESULT_SIZE_1_0) {
+		request_result(rq, PST_FAILED, "a result without its size");
+		return;
+	}
 	memcpy(res, r, r->size < sizeof(*res) ? r->size : sizeof(*res));
 	res->size = sizeof(*res);
 	res->error = pool_strdup(pool, res->error);

@@ -10,7 +10,7 @@
 #include "net/dns.h"
 #include "net/mx.h"
 
-enum { NAME_MAX_TEXT = 1100 };
+enum { ITEMS_MAX = 65536 /* values of a key */ };
 
 const struct host_net request_net = {
 	.dns = dns_ask,
@@ -302,6 +302,9 @@ lookup_result(struct request *rq, const struct op_answer *a)
 	} else if (rq->lookup.count == 0) {
 		r.status = PST_NOTFOUND;
 		r.error = "no such key";
+	} else if (rq->lookup.item == NULL || rq->lookup.count > ITEMS_MAX) {
+		r.status = PST_TEMPERR;
+		r.error = "the table's answer has no values";
 	} else {
 		r.count = rq->lookup.count;
 		r.item = rq->lookup.item;

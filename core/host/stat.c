@@ -8,7 +8,11 @@
 #include "base/log.h"
 #include "host/event_priv.h"
 
-enum { FLUSH_MS = 1000, CALIBRATE_NS = 200000 };
+enum {
+	FLUSH_MS = 1000,
+	CALIBRATE_NS = 200000,
+	METRICS_MAX = 100 /* of an instance; the node has 1024 rows for all */
+};
 
 struct metric {
 	char *text;
@@ -111,7 +115,15 @@ stat_metric(struct event *ev, enum shm_named_kind kind, const char *name,
 		if (strcmp(m->text, name) == 0)
 			break;
 	}
+	if (m == NULL && run->nmetrics == METRICS_MAX) {
+		if (!run->metrics_full)
+			log_warning("Plugin %s: more than %d metrics: %s is "
+			    "not counted", ev->inst->name, METRICS_MAX, name);
+		run->metrics_full = true;
+		return;
+	}
 	if (m == NULL) {
+		run->nmetrics++;
 		m = mem_zalloc(sizeof(*m));
 		m->text = mem_strdup(name);
 		m->next = run->metrics;

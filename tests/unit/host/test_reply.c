@@ -176,6 +176,41 @@ START_TEST(counts_under_a_name_of_the_instance)
 }
 END_TEST
 
+static enum pst_verdict
+counts_whatever_comes(struct pst_event *ev)
+{
+	char name[32];
+	unsigned i;
+
+	for (i = 0; i < 5000; i++) {
+		(void)snprintf(name, sizeof(name), "m%u", i);
+		pst_count(ev, name);
+	}
+	return PST_CONTINUE;
+}
+
+static enum pst_verdict
+counts_one(struct pst_event *ev)
+{
+	pst_count(ev, "one");
+	return PST_CONTINUE;
+}
+
+START_TEST(leaves_room_for_the_metrics_of_others)
+{
+	run(HOOK_MAIL, counts_whatever_comes);
+	ck_assert_int_eq(rig_metric("plugin_a_m99", ""), 1);
+	ck_assert_int_eq(rig_metric("plugin_a_m100", ""), -1);
+	ck_assert_ptr_nonnull(strstr(rig_log(),
+	    "Plugin a: more than 100 metrics: m100 is not counted\n"));
+	ck_assert_ptr_null(strstr(rig_log(), "m101"));
+	rig.gen->instance[0]->name = "b";
+	rig.gen->instance[0]->run->nmetrics = 0;
+	run(HOOK_MAIL, counts_one);
+	ck_assert_int_eq(rig_metric("plugin_b_one", ""), 1);
+}
+END_TEST
+
 static void
 alerted(void *arg, const struct host_alert *a)
 {
@@ -239,6 +274,7 @@ UNIT_SUITE(reply)
 	tcase_add_test(tc, makes_a_reply_one_line_of_512_octets);
 	tcase_add_test(tc, logs_with_plugin_and_message_in_front);
 	tcase_add_test(tc, counts_under_a_name_of_the_instance);
+	tcase_add_test(tc, leaves_room_for_the_metrics_of_others);
 	tcase_add_test(tc, hands_alerts_on);
 	tcase_add_test(tc, counts_rates_of_the_instance_s_own);
 }

@@ -406,9 +406,31 @@ get_not(struct pst_event *ev)
 	return pst_tempfail(ev, 0, "", "the disk is wet");
 }
 
+static enum pst_verdict
+get_without_values(struct pst_event *ev)
+{
+	struct pst_lookup *q = ev->arg;
+
+	q->count = 3;
+	return PST_CONTINUE;
+}
+
+static enum pst_verdict
+get_too_many(struct pst_event *ev)
+{
+	struct pst_lookup *q = ev->arg;
+	struct pst_str *item = pst_alloc(ev, PST_EVENT, sizeof(*item));
+
+	q->count = UINT32_MAX;
+	q->item = item;
+	return PST_CONTINUE;
+}
+
 ONE(get_now_on, PST_LOOKUP_GET, get);
 ONE(get_later_on, PST_LOOKUP_GET, get_later);
 ONE(get_not_on, PST_LOOKUP_GET, get_not);
+ONE(get_void_on, PST_LOOKUP_GET, get_without_values);
+ONE(get_many_on, PST_LOOKUP_GET, get_too_many);
 
 static const struct {
 	const char *table, *expected;
@@ -417,6 +439,8 @@ static const struct {
 	{ "later", "0 0 5 no: one two" },
 	{ "none", "1 0 5 no: (no such key)" },
 	{ "broken", "2 0 0 no: (the disk is wet)" },
+	{ "void", "2 0 0 no: (the table's answer has no values)" },
+	{ "many", "2 0 0 no: (the table's answer has no values)" },
 	{ "nowhere", "4 0 0 no: (nowhere is no table)" },
 	{ "a", "4 0 0 no: (a is no table)" },
 };
@@ -428,6 +452,8 @@ START_TEST(looks_up_in_tables_of_other_plugins)
 	(void)rig_add("later", get_later_on);
 	(void)rig_add("none", get_now_on);
 	(void)rig_add("broken", get_not_on);
+	(void)rig_add("void", get_void_on);
+	(void)rig_add("many", get_many_on);
 	table = lookups[_i].table;
 	run(looks_up, lookups[_i].expected);
 }
@@ -512,6 +538,22 @@ START_TEST(gives_a_copy_of_the_result_to_who_was_parked)
 }
 END_TEST
 
+static enum pst_verdict
+wakes_without_a_size(struct pst_event *ev)
+{
+	struct pst_result r = { .status = PST_NOTFOUND };
+	enum pst_verdict v = pst_park(ev, 20, &parked, show);
+
+	ck_assert(pst_wake(ev, parked, &r));
+	return v;
+}
+
+START_TEST(never_takes_a_result_without_its_size_for_success)
+{
+	run(wakes_without_a_size, "4 0 0 no: (a result without its size)");
+}
+END_TEST
+
 START_TEST(is_parked_only_so_long)
 {
 	run(parks, "3 0 0 no: (nothing within 20 ms)");
@@ -540,5 +582,7 @@ UNIT_SUITE(request)
 	tcase_add_test(tc,
 	    reads_no_more_of_a_request_than_its_plugin_knows);
 	tcase_add_test(tc, gives_a_copy_of_the_result_to_who_was_parked);
+	tcase_add_test(tc,
+	    never_takes_a_result_without_its_size_for_success);
 	tcase_add_test(tc, is_parked_only_so_long);
 }
