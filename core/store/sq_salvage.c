@@ -21,23 +21,25 @@
 enum { MESSAGE, RECIPIENT, BODY, TABLES };
 
 static const char *const select_sql[TABLES] = {
-	"SELECT * FROM message WHERE mid = ?",
-	"SELECT * FROM recipient WHERE mid = ?",
-	"SELECT * FROM body WHERE mid = (SELECT iif(share <> 0, share, mid) "
-	"FROM message WHERE mid = ?)",
+	[MESSAGE] = "SELECT * FROM message WHERE mid = ?",
+	[RECIPIENT] = "SELECT * FROM recipient WHERE mid = ?",
+	[BODY] = ("SELECT * FROM body WHERE mid = (SELECT iif(share <> 0, "
+		  "share, mid) FROM message WHERE mid = ?)"),
 };
 
 /* Of a database before version 4. */
 static const char *const old_body = "SELECT * FROM body WHERE mid = ?";
 
 static const char *const insert_sql[TABLES] = {
-	"INSERT INTO message VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-	"coalesce(?,''),coalesce(?,''),coalesce(?,''),coalesce(?,0),"
-	"coalesce(?,0))",
-	"INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,"
-	"coalesce(?,''),coalesce(?,''),coalesce(?,''))",
+	[MESSAGE] = ("INSERT INTO message "
+		     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,coalesce(?,''),"
+		     "coalesce(?,''),coalesce(?,''),coalesce(?,0),"
+		     "coalesce(?,0))"),
+	[RECIPIENT] = ("INSERT INTO recipient "
+		       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,"
+		       "coalesce(?,''),coalesce(?,''),coalesce(?,''))"),
 	/* Those that share it bring it several times. */
-	"INSERT OR IGNORE INTO body VALUES(?,?)",
+	[BODY] = "INSERT OR IGNORE INTO body VALUES(?,?)",
 };
 
 struct salvage {

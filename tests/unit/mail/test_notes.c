@@ -54,8 +54,8 @@ START_TEST(keeps_texts_by_name)
 END_TEST
 
 static const char *const wrong[] = { "", "A", "a b", "a:", "\xc3\xbc",
-	"a\n", "12345678901234567890123456789012345678901234567890"
-	"123456789012345" };
+	"a\n", ("12345678901234567890123456789012345678901234567890"
+		"123456789012345") };
 
 START_TEST(refuses_other_names)
 {
