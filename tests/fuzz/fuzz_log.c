@@ -9,6 +9,7 @@
 
 #include "base/codec.h"
 #include "base/log_priv.h"
+#include "../../plugins/log_json/jsonline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -37,26 +38,45 @@ check_json(struct str s)
 	return root;
 }
 
+static json_t *
+json_of(const char *event, const struct pst_field *field, unsigned n)
+{
+	struct pst_log_record r = { .size = sizeof(r), .level = PST_LOG_INFO,
+		.event = event, .count = n, .field = field };
+	struct logkeep *k = logkeep_new();
+	struct jsonline line = { .n = 0 };
+	json_t *root;
+
+	ASSERT(k != NULL && jsonline_add(&line, k, &r));
+	ASSERT(k->n > 0 && k->p[k->at + k->n - 1] == '\n');
+	root = check_json(str_n(k->p + k->at, k->n - 1));
+	logkeep_end(k);
+	return root;
+}
+
 static void
 check_event(enum log_event ev, const struct log_arg *arg, const char *key,
     struct str in)
 {
-	struct buf b;
+	struct pst_field field[LOG_ARGS];
 	json_t *root, *value;
+	struct buf b, room;
+	unsigned n;
 
 	buf_init(&b, LOG_LINE_MAX);
+	buf_init(&room, LOG_LINE_MAX);
 	log_line_text(&b, ev, arg);
 	ASSERT(!buf_full(&b));
 	check_text(buf_str(&b));
-	buf_reset(&b);
-	log_line_json(&b, ev, arg, 0);
-	ASSERT(!buf_full(&b));
-	root = check_json(buf_str(&b));
+	n = log_line_fields(field, &room, ev, arg);
+	ASSERT(n <= LOG_ARGS && !buf_full(&room));
+	root = json_of(log_event_name(ev), field, n);
 	value = json_object_get(root, key);
 	if (json_is_string(value) && utf8_valid(in) && in.n <= 2000)
 		ASSERT(str_eq(str_n(json_string_value(value),
 		    json_string_length(value)), in));
 	json_decref(root);
+	buf_fini(&room);
 	buf_fini(&b);
 }
 
@@ -64,6 +84,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct str in = str_n((const char *)data, n);
+	struct pst_field field[LOG_ARGS];
 	struct log_arg arg[LOG_ARGS];
 	struct buf b;
 
@@ -80,11 +101,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	arg[5].s = arg[6].s = in;
 	check_event(EV_BOUNCED, arg, "code", in);
 	buf_init(&b, LOG_LINE_MAX);
-	log_free_text(&b, LOG_LV_INFO, in);
+	log_free_text(&b, in);
 	check_text(buf_str(&b));
-	buf_reset(&b);
-	log_free_json(&b, LOG_LV_INFO, in, 0);
-	json_decref(check_json(buf_str(&b)));
+	json_decref(json_of(NULL, field, log_free_fields(field, in)));
 	buf_fini(&b);
 	return 0;
 }

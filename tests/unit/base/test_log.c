@@ -27,6 +27,8 @@ struct seen {
 static struct seen one, two;
 static struct log_conf conf;
 
+static void note(struct seen *, const char *, ...) ATTR_PRINTF(2, 3);
+
 static void
 note(struct seen *s, const char *fmt, ...)
 {

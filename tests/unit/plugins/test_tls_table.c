@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "host/hooks.h"
 #include "host/host.h"
+#include "logfile.h"
 #include "scratch.h"
 #include "unit.h"
 
@@ -57,8 +58,8 @@ begin(const char *body)
 
 	memset(&w, 0, sizeof(w));
 	clock_fake(1700000000000);
-	log.file = scratch_path("log");
 	log_open(&log);
+	log_to_file(scratch_path("log"));
 	host_builtin(builtins);
 	w.loop = loop_new();
 	world.loop = w.loop;
