@@ -67,16 +67,18 @@ static const struct pst_option options[] = {
 	PST_INT(struct options, number, "-3", "-5..5", "a number"), PST_END };
 
 /* Work that looks at a setting when nobody waits for it any more. */
-static int gate[2];
+static int gate[2], begun[2];
 static char seen[32];
+static bool handed;
 
 static int
 looks(void *arg)
 {
 	const struct options *set = arg;
-	char c;
+	char byte;
 
-	if (read(gate[0], &c, 1) == 1)
+	if (write(begun[1], "x", 1) == 1 && read(gate[0], &byte,
+		1) == 1)
 		(void)snprintf(seen, sizeof(seen), "%s", set->text);
 	return 0;
 }
@@ -92,6 +94,7 @@ looked(struct pst_event *ev, const struct pst_result *r)
 static enum pst_verdict
 look(struct pst_event *ev)
 {
+	handed = true;
 	return pst_offload(ev, looks, (void *)(uintptr_t)ev->conf, looked);
 }
 
@@ -453,23 +456,28 @@ START_TEST(settings_live_until_work_that_has_them_returned)
 {
 	char said[512] = "";
 	int i;
+	char byte;
 
 	ck_assert_int_eq(pipe(gate), 0);
+	ck_assert_int_eq(pipe(begun), 0);
 	begin(all);
 	ck_assert_msg(load("plugin 'w' { text = 'abcdefghijklmnopqrstuvwx' }")
 	    == 0, "%s", why.text);
 	host_start(gen, started, said);
-	for (i = 0; i < 4; i++)
+	while (!handed)
 		loop_once(loop, false);
 	ck_assert_str_eq(said, "yes");
+	ck_assert_int_eq(read(begun[0], &byte, 1), 1);
 	host_gen_unref(&gen);
 	while (host->gens != NULL)
 		loop_once(loop, false);
 	ck_assert_int_eq(write(gate[1], "x", 1), 1);
 	end();
 	ck_assert_str_eq(seen, "abcdefghijklmnopqrstuvwx");
-	(void)close(gate[0]);
-	(void)close(gate[1]);
+	for (i = 0; i < 2; i++) {
+		(void)close(gate[i]);
+		(void)close(begun[i]);
+	}
 }
 END_TEST
 
