@@ -52,6 +52,22 @@ ask_run_dir(const char *conf_file, char **run_r, struct err *why)
 	return 0;
 }
 
+/* A socket of a relay that was killed stays behind, and refuses. */
+bool
+ask_running(const char *run)
+{
+	char path[256];
+	struct err why;
+	bool running;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/master.sock", run);
+	fd = peer_open(path, &why);
+	running = fd != -1 || (errno != ENOENT && errno != ECONNREFUSED);
+	file_close(&fd);
+	return running;
+}
+
 int
 ask(const char *run, enum ask_whom whom, json_t *request, ask_fn *fn,
     void *arg, struct err *why)
@@ -114,7 +130,7 @@ static int
 peer_open(const char *path, struct err *why)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, error;
 
 	if (!str_copy(sa.sun_path, sizeof(sa.sun_path), str_c(path)))
 		return err_text(why, "%s: too long", path);
@@ -122,7 +138,9 @@ peer_open(const char *path, struct err *why)
 	if (fd == -1 || connect(fd, (const struct sockaddr *)&sa,
 			    sizeof(sa)) != 0) {
 		(void)err_errno(why, "%s", path);
+		error = errno;
 		file_close(&fd);
+		errno = error;
 		return -1;
 	}
 	return fd;

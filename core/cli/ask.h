@@ -5,6 +5,7 @@
 #define CLI_ASK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -18,6 +19,8 @@ typedef void ask_fn(void *arg, const char *from, const json_t *line,
  * or cut off, as why says. */
 int ask(const char *run, enum ask_whom whom, json_t *request, ask_fn *fn,
     void *arg, struct err *why);
+/* Is anybody behind a socket there? */
+bool ask_running(const char *run);
 /* The directory of the sockets, as the boot file has it; heap. */
 int ask_run_dir(const char *conf_file, char **run_r, struct err *why);
 

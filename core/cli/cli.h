@@ -10,6 +10,7 @@ enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE };
 int cli_certconfig(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_headers(int argc, char **argv);
+int cli_plugin(int argc, char **argv);
 int cli_queue(int argc, char **argv);
 int cli_log(int argc, char **argv);
 int cli_sink(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "check", cli_check, "say whether the configuration is sound" },
 	{ "certconfig", cli_certconfig,
 	    "make, get and use certificates" },
+	{ "plugin", cli_plugin, "list, show, check and begin plugins" },
 	{ "queue", cli_queue, "look at the queue and act on it" },
 	{ "log", cli_log, "follow messages through the mail log" },
 	{ "sink", cli_sink, "receive mail and show it, for trying things out" },

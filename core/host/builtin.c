@@ -22,3 +22,12 @@ host_builtin_find(const char *name)
 	}
 	return NULL;
 }
+
+void
+builtin_names(void (*fn)(void *arg, const char *name), void *arg)
+{
+	const struct pst_plugin *const *p;
+
+	for (p = builtins; p != NULL && *p != NULL; p++)
+		fn(arg, (*p)->name);
+}

@@ -101,6 +101,27 @@ typedef void host_row_fn(void *arg, struct str json);
 void host_list(struct host_gen *g, host_row_fn *fn, void *arg);
 void host_order(struct host_gen *g, host_row_fn *fn, void *arg);
 
+/* A plugin to look at, without an instance of it. */
+struct host_find {
+	const char *name;
+	const char *file;	 /* absolute; NULL: part of the program, or */
+	const char *const *dirs; /* NULL at the end */
+};
+/* Its file, "" if it is part of the program. */
+int host_file(const struct host_find *f, char *path, size_t n,
+    struct err *why);
+/* One JSON object of what it says of itself: plugin, version, summary,
+ * license, abi, file, builtin, symbol, hooks, operations, options (name, type,
+ * default, range, help), warnings. Loads it. */
+int host_describe(struct host *h, const struct host_find *f, host_row_fn *fn,
+    void *arg, struct err *why);
+/* The names of those that could be loaded. */
+void host_names(const char *const *dirs, void (*fn)(void *arg,
+    const char *name), void *arg);
+/* Is there a hook or operation of that name? If not, *nearest_r may be what
+ * was meant, or NULL. */
+bool host_hook(const char *word, const char **nearest_r);
+
 /* BoringSSL's names come from BoringSSL, and no plugin took one over. */
 int host_self_check(struct err *why);
 

@@ -7,6 +7,7 @@
 
 #include "host/host.h"
 
+#include <jansson.h>
 #include <sys/types.h>
 
 #include "base/pool.h"
@@ -46,6 +47,7 @@ struct module {
 	const char *name;
 	const char *file; /* NULL: part of the program */
 	const struct pst_plugin *plugin; /* a copy: descriptor_read() */
+	const struct pst_plugin *found;	 /* where it was found */
 	/* of the file when it was loaded */
 	dev_t dev;
 	ino_t ino;
@@ -118,14 +120,24 @@ void engine_instance_end(struct instance *i);
 
 /* builtin.c: one that is part of the program, or NULL. */
 const struct pst_plugin *host_builtin_find(const char *name);
+void builtin_names(void (*fn)(void *arg, const char *name), void *arg);
 
 /* load.c: the plugin that block names, loaded if it is not; NULL: why. dirs
  * ends with NULL. */
 const struct module *load_plugin(struct host *h,
     const struct conf_plugin *block, const char *const *dirs,
     struct err *why);
+/* NAME.so, or the NAME.la that a build tree has, in one of dirs. */
+int load_find(const char *name, const char *const *dirs, char *path, size_t n,
+    struct err *why);
+/* What is at path, or part of the program (NULL). */
+const struct module *load_module(struct host *h, const char *name,
+    const char *path, bool deepbind, struct err *why);
 /* The file is another one than was loaded. */
 bool load_changed(const struct module *m);
+
+/* list.c: tells j, and drops it; -1: a text in it is not UTF-8. */
+int list_row(host_row_fn *fn, void *arg, json_t *j);
 
 /* descriptor.c: magic, sizes, ABI, name, hooks and option table of what says
  * to be plugin name. Returns a copy of our sizes, hooks and options included

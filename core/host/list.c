@@ -3,15 +3,12 @@
  */
 #include "host/host_priv.h"
 
-#include <jansson.h>
-
 #include "base/obj.h"
 
 #define ROW_MAX (1024 * 1024)
 
 static json_t	*hooks_of(const struct instance *);
 static int	add(const char *, size_t, void *);
-static void	give(host_row_fn *, void *, json_t *);
 
 void
 host_list(struct host_gen *g, host_row_fn *fn, void *arg)
@@ -29,7 +26,7 @@ host_list(struct host_gen *g, host_row_fn *fn, void *arg)
 		    (int)(i->module->file == NULL), "hooks", hooks_of(i),
 		    "changed", (int)load_changed(i->module), "by",
 		    i->block->by);
-		give(fn, arg, j);
+		(void)list_row(fn, arg, j);
 	}
 }
 
@@ -64,22 +61,24 @@ host_order(struct host_gen *g, host_row_fn *fn, void *arg)
 		for (n = 0; n < c->n; n++)
 			(void)json_array_append_new(v, json_pack("{s:s, s:s}",
 			    "instance", c->v[n]->name, "why", c->why[n]));
-		give(fn, arg, json_pack("{s:s, s:o}", "hook",
+		(void)list_row(fn, arg, json_pack("{s:s, s:o}", "hook",
 		    on_word((enum on)on), "instances", v));
 	}
 }
 
-/* NULL: a text in it is not UTF-8. */
-static void
-give(host_row_fn *fn, void *arg, json_t *j)
+int
+list_row(host_row_fn *fn, void *arg, json_t *j)
 {
 	struct buf b;
+	int r;
 
 	buf_init(&b, ROW_MAX);
-	if (j != NULL && json_dump_callback(j, add, &b, JSON_COMPACT) == 0)
+	r = j == NULL ? -1 : json_dump_callback(j, add, &b, JSON_COMPACT);
+	if (r == 0)
 		fn(arg, buf_str(&b));
 	buf_fini(&b);
 	json_decref(j);
+	return r;
 }
 
 static int

@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "host/exports.h"
 #include "tls/tlsctx.h"
 
 #ifndef __has_feature
@@ -47,12 +48,9 @@ static int	close_never(lt_user_data, lt_module);
 static void	*find_symbol(lt_user_data, lt_module, const char *);
 static int	trusted(const char *, struct err *);
 static int	trusted_stat(const char *, const struct stat *, struct err *);
-static int	find_file(const char *, const char *const *, char *, size_t,
-		    struct err *);
 static const struct pst_plugin *open_file(struct host *, struct module *,
 		    const char *, bool, struct err *);
-static void	warn_of_names(lt_dlhandle, const struct pst_plugin *,
-		    const struct module *);
+static void	warn_of_names(const struct module *);
 static struct module *module_new(struct host *, const char *);
 
 const struct module *
@@ -60,7 +58,7 @@ load_plugin(struct host *h, const struct conf_plugin *block,
     const char *const *dirs, struct err *why)
 {
 	const char *name = block->plugin;
-	const struct pst_plugin *p;
+	const struct module *loaded;
 	char path[PATH_MAX];
 	struct module *m;
 
@@ -70,15 +68,28 @@ load_plugin(struct host *h, const struct conf_plugin *block,
 			return m;
 		}
 	}
-	m = module_new(h, name);
-	p = host_builtin_find(name);
-	if (p != NULL) {
+	if (host_builtin_find(name) != NULL) {
 		announce(h, block, NULL);
-	} else {
-		if (find_file(name, dirs, path, sizeof(path), why) != 0)
-			return NULL;
-		announce(h, block, path);
-		p = open_file(h, m, path, block->deepbind, why);
+		return load_module(h, name, NULL, false, why);
+	}
+	if (load_find(name, dirs, path, sizeof(path), why) != 0)
+		return NULL;
+	announce(h, block, path);
+	loaded = load_module(h, name, path, block->deepbind, why);
+	if (loaded != NULL)
+		warn_of_names(loaded);
+	return loaded;
+}
+
+const struct module *
+load_module(struct host *h, const char *name, const char *path, bool deepbind,
+    struct err *why)
+{
+	struct module *m = module_new(h, name);
+	const struct pst_plugin *p = host_builtin_find(name);
+
+	if (path != NULL) {
+		p = open_file(h, m, path, deepbind, why);
 		if (p == NULL) {
 			(void)err_prefix(why, "plugin \"%s\": ", name);
 			return NULL;
@@ -90,6 +101,7 @@ load_plugin(struct host *h, const struct conf_plugin *block,
 			(void)err_prefix(why, "%s: ", m->file);
 		return NULL;
 	}
+	m->found = p;
 	m->next = h->modules;
 	h->modules = m;
 	return m;
@@ -121,8 +133,8 @@ module_new(struct host *h, const char *name)
 }
 
 /* NAME.so, or the NAME.la that a build tree has. */
-static int
-find_file(const char *name, const char *const *dirs, char *path, size_t n,
+int
+load_find(const char *name, const char *const *dirs, char *path, size_t n,
     struct err *why)
 {
 	static const char *const ends[] = { "so", "la" };
@@ -195,7 +207,6 @@ open_file(struct host *h, struct module *m, const char *path, bool deepbind,
 		(void)err_prefix(why, "%s: ", m->file);
 		return NULL;
 	}
-	warn_of_names(handle, p, m);
 	return p;
 }
 
@@ -207,28 +218,15 @@ host_self_check(struct err *why)
 
 /* One that has a TLS library inside should keep its names to itself. */
 static void
-warn_of_names(lt_dlhandle handle, const struct pst_plugin *p,
-    const struct module *m)
+warn_of_names(const struct module *m)
 {
-	static const char *const names[] = { "SSL_new", "SSL_CTX_new",
-		"EVP_PKEY_free", "EVP_DigestInit_ex", "CRYPTO_free",
-		"CRYPTO_malloc" };
-	Dl_info own, its;
-	const void *at;
-	size_t i;
+	struct exports e;
 
-	if (dladdr(p, &own) == 0)
-		return;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		at = lt_dlsym(handle, names[i]);
-		if (at == NULL || dladdr(at, &its) == 0 ||
-		    its.dli_fbase != own.dli_fbase)
-			continue;
+	exports_look(&e, m->found, m->name);
+	if (e.tls > 0)
 		log_warning("plugin \"%s\": %s exports %s of a TLS library; "
 		    "link it with -Wl,--exclude-libs,ALL", m->name, m->file,
-		    names[i]);
-		return;
-	}
+		    e.tls_names);
 }
 
 bool

@@ -167,6 +167,18 @@ option_type(enum pst_type type)
 	return "nothing";
 }
 
+const char *
+option_word(enum pst_type type)
+{
+	static const char *const words[] = { [PST_T_STRING] = "string",
+		[PST_T_BOOL] = "bool", [PST_T_INT] = "int",
+		[PST_T_DURATION] = "duration", [PST_T_SIZE] = "size",
+		[PST_T_CHOICE] = "choice", [PST_T_PATH] = "path",
+		[PST_T_SECRET] = "secret", [PST_T_LIST] = "list" };
+
+	return type >= PST_T_STRING && type <= PST_T_LIST ? words[type] : "";
+}
+
 int
 option_default(struct pool *pool, const struct pst_option *o, void *conf,
     struct err *why)

@@ -22,5 +22,7 @@ int option_default(struct pool *pool, const struct pst_option *o, void *conf,
     struct err *why);
 /* For people: "a duration such as …". */
 const char *option_type(enum pst_type type);
+/* For programs: "duration". */
+const char *option_word(enum pst_type type);
 
 #endif
