@@ -13,7 +13,8 @@ static void	show_option(const json_t *);
 static void	mdoc(const json_t *);
 static void	mdoc_words(const char *, const json_t *);
 static void	mdoc_option(const json_t *);
-static void	roff(const char *);
+static void	sentence(const char *);
+static bool	roff_word(struct str, size_t *);
 static bool	has(const json_t *, const char *);
 
 int
@@ -122,13 +123,8 @@ mdoc(const json_t *j)
 	const json_t *options = json_object_get(j, "options"), *o;
 	size_t i;
 
-	(void)printf(".Ss ");
-	roff(plugin_text(j, "plugin"));
-	(void)printf("\n");
-	if (has(j, "summary")) {
-		roff(plugin_text(j, "summary"));
-		(void)printf(".\n");
-	}
+	(void)printf(".Ss %s\n", plugin_text(j, "plugin"));
+	sentence(plugin_text(j, "summary"));
 	if (json_is_true(json_object_get(j, "builtin")))
 		(void)printf("It is part of the program.\n");
 	mdoc_words("Hooks", json_object_get(j, "hooks"));
@@ -150,52 +146,81 @@ mdoc_words(const char *head, const json_t *words)
 	if (json_array_size(words) == 0)
 		return;
 	(void)printf("%s:\n", head);
-	json_array_foreach(words, i, word) {
-		(void)printf(".Cm ");
-		roff(json_string_value(word));
-		(void)fputs(i + 1 < json_array_size(words) ? " ,\n" : " .\n",
-		    stdout);
-	}
+	json_array_foreach(words, i, word)
+		(void)printf(".Cm %s %s\n", json_string_value(word),
+		    i + 1 < json_array_size(words) ? "," : ".");
 }
 
 static void
 mdoc_option(const json_t *o)
 {
-	(void)printf(".It Ic ");
-	roff(plugin_text(o, "name"));
-	(void)printf("\n%s", plugin_text(o, "type"));
-	if (has(o, "range")) {
-		(void)printf(" ");
-		roff(plugin_text(o, "range"));
+	struct str rest = str_c(plugin_text(o, "range")), word;
+	bool choice = strcmp(plugin_text(o, "type"), "choice") == 0;
+	const char *between = " of ";
+	struct buf b;
+
+	(void)printf(".It Ic %s\n", plugin_text(o, "name"));
+	buf_init(&b, 65536);
+	(void)buf_add_c(&b, plugin_text(o, "type"));
+	while (choice && str_split(&rest, '|', &word)) {
+		(void)buf_printf(&b, "%s%.*s", between, STR_FMT(word));
+		between = rest.n > 0 && memchr(rest.p, '|', rest.n) != NULL ?
+		    ", " : " and ";
 	}
-	if (json_is_null(json_object_get(o, "default"))) {
-		(void)printf(", must be given");
-	} else if (has(o, "default")) {
-		(void)printf(", default ");
-		roff(plugin_text(o, "default"));
-	}
-	(void)printf(".\n");
-	if (has(o, "help")) {
+	if (!choice && has(o, "range"))
+		(void)buf_printf(&b, " %s", plugin_text(o, "range"));
+	if (json_is_null(json_object_get(o, "default")))
+		(void)buf_add_c(&b, ", must be given");
+	else if (has(o, "default"))
+		(void)buf_printf(&b, ", default %s", plugin_text(o,
+		    "default"));
+	sentence(buf_p(&b));
+	buf_fini(&b);
+	if (has(o, "help"))
 		(void)printf(".br\n");
-		roff(plugin_text(o, "help"));
-		(void)printf(".\n");
-	}
+	sentence(plugin_text(o, "help"));
 }
 
-/* Nothing of it is a request of roff. */
+/* With its full stop, in lines that manual pages have. */
 static void
-roff(const char *s)
+sentence(const char *text)
 {
-	const char *start = s;
+	struct str rest = str_c(text), word;
+	bool end = false;
+	size_t column = 0;
 
-	for (; *s != '\0'; s++) {
-		if (s == start && (*s == '.' || *s == '\''))
-			(void)fputs("\\&", stdout);
-		if (*s == '\\')
-			(void)fputs("\\e", stdout);
-		else if (*s == '-')
-			(void)fputs("\\-", stdout);
-		else if ((unsigned char)*s >= ' ' && *s != '\177')
-			(void)putchar(*s);
+	while (str_word(&rest, &word)) {
+		/* A new one begins a line. */
+		if (end || (column > 0 && column + word.n > 74)) {
+			(void)putchar('\n');
+			column = 0;
+		}
+		if (column > 0) {
+			(void)putchar(' ');
+			column++;
+		}
+		end = roff_word(word, &column);
 	}
+	if (column > 0)
+		(void)fputs(end ? "\n" : ".\n", stdout);
+}
+
+/* Nothing of it is a request of roff. Does it end a sentence? */
+static bool
+roff_word(struct str w, size_t *column)
+{
+	size_t i;
+
+	for (i = 0; i < w.n; i++) {
+		if (*column == 0 && (w.p[i] == '.' || w.p[i] == '\''))
+			(void)fputs("\\&", stdout);
+		if (w.p[i] == '\\')
+			(void)fputs("\\e", stdout);
+		else if (w.p[i] == '-')
+			(void)fputs("\\-", stdout);
+		else if ((unsigned char)w.p[i] > ' ' && w.p[i] != '\177')
+			(void)putchar(w.p[i]);
+		(*column)++;
+	}
+	return w.p[w.n - 1] == '.' && str_find(w, '.') == w.n - 1;
 }
