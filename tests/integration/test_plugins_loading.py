@@ -4,7 +4,9 @@ a refusal keeps what there was."""
 import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -85,6 +87,7 @@ def test_a_bad_option_is_told_with_its_line(config, block, says):
 @pytest.mark.parametrize("name, says", [
     ("bad_abi", "was built for ABI 99"),
     ("bad_crash", "signal 11 (Segmentation fault) while it was loaded"),
+    ("bad_exit", "ended the process with status 0 while it was loaded"),
     ("bad_missing", "undefined symbol: function_that_nobody_wrote"),
     ("bad_none", "no symbol bad_none_LTX_postern_plugin"),
     ("bad_nowhere", "there is no bad_nowhere.so in " + PLUGINS),
@@ -93,6 +96,31 @@ def test_a_bad_file_is_told_with_its_place(config, name, says):
     said = refused(config({name: {}}))
     assert said.startswith(':6: '), said
     assert says in said and name in said
+
+
+def test_a_process_that_a_plugin_leaves_behind_holds_nobody(config):
+    path = config({"bad_fork": {}})
+    said = os.path.join(config.folder, "said")
+    with open(said, "w") as out:
+        process = subprocess.Popen([base.POSTERN_BIN, "check", "-c", path],
+                                   stdout=out, stderr=out,
+                                   start_new_session=True)
+        # Its child has the file open as well; the program must end first.
+        assert process.wait(base.PATIENCE) == 0, base.read_text(said)
+    for pid in left_behind(said):
+        os.kill(pid, signal.SIGKILL)
+
+
+def left_behind(path):
+    """Who else has the file open."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.path.realpath("/proc/%s/fd/1" % pid) == path:
+                found.append(int(pid))
+        except OSError:
+            pass
+    return found
 
 
 def test_a_renamed_file_is_refused(config):
