@@ -12,9 +12,11 @@ from lib import base, postern, postfix, procs  # noqa
 DOMAINS = 10
 
 # What is asked of a relay. tls: of the next hops; listeners offer it if there
-# is a certificate. reuse: connections to next hops are kept open.
-Plan = collections.namedtuple("Plan", "tls reuse pair ca keys", defaults=(
-    "none", True, None, None, "keeper"))
+# is a certificate. reuse: connections to next hops are kept open. settings: more
+# of Postern's boot file.
+Plan = collections.namedtuple(
+    "Plan", "tls reuse pair ca keys settings", defaults=(
+        "none", True, None, None, "keeper", {}))
 
 
 def next_hops(port):
@@ -154,6 +156,7 @@ class Relay:
             self.server.write_config({"delivery": {"ca_file": plan.ca}})
         if not plan.reuse:
             self.server.write_config({"delivery": {"max_messages": 1}})
+        self.server.write_config(plan.settings)
         self.server.start()
         self.port = self.server.port
 
