@@ -242,7 +242,6 @@ inmsg_head_ended(struct inmsg *m, uint64_t header_bytes)
 	if (!m->watched || m->head_done || buf_len(&m->head) < whole)
 		return false;
 	buf_truncate(&m->head, whole);
-	header_parse(m->pool, buf_str(&m->head), FIELDS_MAX, &m->header);
 	m->head_done = m->head_due = true;
 	return true;
 }
@@ -256,6 +255,10 @@ inmsg_header(struct inmsg *m, int rcpt)
 
 	if (!m->head_done)
 		return NULL;
+	if (!m->parsed)
+		header_parse(m->pool, buf_str(&m->head), FIELDS_MAX,
+		    &m->header);
+	m->parsed = true;
 	if (edits_empty(e))
 		return &m->header;
 	if (m->edited_good && m->edited_rcpt == rcpt)

@@ -61,6 +61,7 @@ struct inmsg {
 	/* the header, ours first */
 	bool watched;		  /* somebody may look at the content */
 	bool head_done;		  /* it is complete */
+	bool parsed;		  /* header is what it says */
 	bool head_due;		  /* and nobody was told yet */
 	struct buf head;
 	size_t received;	  /* octets of it that are ours */

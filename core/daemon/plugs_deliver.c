@@ -11,12 +11,13 @@ struct ask {
 	struct about about;
 	struct hook_run *run;
 	struct loop_timer timer; /* the answer comes from the loop */
-	struct hook_verdict said;
+	struct hook_verdict *said; /* NULL: it may be sent */
 	relay_verdict_fn *fn;
 	void *arg;
 };
 
 static void said(void *arg, const struct hook_verdict *v);
+static void keep(struct ask *a, const struct hook_verdict *v);
 static void tell(void *arg);
 static void ask_free(struct ask *a);
 static void ask_cancel(struct pending *p);
@@ -27,6 +28,7 @@ plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
 {
 	struct plugs_out *p;
 	struct pool *pool;
+	struct hook_verdict v;
 	struct out *o;
 	struct ask *a;
 
@@ -59,9 +61,10 @@ plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
 		.dcid = to->dcid,
 		.rcpt = -1 };
 	loop_timer_init(p->loop, &a->timer, tell, a);
-	if (hook_ask(p->gen, HOOK_DELIVER, &a->about, &a->said, said, a,
-		&a->run))
+	if (hook_ask(p->gen, HOOK_DELIVER, &a->about, &v, said, a, &a->run)) {
+		keep(a, &v);
 		loop_timer_set(&a->timer, 0);
+	}
 	return a;
 }
 
@@ -72,8 +75,16 @@ said(void *arg, const struct hook_verdict *v)
 
 	OBJ_CHECK(&a->pending, PENDING_MAGIC);
 	a->run = NULL;
-	a->said = *v;
+	keep(a, v);
 	tell(a);
+}
+
+/* It is large, and nearly always says nothing. */
+static void
+keep(struct ask *a, const struct hook_verdict *v)
+{
+	if (v->act != HOOK_GO)
+		a->said = pool_dup(a->pool, v, sizeof(*v));
 }
 
 /* Of the verdicts that are none of this hook's, none gets through. */
@@ -84,8 +95,9 @@ tell(void *arg)
 	struct ask *a = arg;
 
 	OBJ_CHECK(&a->pending, PENDING_MAGIC);
-	v.reply = a->said.reply;
-	switch (a->said.act) {
+	if (a->said != NULL)
+		v.reply = a->said->reply;
+	switch (a->said != NULL ? a->said->act : HOOK_GO) {
 	case HOOK_GO:
 		v.say = RELAY_SEND;
 		v.want = a->about_out.new_want;

@@ -30,6 +30,7 @@ struct plugs_out {
 	unsigned npolicy;
 	struct told_list told;
 	unsigned ntold;
+	struct pool *told_pool;	/* for the next one, or NULL */
 	msec warned;		/* that reports were lost */
 };
 

@@ -10,6 +10,7 @@
 #include "base/obj.h"
 #include "daemon/plugs_priv.h"
 
+#define TOLD_POOL 2048 /* octets: enough for most */
 #define TOLD_MAX 10000 /* that are under way; what comes then is lost */
 
 struct told {
@@ -94,6 +95,7 @@ plugs_told_drop(struct plugs_out *p)
 
 	while ((t = TAILQ_FIRST(&p->told)) != NULL)
 		told_free(t);
+	pool_destroy(&p->told_pool);
 }
 
 static struct addr
@@ -125,7 +127,8 @@ told_new(struct plugs_out *p, enum hook hook, const struct envelope *env,
 		p->warned = clock_now();
 		return NULL;
 	}
-	pool = pool_new(0);
+	pool = p->told_pool != NULL ? p->told_pool : pool_new(TOLD_POOL);
+	p->told_pool = NULL;
 	t = POOL_NEW(pool, struct told);
 	OBJ_INIT(t, TOLD_MAGIC);
 	t->out = p;
@@ -195,13 +198,19 @@ said(void *arg, const struct hook_verdict *v)
 static void
 told_free(struct told *t)
 {
+	struct plugs_out *p = t->out;
 	struct pool *pool = t->pool;
 
 	hook_cancel(&t->run);
 	out_end(&t->about_out);
-	TAILQ_REMOVE(&t->out->told, t, link);
-	t->out->ntold--;
+	TAILQ_REMOVE(&p->told, t, link);
+	p->ntold--;
 	host_gen_unref(&t->gen);
 	OBJ_FINI(t);
-	pool_destroy(&pool);
+	if (p->told_pool != NULL) {
+		pool_destroy(&pool);
+		return;
+	}
+	pool_reset(pool);
+	p->told_pool = pool;
 }

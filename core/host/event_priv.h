@@ -80,8 +80,9 @@ TAILQ_HEAD(event_list, event);
 /* Calls of a function that are not in shared memory yet: the quick ones, all
  * of the lowest bucket. */
 struct call_stat {
-	uint64_t n, ticks;
-	int id; /* shm_named_get(); -1: no room */
+	uint32_t n;
+	int id; /* shm_named_get() + 1; 0: not asked, -1: no room */
+	uint64_t ticks;
 };
 
 struct metric;
@@ -92,7 +93,7 @@ struct instance_run {
 	unsigned ntasks;
 	bool ended;
 	int faults; /* shm_named_get() */
-	struct call_stat *stat[ON_COUNT + 1]; /* the last: tasks */
+	struct call_stat stat[ON_COUNT + 1]; /* the last: tasks */
 	struct metric *metrics;
 	unsigned nmetrics;
 	bool metrics_full; /* that was said */

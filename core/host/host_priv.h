@@ -71,17 +71,17 @@ struct instance {
 	unsigned magic;
 	struct host_gen *gen;
 	unsigned index;			/* in gen->instance */
+	/* What a call looks at stands together. */
 	const char *name;
+	void *conf;			/* options, of the scope, or NULL */
+	struct instance_run *run;	/* of engine_instance() */
+	pst_fn *fn[ON_COUNT];		/* NULL: it has none */
 	const struct module *module;
 	const struct pst_plugin *plugin; /* module->plugin */
 	const struct conf_plugin *block; /* a copy, without items */
-	void *conf;			/* options, of the scope, or NULL */
-	pst_fn *fn[ON_COUNT];		/* NULL: it has none */
 	msec timeout;			/* of one of its hooks */
 	bool started;			/* "start" said yes: "stop" runs */
-	/* of what runs on it */
 	struct scope *scope;		/* PST_INSTANCE */
-	struct instance_run *run;	/* of engine_instance() */
 };
 
 /* Instances that have a function for it, in order. */

@@ -24,7 +24,7 @@ static const double bounds[SHM_NBOUNDS] = SHM_BOUNDS;
 
 static void calibrate(struct engine *e);
 static void slow(struct event *ev, double ms);
-static struct call_stat *stat_of(struct event *ev);
+static void name_stat(struct event *ev, struct call_stat *s);
 static void flush(void *arg);
 static void flush_run(struct engine *e, struct instance_run *run);
 
@@ -62,12 +62,12 @@ stat_call(struct event *ev, uint64_t start)
 	double ms;
 
 	e->tick = now;
-	s = ev->inst->run->stat[ev->task ? ON_COUNT : ev->on];
-	if (s == NULL)
-		s = stat_of(ev);
+	s = &ev->inst->run->stat[ev->task ? ON_COUNT : ev->on];
+	if (s->id == 0)
+		name_stat(ev, s);
 	/* A counter that is not the same on all processors may go back. */
 	if (took <= e->quick || (int64_t)took < 0) {
-		if (s->n++ == 0 && s->id >= 0 && !loop_timer_armed(&e->flush))
+		if (s->n++ == 0 && s->id > 0 && !loop_timer_armed(&e->flush))
 			loop_timer_set(&e->flush, FLUSH_MS);
 		s->ticks += (int64_t)took < 0 ? 0 : took;
 		return;
@@ -76,7 +76,7 @@ stat_call(struct event *ev, uint64_t start)
 	ms = (double)took * e->tick_ms;
 	if (e->host->world.shm != NULL)
 		shm_named_see(e->host->world.shm, e->host->world.worker,
-		    s->id, ms);
+		    s->id - 1, ms);
 	if (ms > SLOW_MS)
 		slow(ev, ms);
 }
@@ -149,11 +149,8 @@ stat_instance_end(struct instance_run *run)
 {
 	struct engine *e = run->inst->gen->host->engine;
 	struct metric *m;
-	unsigned i;
 
 	flush_run(e, run);
-	for (i = 0; i <= ON_COUNT; i++)
-		mem_free(run->stat[i]);
 	while ((m = run->metrics) != NULL) {
 		run->metrics = m->next;
 		mem_free(m->text);
@@ -189,22 +186,20 @@ slow(struct event *ev, double ms)
 	    (uint64_t)ms, ev->pub.on, ev->about->mid, ev->about->icid);
 }
 
-static struct call_stat *
-stat_of(struct event *ev)
+static void
+name_stat(struct event *ev, struct call_stat *s)
 {
 	struct host_world *w = &ev->engine->host->world;
-	struct call_stat *s = mem_zalloc(sizeof(*s));
 	char labels[112];
 
-	ev->inst->run->stat[ev->task ? ON_COUNT : ev->on] = s;
 	s->id = -1;
 	if (w->shm == NULL)
-		return s;
+		return;
 	(void)snprintf(labels, sizeof(labels), "plugin=\"%s\",hook=\"%s\"",
 	    ev->inst->name, ev->pub.on);
 	s->id = shm_named_get(w->shm, SHM_HISTOGRAM, "plugin_call_ms", labels,
 	    "Milliseconds that a plugin's function ran");
-	return s;
+	s->id = s->id < 0 ? -1 : s->id + 1;
 }
 
 static void
@@ -228,11 +223,12 @@ flush_run(struct engine *e, struct instance_run *run)
 	if (w->shm == NULL)
 		return;
 	for (i = 0; i <= ON_COUNT; i++) {
-		s = run->stat[i];
-		if (s == NULL || s->n == 0)
+		s = &run->stat[i];
+		if (s->n == 0)
 			continue;
-		shm_named_see_many(w->shm, w->worker, s->id, s->n,
+		shm_named_see_many(w->shm, w->worker, s->id - 1, s->n,
 		    (double)s->ticks * e->tick_ms);
-		s->n = s->ticks = 0;
+		s->n = 0;
+		s->ticks = 0;
 	}
 }
