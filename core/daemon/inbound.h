@@ -52,7 +52,9 @@ void inbound_destroy(struct inbound **inp);
 struct inbound_stats {
 	unsigned connections;
 	uint64_t accepted, refused;	/* connections */
-	uint64_t messages, recipients, rejected, bytes;
+	uint64_t messages, recipients, bytes;
+	uint64_t rejected;		/* recipients */
+	uint64_t unwanted;		/* messages, with their content */
 };
 void inbound_stats(const struct inbound *in, struct inbound_stats *st);
 

@@ -32,6 +32,7 @@ static enum smtpd_step ask_connect(void *, struct smtpd_verdict *);
 static enum smtpd_step ask_tls(void *, bool, const struct err *,
 		    struct smtpd_verdict *);
 static void	told_trouble(void *, const char *);
+static void	told_refused(void *);
 static void	told_close(void *, enum smtpd_end, const struct err *);
 
 const struct smtpd_ops session_ops = {
@@ -47,6 +48,7 @@ const struct smtpd_ops session_ops = {
 	.abort = session_abort,
 	.etrn = session_etrn,
 	.trouble = told_trouble,
+	.refused = told_refused,
 	.close = told_close,
 };
 
@@ -410,6 +412,15 @@ session_may_relay(const struct session *s)
 	    s->who.auth;
 
 	return s->network || s->certificate || auth != NULL;
+}
+
+static void
+told_refused(void *arg)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	s->in->stats.unwanted++;
 }
 
 static void

@@ -51,7 +51,8 @@ struct worker {
 	msec started;		/* wall */
 	struct worker_counted {
 		uint64_t sessions, refused, messages, bytes, rcpts;
-		uint64_t rejected, commits, failures;
+		uint64_t rejected, unwanted, commits, failures;
+		uint64_t queries, unanswered;
 	} counted;
 	/* the auxiliary job's own */
 	struct worker_job {

@@ -28,6 +28,7 @@ struct dns {
 	struct ub_ctx *ctx;
 	msec timeout;
 	bool closing;
+	struct dns_stats stats;
 	LIST_HEAD(, dns_query) queries;
 };
 
@@ -122,6 +123,13 @@ dns_loop(struct dns *d)
 	return d->loop;
 }
 
+void
+dns_stats(const struct dns *d, struct dns_stats *st)
+{
+	OBJ_CHECK(d, DNS_MAGIC);
+	*st = d->stats;
+}
+
 struct dns_query *
 dns_ask(
     struct dns *d, const char *name, enum dns_type type, dns_fn *fn, void *arg)
@@ -142,6 +150,7 @@ dns_ask(
 	LIST_INSERT_HEAD(&d->queries, q, link);
 	loop_timer_init(d->loop, &q->timer, dns_late, q);
 	loop_timer_set(&q->timer, d->timeout);
+	d->stats.queries++;
 	dns_send(q);
 	return q;
 }
@@ -365,6 +374,8 @@ dns_deliver(struct dns_query *q)
 	dns_fn *fn = q->fn;
 
 	loop_timer_clear(&q->timer);
+	if (q->answer.status == DNS_FAIL || q->answer.status == DNS_BOGUS)
+		q->dns->stats.failed++;
 	q->fn = NULL;
 	q->due = true; /* kept by us while fn runs: it may end the resolver */
 	fn(q->arg, &q->answer);

@@ -77,6 +77,14 @@ int dns_new(struct dns **dns_r, struct loop *l, const struct dns_conf *conf,
 /* Questions that wait are forgotten, their fn is not called. */
 void dns_destroy(struct dns **dp);
 struct loop *dns_loop(struct dns *d);
+
+/* Questions asked, those that local records answered included, and those of
+ * them without an answer: neither records nor that there are none. */
+struct dns_stats {
+	uint64_t queries, failed;
+};
+void dns_stats(const struct dns *d, struct dns_stats *st);
+
 /* The answer is valid during fn only. A name that cannot be one does not
  * exist (DNS_NXDOMAIN). */
 struct dns_query *dns_ask(struct dns *d, const char *name, enum dns_type type,

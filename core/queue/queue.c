@@ -23,6 +23,7 @@ queue_new(struct queue **q_r, struct loop *l, struct store *store,
 	OBJ_NEW(q, QUEUE_MAGIC);
 	q->loop = l;
 	q->ops = ops;
+	q->scan = 1;
 	q->arg = arg;
 	q->store[0] = store;
 	q->nstore = 1;
@@ -386,6 +387,16 @@ qunit_set_hop(struct queue *q, struct qunit *u, struct qhop *hop,
 }
 
 void
+qunit_count(struct queue *q, struct qunit *u, unsigned n)
+{
+	if (n > QUNIT_RCPTS_MAX)
+		n = QUNIT_RCPTS_MAX;
+	q->stats.recipients += n;
+	q->stats.recipients -= u->nrcpt;
+	u->nrcpt = n & QUNIT_RCPTS_MAX;
+}
+
+void
 qunit_destroy(struct queue *q, struct qunit **up)
 {
 	struct qunit *u = *up;
@@ -395,6 +406,7 @@ qunit_destroy(struct queue *q, struct qunit **up)
 	qmsg_drop(u);
 	hash_remove(&q->units, &u->by_mid);
 	leave_hop(q, u);
+	qunit_count(q, u, 0);
 	q->stats.units--;
 	if (qunit_find(q, u->mid, NULL) == NULL)
 		q->stats.messages--;

@@ -207,6 +207,8 @@ unsigned queue_flush_domain(struct queue *q, struct str domain,
 
 struct queue_stats {
 	uint64_t messages, units, active, due, held;
+	uint64_t recipients;	/* pending; of those on the disk only, as far
+				   as they have been read */
 	uint64_t bytes;		/* of messages in memory */
 	msec oldest;		/* wall time, 0: empty; may lag a minute */
 	unsigned hops;

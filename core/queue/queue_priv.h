@@ -28,6 +28,7 @@
 
 #define QUEUE_MEMORY	 (64 * 1024 * 1024)
 #define QUEUE_STORES_MAX 64
+#define QUNIT_RCPTS_MAX 0x1ffff /* what is beyond is not counted */
 
 enum qstate {
 	QUNIT_WAITING, /* in the heap `next` and its hop's list */
@@ -58,7 +59,9 @@ struct qunit {
 		struct qactive *active;	  /* taking, active, reporting */
 	} u;
 	uint64_t mid;
-	msec queued;
+	msec queued : 44;	/* in one word with the next two */
+	uint64_t scan : 3;	/* that found it (queue.scan), or 0 */
+	uint64_t nrcpt : 17;	/* pending ones, as far as is known */
 	struct qhop *hop;
 	struct qmsg *msg;	/* NULL: only in the store */
 	struct qdomain *domain;	/* NULL: that of the hop's key */
@@ -136,6 +139,7 @@ struct queue {
 	struct loop_timer timer, tell_timer, sweep_timer, scan_timer;
 	struct qhops tell, idle;
 	unsigned scanning;
+	unsigned scan;		/* number of the last one, 1 to 7 in turn */
 	bool again;		/* recover once more when the scan is over */
 	size_t memory, memory_max;
 	struct queue_stats stats;
@@ -159,6 +163,8 @@ struct qunit *qunit_next(const struct qunit *u); /* of the same message */
 /* A unit that is in no list yet. */
 struct qunit *qunit_new(struct queue *q, uint64_t mid, struct qhop *hop,
     struct str domain);
+/* So many of its recipients are pending. */
+void qunit_count(struct queue *q, struct qunit *u, unsigned n);
 void qunit_destroy(struct queue *q, struct qunit **up);
 void qunit_set_hop(struct queue *q, struct qunit *u, struct qhop *hop,
     struct str domain);

@@ -33,6 +33,7 @@ queue_recover(struct queue *q)
 		q->again = true;
 		return;
 	}
+	q->scan = q->scan % 7 + 1;
 	for (i = 0; i < q->nstore; i++)
 		scan_store(q, i);
 }
@@ -93,6 +94,8 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 	*new_r = u == NULL;
 	if (u == NULL) {
 		u = qunit_new(q, it->mid, hop, domain);
+		u->scan = q->scan;
+		qunit_count(q, u, 1);
 		u->store = store & 0xff;
 		u->queued = it->queued;
 		u->attempts = it->attempts & 0xffff;
@@ -108,6 +111,8 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 	}
 	if (!sched_idle(u))
 		return NULL;
+	if (u->scan == q->scan)
+		qunit_count(q, u, u->nrcpt + 1);
 	if (!str_eq(domain, qunit_domain(u)) || to.route.n > 0)
 		u->several = true;
 	u->tls |= it->tls != TLSR_NONE;
@@ -128,6 +133,7 @@ rehop_unit(struct queue *q, struct qunit *u)
 	struct str domain = qunit_domain(u);
 	msec next = u->state == QUNIT_WAITING ? u->node.key : clock_wall();
 	enum qstate state = (enum qstate)u->state;
+	struct qunit *other = NULL;
 	struct qhop *hop = NULL;
 	struct pool *pool;
 
@@ -137,7 +143,11 @@ rehop_unit(struct queue *q, struct qunit *u)
 			return;
 	}
 	sched_out(q, u);
-	if (hop == NULL || qunit_find(q, u->mid, hop) != NULL) {
+	if (hop != NULL)
+		other = qunit_find(q, u->mid, hop);
+	if (other != NULL)
+		qunit_count(q, other, other->nrcpt + u->nrcpt);
+	if (hop == NULL || other != NULL) {
 		qunit_destroy(q, &u);
 		return;
 	}

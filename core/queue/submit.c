@@ -117,6 +117,26 @@ schedule_unit(struct queue *q, struct qmsg *m, struct qunit *u, msec next)
 	}
 }
 
+/* choose() did, and who finishes it comes here again. */
+static bool
+is_counted(const struct qunit *u)
+{
+	return u->state == QUNIT_ACTIVE || u->state == QUNIT_REPORTING;
+}
+
+/* The recipients of units that wait are counted anew. */
+static void
+forget_count(const struct qmsg *m)
+{
+	struct qunit *u = qunit_find(m->queue, m->mid, NULL);
+
+	for (; u != NULL; u = qunit_next(u)) {
+		u->scan = 0;
+		if (!is_counted(u))
+			qunit_count(m->queue, u, 0);
+	}
+}
+
 void
 qmsg_schedule(struct qmsg *m)
 {
@@ -128,6 +148,7 @@ qmsg_schedule(struct qmsg *m)
 	msec *next;
 
 	OBJ_CHECK(m, QMSG_MAGIC);
+	forget_count(m);
 	fresh = mem_array(m->env->nrcpt, sizeof(*fresh));
 	next = mem_array(m->env->nrcpt, sizeof(*next));
 	for (i = 0; i < m->env->nrcpt; i++) {
@@ -138,12 +159,15 @@ qmsg_schedule(struct qmsg *m)
 		u = qunit_find(q, m->mid, hop);
 		if (u == NULL) {
 			u = qunit_new(q, m->mid, hop, r->addr.domain);
+			qunit_count(q, u, 1);
 			u->several |= r->route.n > 0;
 			u->tls = m->rcpt[i].tls != TLSR_NONE;
 			next[nfresh] = m->rcpt[i].next;
 			fresh[nfresh++] = u;
 			continue;
 		}
+		if (!is_counted(u))
+			qunit_count(q, u, u->nrcpt + 1);
 		if (!str_eq(r->addr.domain, qunit_domain(u)) ||
 		    r->route.n > 0)
 			u->several = true;

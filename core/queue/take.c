@@ -169,8 +169,8 @@ choose(struct queue *q, struct qunit *u)
 	struct qhop *hop = u->hop;
 	msec now = clock_wall(), next = 0;
 	bool all = u->flushed || u->expired || a->only != NULL;
+	unsigned i, pending = 0;
 	struct rcpt *r;
-	unsigned i;
 
 	a->rcpt = mem_array(m->env->nrcpt, sizeof(*a->rcpt));
 	u->attempts = 0;
@@ -179,6 +179,7 @@ choose(struct queue *q, struct qunit *u)
 		if (r->state != RCPT_PENDING || m->taken[i] ||
 		    !str_eq_c(str_n(hop->key, hop->n), hop_key_of(q, r)))
 			continue;
+		pending++;
 		if (!is_chosen(a, i) || (!all && m->rcpt[i].next > now)) {
 			if (next == 0 || m->rcpt[i].next < next)
 				next = m->rcpt[i].next;
@@ -189,6 +190,8 @@ choose(struct queue *q, struct qunit *u)
 		if (m->rcpt[i].attempts > u->attempts)
 			u->attempts = m->rcpt[i].attempts & 0xffff;
 	}
+	qunit_count(q, u, pending);
+	u->scan = 0;
 	return next < 1 && a->nrcpt == 0 ? 0 : next;
 }
 

@@ -186,6 +186,7 @@ write_report(struct bounce *b, struct str content)
 	env = make_envelope(b, rep.mid, utf8);
 	env->size = buf_len(&text);
 	buf_fini(&text);
+	relay_count(r, M_REPORTS, 1);
 	queue_generate(r->queue, b->unit, env, body);
 }
 

@@ -210,7 +210,7 @@ conn_cand(const struct conn *c)
 void
 conn_count(const struct conn *c, unsigned metric)
 {
-	shm_metric_add(c->relay->w.shm, c->relay->w.worker, metric, 1);
+	relay_count(c->relay, metric, 1);
 }
 
 static void
@@ -246,6 +246,7 @@ on_connected(void *arg)
 	struct conn *c;
 
 	OBJ_CAST(c, arg, CONN_MAGIC);
+	conn_count(c, M_CONNS_OUT);
 	c->dcid = ids_next(c->relay->w.ids, SHM_DCID);
 	mail_log(EV_NEW_DCID, c->dcid,
 	    c->relay->peer->local(c->client, c->local, sizeof(c->local)),
@@ -311,7 +312,8 @@ taken(void *arg, struct qunit *u)
 		return;
 	}
 	c->state = CONN_BUSY;
-	c->messages++;
+	if (c->messages++ > 0)
+		conn_count(c, M_CONNS_OUT_REUSED);
 	delivery_start(c, u);
 }
 
@@ -386,6 +388,7 @@ opening_failed(struct conn *c, const struct smtpc_reply *r)
 			dest_kick(d);
 		return;
 	}
+	conn_count(c, M_CONNS_OUT_FAILED);
 	make_fail(c, r, &f);
 	host_failed(relay, h);
 	detach(c);

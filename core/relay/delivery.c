@@ -330,6 +330,7 @@ log_done(struct delivery *dl, const struct smtpc_reply *r)
 			dl->rids[rids.n++] = dl->rcpt[i]->rid;
 	conn_count(dl->conn,
 	    dl->conn->tls_up ? M_MESSAGES_OUT_TLS : M_MESSAGES_OUT_CLEAR);
+	relay_count(dl->conn->relay, M_BYTES_OUT, dl->edited.size);
 	mail_log(EV_MESSAGE_DONE, dl->conn->dcid, mid, rids);
 	mail_log(EV_RESPONSE, mid, rids, r->text);
 }

@@ -325,6 +325,12 @@ due(void *arg, struct qhop *hop)
 	dest_kick(d);
 }
 
+void
+relay_count(const struct relay *r, unsigned metric, uint64_t n)
+{
+	shm_metric_add(r->w.shm, r->w.worker, metric, (int64_t)n);
+}
+
 static void
 queued(void *arg, const struct envelope *env)
 {
@@ -347,7 +353,7 @@ told(void *arg, enum queue_fate fate, const struct qunit *u,
 	struct relay *r;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
-	shm_metric_add(r->w.shm, r->w.worker, metric[fate], n);
+	relay_count(r, metric[fate], n);
 	if (r->asks->told != NULL)
 		r->asks->told(r->w.asks_arg, fate, u, v, n);
 }

@@ -283,6 +283,7 @@ struct conn *conn_idle_of(struct dest *d);
 void conn_remote(const struct conn *c, char *dst, size_t n);
 struct dest_cand *conn_cand(const struct conn *c); /* NULL: gone meanwhile */
 void conn_count(const struct conn *c, unsigned metric);
+void relay_count(const struct relay *r, unsigned metric, uint64_t n);
 
 void conn_dial(struct conn *c);
 

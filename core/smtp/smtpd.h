@@ -138,6 +138,8 @@ struct smtpd_ops {
 	    struct smtpd_verdict *v);
 	/* An error worth a mail-log line ("Message size exceeds limit"). */
 	void (*trouble)(void *arg, const char *what);
+	/* Content that was sent has been refused, by whomever. */
+	void (*refused)(void *arg);
 	/* Last call; the smtpd is gone when it returns. */
 	void (*close)(void *arg, enum smtpd_end how, const struct err *why);
 };

@@ -17,6 +17,7 @@
 static void content_begins(struct smtpd *s, bool framed);
 static int on_piece(void *arg, const char *p, size_t n);
 static void chunk_done(struct smtpd *s);
+static void tell_refused(const struct smtpd *s);
 static void content_done(struct smtpd *s);
 
 static int
@@ -289,6 +290,7 @@ chunk_done(struct smtpd *s)
 	smtpd_set_state(s, ST_BDAT);
 	if (s->too_big || s->header_too_big) {
 		(void)content_check(s, &why);
+		tell_refused(s);
 		bdat_failed(s);
 		smtpd_error(s, &why);
 		return;
@@ -299,8 +301,16 @@ chunk_done(struct smtpd *s)
 }
 
 static void
+tell_refused(const struct smtpd *s)
+{
+	if (!s->dead && s->ops->refused != NULL)
+		s->ops->refused(s->arg);
+}
+
+static void
 content_refused(struct smtpd *s, const struct smtpd_verdict *v)
 {
+	tell_refused(s);
 	smtpd_txn_end(s);
 	smtpd_set_state(s, ST_READY);
 	smtpd_refused(s, v);
@@ -346,6 +356,7 @@ smtpd_eom_answered(struct smtpd *s, const struct smtpd_verdict *v)
 {
 	smtpd_set_state(s, ST_READY);
 	if (v->act != SMTPD_OK) {
+		tell_refused(s);
 		smtpd_refused(s, v);
 		return;
 	}

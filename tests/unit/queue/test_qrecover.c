@@ -55,6 +55,7 @@ START_TEST(does_not_list_twice_what_comes_during_recovery)
 		(void)loop_step_fake(w.b.loop, clock_now() + 1);
 	world_settle(&w);
 	ck_assert_uint_eq(stats_of(&w).messages, 30);
+	ck_assert_uint_eq(stats_of(&w).recipients, waiting_rows(&w));
 	for (i = 0; i < 30; i++)
 		tell(&w, take(&w, "b.test"), 250);
 	ck_assert_uint_eq(waiting_rows(&w), 0);
@@ -73,6 +74,7 @@ START_TEST(follows_the_routes_after_a_reload)
 	world_open(&w);
 	(void)submit(&w, "a@a.test", five, 5);
 	ck_assert_uint_eq(stats_of(&w).units, 4);
+	ck_assert_uint_eq(stats_of(&w).recipients, 5);
 	u = take(&w, "x.r.test");
 	w.route = ".test";
 	queue_recover(w.q);
@@ -82,6 +84,7 @@ START_TEST(follows_the_routes_after_a_reload)
 	tell(&w, u, 451); /* from the old hop to the new one */
 	world_run(&w, SECONDS(61));
 	ck_assert_uint_eq(stats_of(&w).units, 1);
+	ck_assert_uint_eq(stats_of(&w).recipients, 5);
 	u = take(&w, "route:R");
 	ck_assert_ptr_nonnull(qunit_rcpt(u, &n));
 	ck_assert_uint_eq(n, 5);
@@ -93,10 +96,13 @@ START_TEST(follows_the_routes_after_a_reload)
 		(void)loop_step_fake(w.b.loop, clock_now() + 1);
 	world_run(&w, SECONDS(200));
 	ck_assert_uint_eq(stats_of(&w).units, 4);
+	ck_assert_uint_eq(stats_of(&w).recipients, 5);
 	tell(&w, take(&w, "b.test"), 250);
+	ck_assert_uint_lt(stats_of(&w).recipients, 5);
 	tell(&w, take(&w, "c.test"), 250);
 	tell(&w, take(&w, "x.r.test"), 250);
 	tell(&w, take(&w, "y.r.test"), 250);
+	ck_assert_uint_eq(stats_of(&w).recipients, 0);
 	ck_assert_uint_eq(waiting_rows(&w), 0);
 	world_fini(&w);
 }

@@ -244,6 +244,14 @@ on_etrn(void *arg, struct str domain, bool subdomains, struct smtpd_verdict *v)
 }
 
 static void
+on_refused(void *arg)
+{
+	struct fake *f = arg;
+
+	f->refused++;
+}
+
+static void
 on_trouble(void *arg, const char *what)
 {
 	struct fake *f = arg;
@@ -303,7 +311,7 @@ fake_init(struct fake *f)
 	};
 	f->ops = (struct smtpd_ops){ on_connect, on_helo, on_tls, on_auth,
 		on_mail, on_rcpt, on_data, on_body, on_eom, on_abort, on_etrn,
-		on_trouble, on_close };
+		on_trouble, on_refused, on_close };
 }
 
 void

@@ -34,6 +34,7 @@ struct fake {
 	unsigned questions; /* open now */
 	unsigned envelopes; /* transactions begun and not ended */
 	unsigned messages;  /* accepted */
+	unsigned refused;   /* after their content was sent */
 	size_t peak;	    /* longest content seen */
 	struct smtpd_verdict pending;
 };

@@ -513,6 +513,7 @@ START_TEST(a_chunk_too_many_waits_for_the_last_piece)
 	    "BDAT 20\r\na\r");
 	say(&f, "\n34567890123456789");
 	ck_assert_str_eq(last(&f), "552 5.3.4 Message size exceeds limit");
+	ck_assert_uint_eq(f.refused, 1);
 	say(&f, "RSET\r\n");
 	ck_assert_str_eq(last(&f), "250 2.0.0 Ok");
 	fake_fini(&f);
