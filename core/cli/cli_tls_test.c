@@ -5,13 +5,26 @@
 
 #include "cli/cli.h"
 #include "cli/tester.h"
+#include "daemon/plugs_out.h"
+#include "host/host.h"
 #include "relay/destmap.h"
 #include "relay/route.h"
+
+/* Who says what is demanded in the boot file: the tables of TLS. */
+struct tables {
+	struct conf conf;	/* as if there were no other plugins */
+	struct host *host;
+	struct plugs_out *out;
+	bool told;
+	struct err why;
+};
 
 static int usage(FILE *to, int status);
 static int run(struct tester *t, const char *text);
 static void in_force(struct tester *t, const struct tester_target *to,
-    const struct relay_route *route, struct destmap *map);
+    const struct relay_route *route);
+static bool tables_open(struct tester *t, struct tables *v);
+static void tables_close(struct tables *v);
 
 int
 cli_tls_test(int argc, char **argv)
@@ -64,10 +77,8 @@ run(struct tester *t, const char *text)
 {
 	const struct relay_route *route = NULL;
 	const char *const *hosts = NULL;
-	struct destmap *map = NULL;
 	struct err why = ERR_INIT;
 	struct tester_target to;
-	int r;
 
 	if (tester_target(t, text, &to, &why) != 0) {
 		(void)cli_fail("tls-test: %s", why.text);
@@ -83,30 +94,94 @@ run(struct tester *t, const char *text)
 			    route->implicit_tls;
 		}
 	}
-	if (t->conf != NULL && t->want == NULL && to.hosts[0] == NULL) {
-		map = destmap_new(&t->conf->relay_conf);
-		in_force(t, &to, route, map);
-	}
-	r = tester_run(t, text, to.domain.p, hosts, probe_text);
-	destmap_destroy(&map);
-	return r;
+	if (t->conf != NULL && t->want == NULL && to.hosts[0] == NULL)
+		in_force(t, &to, route);
+	return tester_run(t, text, to.domain.p, hosts, probe_text);
 }
 
 /* Roots of its own are those of the boot file's destinations, not ours. */
 static void
 in_force(struct tester *t, const struct tester_target *to,
-    const struct relay_route *route, struct destmap *map)
+    const struct relay_route *route)
 {
-	struct destmap_to d = { .domain = to->domain, .local = to->local,
-		.route = route, .want = STR("") };
-	const char *text = destmap_text(map, &d);
+	struct destmap *map = destmap_new(&t->conf->relay_conf);
 	struct tlswant *w = POOL_NEW(t->pool, struct tlswant);
+	struct relay_opinion v[RELAY_OPINIONS];
+	struct destmap_to d = { .route = route, .want = STR(""), .v = v };
+	struct tables tables;
+	const char *text;
 
-	if (text[0] == '\0')
-		text = destmap_usual(map);
-	if (tlswant_read(w, str_c(pool_strdup(t->pool, text)), t->pool,
-		NULL) != 0 || w->ca != NULL)
-		return;
-	t->probe.force = w;
-	t->probe.force_name = pool_printf(t->pool, "in force: %s", text);
+	if (tables_open(t, &tables)) {
+		d.n = plugs_out_asks.tls_rcpt(tables.out, to->domain,
+		    to->local, v);
+		text = destmap_text(map, &d);
+		if (text[0] == '\0')
+			text = destmap_usual(map);
+		text = pool_strdup(t->pool, text);
+		if (tlswant_read(w, str_c(text), t->pool, NULL) == 0 &&
+		    w->ca == NULL) {
+			t->probe.force = w;
+			t->probe.force_name = pool_printf(t->pool,
+			    "in force: %s", text);
+		}
+	} else {
+		(void)cli_fail("tls-test: what the boot file demands is not "
+		    "known: %s", tables.why.text);
+	}
+	tables_close(&tables);
+	destmap_destroy(&map);
+}
+
+static void
+started(void *arg, const struct err *why)
+{
+	struct tables *v = arg;
+
+	v->told = true;
+	if (why != NULL)
+		v->why = *why;
+}
+
+static bool
+tables_open(struct tester *t, struct tables *v)
+{
+	static const char *const none[] = { NULL };
+	struct host_world world = { .loop = t->loop,
+		.hostname = t->conf->top.hostname };
+	const struct conf *conf = t->conf;
+	unsigned i;
+
+	memset(v, 0, sizeof(*v));
+	v->conf = *conf;
+	v->conf.plugins = NULL;
+	v->conf.plugin = pool_alloc(t->pool, (conf->nplugin + 1) *
+	    sizeof(v->conf.plugin[0]));
+	v->conf.nplugin = 0;
+	for (i = 0; i < conf->nplugin; i++)
+		if (strcmp(conf->plugin[i].plugin, "tls_table") == 0)
+			v->conf.plugin[v->conf.nplugin++] = conf->plugin[i];
+	v->conf.order = (struct conf_order){
+#define PARAM_ORDER(name, type, def, range, help) .name = none,
+#include "tbl/params.h"
+	};
+	v->host = host_new(&world);
+	v->out = plugs_out_new(t->loop);
+	if (host_load(v->host, &v->conf, &conf_reader_plain, &v->conf.plugins,
+		&v->why) != 0)
+		return false;
+	host_start(v->conf.plugins, started, v);
+	while (!v->told)
+		loop_once(t->loop, true);
+	if (v->why.text[0] != '\0')
+		return false;
+	plugs_out_set(v->out, &v->conf);
+	return true;
+}
+
+static void
+tables_close(struct tables *v)
+{
+	plugs_out_destroy(&v->out);
+	host_gen_unref(&v->conf.plugins);
+	host_destroy(&v->host);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "daemon/plugs_priv.h"
+#include "relay/route.h"
 
 #define TOLD_POOL 2048 /* octets: enough for most */
 #define TOLD_MAX 10000 /* that are under way; what comes then is lost */
@@ -82,7 +83,8 @@ plugs_told(void *arg, enum queue_fate fate, const struct qunit *u,
 		to->remote = pool_str(t->pool, v[i].remote);
 		t->rcpt[i] = copy_rcpt(t->pool, qunit_rcpt(u, NULL)[v[i].i]);
 	}
-	t->about_out.hop = pool_strdup(t->pool, qunit_key(u));
+	t->about_out.hop = pool_str(t->pool,
+	    route_key_hop(qunit_key(u))).p;
 	t->about_out.attempt = qunit_attempts(u) + 1;
 	t->about_out.n = 1;
 	go_on(t);

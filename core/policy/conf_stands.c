@@ -1,15 +1,29 @@
 /*
  * Blocks that stand for plugins: the short way to write what most have.
  */
+#include "base/coll.h"
+#include "mail/addr.h"
 #include "policy/conf_priv.h"
+
+/* A name of the table; another spelling of it is no second one. */
+struct entry {
+	struct hash_node node;
+	struct str name;
+	const char *written;	/* as a plugin shall read it */
+	struct tlswant want;
+};
 
 static int line_of(const struct conf_block *blocks, enum conf_scope_id id);
 static void stands_log(struct conf *c, int line);
+static void stands_destination(struct conf *c, int line);
+static void entry_add(struct conf *c, struct hash *names, struct entry **v,
+    unsigned *n, const struct conf_destination *d);
 
 void
 conf_stands(struct conf *c, const struct conf_block *blocks)
 {
 	stands_log(c, line_of(blocks, CONF_SCOPE_LOG));
+	stands_destination(c, line_of(blocks, CONF_SCOPE_DESTINATION));
 }
 
 static int
@@ -40,4 +54,85 @@ stands_log(struct conf *c, int line)
 		    line);
 		conf_stands_text(c, p, "ident", c->log.ident);
 	}
+}
+
+/* The nearest block counts there, as it is told of them. */
+static void
+stands_destination(struct conf *c, int line)
+{
+	struct entry **v = pool_alloc(c->pool,
+	    (c->ndestination + 1) * sizeof(*v));
+	const char **text = pool_alloc(c->pool,
+	    (c->ndestination + 1) * sizeof(*text));
+	struct hash names;
+	struct buf want;
+	unsigned i, n = 0;
+
+	hash_init(&names);
+	for (i = 0; i < c->ndestination; i++) {
+		if (c->destination[i].tls != NULL)
+			entry_add(c, &names, v, &n, &c->destination[i]);
+	}
+	hash_fini(&names);
+	buf_init(&want, SIZE_MAX);
+	for (i = 0; i < n; i++) {
+		buf_reset(&want);
+		tlswant_write(&v[i]->want, &want);
+		text[i] = pool_printf(c->pool, "%s %s", v[i]->written,
+		    buf_p(&want));
+	}
+	buf_fini(&want);
+	if (n > 0)
+		conf_stands_list(c, conf_stands_for(c, "tls_table",
+			"destination", "destination", line), "entries", text,
+		    n);
+}
+
+/* Quotes of a local part, cases and labels are no difference there; quotes
+ * stay, because a blank may be in them. */
+static void
+entry_add(struct conf *c, struct hash *names, struct entry **v, unsigned *n,
+    const struct conf_destination *d)
+{
+	char folded[ADDR_DOMAIN_MAX + 2];
+	struct str name = str_c(d->name), local, domain;
+	struct hash_node *node;
+	struct tlswant old;
+	struct entry *e;
+	uint64_t hash;
+	char *bare;
+	size_t at = name.n, i, len = 0;
+
+	while (at > 0 && name.p[at - 1] != '@')
+		at--;
+	local = str_n(name.p, at);
+	domain = domain_fold(str_n(name.p + at, name.n - at), folded,
+	    sizeof(folded));
+	bare = pool_alloc(c->pool, name.n + domain.n + 1);
+	for (i = 0; i < local.n; i++) {
+		if (local.p[i] == '"')
+			continue;
+		if (local.p[i] == '\\' && i + 1 < local.n)
+			i++;
+		bare[len++] = ch_lower(local.p[i]);
+	}
+	memcpy(bare + len, domain.p, domain.n);
+	name = str_n(bare, len + domain.n);
+	hash = hash_bytes(name.p, name.n);
+	for (node = hash_first(names, hash); node != NULL;
+	     node = hash_next(node)) {
+		e = COLL_OF(node, struct entry, node);
+		if (!str_eq(e->name, name))
+			continue;
+		old = e->want;
+		tlswant_max(&e->want, &old, d->tls, c->pool);
+		return;
+	}
+	e = POOL_NEW(c->pool, struct entry);
+	e->name = name;
+	e->written = pool_printf(c->pool, "%.*s%.*s", STR_FMT(local),
+	    STR_FMT(domain));
+	e->want = *d->tls;
+	hash_add(names, &e->node, hash);
+	v[(*n)++] = e;
 }

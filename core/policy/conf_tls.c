@@ -55,10 +55,8 @@ conf_build_destinations(struct conf *c)
 	unsigned i;
 
 	v = pool_alloc(c->pool, (c->ndestination + 1) * sizeof(*v));
-	for (i = 0; i < c->ndestination; i++) {
+	for (i = 0; i < c->ndestination; i++)
 		v[i].name = c->destination[i].name;
-		v[i].tls = c->destination[i].tls;
-	}
 	c->relay_conf.destination = v;
 	c->relay_conf.ndestination = c->ndestination;
 }

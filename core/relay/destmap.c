@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/obj.h"
 
-#define NAME_MAX_OCTETS (ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX + 1)
 /* What was made of wants is kept, up to here. */
 #define MEMO_MAX 4096
 #define SHOWN_MAX 200 /* octets of what cannot be read */
@@ -13,7 +12,6 @@
 struct block {
 	struct hash_node node;
 	struct str name;	/* folded */
-	const struct tlswant *tls;
 	struct tlsident *cert;
 };
 
@@ -21,7 +19,7 @@ struct block {
  * an opinion may use one place for several. */
 struct memo {
 	struct hash_node node;
-	const struct tlswant *block, *route;
+	const struct tlswant *route;
 	struct str key;
 	const char *text;
 };
@@ -39,7 +37,6 @@ struct destmap {
 	const struct relay_conf *conf;
 	struct pool *pool;	/* blocks and the usual text */
 	struct hash blocks;
-	bool addresses;		/* some blocks are of addresses */
 	bool warned;		/* of an unreadable want: once */
 	const char *usual;	/* text of delivery's want */
 	struct buf key;
@@ -47,11 +44,8 @@ struct destmap {
 	struct hash memos, meanings;
 };
 
-enum asked { ASKED_TLS, ASKED_CERT };
-
 static void add_block(struct destmap *m, const struct relay_destination *d);
-static const struct block *nearest(struct destmap *m, struct str domain,
-    struct str local, enum asked what);
+static const struct block *nearest(struct destmap *m, struct str domain);
 static const char *make_text(struct destmap *m, const struct memo *memo,
     const struct destmap_to *to);
 static const char *make_both(struct destmap *m, const struct destmap_to *to);
@@ -111,14 +105,11 @@ destmap_usual(const struct destmap *m)
 const char *
 destmap_text(struct destmap *m, const struct destmap_to *to)
 {
-	const struct block *b = nearest(m, to->domain, to->local, ASKED_TLS);
-	struct memo key = { .block = NULL };
+	struct memo key = { .route = NULL };
 
 	OBJ_CHECK(m, DESTMAP_MAGIC);
-	key.block = b != NULL ? b->tls : NULL;
 	key.route = to->route != NULL ? to->route->tls : NULL;
-	if (key.block == NULL && key.route == NULL && to->want.n == 0 &&
-	    to->n == 0)
+	if (key.route == NULL && to->want.n == 0 && to->n == 0)
 		return "";
 	return remember(m, &key, to);
 }
@@ -163,41 +154,9 @@ destmap_want(struct destmap *m, const char *text)
 struct tlsident *
 destmap_cert(struct destmap *m, struct str domain)
 {
-	const struct block *b = nearest(m, domain, STR(""), ASKED_CERT);
+	const struct block *b = nearest(m, domain);
 
 	return b != NULL ? b->cert : m->conf->cert;
-}
-
-/* "a.b"@d and A.B@d are one mailbox here: what is demanded for one spelling
- * is demanded for all. */
-static struct str
-fold_local(struct str local, char *dst, size_t n)
-{
-	bool quoted = local.n > 1 && local.p[0] == '"';
-	size_t i, len = 0, end = quoted ? local.n - 1 : local.n;
-
-	for (i = quoted; i < end && len < n; i++) {
-		if (quoted && local.p[i] == '\\' && i + 1 < end)
-			i++;
-		dst[len++] = ch_lower(local.p[i]);
-	}
-	return str_n(dst, len);
-}
-
-/* local may be ""; a leading dot of the domain stays. */
-static struct str
-fold_name(struct str local, struct str domain, char *dst, size_t n)
-{
-	char folded[ADDR_DOMAIN_MAX + 2];
-	size_t len = 0;
-
-	domain = domain_fold(domain, folded, sizeof(folded));
-	if (local.n > 0) {
-		len = fold_local(local, dst, n - domain.n - 1).n;
-		dst[len++] = '@';
-	}
-	memcpy(dst + len, domain.p, domain.n);
-	return str_n(dst, len + domain.n);
 }
 
 static struct block *
@@ -215,70 +174,31 @@ find(struct destmap *m, struct str name)
 	return NULL;
 }
 
-/* Two spellings of one name count both. */
-static void
-merge(struct destmap *m, struct block *b, const struct relay_destination *d)
-{
-	struct tlswant *both;
-
-	if (b->tls != NULL && d->tls != NULL) {
-		both = POOL_NEW(m->pool, struct tlswant);
-		tlswant_max(both, b->tls, d->tls, m->pool);
-		b->tls = both;
-	} else if (b->tls == NULL) {
-		b->tls = d->tls;
-	}
-	if (b->cert == NULL)
-		b->cert = d->cert;
-}
-
+/* Of two spellings of one name the first. A block of an address says nothing
+ * about a host. */
 static void
 add_block(struct destmap *m, const struct relay_destination *d)
 {
-	struct str name = str_c(d->name), local = STR(""), domain = name;
-	char folded[NAME_MAX_OCTETS + 1];
+	char folded[ADDR_DOMAIN_MAX + 2];
+	struct str name = str_c(d->name);
 	struct block *b;
-	size_t i;
 
-	for (i = name.n; i > 0; i--) {
-		if (name.p[i - 1] != '@')
-			continue;
-		local = str_n(name.p, i - 1);
-		domain = str_n(name.p + i, name.n - i);
-		m->addresses = true;
-		break;
-	}
-	name = fold_name(local, domain, folded, sizeof(folded));
-	b = find(m, name);
-	if (b != NULL) {
-		merge(m, b, d);
+	if (d->cert == NULL || str_find(name, '@') < name.n)
 		return;
-	}
+	name = domain_fold(name, folded, sizeof(folded));
+	if (find(m, name) != NULL)
+		return;
 	b = POOL_NEW(m->pool, struct block);
 	b->name = pool_str(m->pool, name);
-	b->tls = d->tls;
 	b->cert = d->cert;
 	hash_add(&m->blocks, &b->node, hash_bytes(name.p, name.n));
 }
 
 static const struct block *
-look(struct destmap *m, struct str name, enum asked what)
+nearest(struct destmap *m, struct str domain)
 {
-	const struct block *b = find(m, name);
-
-	if (b == NULL)
-		return NULL;
-	if (what == ASKED_TLS)
-		return b->tls != NULL ? b : NULL;
-	return b->cert != NULL ? b : NULL;
-}
-
-static const struct block *
-nearest(struct destmap *m, struct str domain, struct str local,
-    enum asked what)
-{
-	char folded[NAME_MAX_OCTETS + 1];
-	const struct block *b = NULL;
+	char folded[ADDR_DOMAIN_MAX + 2];
+	const struct block *b;
 	struct str name;
 	size_t i;
 
@@ -286,18 +206,13 @@ nearest(struct destmap *m, struct str domain, struct str local,
 		return NULL;
 	if (domain.n == 0)
 		domain = str_c(m->conf->hostname);
-	if (local.n > 0 && m->addresses)
-		b = look(m, fold_name(local, domain, folded, sizeof(folded)),
-		    what);
-	if (b != NULL)
-		return b;
-	name = fold_name(STR(""), domain, folded, sizeof(folded));
-	b = look(m, name, what);
+	name = domain_fold(domain, folded, sizeof(folded));
+	b = find(m, name);
 	for (i = 1; b == NULL && i < name.n; i++) {
 		if (name.p[i] == '.')
-			b = look(m, str_n(name.p + i, name.n - i), what);
+			b = find(m, str_n(name.p + i, name.n - i));
 	}
-	return b != NULL ? b : look(m, STR("*"), what);
+	return b != NULL ? b : find(m, STR("*"));
 }
 
 /* of NULL: destmap_both(). */
@@ -325,13 +240,11 @@ remember(struct destmap *m, const struct memo *of,
 	key = buf_str(&m->key);
 	if (of == NULL)
 		of = &both;
-	hash = hash_u64((uintptr_t)of->block) +
-	    3 * hash_u64((uintptr_t)of->route) + hash_bytes(key.p, key.n);
+	hash = hash_u64((uintptr_t)of->route) + hash_bytes(key.p, key.n);
 	for (node = hash_first(&m->memos, hash); node != NULL;
 	     node = hash_next(node)) {
 		memo = COLL_OF(node, struct memo, node);
-		if (memo->block == of->block && memo->route == of->route &&
-		    str_eq(memo->key, key))
+		if (memo->route == of->route && str_eq(memo->key, key))
 			return memo->text;
 	}
 	memo = pool_dup(m->memory, of, sizeof(*of));
@@ -391,18 +304,11 @@ static const char *
 make_text(struct destmap *m, const struct memo *memo,
     const struct destmap_to *to)
 {
-	const struct tlswant *given[2] = { memo->block, memo->route };
-	struct tlswant all = m->conf->tls, old;
+	struct tlswant all = memo->route != NULL ? *memo->route :
+	    m->conf->tls;
+	unsigned i, pass, n = memo->route != NULL;
 	const struct relay_opinion *o;
-	unsigned i, pass, n = 0;
 
-	for (i = 0; i < 2; i++) {
-		old = all;
-		if (given[i] != NULL && n++ == 0)
-			all = *given[i];
-		else if (given[i] != NULL)
-			tlswant_max(&all, &old, given[i], m->memory);
-	}
 	for (pass = 0; pass < 2; pass++, n = 1) {
 		for (i = 0; i < to->n; i++) {
 			o = &to->v[i];

@@ -1,13 +1,15 @@
 /*
- * The destination table: what the configuration demands of the way to a
- * recipient, found by hash, however many blocks there are.
+ * What counts on the way to a recipient: what was wanted of its TLS, put
+ * together, and the certificate that is shown there.
  *
- * The nearest block that says something counts: that of the address, then of
- * the domain, of its nearest parent (".example.net"), then "*". Spelling does
- * not matter: A- and U-labels are the same, and so are cases and quotes of a
- * local part. It stands, with that of the route, in place of what delivery
- * wants in general; with what is stored with the recipient and what others want
- * it is the maximum of all (tls/tlswant.h), so that nobody else can lower it.
+ * What the route wants and opinions of ours (those of destination blocks) stand
+ * in place of what delivery wants in general; with what is stored with the
+ * recipient and what others want it is the maximum of all (tls/tlswant.h), so
+ * that nobody else can lower it.
+ *
+ * The certificate is that of the nearest destination block that names one, by
+ * hash: of the domain, of its nearest parent (".example.net"), then "*". A- and
+ * U-labels and cases are the same.
  *
  * Belongs to a generation of the configuration, to which it points.
  */
@@ -24,7 +26,6 @@ struct destmap *destmap_new(const struct relay_conf *conf);
 void destmap_destroy(struct destmap **mp);
 
 struct destmap_to {
-	struct str domain, local; /* of the recipient; local "": any */
 	const struct relay_route *route; /* that it goes by, or NULL */
 	struct str want;	  /* stored with it; "" = none */
 	const struct relay_opinion *v;

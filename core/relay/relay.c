@@ -260,10 +260,7 @@ static const char *
 hop_key(void *arg, const struct queue_to *to)
 {
 	struct relay_opinion v[RELAY_OPINIONS];
-	struct destmap_to d = { .domain = to->domain,
-		.local = to->local,
-		.want = to->want,
-		.v = v };
+	struct destmap_to d = { .want = to->want, .v = v };
 	struct str domain = to->domain;
 	const char *text;
 	struct relay *r;

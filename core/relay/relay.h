@@ -50,9 +50,6 @@ struct relay_route {
 struct relay_destination {
 	const char *name;	/* "a@example.net", "example.net",
 				   ".example.net", "*" */
-	/* NULL: as the next block says; with one of the route, the maximum;
-	 * without any, relay_conf's. */
-	const struct tlswant *tls;
 	struct tlsident *cert;	/* shown if asked for; NULL: the next one's */
 };
 

@@ -265,6 +265,20 @@ keep_text(struct pst_event *ev, struct state *s, const char *want)
 	return t->want;
 }
 
+/* Where a pattern ends: in quotes a blank is part of a local part. */
+static size_t
+pattern_length(const char *s)
+{
+	size_t i = 0;
+
+	if (s[0] == '"') {
+		for (i = 1; s[i] != '\0' && s[i] != '"'; i++)
+			if (s[i] == '\\' && s[i + 1] != '\0')
+				i++;
+	}
+	return i + strcspn(s + i, " ");
+}
+
 /* "PATTERN WANT"; NULL, or what is wrong with it. line is changed. */
 static const char *
 add_line(struct pst_event *ev, struct state *s, struct table *t, char *line)
@@ -280,7 +294,7 @@ add_line(struct pst_event *ev, struct state *s, struct table *t, char *line)
 	line += strspn(line, " ");
 	for (n = strlen(line); n > 0 && line[n - 1] == ' '; n--)
 		line[n - 1] = '\0';
-	p = line + strcspn(line, " ");
+	p = line + pattern_length(line);
 	if (*p != '\0')
 		*p++ = '\0';
 	p += strspn(p, " ");

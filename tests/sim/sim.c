@@ -180,24 +180,15 @@ nothing(void *arg ATTR_UNUSED)
 {
 }
 
-/* What there was stays where it is until the end: hosts point to it. */
 static int
 l_destination(lua_State *L)
 {
 	struct sim *s = sim_of(L);
-	struct tlswant *want = POOL_NEW(s->pool, struct tlswant);
-	struct relay_destination *v;
 	struct relay_conf *c;
-	unsigned i, n = s->conf.ndestination;
+	unsigned i;
 
-	*want = want_of(L, luaL_checkstring(L, 2));
-	v = pool_alloc(s->pool, (n + 1) * sizeof(*v));
-	for (i = 0; i < n; i++)
-		v[i] = s->conf.destination[i];
-	v[n].name = pool_strdup(s->pool, luaL_checkstring(L, 1));
-	v[n].tls = want;
-	s->conf.destination = v;
-	s->conf.ndestination = n + 1;
+	(void)want_of(L, luaL_checkstring(L, 2)); /* it makes sense */
+	simasks_table(luaL_checkstring(L, 1), luaL_checkstring(L, 2));
 	for (i = 0; s->started && i < s->workers; i++) {
 		c = pool_dup(s->pool, &s->conf, sizeof(*c));
 		relay_conf_set(s->worker[i].relay, c, nothing, s);

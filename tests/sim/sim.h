@@ -79,7 +79,7 @@ struct sim {
 	struct ids *ids;
 	struct relay_conf conf;
 	struct queue_profile profile;
-	struct pool *pool;	/* of the destinations */
+	struct pool *pool;	/* of what scenarios configure */
 	struct sim_worker worker[SIM_WORKERS];
 	unsigned workers;
 	bool started;
@@ -118,6 +118,8 @@ const char *simtls_step_name(enum tls_step step);
 /* simasks.c: who has a say in deliveries (policy, news). */
 extern const struct relay_asks simasks;
 void simasks_open(struct sim *s);
+/* An entry of the table that stands for destination blocks. */
+void simasks_table(const char *name, const char *want);
 
 /* Pushes table NAME[KEY] of the scenario, or nil. */
 void sim_push(struct sim *s, const char *name, const char *key);

@@ -22,6 +22,12 @@ struct pending {
 
 static struct sim *sim;
 
+/* As the plugin tls_table has it for the blocks of the boot file. */
+static struct {
+	const char *name, *want;
+} table[100];
+static unsigned ntable;
+
 static int
 l_policy(lua_State *L)
 {
@@ -35,12 +41,52 @@ void
 simasks_open(struct sim *s)
 {
 	sim = s;
+	ntable = 0;
 	lua_newtable(s->lua);
 	lua_setfield(s->lua, LUA_REGISTRYINDEX, "sim.policy");
 	lua_newtable(s->lua);
 	lua_setglobal(s->lua, "news");
 	lua_pushcfunction(s->lua, l_policy);
 	lua_setglobal(s->lua, "policy");
+}
+
+void
+simasks_table(const char *name, const char *want)
+{
+	if (ntable == sizeof(table) / sizeof(table[0]))
+		fatal("scenario: too many destinations");
+	table[ntable].name = pool_strdup(sim->pool, name);
+	table[ntable++].want = pool_strdup(sim->pool, want);
+}
+
+static const char *
+entry(struct str name)
+{
+	unsigned i;
+
+	for (i = 0; i < ntable; i++)
+		if (str_ieq(name, str_c(table[i].name)))
+			return table[i].want;
+	return NULL;
+}
+
+/* The nearest: address, domain, its parents, "*". */
+static const char *
+nearest(struct str domain, struct str local)
+{
+	char name[ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 2];
+	const char *want;
+	size_t i;
+
+	(void)snprintf(name, sizeof(name), "%.*s@%.*s", STR_FMT(local),
+	    STR_FMT(domain));
+	want = entry(str_c(name));
+	if (want == NULL)
+		want = entry(domain);
+	for (i = 1; want == NULL && i < domain.n; i++)
+		if (domain.p[i] == '.')
+			want = entry(str_n(domain.p + i, domain.n - i));
+	return want != NULL ? want : entry(STR("*"));
 }
 
 /* Pushes the function; false: there is none, nothing is pushed. */
@@ -65,19 +111,21 @@ static unsigned
 tls_rcpt(void *arg ATTR_UNUSED, struct str domain, struct str local,
     struct relay_opinion *v)
 {
+	const char *want = nearest(domain, local);
 	lua_State *L = sim->lua;
 	unsigned n = 0;
 
+	if (want != NULL)
+		v[n++] = (struct relay_opinion){ .want = want, .ours = true };
 	if (!push("rcpt"))
-		return 0;
+		return n;
 	lua_pushlstring(L, domain.p, domain.n);
 	lua_pushlstring(L, local.p, local.n);
 	call(2);
 	if (lua_isstring(L, -1))
-		v[n++].want = pool_strdup(sim->pool, lua_tostring(L, -1));
+		v[n++] = (struct relay_opinion){ .want = pool_strdup(sim->pool,
+			lua_tostring(L, -1)) };
 	lua_pop(L, 1);
-	if (n > 0)
-		v[0].ours = false;
 	return n;
 }
 

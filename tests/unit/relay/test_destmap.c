@@ -2,33 +2,10 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "tests/unit/unit.h"
 
 static const struct tlswant none = { .level = TLSWANT_NONE };
-static const struct tlswant preferred = { .level = TLSWANT_PREFERRED };
-static const struct tlswant required = { .level = TLSWANT_REQUIRED };
 static const struct tlswant verify = { .level = TLSWANT_REQUIRED_VERIFY };
-
-static const struct relay_destination table[] = {
-	{ .name = "*", .tls = &preferred },
-	{ .name = ".example.org", .tls = &verify },
-	{ .name = "example.org", .tls = &required },
-	{ .name = ".deep.example.org", .tls = &none },
-	{ .name = "Boss@Example.ORG", .tls = &verify },
-	{ .name = "cert.example" },
-	{ .name = "b\xc3\xbc" "cher.example", .tls = &required },
-	{ .name = "two.example", .tls = &required },
-	{ .name = "TWO.example", .tls = &none },
-	{ .name = "mx.us.example", .tls = &verify },
-};
-
-static const struct relay_conf conf = {
-	.hostname = "mx.us.example",
-	.tls = { .level = TLSWANT_OPPORTUNISTIC },
-	.destination = table,
-	.ndestination = sizeof(table) / sizeof(table[0]),
-};
 
 static const struct relay_conf bare = {
 	.hostname = "mx.us.example",
@@ -38,60 +15,6 @@ static const struct relay_conf bare = {
 static const struct relay_route clear = { .domain = "*", .tls = &none };
 static const struct relay_route strict = { .domain = "*", .tls = &verify };
 static const struct relay_route silent = { .domain = "*" };
-
-static const struct {
-	const char *local, *domain;
-	const struct relay_route *route;
-	const char *stored, *text;
-} cases[] = {
-	{ "a", "example.org", NULL, "", "required" },
-	{ "a", "EXAMPLE.org", NULL, "", "required" },
-	{ "", "example.org", NULL, "", "required" },
-	{ "a", "x.example.org", NULL, "", "required-verify" },
-	{ "a", "x.y.example.org", NULL, "", "required-verify" },
-	{ "a", "x.deep.example.org", NULL, "", "none" },
-	{ "a", "deep.example.org", NULL, "", "required-verify" },
-	{ "a", "notexample.org", NULL, "", "preferred" },
-	/* An address is nearest, however it is written. */
-	{ "boss", "example.org", NULL, "", "required-verify" },
-	{ "BOSS", "example.org", NULL, "", "required-verify" },
-	{ "\"boss\"", "example.org", NULL, "", "required-verify" },
-	{ "\"b\\oss\"", "example.org", NULL, "", "required-verify" },
-	{ "bos", "example.org", NULL, "", "required" },
-	{ "boss", "x.example.net", NULL, "", "preferred" },
-	/* A block that says nothing about TLS is looked through. */
-	{ "a", "cert.example", NULL, "", "preferred" },
-	{ "a", "xn--bcher-kva.example", NULL, "", "required" },
-	{ "a", "B\xc3\x9c" "CHER.example", NULL, "", "required" },
-	{ "a", "two.example", NULL, "", "required" },
-	{ "postmaster", "", NULL, "", "required-verify" },
-	{ "a", "[192.0.2.1]", NULL, "", "preferred" },
-	/* With that of a route and the stored one, the maximum. */
-	{ "a", "example.org", &clear, "", "required" },
-	{ "a", "example.org", &strict, "", "required-verify" },
-	{ "a", "example.org", &silent, "", "required" },
-	{ "a", "example.org", NULL, "none", "required" },
-	{ "a", "example.org", NULL, "Required-Verify", "required-verify" },
-	{ "a", "example.org", &strict, "required", "required-verify" },
-	/* What cannot be read stays what it is. */
-	{ "a", "example.org", NULL, "most strict", "most strict" },
-};
-
-START_TEST(the_nearest_block_counts)
-{
-	struct destmap *m = destmap_new(&conf);
-	struct destmap_to to = { .domain = str_c(cases[_i].domain),
-		.local = str_c(cases[_i].local),
-		.route = cases[_i].route,
-		.want = str_c(cases[_i].stored) };
-	unsigned again;
-
-	for (again = 0; again < 2; again++)
-		ck_assert_str_eq(destmap_text(m, &to), cases[_i].text);
-	destmap_destroy(&m);
-	ck_assert_ptr_null(m);
-}
-END_TEST
 
 static const struct {
 	const struct relay_route *route;
@@ -111,9 +34,7 @@ static const struct {
 START_TEST(what_is_usual_has_no_text)
 {
 	struct destmap *m = destmap_new(&bare);
-	struct destmap_to to = { .domain = STR("example.org"),
-		.local = STR("a"),
-		.route = plain[_i].route,
+	struct destmap_to to = { .route = plain[_i].route,
 		.want = str_c(plain[_i].stored) };
 
 	ck_assert_str_eq(destmap_text(m, &to), plain[_i].text);
@@ -148,9 +69,7 @@ START_TEST(opinions_raise_unless_they_are_ours)
 {
 	struct destmap *m = destmap_new(&bare);
 	struct relay_opinion v[2];
-	struct destmap_to to = { .domain = STR("example.org"),
-		.local = STR("a"),
-		.route = opinions[_i].route,
+	struct destmap_to to = { .route = opinions[_i].route,
 		.want = str_c(opinions[_i].stored),
 		.v = v };
 	const char *in[2] = { opinions[_i].a, opinions[_i].b };
@@ -197,32 +116,29 @@ END_TEST
 
 enum { MANY = 10000 };
 
-/* More wants than it remembers, from more blocks than could be walked
- * through for each recipient. */
-START_TEST(many_blocks_and_many_wants_are_no_matter)
+/* More wants than it remembers, from more opinions. */
+START_TEST(many_wants_are_no_matter)
 {
-	struct relay_destination *v = mem_array(MANY, sizeof(*v));
-	struct relay_conf c = bare;
-	struct destmap_to to = { .local = STR("a"), .want = STR("") };
-	struct destmap *m;
-	char name[40], want[40];
+	struct relay_opinion v = { .ours = true };
+	struct destmap_to to = { .want = STR(""), .v = &v, .n = 1 };
+	struct destmap *m = destmap_new(&bare);
+	const struct tlswant *w;
+	char want[60];
 	unsigned i, round;
 
-	for (i = 0; i < MANY; i++) {
-		(void)snprintf(name, sizeof(name), "d%u.example", i);
-		v[i].name = mem_strdup(name);
-		v[i].tls = i % 2 == 0 ? &required : &verify;
-	}
-	c.destination = v;
-	c.ndestination = MANY;
-	m = destmap_new(&c);
+	v.want = want;
 	for (round = 0; round < 10; round++) {
 		for (i = 0; i < MANY; i++) {
-			to.domain = str_c(v[i].name);
-			ck_assert_str_eq(destmap_text(m, &to),
-			    i % 2 == 0 ? "required" : "required-verify");
+			(void)snprintf(want, sizeof(want), "%s deadline=%us",
+			    i % 2 == 0 ? "required" : "required-verify",
+			    i + 3601);
+			w = destmap_want(m, destmap_text(m, &to));
+			ck_assert_int_eq(w->level, i % 2 == 0 ?
+			    TLSWANT_REQUIRED : TLSWANT_REQUIRED_VERIFY);
+			ck_assert_int_eq(w->deadline, SECONDS(i + 3601));
 		}
 	}
+	to.n = 0;
 	for (i = 0; i < MANY; i++) {
 		(void)snprintf(want, sizeof(want), "unreadable %u", i);
 		to.want = str_c(want);
@@ -230,20 +146,23 @@ START_TEST(many_blocks_and_many_wants_are_no_matter)
 		ck_assert_ptr_null(destmap_want(m, want));
 	}
 	destmap_destroy(&m);
-	for (i = 0; i < MANY; i++)
-		mem_free((void *)(uintptr_t)v[i].name);
-	mem_free(v);
 }
 END_TEST
 
-START_TEST(certificates_are_looked_up_for_themselves)
+START_TEST(certificates_are_those_of_the_nearest_block)
 {
-	static struct tlsident *one = (struct tlsident *)&table[0];
-	static struct tlsident *two = (struct tlsident *)&table[1];
-	struct relay_destination v[] = {
-		{ .name = "example.org", .tls = &required },
+	static struct tlsident *one = (struct tlsident *)&clear;
+	static struct tlsident *two = (struct tlsident *)&strict;
+	static struct tlsident *three = (struct tlsident *)&silent;
+	const struct relay_destination v[] = {
+		{ .name = "example.org" },
 		{ .name = "*", .cert = one },
-		{ .name = "c.example.org", .cert = two },
+		{ .name = "C.example.org", .cert = two },
+		{ .name = "c.example.org", .cert = one },
+		{ .name = ".example.net", .cert = two },
+		{ .name = "b\xc3\xbc" "cher.example", .cert = two },
+		{ .name = "boss@example.org", .cert = two },
+		{ .name = "mx.us.example", .cert = three },
 	};
 	struct relay_conf c = bare;
 	struct destmap *m;
@@ -252,6 +171,16 @@ START_TEST(certificates_are_looked_up_for_themselves)
 	c.ndestination = 2;
 	m = destmap_new(&c);
 	ck_assert_ptr_eq(destmap_cert(m, STR("example.org")), one);
+	destmap_destroy(&m);
+	ck_assert_ptr_null(m);
+	c.ndestination = 8;
+	m = destmap_new(&c);
+	ck_assert_ptr_eq(destmap_cert(m, STR("c.EXAMPLE.org")), two);
+	ck_assert_ptr_eq(destmap_cert(m, STR("a.b.example.net")), two);
+	ck_assert_ptr_eq(destmap_cert(m, STR("example.net")), one);
+	ck_assert_ptr_eq(destmap_cert(m, STR("xn--bcher-kva.example")), two);
+	ck_assert_ptr_eq(destmap_cert(m, STR("example.org")), one);
+	ck_assert_ptr_eq(destmap_cert(m, STR("")), three);
 	destmap_destroy(&m);
 	c.destination = v + 2;
 	c.ndestination = 1;
@@ -265,14 +194,12 @@ END_TEST
 
 UNIT_SUITE(destmap)
 {
-	tcase_add_loop_test(tc, the_nearest_block_counts, 0,
-	    (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_loop_test(tc, what_is_usual_has_no_text, 0,
 	    (int)(sizeof(plain) / sizeof(plain[0])));
 	tcase_add_loop_test(tc, opinions_raise_unless_they_are_ours, 0,
 	    (int)(sizeof(opinions) / sizeof(opinions[0])));
 	tcase_add_test(tc, the_maximum_of_a_text_and_another);
 	tcase_add_test(tc, texts_mean_what_they_say);
-	tcase_add_test(tc, many_blocks_and_many_wants_are_no_matter);
-	tcase_add_test(tc, certificates_are_looked_up_for_themselves);
+	tcase_add_test(tc, many_wants_are_no_matter);
+	tcase_add_test(tc, certificates_are_those_of_the_nearest_block);
 }
