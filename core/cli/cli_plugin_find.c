@@ -122,7 +122,7 @@ plugin_ask(struct plugin_cli *c, const struct host_find *f,
 	row = plugapart_last(p);
 	j = json_loadb(row.p, row.n, 0, NULL);
 	if (j == NULL)
-		(void)err_text(why, "its process ended without a word");
+		(void)err_text(why, "its process said nothing readable");
 	return j;
 }
 

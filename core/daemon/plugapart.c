@@ -143,6 +143,8 @@ judge(struct plugapart *p, int status, struct err *why)
 	    last.n > 1 && last.p[0] == REFUSED)
 		return err_text(why, "%.*s", (int)last.n - 1, last.p + 1);
 	p->died = true;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+		return err_text(why, "its process ended without a word");
 	if (WIFEXITED(status))
 		return err_text(why, "ended the process with status %d while "
 		    "it was loaded", WEXITSTATUS(status));

@@ -87,7 +87,7 @@ def test_a_bad_option_is_told_with_its_line(config, block, says):
 @pytest.mark.parametrize("name, says", [
     ("bad_abi", "was built for ABI 99"),
     ("bad_crash", "signal 11 (Segmentation fault) while it was loaded"),
-    ("bad_exit", "ended the process with status 0 while it was loaded"),
+    ("bad_exit", "its process ended without a word"),
     ("bad_missing", "undefined symbol: function_that_nobody_wrote"),
     ("bad_none", "no symbol bad_none_LTX_postern_plugin"),
     ("bad_nowhere", "there is no bad_nowhere.so in " + PLUGINS),
