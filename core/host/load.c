@@ -259,7 +259,9 @@ loader(struct err *why)
 	there = lt_dlloader_find(LOADER);
 	if (there != NULL)
 		return there->dlloader_data;
-	mem_free(lt_dlloader_remove("lt_dlopen"));
+	/* libltdl goes on pointing to it, and its malloc() need not be ours:
+	 * a sanitizer that is linked into the program has another. */
+	(void)lt_dlloader_remove("lt_dlopen");
 	o = mem_zalloc(sizeof(*o));
 	vt = mem_zalloc(sizeof(*vt));
 	vt->name = LOADER;
