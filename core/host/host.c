@@ -272,10 +272,3 @@ gen_end(struct host_gen *g)
 	pool_destroy(&g->pool);
 	OBJ_FREE(g);
 }
-
-struct host *
-host_of(const struct host_gen *g)
-{
-	OBJ_CHECK(g, HOST_GEN_MAGIC);
-	return g->host;
-}

@@ -87,9 +87,6 @@ void host_start(struct host_gen *g, host_started *done, void *arg);
 struct host_gen *host_gen_ref(struct host_gen *g);
 void host_gen_unref(struct host_gen **gp);
 
-/* For a process that does nothing but answer (log sinks in the master). */
-struct host *host_of(const struct host_gen *g);
-
 struct instance *instance_find(const struct host_gen *g, const char *name);
 const char *instance_name(const struct instance *i);
 const char *instance_plugin(const struct instance *i);

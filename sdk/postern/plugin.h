@@ -213,8 +213,8 @@ struct pst_api {
 /*
  * Telling. log: a line of the log with plugin, ICID or MID in front. count
  * and gauge: metric postern_plugin_INSTANCE_NAME, summed over the workers; a
- * name is [a-z0-9_]{1,40}. alert: to the administrator's alert sinks; the
- * same key is gathered by them.
+ * name is [a-z0-9_]{1,40}, an instance has 100 of them. alert: to the
+ * administrator's alert sinks; the same key is gathered by them.
  */
 #define pst_log(ev, level, ...) (ev)->api->log((ev), (level), __VA_ARGS__)
 #define pst_count(ev, metric) (ev)->api->count((ev), (metric), 1)
@@ -294,7 +294,8 @@ struct pst_api {
 #define pst_rate(ev, key, ms, by) (ev)->api->rate((ev), (key), (ms), (by))
 /* An event of the instance's own, on its way until fn or a continuation says
  * other than PST_WAIT, or the instance stops: to listen, to poll. It has no
- * deadline; fn is called later, ev->arg is arg. 0, or -1: too many (1,000). */
+ * deadline; fn is called later, ev->arg is arg. Its PST_EVENT is all that time:
+ * one that polls for ever keeps its own block. 0, or -1: too many (1,000). */
 #define pst_task(ev, fn, arg) (ev)->api->task((ev), (fn), (arg))
 
 /*
@@ -303,9 +304,10 @@ struct pst_api {
  * cancels the rest. A continuation does not run any more when the client has
  * gone, the deadline passed or the worker stops; what was deferred does.
  *
- * watch: fd is ready (once), or PST_TIMEOUT after ms (0: never). offload: work
- * runs on another thread and may touch nothing but its argument, which must
- * live until it returned: memory of the event does, and its clean-ups wait.
+ * watch: fd is ready (once), or PST_TIMEOUT after ms (0: never); it is closed
+ * behind the watch only, by pst_defer() of the event. offload: work runs on
+ * another thread and may touch nothing but its argument, which must live until
+ * it returned: memory of the event and settings do, and clean-ups wait.
  * Work that has not begun when the event ends is left out. dns: type A AAAA MX
  * TXT PTR TLSA CNAME; items as in a zone file ("10 mx.example.net"), but the
  * pieces of a TXT record are joined; for PTR an address will do as the name.
@@ -324,7 +326,7 @@ struct pst_api {
 #define pst_http(ev, request, then) (ev)->api->http((ev), (request), (then))
 #define pst_park(ev, ms, id, then) (ev)->api->park((ev), (ms), (id), (then))
 /* From any event of this instance: continues the parked one with a copy of
- * *result; false: it is gone. */
+ * *result (size set), NULL: PST_OK; false: it is gone. */
 #define pst_wake(ev, id, result) (ev)->api->wake((ev), (id), (result))
 
 /* ---- Hooks -------------------------------------------------------------- */
