@@ -21,6 +21,8 @@
 
 struct boot {
 	struct conf_script *s;
+	int line;	/* the last one that was looked for, and where it is */
+	size_t line_at;
 	struct conf_block **tail;
 	size_t memory;
 	unsigned budget;
@@ -289,6 +291,26 @@ block_add(lua_State *L, const struct conf_scope *scope, const char *name,
 	return block;
 }
 
+/* The text from a line on. Blocks come in the order of their lines, so that
+ * the next one is looked for behind the last. */
+static struct str
+text_from(struct boot *b, int line)
+{
+	struct str text = b->s->text;
+	const char *p;
+
+	if (line < b->line || b->line == 0) {
+		b->line = 1;
+		b->line_at = 0;
+	}
+	while (b->line < line && (p = memchr(text.p + b->line_at, '\n',
+	    text.n - b->line_at)) != NULL) {
+		b->line_at = (size_t)(p - text.p) + 1;
+		b->line++;
+	}
+	return str_n(text.p + b->line_at, text.n - b->line_at);
+}
+
 static void
 block_fill(lua_State *L, struct conf_block *block, int table)
 {
@@ -302,7 +324,7 @@ block_fill(lua_State *L, struct conf_block *block, int table)
 			    block->scope->name);
 		key = lua_tostring(L, -2);
 		item_add(L, block, key, raw_copy(L, lua_gettop(L), true),
-		    conf_locate(b->s->text, block->line, key));
+		    conf_locate(text_from(b, block->line), block->line, key));
 		lua_pop(L, 1);
 	}
 }
@@ -418,7 +440,7 @@ int
 conf_locate(struct str text, int from, const char *key)
 {
 	size_t i = 0, n = strlen(key), j;
-	int line = 1;
+	int line = from;
 	char quote;
 
 	while (i < text.n) {
@@ -442,8 +464,7 @@ conf_locate(struct str text, int from, const char *key)
 		} else if (is_word(c)) {
 			for (j = i; j < text.n && is_word(text.p[j]);)
 				j++;
-			if (line >= from && j - i == n &&
-			    memcmp(text.p + i, key, n) == 0)
+			if (j - i == n && memcmp(text.p + i, key, n) == 0)
 				return line;
 			i = j;
 		} else {
