@@ -16,6 +16,7 @@
 #include "base/pool.h"
 #include "policy/conf.h"
 #include "tls/certchain.h"
+#include "tls/certlist.h"
 #include "tls/certmake.h"
 #include "tls/certpile.h"
 #include "tls/certstore.h"
@@ -23,6 +24,7 @@
 struct certconfig {
 	struct pool *pool;
 	struct conf *conf;
+	struct certlist *list; /* what plugins have */
 	struct certstore *cs;
 	struct certpile *system; /* delivery.ca_file; read when needed */
 	struct certpile *custom; /* DIR/ca.pem */
@@ -36,6 +38,9 @@ int certconfig_open(struct certconfig *cc, const char *conf_file,
 void certconfig_close(struct certconfig *cc);
 /* A relay that runs takes the certificates anew; says whether it did. */
 void certconfig_tell(struct certconfig *cc);
+/* A file, or what a plugin gave as text. */
+int certconfig_text(struct certconfig *cc, const char *path, struct buf *dst,
+    struct err *why);
 /* A certificate's chain and key as a pile. */
 int certconfig_load(struct certconfig *cc, const struct certstore_entry *e,
     struct certpile **p_r, struct err *why);

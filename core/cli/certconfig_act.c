@@ -109,9 +109,9 @@ certconfig_renew(struct certconfig *cc, const char *name, const char *file,
 	buf_init(&csr, PEM_MAX);
 	r = certstore_entry(cc->cs, name, &e, why);
 	if (r == 0)
-		r = file_read(&cert, e.chain, why);
+		r = certconfig_text(cc, e.chain, &cert, why);
 	if (r == 0)
-		r = file_read(&key, e.key, why);
+		r = certconfig_text(cc, e.key, &key, why);
 	if (r == 0)
 		r = certmake_renewal(buf_str(&cert), buf_str(&key), &csr, why);
 	if (r == 0)
@@ -317,9 +317,8 @@ own_key(struct certconfig *cc, const struct certstore_entry *e,
 	struct buf text;
 	int r;
 
-	(void)cc;
 	buf_init(&text, PEM_MAX);
-	r = file_read(&text, e->key, why);
+	r = certconfig_text(cc, e->key, &text, why);
 	if (r == 0)
 		r = certpile_read(any, buf_str(&text), e->key, NULL, why);
 	fini_secret(&text);

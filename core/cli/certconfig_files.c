@@ -11,6 +11,7 @@
 #include "cli/certconfig.h"
 #include "cli/cli.h"
 #include "cli/prompt.h"
+#include "daemon/lister.h"
 
 #define READ_MAX (16 * 1024 * 1024)
 
@@ -22,12 +23,28 @@ static void wipe(struct buf *);
 int
 certconfig_open(struct certconfig *cc, const char *conf_file, struct err *why)
 {
+	struct err no = ERR_INIT;
+	struct epoch *e = NULL;
+
 	cc->pool = pool_new(0);
 	/* Only the store's own files matter here. */
 	if (conf_load(&cc->conf, conf_file, &conf_reader_none, why) != 0)
 		return -1;
-	return certstore_open(&cc->cs, cc->conf->tls.store,
-	    cc->conf->tls.directories, why);
+	if (epoch_read(&e, conf_file, 1, why) != 0)
+		return -1;
+	/* The store's own can be looked after all the same. */
+	if (lister_run(e, &cc->list, &no) != 0)
+		(void)fprintf(stderr, "Certificates of a plugin are missing: "
+		    "%s\n", no.text);
+	epoch_destroy(&e);
+	return certstore_open(&cc->cs, cc->conf->tls.store, cc->list, why);
+}
+
+int
+certconfig_text(struct certconfig *cc, const char *path, struct buf *dst,
+    struct err *why)
+{
+	return certlist_read(cc->list, path, dst, why);
 }
 
 void
@@ -36,6 +53,7 @@ certconfig_close(struct certconfig *cc)
 	certpile_destroy(&cc->system);
 	certpile_destroy(&cc->custom);
 	certstore_close(&cc->cs);
+	certlist_destroy(&cc->list);
 	conf_unref(&cc->conf);
 	pool_destroy(&cc->pool);
 }
@@ -74,14 +92,13 @@ certconfig_load(struct certconfig *cc, const struct certstore_entry *e,
 	struct buf text;
 	int r;
 
-	(void)cc;
 	buf_init(&text, READ_MAX);
-	r = file_read(&text, e->chain, why);
+	r = certconfig_text(cc, e->chain, &text, why);
 	if (r == 0)
 		r = certpile_read(p, buf_str(&text), e->chain, NULL, why);
 	wipe(&text);
 	if (r == 0 && !certpile_has_key(p)) {
-		r = file_read(&text, e->key, why);
+		r = certconfig_text(cc, e->key, &text, why);
 		if (r == 0)
 			r = certpile_read(p, buf_str(&text), e->key, NULL,
 			    why);

@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "daemon/epoch.h"
+#include "daemon/lister.h"
 #include "daemon/plugcheck.h"
 #include "policy/conf.h"
 #include "tls/tlsctx.h"
@@ -19,6 +20,7 @@ enum check_what { CHECK_ONLY, CHECK_DUMP, CHECK_SETTINGS };
 
 static int	usage(FILE *, int);
 static int	check(const char *, enum check_what, int);
+static int	check_certs(struct conf *, struct err *);
 static int	check_plugins(const struct conf *, struct err *);
 static void	warn_of(const struct conf *);
 
@@ -107,7 +109,7 @@ check(const char *file, enum check_what what, int quiet)
 		buf_fini(&b);
 		return cli_fail("%s", why.text);
 	}
-	r = conf_tls_try(c, &conf_reader_plain, NULL, NULL, &why);
+	r = check_certs(c, &why);
 	if (r == 0)
 		r = check_plugins(c, &why);
 	if (r == 0 && c->nlistener == 0 && what != CHECK_DUMP)
@@ -124,6 +126,24 @@ check(const char *file, enum check_what what, int quiet)
 	conf_unref(&c);
 	buf_fini(&b);
 	return r == 0 ? CLI_OK : CLI_FAILED;
+}
+
+/* With what plugins have. */
+static int
+check_certs(struct conf *c, struct err *why)
+{
+	struct certlist *list = NULL;
+	struct epoch *e = NULL;
+	int r;
+
+	if (epoch_read(&e, c->file, 1, why) != 0)
+		return -1;
+	r = lister_run(e, &list, why);
+	if (r == 0)
+		r = conf_tls_try(c, list, NULL, NULL, why);
+	certlist_destroy(&list);
+	epoch_destroy(&e);
+	return r;
 }
 
 /* In a process of their own, as the workers will load them. */

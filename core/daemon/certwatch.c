@@ -1,6 +1,7 @@
 /*
  * Certificate files that change: looked at by name every tls.watch, since
- * those who renew them replace files, links and whole directories.
+ * those who renew them replace files, links and whole directories; and what
+ * plugins want to be looked at.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,10 +22,10 @@ static int	look(void *, const char *, struct err *);
 
 /* The same as long as no file of the configuration's TLS has changed. */
 uint64_t
-certwatch_look(const struct conf *c, const struct epoch *e)
+certwatch_look(const struct conf *c, const struct epoch *e,
+    const struct certlist *list)
 {
 	const struct epoch_cert *cert;
-	const char *const *dir;
 	struct pool *pool = pool_new(0);
 	struct buf b;
 	unsigned n, i;
@@ -39,8 +40,8 @@ certwatch_look(const struct conf *c, const struct epoch *e)
 	(void)conf_tls_files(c, look, &b, NULL);
 	(void)look(&b, c->tls.store, NULL);
 	(void)look(&b, pool_printf(pool, "%s/assign", c->tls.store), NULL);
-	for (dir = c->tls.directories; *dir != NULL; dir++)
-		(void)look(&b, *dir, NULL);
+	for (i = 0; i < list->nwatch; i++)
+		(void)look(&b, list->watch[i].path, NULL);
 	sum = hash_bytes(buf_p(&b), buf_len(&b));
 	buf_fini(&b);
 	pool_destroy(&pool);
@@ -73,7 +74,7 @@ void
 certwatch_start(struct master *m)
 {
 	loop_timer_init(m->loop, &m->watch, on_watch, m);
-	m->watched = certwatch_look(m->conf, m->epoch);
+	m->watched = certwatch_look(m->conf, m->epoch, m->list);
 	on_watch(m);
 }
 
@@ -89,7 +90,7 @@ on_watch(void *arg)
 	loop_timer_set(&m->watch, every > 0 ? every : SECONDS(10));
 	if (every == 0 || m->stopping || m->reloading != RELOAD_NONE)
 		return;
-	sum = certwatch_look(m->conf, m->epoch);
+	sum = certwatch_look(m->conf, m->epoch, m->list);
 	if (sum == m->watched)
 		return;
 	m->watched = sum; /* once for each change, whatever comes of it */

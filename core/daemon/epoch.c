@@ -76,6 +76,13 @@ epoch_files(struct epoch *e, const struct conf *conf, struct err *why)
 	return conf_files(conf, add_file, e, why);
 }
 
+int
+epoch_plugin_files(struct epoch *e, const struct conf *conf, struct err *why)
+{
+	OBJ_CHECK(e, EPOCH_MAGIC);
+	return conf_plugin_files(conf, add_file, e, why);
+}
+
 static int
 add_file(void *arg, const char *path, struct err *why)
 {

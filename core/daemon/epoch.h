@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "policy/conf.h"
+#include "tls/certlist.h"
 #include "tls/certmap.h"
 #include "tls/tlsident.h"
 
@@ -36,9 +37,14 @@ int epoch_again(struct epoch **ep_r, const struct epoch *old,
     uint64_t generation, struct err *why);
 /* Reads the files that conf names, but for certificates and keys. */
 int epoch_files(struct epoch *e, const struct conf *conf, struct err *why);
+/* Only those that settings of plugins name. */
+int epoch_plugin_files(struct epoch *e, const struct conf *conf,
+    struct err *why);
 /* One of them as old has it, before epoch_files(). */
 int epoch_file_keep(struct epoch *e, const struct epoch *old,
     const char *path, struct err *why);
+/* All of a file in memory. */
+int epoch_memory_read(int fd, struct buf *dst, struct err *why);
 void epoch_destroy(struct epoch **ep); /* closes what it holds */
 
 const char *epoch_file(const struct epoch *e);
@@ -62,11 +68,14 @@ struct epoch_cert {
 	const char *chain, *key;  /* files */
 	bool loaded;
 	int key_fd;		  /* as it was opened for the keeper, or -1 */
+	int given[2];		  /* chain and key that are no files, or -1 */
 	struct tlskey_id id;
 	msec expires;
 };
 
-void epoch_map_set(struct epoch *e, const struct certmap *map);
+/* list: where the texts are that are no files. */
+int epoch_map_set(struct epoch *e, const struct certmap *map,
+    const struct certlist *list, struct err *why);
 const struct certmap *epoch_map(const struct epoch *e);
 struct epoch_cert *epoch_certs(const struct epoch *e, unsigned *n_r);
 /* A file's contents. */

@@ -12,10 +12,13 @@
 
 static struct epoch_cert *cert_find(const struct epoch *, const char *,
 		    const char *);
+static int	given(const struct certlist *, const char *, int *,
+		    struct err *);
 static bool	number(struct str *, size_t *);
 
-void
-epoch_map_set(struct epoch *e, const struct certmap *map)
+int
+epoch_map_set(struct epoch *e, const struct certmap *map,
+    const struct certlist *list, struct err *why)
 {
 	const struct certmap_row *r;
 	struct epoch_cert *c;
@@ -35,7 +38,27 @@ epoch_map_set(struct epoch *e, const struct certmap *map)
 		c->chain = r->chain;
 		c->key = r->key;
 		c->key_fd = -1;
+		c->given[0] = c->given[1] = -1;
+		if (given(list, c->chain, &c->given[0], why) != 0 ||
+		    given(list, c->key, &c->given[1], why) != 0)
+			return -1;
 	}
+	return 0;
+}
+
+static int
+given(const struct certlist *list, const char *path, int *fd_r,
+    struct err *why)
+{
+	int fd = certlist_fd(list, path);
+
+	if (fd == -1)
+		return 0;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd == -1)
+		return err_errno(why, "%s", path);
+	*fd_r = fd;
+	return 0;
 }
 
 static struct epoch_cert *
@@ -197,8 +220,11 @@ epoch_leave_keys(struct epoch *e)
 {
 	unsigned i;
 
-	for (i = 0; i < e->ncert; i++)
+	for (i = 0; i < e->ncert; i++) {
 		file_close(&e->cert[i].key_fd);
+		file_close(&e->cert[i].given[0]);
+		file_close(&e->cert[i].given[1]);
+	}
 }
 
 void

@@ -44,7 +44,6 @@ struct epoch {
 
 /* epoch.c */
 int epoch_memory_file(struct str s, int *fd_r, struct err *why);
-int epoch_memory_read(int fd, struct buf *dst, struct err *why);
 
 /* epoch_certs.c */
 const struct bundled *epoch_bundled(const struct epoch *e, const char *path);

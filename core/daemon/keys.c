@@ -34,13 +34,13 @@ static void	next_load(struct master *);
 static void	loaded(struct master *, const json_t *);
 static void	load_begin(struct master *);
 static void	load_here(struct master *);
-static int	text_here(struct epoch *, const char *, struct err *);
+static int	text_here(struct epoch *, const char *, int, struct err *);
 static int	ask_load(struct master *, struct epoch_cert *, struct err *);
 static int	ask_again(struct master *, const struct epoch_cert *,
 		    struct err *);
 static int	ask_keeper(struct master *, json_t *, const int *, unsigned,
 		    struct err *);
-static int	open_file(const char *, struct err *);
+static int	open_file(const char *, int, struct err *);
 static void	take(struct epoch *, struct epoch_cert *, const char *,
 		    const char *);
 static void	look(const struct epoch *, struct epoch_cert *);
@@ -235,8 +235,8 @@ load_here(struct master *m)
 
 		if (c[i].loaded)
 			continue;
-		if (text_here(e, c[i].chain, &why) != 0 ||
-		    text_here(e, c[i].key, &why) != 0) {
+		if (text_here(e, c[i].chain, c[i].given[0], &why) != 0 ||
+		    text_here(e, c[i].key, c[i].given[1], &why) != 0) {
 			k->failed(m, &c[i], &why);
 			continue;
 		}
@@ -248,13 +248,14 @@ load_here(struct master *m)
 }
 
 static int
-text_here(struct epoch *e, const char *path, struct err *why)
+text_here(struct epoch *e, const char *path, int given, struct err *why)
 {
 	struct buf b;
 	int r;
 
 	buf_init(&b, CONF_MAX);
-	r = file_read(&b, path, why);
+	r = given != -1 ? epoch_memory_read(given, &b, why) :
+	    file_read(&b, path, why);
 	if (r == 0)
 		epoch_text_add(e, path, buf_str(&b));
 	explicit_bzero(buf_p(&b), buf_len(&b));
@@ -326,10 +327,10 @@ ask_load(struct master *m, struct epoch_cert *c, struct err *why)
 {
 	int fds[2], r;
 
-	fds[0] = open_file(c->key, why);
+	fds[0] = open_file(c->key, c->given[1], why);
 	if (fds[0] == -1)
 		return -1;
-	fds[1] = open_file(c->chain, why);
+	fds[1] = open_file(c->chain, c->given[0], why);
 	if (fds[1] == -1) {
 		(void)close(fds[0]);
 		return -1;
@@ -383,12 +384,17 @@ ask_keeper(struct master *m, json_t *msg, const int *fds, unsigned n,
 	return 0;
 }
 
+/* given: what is behind a path that is no file's, or -1. */
 static int
-open_file(const char *path, struct err *why)
+open_file(const char *path, int given, struct err *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
+	int fd;
 
+	if (given != -1)
+		fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd == -1)
 		return err_errno(why, "%s", path);
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))

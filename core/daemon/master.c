@@ -177,10 +177,11 @@ serve_epoch(struct master *m, struct err *why)
 	struct certmap map = { .pool = m->conf->pool };
 
 	owncerts_make(m, m->conf);
-	if (conf_certs(m->conf, &map, why) != 0 ||
-	    epoch_files(m->epoch, m->conf, why) != 0)
+	if (lister_run(m->epoch, &m->list, why) != 0 ||
+	    conf_certs(m->conf, m->list, &map, why) != 0 ||
+	    epoch_files(m->epoch, m->conf, why) != 0 ||
+	    epoch_map_set(m->epoch, &map, m->list, why) != 0)
 		return -1;
-	epoch_map_set(m->epoch, &map);
 	return ports_open(m->epoch, m->conf, NULL, why);
 }
 
@@ -344,6 +345,7 @@ serve_end(struct master *m)
 		loop_timer_clear(&m->watch);
 		loop_timer_clear(&m->expiry_turn);
 		keys_stop(m);
+		lister_cancel(&m->lister);
 		for (i = 0; i < m->nchild; i++) {
 			if (m->child[i].magic != CHILD_MAGIC)
 				continue;
@@ -365,6 +367,8 @@ serve_end(struct master *m)
 	file_close(&m->checker_says);
 	epoch_destroy(&m->next);
 	epoch_destroy(&m->epoch);
+	certlist_destroy(&m->next_list);
+	certlist_destroy(&m->list);
 	conf_unref(&m->next_conf);
 	conf_unref(&m->conf);
 	buf_fini(&m->broken);
@@ -423,7 +427,8 @@ on_children(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == m->checker)
 			reload_checked(m, status);
-		else if (!keys_ended(m, pid, status) &&
+		else if (!lister_ended(m->lister, pid, status) &&
+		    !keys_ended(m, pid, status) &&
 		    !owncerts_ended(m, pid, status))
 			children_ended(m, pid, status);
 	}

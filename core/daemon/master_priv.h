@@ -17,6 +17,7 @@
 #include "daemon/epoch.h"
 #include "daemon/expiry.h"
 #include "daemon/ipc.h"
+#include "daemon/lister.h"
 #include "daemon/privs.h"
 #include "net/loop.h"
 #include "policy/conf.h"
@@ -79,6 +80,7 @@ struct master {
 	unsigned workers;	/* from the command line, 0: as configured */
 	struct conf *conf;
 	struct epoch *epoch;
+	struct certlist *list; /* what plugins have */
 	struct shm *shm;
 	struct ids *ids;
 	struct privs privs;
@@ -107,6 +109,9 @@ struct master {
 	/* a reload that is being checked, or loaded */
 	struct epoch *next;
 	struct conf *next_conf;
+	struct certlist *next_list;
+	struct lister *lister;	/* makes it */
+	struct err list_why;	/* a store that failed */
 	enum reload reloading;
 	uint64_t next_watched;
 	struct buf broken;	/* of a reload of certificates: files, why */
@@ -155,7 +160,8 @@ void owncerts_make(struct master *m, const struct conf *conf);
 bool owncerts_ended(struct master *m, pid_t pid, int status);
 
 /* certwatch.c */
-uint64_t certwatch_look(const struct conf *conf, const struct epoch *e);
+uint64_t certwatch_look(const struct conf *conf, const struct epoch *e,
+    const struct certlist *list);
 void certwatch_start(struct master *m);
 
 /* certstatus.c: warnings of certificates that end, and what is in use. */

@@ -26,6 +26,10 @@
 #define PATIENCE SECONDS(40)
 #define BROKEN_MAX 60000 /* what a pipe holds */
 
+static void	list_start(struct master *);
+static void	on_listed(void *, struct certlist *, const struct err *);
+static void	list_failed(struct master *, const struct err *);
+static void	check_start(struct master *);
 static void	check_run(struct master *, int) ATTR_NORETURN;
 static int	check_broken(void *, const char *, const char *,
 		    struct err *);
@@ -51,7 +55,7 @@ reload_start(struct master *m, enum reload what)
 {
 	struct err why = ERR_INIT;
 	uint64_t next;
-	int fds[2], r;
+	int r;
 
 	if (m->stopping)
 		return;
@@ -73,10 +77,66 @@ reload_start(struct master *m, enum reload what)
 		log_info("reloading certificates");
 		r = epoch_again(&m->next, m->epoch, next, &why);
 	}
-	if (r != 0) {
+	if (r != 0)
 		refused(m, why.text);
-		return;
+	else
+		list_start(m);
+}
+
+/* What plugins have comes first: the check looks at that, too. */
+static void
+list_start(struct master *m)
+{
+	struct err why = ERR_INIT;
+
+	err_clear(&m->list_why);
+	if (m->reloading == RELOAD_CERTS && m->conf->nplugin == 0)
+		on_listed(m, certlist_new(), NULL);
+	else if (lister_start(&m->lister, m->loop, m->next, on_listed, m,
+		     &why) != 0)
+		refused(m, why.text);
+}
+
+/* A store that fails does not hold up the others' new certificates. */
+static void
+on_listed(void *arg, struct certlist *list, const struct err *why)
+{
+	const struct certlist *old = NULL;
+	struct err no = ERR_INIT;
+	struct master *m;
+
+	OBJ_CAST(m, arg, MASTER_MAGIC);
+	m->lister = NULL;
+	m->next_list = list;
+	if (why != NULL && m->reloading == RELOAD_CERTS) {
+		list_failed(m, why);
+		old = m->list;
 	}
+	if (m->stopping)
+		ended(m, "the relay is stopping");
+	else if (why != NULL && m->reloading == RELOAD_ALL)
+		refused(m, why->text);
+	else if (certlist_settle(list, old, &no) != 0)
+		refused(m, no.text);
+	else
+		check_start(m);
+}
+
+static void
+list_failed(struct master *m, const struct err *why)
+{
+	m->list_why = *why;
+	log_critical("certificates of a plugin stay as they are: %s",
+	    why->text);
+	master_alert(m, "Critical", "cert_store", "a plugin's certificates "
+	    "cannot be had, the former ones stay in use", why->text);
+}
+
+static void
+check_start(struct master *m)
+{
+	int fds[2];
+
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		fatal("pipe: %s", strerror(errno));
 	log_flush();
@@ -124,7 +184,7 @@ check_run(struct master *m, int says)
 	r = conf_parse(&c, m->file, epoch_text(m->next), &conf_reader_plain,
 	    &why);
 	if (r == 0)
-		r = conf_tls_try(c, &conf_reader_plain,
+		r = conf_tls_try(c, m->next_list,
 		    m->reloading == RELOAD_CERTS ? check_broken : NULL,
 		    &broken, &why);
 	/* Code is loaded as the workers do, with what the master may read. */
@@ -202,10 +262,10 @@ prepare(struct master *m, struct err *why)
 		return err_text(why, "%s: there is no listener", m->file);
 	owncerts_make(m, c);
 	map.pool = c->pool;
-	if (conf_certs(c, &map, why) != 0)
+	if (conf_certs(c, m->next_list, &map, why) != 0 ||
+	    epoch_map_set(m->next, &map, m->next_list, why) != 0)
 		return -1;
-	epoch_map_set(m->next, &map);
-	m->next_watched = certwatch_look(c, m->next);
+	m->next_watched = certwatch_look(c, m->next, m->next_list);
 	if (m->reloading == RELOAD_CERTS && keep_broken(m, why) != 0)
 		return -1;
 	if (epoch_files(m->next, c, why) != 0)
@@ -357,6 +417,9 @@ switch_to(struct master *m, struct err *why)
 	epoch_destroy(&m->epoch);
 	m->epoch = m->next;
 	m->next = NULL;
+	certlist_destroy(&m->list);
+	m->list = m->next_list;
+	m->next_list = NULL;
 	conf_unref(&m->conf);
 	m->conf = c;
 	m->next_conf = NULL;
@@ -415,6 +478,7 @@ ended(struct master *m, const char *why)
 	m->answering = 0;
 	m->reloading = m->again = RELOAD_NONE;
 	epoch_destroy(&m->next);
+	certlist_destroy(&m->next_list);
 	conf_unref(&m->next_conf);
 	if (again != RELOAD_NONE)
 		reload_start(m, again);
@@ -429,6 +493,9 @@ answer(struct master *m, struct control_req *r, const char *why)
 		control_fail(r, "%s", why);
 		return;
 	}
+	if (m->list_why.text[0] != '\0')
+		control_row_json(r, json_pack("{s:s}", "warning",
+		    m->list_why.text));
 	while (m->reloading == RELOAD_CERTS &&
 	    str_split(&rest, '\n', &line)) {
 		if (str_split(&line, '\t', &file))

@@ -31,3 +31,9 @@ builtin_names(void (*fn)(void *arg, const char *name), void *arg)
 	for (p = builtins; p != NULL && *p != NULL; p++)
 		fn(arg, (*p)->name);
 }
+
+bool
+host_has_builtin(const char *plugin)
+{
+	return host_builtin_find(plugin) != NULL;
+}

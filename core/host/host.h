@@ -68,6 +68,7 @@ struct host_world {
 
 /* Plugins that are part of the program; before host_new(), ends with NULL. */
 void host_builtin(const struct pst_plugin *const *v);
+bool host_has_builtin(const char *plugin);
 
 struct host *host_new(const struct host_world *w);
 /* Every generation must be gone or have been stopped. */

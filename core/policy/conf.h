@@ -228,11 +228,13 @@ int conf_load(struct conf **conf_r, const char *file,
 int conf_parse(struct conf **conf_r, const char *file, struct str text,
     const struct conf_reader *reader, struct err *why);
 /*
- * Which certificate serves what, by boot file, store and directories. For who
- * may read them: master, reload, `postern check`. map->pool is given. Whether
- * the files are any good is not looked at.
+ * Which certificate serves what, by boot file, store and what plugins have
+ * (list, daemon/lister). For who may read them: master, reload, `postern
+ * check`. map->pool is given. Whether the files are any good is not looked at.
  */
-int conf_certs(const struct conf *conf, struct certmap *map, struct err *why);
+struct certlist;
+int conf_certs(const struct conf *conf, const struct certlist *list,
+    struct certmap *map, struct err *why);
 
 /* A file that is unusable: a certificate of a use, or roots or CRLs (use
  * NULL). Returns 0 to go on without it. */
@@ -253,8 +255,9 @@ struct conf_tls_env {
  * listener without a usable certificate has no context. */
 int conf_tls(struct conf *conf, const struct conf_tls_env *env,
     struct err *why);
-/* conf_certs() and conf_tls() with the keys themselves, to find mistakes. */
-int conf_tls_try(struct conf *conf, const struct conf_reader *reader,
+/* conf_certs() and conf_tls() with the files and keys themselves, to find
+ * mistakes. */
+int conf_tls_try(struct conf *conf, const struct certlist *list,
     conf_broken_fn *broken, void *arg, struct err *why);
 /* Reads the cipher and group lists once more, as conf_parse() does, and tells
  * of the words in them that the library does not know. */
@@ -275,6 +278,9 @@ typedef int conf_file_fn(void *arg, const char *path, struct err *why);
 int conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
     struct err *why);
 int conf_tls_files(const struct conf *conf, conf_file_fn *fn, void *arg,
+    struct err *why);
+/* Those of plugin blocks, as far as there are such ("file:"). */
+int conf_plugin_files(const struct conf *conf, conf_file_fn *fn, void *arg,
     struct err *why);
 
 /* "file:PATH" of a plugin's setting: the absolute path; NULL: it is none. */

@@ -25,14 +25,15 @@ static int	add_assigned(struct job *, const char *, bool *, struct err *);
 static void	add_default(struct job *, const char *);
 
 int
-conf_certs(const struct conf *c, struct certmap *map, struct err *why)
+conf_certs(const struct conf *c, const struct certlist *list,
+    struct certmap *map, struct err *why)
 {
 	struct job j = { .c = c, .map = map };
 	const struct conf_destination *d;
 	int r = 0;
 	unsigned i;
 
-	if (certstore_open(&j.cs, c->tls.store, c->tls.directories, why) != 0)
+	if (certstore_open(&j.cs, c->tls.store, list, why) != 0)
 		return -1;
 	for (i = 0; r == 0 && i < c->nlistener; i++)
 		r = listener_certs(&j, &c->listener[i], why);

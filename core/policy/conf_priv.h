@@ -104,9 +104,6 @@ void conf_value_text(const struct conf_param *p, const void *base,
  * items. */
 int conf_plugin_apply(struct conf *c, struct conf_plugin *p,
     const struct conf_block *b, struct err *why);
-/* The files that "file:" names in them, as far as there are such. */
-int conf_plugin_files(const struct conf *c, conf_file_fn *fn, void *arg,
-    struct err *why);
 void conf_plugin_dump(const struct conf_plugin *p, struct buf *dst);
 /* A block of another kind that stands for a plugin; before the blocks of
  * plugins are applied. Its items are given in the order they are dumped in. */

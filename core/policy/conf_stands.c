@@ -18,12 +18,14 @@ static void stands_log(struct conf *c, int line);
 static void stands_destination(struct conf *c, int line);
 static void entry_add(struct conf *c, struct hash *names, struct entry **v,
     unsigned *n, const struct conf_destination *d);
+static void stands_tls(struct conf *c, int line);
 
 void
 conf_stands(struct conf *c, const struct conf_block *blocks)
 {
 	stands_log(c, line_of(blocks, CONF_SCOPE_LOG));
 	stands_destination(c, line_of(blocks, CONF_SCOPE_DESTINATION));
+	stands_tls(c, line_of(blocks, CONF_SCOPE_TLS));
 }
 
 static int
@@ -135,4 +137,19 @@ entry_add(struct conf *c, struct hash *names, struct entry **v, unsigned *n,
 	e->want = *d->tls;
 	hash_add(names, &e->node, hash);
 	v[(*n)++] = e;
+}
+
+static void
+stands_tls(struct conf *c, int line)
+{
+	const char *const *dir = c->tls.directories;
+	struct conf_plugin *p;
+	unsigned n = 0;
+
+	while (dir[n] != NULL)
+		n++;
+	if (n == 0)
+		return;
+	p = conf_stands_for(c, "cert_file", "tls.directories", "tls", line);
+	conf_stands_list(c, p, "directories", dir, n);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "policy/conf_priv.h"
+#include "tls/certlist.h"
 #include "tls/tlsident.h"
 #include "tls/tlstrust.h"
 
@@ -44,6 +45,7 @@ static int	read_file(struct job *, const char *, struct buf *,
 		    struct err *);
 static int	broken(const struct job *, const char *, const char *,
 		    struct err *);
+static int	read_listed(void *, const char *, struct buf *, struct err *);
 static uint16_t	version(int);
 static void	ident_drop(void *);
 static void	trust_drop(void *);
@@ -83,16 +85,25 @@ conf_tls(struct conf *c, const struct conf_tls_env *env, struct err *why)
 }
 
 int
-conf_tls_try(struct conf *c, const struct conf_reader *reader,
+conf_tls_try(struct conf *c, const struct certlist *list,
     conf_broken_fn *fn, void *arg, struct err *why)
 {
 	struct certmap map = { .pool = c->pool };
-	struct conf_tls_env env = { .reader = reader, .map = &map,
+	struct conf_reader reader = conf_reader_plain;
+	struct conf_tls_env env = { .reader = &reader, .map = &map,
 		.broken = fn, .arg = arg };
 
-	if (conf_certs(c, &map, why) != 0)
+	reader.read = read_listed;
+	reader.arg = (void *)(uintptr_t)list;
+	if (conf_certs(c, list, &map, why) != 0)
 		return -1;
 	return conf_tls(c, &env, why);
+}
+
+static int
+read_listed(void *arg, const char *path, struct buf *dst, struct err *why)
+{
+	return certlist_read(arg, path, dst, why);
 }
 
 static int

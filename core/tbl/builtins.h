@@ -2,6 +2,7 @@
  * Plugins that are part of the program, so that it works without any file
  * beside it: BUILTIN(name), the folder of plugins/.
  */
+BUILTIN(cert_file)
 BUILTIN(log_json)
 BUILTIN(log_mail)
 BUILTIN(log_syslog)

@@ -210,7 +210,8 @@ PARAM(TLS, store, PATH, "", "",
 PARAM(TLS, directories, PATHS, "", "",
     "directories of certificates as ACME clients leave them; each folder "
     "with fullchain.pem and privkey.pem (or NAME.crt and NAME.key) is a "
-    "certificate by the folder's or file's name")
+    "certificate by the folder's or file's name; short for a plugin "
+    "\"cert_file\" block in front of the others")
 PARAM(TLS, watch, DURATION, "10s", "0s..1d",
     "how often certificate files are looked at for changes; 0s: never")
 PARAM(TLS, min_version, CHOICE, "1.2", "1.0|1.1|1.2|1.3",

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "tls/certlist.h"
 #include "tls/certstore_priv.h"
 
 #define CERTSTORE_MAGIC 0x63657274
@@ -22,24 +23,21 @@ struct list {
 
 static int take_uses(struct certstore *, struct str, const char *,
     struct err *);
-static int find_outside(struct certstore *, const char *,
-    struct certstore_entry *, struct err *);
+static int find_outside(const struct certstore *, struct certstore_entry *);
 static int pair(const char *, const char *, struct err *);
 static int list_own(struct certstore *, struct list *, struct err *);
-static int list_outside(struct certstore *, const char *, struct list *,
-    struct err *);
+static int list_outside(struct certstore *, struct list *, struct err *);
 static int list_add(struct certstore *, struct list *, const char *,
     struct err *);
 static int by_name(const void *, const void *);
 
 int
 certstore_open(struct certstore **cs_r, const char *dir,
-    const char *const *directories, struct err *why)
+    const struct certlist *list, struct err *why)
 {
 	struct pool *pool = pool_new(0);
 	struct certstore *cs = POOL_NEW(pool, struct certstore);
 	size_t n = strlen(dir);
-	const char **copy;
 
 	/* With a slash behind it a link would be followed. */
 	while (n > 1 && dir[n - 1] == '/')
@@ -47,15 +45,7 @@ certstore_open(struct certstore **cs_r, const char *dir,
 	cs->magic = CERTSTORE_MAGIC;
 	cs->pool = pool;
 	cs->dir = cs->at = pool_strndup(pool, dir, n);
-	if (directories != NULL) {
-		n = 0;
-		while (directories[n] != NULL)
-			n++;
-		copy = pool_alloc(pool, (n + 1) * sizeof(*copy));
-		while (n-- > 0)
-			copy[n] = pool_strdup(pool, directories[n]);
-		cs->directories = copy;
-	}
+	cs->list = list;
 	if (certstore_guard(cs->dir, S_IFDIR, why) != 0 ||
 	    certstore_read_uses(cs, why) != 0) {
 		certstore_close(&cs);
@@ -133,18 +123,14 @@ certstore_list(struct certstore *cs, struct certstore_entry **v_r,
     unsigned *n_r, struct err *why)
 {
 	struct list own = { NULL, 0, 0 }, all;
-	size_t i;
 
 	if (list_own(cs, &own, why) != 0)
 		return -1;
 	if (own.n > 1)
 		qsort(own.v, own.n, sizeof(*own.v), by_name);
 	all = own;
-	for (i = 0; cs->directories != NULL && cs->directories[i] != NULL;
-	     i++) {
-		if (list_outside(cs, cs->directories[i], &all, why) != 0)
-			return -1;
-	}
+	if (cs->list != NULL && list_outside(cs, &all, why) != 0)
+		return -1;
 	if (all.n - own.n > 1)
 		qsort(all.v + own.n, all.n - own.n, sizeof(*all.v), by_name);
 	*v_r = all.v;
@@ -167,7 +153,7 @@ certstore_entry(struct certstore *cs, const char *name,
 	e.key = pool_printf(cs->pool, "%s/key.pem", folder);
 	r = pair(e.chain, e.key, why);
 	if (r == 0) {
-		r = find_outside(cs, name, &e, why);
+		r = find_outside(cs, &e);
 		if (r == 0)
 			return err_text(why, "there is no certificate \"%s\" "
 			    "in %s", name, cs->dir);
@@ -360,33 +346,18 @@ take_uses(struct certstore *cs, struct str text, const char *path,
 	return 0;
 }
 
-/* As certbot (NAME/fullchain.pem) and lego (NAME.crt) leave them. */
+/* 1: a plugin has it. */
 static int
-find_outside(struct certstore *cs, const char *name,
-    struct certstore_entry *e, struct err *why)
+find_outside(const struct certstore *cs, struct certstore_entry *e)
 {
-	int r = 0;
-	size_t i;
+	const struct certlist_row *row = certlist_find(cs->list, e->name);
 
-	if (strchr(name, '/') != NULL || name[0] == '.')
+	if (row == NULL)
 		return 0;
-	for (i = 0; r == 0 && cs->directories != NULL &&
-	     cs->directories[i] != NULL; i++) {
-		e->directory = cs->directories[i];
-		e->chain = pool_printf(cs->pool, "%s/%s/fullchain.pem",
-		    e->directory, name);
-		e->key = pool_printf(cs->pool, "%s/%s/privkey.pem",
-		    e->directory, name);
-		r = pair(e->chain, e->key, why);
-		if (r != 0)
-			break;
-		e->chain = pool_printf(cs->pool, "%s/%s.crt", e->directory,
-		    name);
-		e->key = pool_printf(cs->pool, "%s/%s.key", e->directory,
-		    name);
-		r = pair(e->chain, e->key, why);
-	}
-	return r;
+	e->directory = certlist_origin(cs->list, row);
+	e->chain = row->chain;
+	e->key = row->key;
+	return 1;
 }
 
 /* 1: both are there. */
@@ -422,34 +393,24 @@ list_own(struct certstore *cs, struct list *l, struct err *why)
 }
 
 static int
-list_outside(struct certstore *cs, const char *path, struct list *l,
-    struct err *why)
+list_outside(struct certstore *cs, struct list *l, struct err *why)
 {
+	const struct certlist_row *row;
 	struct certstore_entry e;
-	const struct dirent *d;
 	struct err no = ERR_INIT;
-	const char *name;
-	DIR *dir;
-	int r = 0;
+	unsigned i;
 
-	dir = opendir(path);
-	if (dir == NULL)
-		return errno == ENOENT ? 0 : err_errno(why, "%s", path);
-	while (r == 0 && (d = readdir(dir)) != NULL) {
-		struct str file = str_c(d->d_name);
-
-		if (str_iends(file, ".crt"))
-			file.n -= strlen(".crt");
-		name = pool_strndup(cs->pool, file.p, file.n);
-		/* The store's own of that name comes first. */
-		if (name[0] == '.' ||
-		    certstore_entry(cs, name, &e, &no) != 0 ||
-		    e.directory == NULL || strcmp(e.directory, path) != 0)
+	for (i = 0; i < cs->list->nrow; i++) {
+		row = &cs->list->row[i];
+		/* The one that is found by that name. */
+		if (certlist_find(cs->list, row->name) != row ||
+		    certstore_entry(cs, row->name, &e, &no) != 0 ||
+		    e.directory == NULL)
 			continue;
-		r = list_add(cs, l, name, why);
+		if (list_add(cs, l, row->name, why) != 0)
+			return -1;
 	}
-	(void)closedir(dir);
-	return r;
+	return 0;
 }
 
 static int

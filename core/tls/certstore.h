@@ -12,8 +12,8 @@
  * <name> is percent-encoded where a file name forbids an octet. Changes are
  * made by renaming whole files while DIR is locked, so that a reader never
  * sees half of one. A name's key never changes: another key is another name.
- * Names of tls.directories (certbot, lego) can be found and assigned as well,
- * but are never written.
+ * Certificates of plugins (certlist.h) can be found and assigned as well, but
+ * are never written; the store's own of the same name wins.
  *
  * DIR may be in a directory of somebody else's (the spool is the workers').
  * DIR, its folders and keys must belong to us or root, must not be writable by
@@ -34,17 +34,18 @@
 #define CERTSTORE_NAME_MAX 120
 #define CERTSTORE_FILE_MAX (4 * 1024 * 1024)
 
+struct certlist;
 struct certstore;
 
 /* A directory that is not there is an empty store; errors name file and
- * cause. directories: NULL-terminated, may be NULL. */
+ * cause. list: what plugins have; stays the caller's, may be NULL. */
 int certstore_open(struct certstore **cs_r, const char *dir,
-    const char *const *directories, struct err *why);
+    const struct certlist *list, struct err *why);
 void certstore_close(struct certstore **csp);
 const char *certstore_dir(const struct certstore *cs);
 
-/* The files of a certificate; -1: there is none of that name, or it has no
- * certificate yet. Strings are the store's. */
+/* The files of a certificate, for certlist_read(); -1: there is none of that
+ * name, or it has no certificate yet. Strings are the store's or the list's. */
 int certstore_find(struct certstore *cs, const char *name,
     const char **chain_r, const char **key_r, struct err *why);
 /* The i-th name assigned to a use, the default first; NULL: no more. */
@@ -68,7 +69,7 @@ struct certstore_entry {
 	const char *name;
 	const char *chain, *key; /* paths */
 	const char *csr;	 /* path, NULL: none */
-	const char *directory;	 /* of tls.directories; NULL: the store's own */
+	const char *directory;	 /* certlist_origin(); NULL: ours */
 	unsigned versions;	 /* earlier chains: old/1.pem to old/N.pem */
 };
 

@@ -17,7 +17,7 @@ struct certstore {
 	struct pool *pool;
 	const char *dir;
 	const char *at; /* how files in dir are reached: certstore_change.c */
-	const char *const *directories; /* NULL: none */
+	const struct certlist *list; /* NULL: none */
 	struct certstore_row *row;
 	unsigned nrow;
 };

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "tls/certlist.h"
 #include "tls/certmake.h"
 #include "tls/certstore.h"
 #include "unit.h"
@@ -47,10 +48,10 @@ ok(int r)
 }
 
 static void
-reopen(const char *const *directories)
+reopen(const struct certlist *list)
 {
 	certstore_close(&cs);
-	ok(certstore_open(&cs, dir, directories, &why));
+	ok(certstore_open(&cs, dir, list, &why));
 }
 
 static mode_t
@@ -206,40 +207,55 @@ START_TEST(deletes_and_renames_only_what_is_unused)
 }
 END_TEST
 
-START_TEST(finds_what_acme_clients_left)
+/* name's row, files below dir. */
+static void
+listed(struct certlist *l, const char *store, unsigned at, const char *name,
+    const char *chain, const char *key)
 {
-	const char *live = mem_strdup(scratch_path("live"));
-	const char *const dirs[] = { live, NULL };
+	struct certlist_row row = { .store = store, .at = at, .name = name,
+		.chain_fd = -1, .key_fd = -1 };
+
+	row.chain = chain;
+	row.key = key;
+	ok(certlist_add(l, &row, &why));
+}
+
+START_TEST(finds_what_plugins_have)
+{
+	struct certlist *l = certlist_new();
 	struct certstore_entry *v, e;
 	unsigned n, version;
 
-	ok(file_mkdirs(scratch_path("live/mx.example"), 0700, &why));
-	ok(file_replace(scratch_path("live/mx.example/fullchain.pem"), "f", 1,
-	    0600, &why));
-	ok(file_replace(scratch_path("live/mx.example/privkey.pem"), "k", 1,
-	    0600, &why));
-	ok(file_replace(scratch_path("live/b.example.crt"), "c", 1, 0600,
-	    &why));
-	ok(file_replace(scratch_path("live/b.example.key"), "k", 1, 0600,
-	    &why));
-	ok(file_replace(scratch_path("live/c.example.crt"), "c", 1, 0600,
-	    &why));
-	reopen(dirs);
+	ok(certlist_watch(l, "live", 1, "/live", &why));
+	ok(certlist_watch(l, "live", 1, "/live/mx.example", &why));
+	listed(l, "live", 1, "mx.example", "/live/mx.example/fullchain.pem",
+	    "/live/mx.example/privkey.pem");
+	listed(l, "other", 0, "b.example", "/b.crt", "/b.key");
+	listed(l, "live", 1, "b.example", "/live/b.crt", "/live/b.key");
+	listed(l, "live", 1, "own", "/live/own.crt", "/live/own.key");
+	certlist_told(l, "live", 1);
+	certlist_told(l, "other", 0);
+	ok(certlist_settle(l, NULL, &why));
+	reopen(l);
 	add("own", "own");
 	ok(certstore_list(cs, &v, &n, &why));
 	ck_assert_uint_eq(n, 3);
 	ck_assert_str_eq(v[0].name, "own");
+	ck_assert_ptr_null(v[0].directory);
 	ck_assert_str_eq(v[1].name, "b.example");
+	ck_assert_str_eq(v[1].chain, "/b.crt");
+	ck_assert_str_eq(v[1].directory, "other");
 	ck_assert_str_eq(v[2].name, "mx.example");
 	ok(certstore_entry(cs, "mx.example", &e, &why));
-	ck_assert_str_eq(contents(e.chain), "f");
+	ck_assert_str_eq(e.chain, "/live/mx.example/fullchain.pem");
+	ck_assert_str_eq(e.directory, "/live");
 	ok(certstore_assign(cs, "outbound", "mx.example", false, &why));
 	ck_assert_int_eq(certstore_set_chain(cs, "mx.example", STR("x"),
 	    &version, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "not ours to change"));
 	ck_assert_int_eq(certstore_entry(cs, "../live/mx.example", &e, &why),
 	    -1);
-	mem_free((void *)(uintptr_t)live);
+	certlist_destroy(&l);
 }
 END_TEST
 
@@ -459,7 +475,7 @@ UNIT_SUITE(certstore)
 	tcase_add_test(tc, keeps_each_earlier_chain);
 	tcase_add_test(tc, remembers_uses_in_order);
 	tcase_add_test(tc, deletes_and_renames_only_what_is_unused);
-	tcase_add_test(tc, finds_what_acme_clients_left);
+	tcase_add_test(tc, finds_what_plugins_have);
 	tcase_add_test(tc,
 	    makes_the_demonstration_certificates_that_are_missing);
 	tcase_add_test(tc, leaves_whole_profiles_wherever_a_process_ends);
