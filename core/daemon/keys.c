@@ -134,6 +134,7 @@ keys_ended(struct master *m, pid_t pid, int status)
 		log_critical("keeper ended with status %d",
 		    WEXITSTATUS(status));
 	k->restarts++;
+	reload_keeper_gone(m);
 	keeper_pause(m);
 	return true;
 }

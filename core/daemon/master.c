@@ -344,6 +344,7 @@ serve_end(struct master *m)
 		loop_timer_clear(&m->ticket_turn);
 		loop_timer_clear(&m->watch);
 		loop_timer_clear(&m->expiry_turn);
+		loop_timer_clear(&m->vote_late);
 		keys_stop(m);
 		lister_cancel(&m->lister);
 		for (i = 0; i < m->nchild; i++) {
@@ -443,6 +444,7 @@ master_stop(struct master *m, int status)
 	m->status = status;
 	log_info("Postern stops");
 	notify_send("STOPPING=1");
+	reload_stopping(m);
 	children_tell(m, "stop");
 	loop_timer_set(&m->stop_late, m->conf->top.stop_timeout + SECONDS(5));
 	if (children_alive(m) == 0)

@@ -1,7 +1,7 @@
 /*
- * Private to the master: master.c (life), supervise.c (workers), reload.c,
- * keys.c (keeper), owncerts.c (certificates of our own), certwatch.c (files
- * that change), certstatus.c (what is in use, until when).
+ * Private to the master: master.c (life), supervise.c (workers), reload.c and
+ * reload_vote.c, keys.c (keeper), owncerts.c (certificates of our own),
+ * certwatch.c (files that change), certstatus.c (what is in use, until when).
  */
 #ifndef DAEMON_MASTER_PRIV_H
 #define DAEMON_MASTER_PRIV_H
@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/shm.h"
 #include "daemon/alertpost.h"
+#include "daemon/ballot.h"
 #include "daemon/epoch.h"
 #include "daemon/expiry.h"
 #include "daemon/ipc.h"
@@ -106,7 +107,7 @@ struct master {
 	msec started;		/* wall */
 	bool ready, stopping;
 	int status;		/* exit status */
-	/* a reload that is being checked, or loaded */
+	/* a reload that is being checked, loaded, or prepared by workers */
 	struct epoch *next;
 	struct conf *next_conf;
 	struct certlist *next_list;
@@ -121,6 +122,8 @@ struct master {
 	int checker_says;	/* pipe */
 	enum reload again;
 	struct loop_timer checker_late;
+	struct ballot ballot;
+	struct loop_timer vote_late;
 	/* who wants to know how a reload ends, those of this one first */
 	struct control_req *asked[MASTER_ASKED];
 	unsigned nasked, answering;
@@ -154,6 +157,21 @@ void reload_asked(struct master *m, struct control_req *r);
 /* A certificate of the first epoch cannot be had. */
 void reload_cert_failed(struct master *m, struct epoch_cert *c,
     const struct err *why);
+
+/* All workers have prepared it. */
+void reload_switch(struct master *m);
+void reload_refused(struct master *m, const char *why);
+/* why NULL: the new one is in force. */
+void reload_ended(struct master *m, const char *why);
+
+/* reload_vote.c: m->next to the workers */
+void reload_vote(struct master *m);
+/* A worker while a vote may be open: forked, heard, gone. */
+void reload_child_new(struct child *c);
+void reload_child_said(struct child *c, const char *type, const json_t *msg);
+void reload_child_gone(struct child *c, bool in_order);
+void reload_keeper_gone(struct master *m);
+void reload_stopping(struct master *m);
 
 /* owncerts.c: makes those that conf may need and the store has not. */
 void owncerts_make(struct master *m, const struct conf *conf);

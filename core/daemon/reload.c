@@ -1,6 +1,6 @@
 /*
  * A reload: the new configuration is tried in a scratch process, so that
- * nothing in it can harm the master; then every worker gets it.
+ * nothing in it can harm the master; then the workers vote (reload_vote.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,10 +44,7 @@ static void	cert_failed(struct master *, struct epoch_cert *,
 		    const struct err *);
 static void	cert_kept(struct master *, struct epoch_cert *, const char *);
 static void	on_loaded(struct master *);
-static int	switch_to(struct master *, struct err *);
 static void	needs_restart(const struct conf *, const struct conf *);
-static void	refused(struct master *, const char *);
-static void	ended(struct master *, const char *);
 static void	answer(struct master *, struct control_req *, const char *);
 
 void
@@ -78,7 +75,7 @@ reload_start(struct master *m, enum reload what)
 		r = epoch_again(&m->next, m->epoch, next, &why);
 	}
 	if (r != 0)
-		refused(m, why.text);
+		reload_refused(m, why.text);
 	else
 		list_start(m);
 }
@@ -94,7 +91,7 @@ list_start(struct master *m)
 		on_listed(m, certlist_new(), NULL);
 	else if (lister_start(&m->lister, m->loop, m->next, on_listed, m,
 		     &why) != 0)
-		refused(m, why.text);
+		reload_refused(m, why.text);
 }
 
 /* A store that fails does not hold up the others' new certificates. */
@@ -113,11 +110,11 @@ on_listed(void *arg, struct certlist *list, const struct err *why)
 		old = m->list;
 	}
 	if (m->stopping)
-		ended(m, "the relay is stopping");
+		reload_ended(m, "the relay is stopping");
 	else if (why != NULL && m->reloading == RELOAD_ALL)
-		refused(m, why->text);
+		reload_refused(m, why->text);
 	else if (certlist_settle(list, old, &no) != 0)
-		refused(m, no.text);
+		reload_refused(m, no.text);
 	else
 		check_start(m);
 }
@@ -149,7 +146,7 @@ check_start(struct master *m)
 	if (m->checker == -1) {
 		(void)close(fds[0]);
 		m->checker = 0;
-		refused(m, strerror(errno));
+		reload_refused(m, strerror(errno));
 		return;
 	}
 	m->checker_says = fds[0];
@@ -237,10 +234,10 @@ reload_checked(struct master *m, int status)
 	buf_added(&m->broken, n > 0 ? (size_t)n : 0);
 	file_close(&m->checker_says);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		refused(m, n > 0 ? buf_p(&m->broken) :
+		reload_refused(m, n > 0 ? buf_p(&m->broken) :
 		    "the check of it crashed");
 	} else if (prepare(m, &why) != 0) {
-		refused(m, why.text);
+		reload_refused(m, why.text);
 	} else {
 		err_clear(&m->next_why);
 		keys_load(m, m->next, cert_failed, on_loaded);
@@ -378,42 +375,25 @@ on_loaded(struct master *m)
 {
 	struct err why = ERR_INIT;
 
-	if (m->stopping) {
-		ended(m, "the relay is stopping");
-		return;
-	}
-	if (m->next_why.text[0] != '\0')
-		refused(m, m->next_why.text);
-	else if (epoch_seal(m->next, &why) != 0 || switch_to(m, &why) != 0)
-		refused(m, why.text);
+	if (m->stopping)
+		reload_ended(m, "the relay is stopping");
+	else if (m->next_why.text[0] != '\0')
+		reload_refused(m, m->next_why.text);
+	else if (epoch_seal(m->next, &why) != 0)
+		reload_refused(m, why.text);
 	else
-		ended(m, NULL);
+		reload_vote(m);
 }
 
-static int
-switch_to(struct master *m, struct err *why)
+void
+reload_switch(struct master *m)
 {
 	struct conf *c = m->next_conf;
-	int fds[IPC_FDS];
-	unsigned n, i;
-	json_t *msg;
+	struct err why = ERR_INIT;
 
-	msg = epoch_pack(m->next, fds, &n, why);
-	if (msg == NULL)
-		return -1;
 	if (m->workers != 0)
 		c->top.workers = m->workers;
 	needs_restart(m->conf, c);
-	for (i = 0; i < m->nchild; i++) {
-		if (m->child[i].pid != 0 &&
-		    ipc_send(m->child[i].ipc, json_incref(msg), fds, n,
-			why) != 0) {
-			/* Its successor has it by birth. */
-			log_warning("worker %u: %s", i, why->text);
-			(void)kill(m->child[i].pid, SIGTERM);
-		}
-	}
-	json_decref(msg);
 	epoch_destroy(&m->epoch);
 	m->epoch = m->next;
 	m->next = NULL;
@@ -425,12 +405,12 @@ switch_to(struct master *m, struct err *why)
 	m->next_conf = NULL;
 	m->watched = m->next_watched;
 	keys_current(m);
-	if (master_log_open(m, m->conf, why) != 0)
-		log_critical("the log stays as it is: %s", why->text);
+	if (master_log_open(m, m->conf, &why) != 0)
+		log_critical("the log stays as it is: %s", why.text);
 	log_info("configuration %" PRIu64 " is in force",
 	    epoch_generation(m->epoch));
 	certs_expiry(m);
-	return 0;
+	reload_ended(m, NULL);
 }
 
 static void
@@ -451,19 +431,18 @@ needs_restart(const struct conf *old, const struct conf *new)
 		    "only");
 }
 
-static void
-refused(struct master *m, const char *why)
+void
+reload_refused(struct master *m, const char *why)
 {
 	log_critical("configuration %" PRIu64 " stays: %s",
 	    epoch_generation(m->epoch), why);
 	master_alert(m, "Critical", "reload", "a new configuration was "
 	    "refused, the former stays", why);
-	ended(m, why);
+	reload_ended(m, why);
 }
 
-/* why NULL: the new one is in force. */
-static void
-ended(struct master *m, const char *why)
+void
+reload_ended(struct master *m, const char *why)
 {
 	enum reload again = m->again;
 	unsigned i;

@@ -69,6 +69,7 @@ child_start(struct child *c)
 	c->killed = false;
 	c->generation = epoch_generation(m->epoch);
 	c->ipc = ipc_new(m->loop, pair[0], child_said, c);
+	reload_child_new(c);
 }
 
 static void
@@ -106,7 +107,7 @@ child_run(struct child *c, int ipc, int keeper)
 static void
 child_said(void *arg, const json_t *msg, int *fds, unsigned n)
 {
-	const char *type = control_text(msg, "type"), *text;
+	const char *type = control_text(msg, "type");
 	struct child *c;
 
 	OBJ_CAST(c, arg, CHILD_MAGIC);
@@ -120,10 +121,9 @@ child_said(void *arg, const json_t *msg, int *fds, unsigned n)
 	} else if (strcmp(type, "switched") == 0) {
 		c->generation = (uint64_t)control_number(msg, "generation", 0);
 		c->logs = json_is_true(json_object_get(msg, "logs"));
-	} else if (strcmp(type, "refused") == 0) {
-		text = control_text(msg, "why");
-		log_critical("worker %u keeps its configuration: %s",
-		    c->index, text != NULL ? text : "");
+	} else if (strcmp(type, "prepared") == 0 ||
+	    strcmp(type, "refused") == 0 || strcmp(type, "leaves") == 0) {
+		reload_child_said(c, type, msg);
 	} else if (strcmp(type, "flush") == 0) {
 		pass_on(c, msg);
 	} else if (strcmp(type, "alert") == 0) {
@@ -196,6 +196,7 @@ children_ended(struct master *m, pid_t pid, int status)
 	}
 	tell_end(c, status);
 	alert_end(c, status);
+	reload_child_gone(c, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	/* It said why: nothing would be better the second time. */
 	if (!m->ready && WIFEXITED(status) && WEXITSTATUS(status) != 0) {
 		master_stop(m, EXIT_FAILURE);

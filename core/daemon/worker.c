@@ -293,6 +293,10 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 		return;
 	if (strcmp(type, "tickets") == 0) {
 		worker_tickets(w, msg);
+	} else if (strcmp(type, "switch") == 0) {
+		worker_epoch_decided(w, msg, true);
+	} else if (strcmp(type, "drop") == 0) {
+		worker_epoch_decided(w, msg, false);
 	} else if (strcmp(type, "stop") == 0) {
 		worker_stop(w);
 	} else if (strcmp(type, "reopen") == 0) {
@@ -328,6 +332,7 @@ worker_stop(struct worker *w)
 	if (w->stopping)
 		return;
 	w->stopping = true;
+	worker_epoch_leave(w);
 	if (!w->serving) {
 		loop_stop(w->loop);
 		return;

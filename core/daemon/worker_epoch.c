@@ -1,7 +1,8 @@
 /*
  * The configurations of a worker: the one it starts with, and those that the
- * master sends later. Their plugins start while it goes on under the one
- * before; what one of them refuses is not taken.
+ * master proposes later. Such a one is prepared, its plugins started, while
+ * the worker goes on under the one before; then it is kept until the master has
+ * heard from all workers and says to switch, or to drop it.
  */
 #include "daemon/worker_priv.h"
 
@@ -18,8 +19,8 @@ static void	next_take(struct worker *, struct epoch *);
 static int	next_prepare(struct worker *, struct epoch *, struct err *);
 static void	next_started(void *, const struct err *);
 static void	next_switch(struct worker *);
-static void	next_refuse(struct worker *, const char *);
-static void	refused(struct worker *, const char *);
+static void	next_drop(struct worker *);
+static void	answer(struct worker *, const char *, const char *);
 static int	worker_tls(struct worker *, struct conf *, struct epoch *,
 		    struct err *);
 static void	listener_tls(struct worker *, struct conf_listener *);
@@ -57,17 +58,20 @@ first_started(void *arg, const struct err *why)
 	worker_started(w, why);
 }
 
-/* While one is on its way, the newest of those that follow it waits. */
 void
 worker_epoch_new(struct worker *w, const json_t *msg, int *fds, unsigned n)
 {
 	struct err why = ERR_INIT;
 	struct epoch *e = NULL;
 
+	next_drop(w);
+	w->ballot = (uint64_t)control_number(msg, "ballot", 0);
 	if (epoch_unpack(&e, msg, fds, n, &why) != 0) {
-		refused(w, why.text);
-	} else if (!w->serving || w->next != NULL) {
-		epoch_destroy(&w->waiting);
+		answer(w, "refused", why.text);
+	} else if (w->stopping) {
+		epoch_destroy(&e);
+		answer(w, "leaves", NULL);
+	} else if (!w->serving) {
 		w->waiting = e;
 	} else {
 		next_take(w, e);
@@ -90,12 +94,12 @@ next_take(struct worker *w, struct epoch *e)
 	struct err why = ERR_INIT;
 
 	w->next_epoch = e;
-	if (w->stopping)
-		next_refuse(w, "it stops");
-	else if (next_prepare(w, e, &why) != 0)
-		next_refuse(w, why.text);
-	else
-		host_start(w->next->plugins, next_started, w);
+	if (next_prepare(w, e, &why) != 0) {
+		next_drop(w);
+		answer(w, "refused", why.text);
+		return;
+	}
+	host_start(w->next->plugins, next_started, w);
 }
 
 static int
@@ -116,13 +120,34 @@ next_started(void *arg, const struct err *why)
 	struct worker *w;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
-	if (why != NULL)
-		next_refuse(w, why->text);
-	else if (w->stopping)
-		next_refuse(w, "it stops");
-	else
+	if (why != NULL) {
+		next_drop(w);
+		answer(w, "refused", why->text);
+		return;
+	}
+	w->prepared = true;
+	answer(w, "prepared", NULL);
+}
+
+void
+worker_epoch_decided(struct worker *w, const json_t *msg, bool carried)
+{
+	/* Of one that it has dropped by itself? */
+	if ((uint64_t)control_number(msg, "ballot", 0) != w->ballot)
+		return;
+	if (carried && w->prepared)
 		next_switch(w);
-	worker_epoch_next(w);
+	else
+		next_drop(w);
+}
+
+void
+worker_epoch_leave(struct worker *w)
+{
+	if (w->next_epoch == NULL && w->waiting == NULL)
+		return;
+	next_drop(w);
+	answer(w, "leaves", NULL);
 }
 
 static void
@@ -134,6 +159,7 @@ next_switch(struct worker *w)
 
 	w->next = NULL;
 	w->next_epoch = NULL;
+	w->prepared = false;
 	w->conf = c;
 	w->epoch = e;
 	tickets_set(w, c); /* they may have turned meanwhile */
@@ -153,17 +179,21 @@ next_switch(struct worker *w)
 }
 
 static void
-next_refuse(struct worker *w, const char *why)
+next_drop(struct worker *w)
 {
+	if (w->next != NULL && w->next->plugins != NULL)
+		host_start_cancel(w->next->plugins);
 	conf_unref(&w->next);
 	epoch_destroy(&w->next_epoch);
-	refused(w, why);
+	epoch_destroy(&w->waiting);
+	w->prepared = false;
 }
 
 static void
-refused(struct worker *w, const char *why)
+answer(struct worker *w, const char *what, const char *why)
 {
-	worker_tell(w, json_pack("{s:s, s:s}", "type", "refused", "why", why));
+	worker_tell(w, json_pack("{s:s, s:I, s:s*}", "type", what, "ballot",
+	    (json_int_t)w->ballot, "why", why));
 }
 
 void

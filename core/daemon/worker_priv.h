@@ -28,9 +28,12 @@ struct worker {
 	struct ipc *ipc;
 	struct conf *conf;
 	struct epoch *epoch;
-	/* whose plugins are starting, and what came after it; or NULL */
+	/* The master's proposal: what it prepares, then holds until it is told
+	 * to switch. Before it serves, one waits; or NULL. */
 	struct conf *next;
 	struct epoch *next_epoch, *waiting;
+	uint64_t ballot; /* number of the newest proposal */
+	bool prepared;
 	struct host *host;
 	struct keyclient *keys; /* NULL: keys are here */
 	struct tls_ticket_keys tickets;
@@ -72,11 +75,15 @@ void worker_started(struct worker *w, const struct err *why);
 
 /* worker_epoch.c */
 int worker_epoch_first(struct worker *w, struct err *why);
-/* An epoch from the master; takes fds. */
+/* The master proposes an epoch; takes fds. */
 void worker_epoch_new(struct worker *w, const json_t *msg, int *fds,
     unsigned n);
-/* One that came while the worker could not take it. */
+/* One that came before the worker served. */
 void worker_epoch_next(struct worker *w);
+/* How it was decided: all have prepared it, or somebody has not. */
+void worker_epoch_decided(struct worker *w, const json_t *msg, bool carried);
+/* The worker is stopping: its successor will have what is in force. */
+void worker_epoch_leave(struct worker *w);
 void worker_epoch_end(struct worker *w);
 void worker_tickets(struct worker *w, const json_t *msg);
 

@@ -19,7 +19,6 @@ static void	start_next(void *);
 static void	start_answered(void *, const struct op_answer *);
 static void	start_took(struct host_gen *, const struct op_answer *);
 static void	start_over(void *);
-static void	start_cancel(struct host_gen *);
 static void	gen_stop(struct host_gen *);
 static void	gen_end(struct host_gen *);
 static void	reap(void *);
@@ -46,8 +45,13 @@ host_destroy(struct host **hp)
 		return;
 	OBJ_CHECK(h, HOST_MAGIC);
 	*hp = NULL;
-	for (g = h->gens; g != NULL; g = g->next)
-		start_cancel(g);
+	for (g = h->gens; g != NULL; g = g->next) {
+		if (g->starting == NULL)
+			continue;
+		h->reaping = true; /* what is deferred must run first */
+		loop_defer(h->world.loop, reap, h);
+		host_start_cancel(g);
+	}
 	while (h->reaping)
 		loop_once(h->world.loop, false);
 	ASSERT(h->gens == NULL);
@@ -182,20 +186,18 @@ start_over(void *arg)
 	host_gen_unref(&g);
 }
 
-/* Nobody wants to know any more. */
-static void
-start_cancel(struct host_gen *g)
+void
+host_start_cancel(struct host_gen *g)
 {
 	struct starting *s = g->starting;
 
+	OBJ_CHECK(g, HOST_GEN_MAGIC);
 	if (s == NULL)
 		return;
 	s->failed = true;
 	s->done = NULL;
-	g->host->reaping = true; /* what is deferred must run first */
-	loop_defer(g->host->world.loop, reap, g->host);
 	if (s->run == NULL)
-		return;
+		return; /* start_next() is deferred */
 	op_cancel(&s->run);
 	start_over(g);
 }

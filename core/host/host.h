@@ -85,6 +85,9 @@ int host_load(struct host *h, const struct conf *conf,
  * the loop. On failure those that were started are stopped. */
 typedef void host_started(void *arg, const struct err *why);
 void host_start(struct host_gen *g, host_started *done, void *arg);
+/* Nobody wants to know any more: done() is not called, what was started is
+ * stopped. Nothing if it is not starting. */
+void host_start_cancel(struct host_gen *g);
 struct host_gen *host_gen_ref(struct host_gen *g);
 void host_gen_unref(struct host_gen **gp);
 

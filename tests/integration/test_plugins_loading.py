@@ -227,8 +227,8 @@ def test_a_plugin_that_does_not_start_keeps_the_old_configuration(relay, sink):
     product.write_config({"plugin": {"plain": {"text": "new", "refuse": True,
                                                "wait": True}}})
     product.signal(1)
-    product.wait_log(r'worker 0 keeps its configuration: plugin "plain" '
-                     r'\(line \d+\) does not start: it does not want to')
+    product.wait_log(r'configuration 1 stays: worker 0: plugin "plain" '
+                     r'\(line \d+\) does not start: it does not want to$')
     with product.client() as client:
         client.start()
         client.deliver("a@b.test", ["c@d.test"], message())

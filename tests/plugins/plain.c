@@ -1,16 +1,19 @@
 /*
  * A plugin with an option of each type: says at start what it was given, or
- * says no.
+ * says no. It says no, and takes its time, in `worker` only (the name of the
+ * process) and while the file `when` is there; without them always.
  */
 #include <postern/plugin.h>
 
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 struct conf {
-	const char *text, *mode, *path, *secret;
+	const char *text, *mode, *path, *secret, *worker, *when;
 	const char *const *list;
 	bool refuse, wait;
-	int64_t number, time, size;
+	int64_t number, time, size, delay;
 };
 
 static const struct pst_option options[] = {
@@ -24,8 +27,23 @@ static const struct pst_option options[] = {
 	PST_INT(struct conf, number, "7", "-5..100", "a number"),
 	PST_DURATION(struct conf, time, "1m", "1s..1h", "a time"),
 	PST_SIZE(struct conf, size, "64k", "1..1M", "a size"),
+	PST_STRING(struct conf, worker, "", "where refuse and delay count"),
+	PST_STRING(struct conf, when, "", "a file: while they count"),
+	PST_DURATION(struct conf, delay, "0s", "0s..1h", "start that late"),
 	PST_END
 };
+
+static bool
+counts(const struct conf *c)
+{
+	char name[16];
+
+	if (c->when[0] != '\0' && access(c->when, F_OK) != 0)
+		return false;
+	if (c->worker[0] == '\0')
+		return true;
+	return prctl(PR_GET_NAME, name) == 0 && strcmp(name, c->worker) == 0;
+}
 
 static const char *
 check(const void *arg)
@@ -41,7 +59,7 @@ started(struct pst_event *ev)
 {
 	const struct conf *c = ev->conf;
 
-	if (c->refuse)
+	if (c->refuse && counts(c))
 		return pst_tempfail(ev, 451, "4.3.0", "it does not want to");
 	pst_log(ev, PST_INFO, "plain: %s starts: %s, %s, number %d, time %d, "
 	    "size %d, secret of %zu octets", ev->instance, c->text, c->mode,
@@ -61,6 +79,8 @@ on_start(struct pst_event *ev)
 {
 	const struct conf *c = ev->conf;
 
+	if (c->delay > 0 && counts(c))
+		return pst_timer(ev, (uint32_t)c->delay, waited);
 	return c->wait ? pst_timer(ev, 50, waited) : started(ev);
 }
 

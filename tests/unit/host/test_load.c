@@ -42,6 +42,19 @@ refuse(struct pst_event *ev)
 	return pst_tempfail(ev, 451, "4.3.0", "not today");
 }
 
+static enum pst_verdict
+waited(struct pst_event *ev, const struct pst_result *res)
+{
+	(void)res;
+	return go(ev);
+}
+
+static enum pst_verdict
+wait_long(struct pst_event *ev)
+{
+	return pst_timer(ev, 3600000, waited);
+}
+
 #define HEAD(id)                                                               \
 	.magic = PST_MAGIC, .size = sizeof(struct pst_plugin),                 \
 	.abi_major = PST_ABI_MAJOR, .hook_size = sizeof(struct pst_hook),      \
@@ -57,6 +70,8 @@ static const struct pst_hook eom_after_e[] = {
 static const struct pst_hook life[] = { PST_HOOK(PST_ON_START, go),
 	PST_HOOK(PST_ON_STOP, go), PST_END };
 static const struct pst_hook never[] = { PST_HOOK(PST_ON_START, refuse),
+	PST_HOOK(PST_ON_STOP, go), PST_END };
+static const struct pst_hook waits[] = { PST_HOOK(PST_ON_START, wait_long),
 	PST_HOOK(PST_ON_STOP, go), PST_END };
 static const struct pst_option options[] = {
 	PST_STRING(struct options, text, NULL, "must be given"),
@@ -119,8 +134,9 @@ static const struct pst_plugin l = { HEAD("l"), .hooks = life };
 static const struct pst_plugin n = { HEAD("n"), .hooks = never };
 static const struct pst_plugin o = { HEAD("o"), .options = options,
 	.conf_size = sizeof(struct options) };
+static const struct pst_plugin z = { HEAD("z"), .hooks = waits };
 static const struct pst_plugin *const all[] = { &a, &b, &c, &d, &e, &l, &n,
-	&o, &w, NULL };
+	&o, &w, &z, NULL };
 
 static void
 begin(const struct pst_plugin *const *v)
@@ -481,6 +497,41 @@ START_TEST(settings_live_until_work_that_has_them_returned)
 }
 END_TEST
 
+START_TEST(a_start_that_is_cancelled_stops_those_that_did)
+{
+	char said[512] = "";
+
+	begin(all);
+	ck_assert_msg(load("plugin 'l' {} plugin 'z' {} plugin 'l' 'x' {}")
+	    == 0, "%s", why.text);
+	host_start(gen, started, said);
+	loop_once(loop, false);
+	ck_assert_str_eq(trace, "start l,");
+	host_start_cancel(gen);
+	ck_assert_str_eq(trace, "start l,stop l,");
+	host_start_cancel(gen);
+	loop_once(loop, false);
+	end();
+	ck_assert_str_eq(said, "");
+	ck_assert_str_eq(trace, "start l,stop l,");
+}
+END_TEST
+
+START_TEST(a_start_may_be_cancelled_before_it_has_begun)
+{
+	char said[512] = "";
+
+	begin(all);
+	ck_assert_msg(load("plugin 'l' {}") == 0, "%s", why.text);
+	host_start(gen, started, said);
+	host_start_cancel(gen);
+	loop_once(loop, false);
+	end();
+	ck_assert_str_eq(said, "");
+	ck_assert_str_eq(trace, "");
+}
+END_TEST
+
 UNIT_SUITE(load)
 {
 	tcase_add_loop_test(tc,
@@ -494,6 +545,8 @@ UNIT_SUITE(load)
 	    0, sizeof(brokens) / sizeof(brokens[0]));
 	tcase_add_test(tc, the_descriptor_must_have_the_files_name);
 	tcase_add_test(tc, a_descriptor_with_larger_elements_is_read);
+	tcase_add_test(tc, a_start_that_is_cancelled_stops_those_that_did);
+	tcase_add_test(tc, a_start_may_be_cancelled_before_it_has_begun);
 	tcase_add_test(tc,
 	    instances_start_in_turn_and_stop_the_last_one_first);
 	tcase_add_test(tc, one_that_does_not_start_stops_those_that_did);
