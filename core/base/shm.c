@@ -88,6 +88,7 @@ shm_new(unsigned workers, struct err *why)
 	s->named = (void *)(s->tables + SHM_KINDS * BUCKETS * bucket);
 	s->bytes = bytes;
 	s->bucket_bytes = bucket;
+	shm_plugin_init(s);
 	/* 0 means "none" in the mail log. */
 	for (i = 0; i < SHM_IDS; i++)
 		shm_id_set(s, (enum shm_id)i, 1, 1);
@@ -225,6 +226,7 @@ shm_worker_gone(struct shm *s, unsigned worker)
 			s->map->metric[m][worker] = 0;
 	}
 	shm_named_gone(s, worker);
+	shm_plugin_gone(s, worker);
 }
 
 static struct bucket *

@@ -121,6 +121,52 @@ void shm_named_see_many(struct shm *s, unsigned worker, int id, uint64_t n,
  * being made. */
 bool shm_named_at(struct shm *s, unsigned i, struct shm_named *r);
 
+/*
+ * Plugins on trial. Instances have a number by their name, the same in every
+ * worker and for every configuration, -1 beyond 256. The flight recorder says
+ * whose function runs, in each thread of a worker that runs any: one writer,
+ * `who` last on the way in and first on the way out. It is read by the master
+ * when the worker is dead or hangs.
+ */
+#define SHM_PLUGINS 256
+#define SHM_PLUGIN_NAME 64
+#define SHM_FLIGHTS 5 /* of a worker: its loop, then its plugins' threads */
+
+struct shm_flight {
+	_Atomic uint32_t who; /* 0: nobody; SHM_WHO(number, where) */
+	_Atomic uint64_t icid, mid;
+	_Atomic uint64_t since; /* clock_ticks() */
+};
+#define SHM_WHO(number, where) (((uint32_t)(number) + 1) << 8 | (where))
+
+struct shm_busy {
+	int number;
+	char plugin[SHM_PLUGIN_NAME];
+	unsigned where; /* host_where() */
+	uint64_t icid, mid;
+	msec since;	/* for how long */
+};
+
+int shm_plugin_get(struct shm *s, const char *instance);
+const char *shm_plugin_name(struct shm *s, int number, char *dst, size_t n);
+struct shm_flight *shm_flight(struct shm *s, unsigned worker,
+    unsigned thread);
+/* False: its own code ran. loop: only the loop's thread is looked at. */
+bool shm_busy(struct shm *s, unsigned worker, bool loop, struct shm_busy *r);
+
+/* The breaker: up to which generation of the configuration the instance is not
+ * called any more, plus one; 0: it is. Set by the master. */
+const _Atomic uint64_t *shm_plugin_tripped(struct shm *s, int number);
+void shm_plugin_trip(struct shm *s, int number, uint64_t tripped);
+
+/* Messages that are to be frozen, SHM_SUSPECTS at most, the first one goes
+ * when there are more. Put in by the master, taken out when it is done. */
+#define SHM_SUSPECTS 64
+void shm_suspect_add(struct shm *s, uint64_t mid, int number);
+/* number_r, which may be NULL: the plugin that had it. */
+bool shm_suspect(struct shm *s, uint64_t mid, int *number_r);
+void shm_suspect_done(struct shm *s, uint64_t mid);
+
 /* Life signs, wall milliseconds, and what the worker is busy with. */
 void shm_beat(struct shm *s, unsigned worker, msec now);
 msec shm_beat_last(struct shm *s, unsigned worker);

@@ -45,6 +45,15 @@ struct map {
 	struct rates rate[BUCKETS];
 	_Atomic uint64_t named_key[SHM_NAMED]; /* 0: the end */
 	struct named named[SHM_NAMED];
+	/* plugins on trial */
+	_Atomic uint64_t tick0, nsec0; /* two clocks read at once */
+	struct shm_flight flight[SHM_MAX_WORKERS][SHM_FLIGHTS];
+	_Atomic uint64_t plugin_key[SHM_PLUGINS]; /* 0: the end */
+	_Atomic char plugin[SHM_PLUGINS][SHM_PLUGIN_NAME];
+	_Atomic uint64_t tripped[SHM_PLUGINS];
+	_Atomic uint64_t suspect[SHM_SUSPECTS];
+	_Atomic int32_t suspect_plugin[SHM_SUSPECTS];
+	_Atomic uint32_t suspects; /* that were put in */
 };
 
 /* This process's view; the local counts are what the tables cannot hold. */
@@ -60,6 +69,8 @@ struct shm {
 
 /* The slot of key among WAYS of them, or -1. */
 int shm_find(_Atomic uint64_t *keys, uint64_t key);
+void shm_plugin_init(struct shm *s);
+void shm_plugin_gone(struct shm *s, unsigned worker);
 /* A dead worker's gauges are nothing. */
 void shm_named_gone(struct shm *s, unsigned worker);
 

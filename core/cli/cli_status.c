@@ -226,7 +226,15 @@ show_plugins(const json_t *master)
 {
 	const json_t *m = json_object_get(master, "metrics"), *n;
 	const char *name;
+	size_t i;
 
+	json_array_foreach(json_object_get(master, "plugins"), i, n) {
+		(void)printf("       plugin %s brought %lld workers down%s\n",
+		    json_string_value(json_object_get(n, "instance")),
+		    json_integer_value(json_object_get(n, "crashes")),
+		    json_is_true(json_object_get(n, "tripped")) ?
+			" and is out of service" : "");
+	}
 	json_object_foreach((json_t *)(uintptr_t)m, name, n) {
 		if (strncmp(name, "plugin_", 7) == 0)
 			(void)printf("       %s %lld\n", name,

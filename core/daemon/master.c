@@ -57,6 +57,8 @@ static const struct control_verb verbs[] = {
 	{ "status", verb_status },
 	{ "reload", verb_reload },
 	{ "certs", verb_certs },
+	{ "roll", roll_verb },
+	{ "plugin.reset", blame_verb },
 	{ NULL, NULL },
 };
 
@@ -554,7 +556,7 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		    (json_int_t)(clock_now() - shm_beat_last(m->shm, i))));
 	}
 	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:b, "
-	    "s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
+	    "s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
 	    "file", m->file, "hostname", m->conf->top.hostname, "generation",
 	    (json_int_t)epoch_generation(m->epoch), "uptime_ms",
 	    (json_int_t)(clock_wall() - m->started), "ready", (int)m->ready,
@@ -562,6 +564,7 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		json_pack("{s:i, s:i, s:i}", "pid", (int)m->keys.pid, "keys",
 		(int)m->keys.count, "restarts", (int)m->keys.restarts) :
 		json_null(), "certificates", certs_status(m),
+	    "plugins", blame_status(m),
 	    "metrics", metrics(m->shm)));
 }
 

@@ -15,11 +15,13 @@
 #include "base/shm.h"
 #include "daemon/alertpost.h"
 #include "daemon/ballot.h"
+#include "daemon/blame.h"
 #include "daemon/epoch.h"
 #include "daemon/expiry.h"
 #include "daemon/ipc.h"
 #include "daemon/lister.h"
 #include "daemon/privs.h"
+#include "daemon/roll.h"
 #include "net/loop.h"
 #include "policy/conf.h"
 #include "tls/tlsctx.h"
@@ -95,6 +97,8 @@ struct master {
 	uint64_t watched;	/* what the files looked like */
 	struct expiry expiry;
 	struct alertpost *alerts;
+	struct blame blame;
+	struct roll roll;
 	struct loop_timer expiry_turn;
 	bool serving;		/* workers may be started */
 	int lock;

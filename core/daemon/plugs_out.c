@@ -49,6 +49,7 @@ const struct relay_asks plugs_out_asks = {
 	.cancel = cancel,
 	.queued = plugs_queued,
 	.told = plugs_told,
+	.durable = plugs_durable,
 };
 
 struct plugs_out *
@@ -59,7 +60,7 @@ plugs_out_new(struct loop *l)
 	OBJ_NEW(p, PLUGS_OUT_MAGIC);
 	p->loop = l;
 	p->pool = pool_new(0);
-	TAILQ_INIT(&p->told);
+	plugs_told_init(p);
 	return p;
 }
 

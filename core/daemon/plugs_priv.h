@@ -28,7 +28,10 @@ struct plugs_out {
 	struct pool *pool;	/* of policies */
 	struct policy_of *policy;
 	unsigned npolicy;
-	struct told_list told;
+	struct told_list told;	/* that are asked */
+	struct told_list unsure; /* not on the disk yet */
+	struct told_list sure;	/* to be asked in the next round */
+	struct loop_timer told_timer;
 	unsigned ntold;
 	struct pool *told_pool;	/* for the next one, or NULL */
 	msec warned;		/* that reports were lost */
@@ -66,6 +69,8 @@ void *plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
 void plugs_queued(void *arg, const struct envelope *env);
 void plugs_told(void *arg, enum queue_fate fate, const struct qunit *u,
     const struct qreport *v, unsigned n);
+void plugs_durable(void *arg, uint64_t mid);
+void plugs_told_init(struct plugs_out *p);
 void plugs_told_drop(struct plugs_out *p);
 
 #endif

@@ -5,6 +5,10 @@
  * A report is an event of its own with copies of what it is about; nobody
  * waits for it. Those of one call follow one another, so that a message with
  * many recipients is not as many events at once.
+ *
+ * A plugin is asked when a crash in it can undo nothing of what it is told:
+ * when the client has its 250, and what a next hop took is marked so on the
+ * disk. Else a message would travel twice.
  */
 #include "base/log.h"
 #include "base/obj.h"
@@ -28,10 +32,13 @@ struct told {
 	struct out about_out;
 	struct about about;
 	struct hook_run *run;
+	struct told_list *list;	/* it is in */
 };
 
 static struct told *told_new(struct plugs_out *p, enum hook hook,
     const struct envelope *env, unsigned nrcpt);
+static void ask_sure(void *arg);
+static void move(struct told *t, struct told_list *to);
 static struct rcpt *copy_rcpt(struct pool *pool, const struct rcpt *r);
 static void go_on(struct told *t);
 static void said(void *arg, const struct hook_verdict *v);
@@ -53,7 +60,8 @@ plugs_queued(void *arg, const struct envelope *env)
 	t->about_out.rcpt = t->rcpt;
 	t->about_out.n = env->nrcpt;
 	t->n = 1;
-	go_on(t);
+	move(t, &p->sure);
+	loop_timer_set(&p->told_timer, 0);
 }
 
 void
@@ -87,7 +95,30 @@ plugs_told(void *arg, enum queue_fate fate, const struct qunit *u,
 	    route_key_hop(qunit_key(u))).p;
 	t->about_out.attempt = qunit_attempts(u) + 1;
 	t->about_out.n = 1;
-	go_on(t);
+}
+
+void
+plugs_durable(void *arg, uint64_t mid)
+{
+	struct told *t, *next;
+	struct plugs_out *p;
+
+	OBJ_CAST(p, arg, PLUGS_OUT_MAGIC);
+	TAILQ_FOREACH_SAFE (t, &p->unsure, link, next) {
+		if (t->about.mid != mid)
+			continue;
+		move(t, &p->sure);
+		loop_timer_set(&p->told_timer, 0);
+	}
+}
+
+void
+plugs_told_init(struct plugs_out *p)
+{
+	TAILQ_INIT(&p->told);
+	TAILQ_INIT(&p->unsure);
+	TAILQ_INIT(&p->sure);
+	loop_timer_init(p->loop, &p->told_timer, ask_sure, p);
 }
 
 void
@@ -95,9 +126,33 @@ plugs_told_drop(struct plugs_out *p)
 {
 	struct told *t;
 
-	while ((t = TAILQ_FIRST(&p->told)) != NULL)
+	loop_timer_clear(&p->told_timer);
+	while ((t = TAILQ_FIRST(&p->told)) != NULL ||
+	    (t = TAILQ_FIRST(&p->unsure)) != NULL ||
+	    (t = TAILQ_FIRST(&p->sure)) != NULL)
 		told_free(t);
 	pool_destroy(&p->told_pool);
+}
+
+static void
+ask_sure(void *arg)
+{
+	struct plugs_out *p;
+	struct told *t;
+
+	OBJ_CAST(p, arg, PLUGS_OUT_MAGIC);
+	while ((t = TAILQ_FIRST(&p->sure)) != NULL) {
+		move(t, &p->told);
+		go_on(t);
+	}
+}
+
+static void
+move(struct told *t, struct told_list *to)
+{
+	TAILQ_REMOVE(t->list, t, link);
+	t->list = to;
+	TAILQ_INSERT_TAIL(to, t, link);
 }
 
 static struct addr
@@ -148,7 +203,8 @@ told_new(struct plugs_out *p, enum hook hook, const struct envelope *env,
 		.icid = env->icid,
 		.mid = env->mid,
 		.rcpt = -1 };
-	TAILQ_INSERT_TAIL(&p->told, t, link);
+	t->list = &p->unsure;
+	TAILQ_INSERT_TAIL(t->list, t, link);
 	p->ntold++;
 	return t;
 }
@@ -205,7 +261,7 @@ told_free(struct told *t)
 
 	hook_cancel(&t->run);
 	out_end(&t->about_out);
-	TAILQ_REMOVE(&p->told, t, link);
+	TAILQ_REMOVE(t->list, t, link);
 	p->ntold--;
 	host_gen_unref(&t->gen);
 	OBJ_FINI(t);

@@ -158,6 +158,7 @@ child_ready(struct child *c)
 
 	c->ready = true;
 	alertpost_ready(m->alerts, c->index, true);
+	roll_ready(c);
 	for (i = 0; i < m->nchild; i++) {
 		if (!m->child[i].ready)
 			return;
@@ -184,6 +185,8 @@ children_ended(struct master *m, pid_t pid, int status)
 	c = &m->child[i];
 	c->pid = 0;
 	ipc_destroy(&c->ipc);
+	if (!m->stopping)
+		blame_end(m, c, status);
 	shm_worker_gone(m->shm, c->index);
 	c->ready = false;
 	alertpost_ready(m->alerts, c->index, false);
@@ -192,6 +195,11 @@ children_ended(struct master *m, pid_t pid, int status)
 			tell_end(c, status);
 		if (children_alive(m) == 0)
 			loop_stop(m->loop);
+		return;
+	}
+	if (roll_ended(c) && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == EXIT_SUCCESS) {
+		child_start(c);
 		return;
 	}
 	tell_end(c, status);
@@ -328,6 +336,7 @@ children_watch(struct master *m)
 		}
 		log_critical("worker %u (process %ld) is silent for %" PRId64
 		    " ms and is ended", i, (long)c->pid, since);
+		blame_hang(m, c);
 		c->killed = true;
 		(void)kill(c->pid, SIGABRT);
 		(void)kill(c->pid, SIGCONT); /* a stopped one ends as well */

@@ -38,6 +38,8 @@ static void	stop_check(struct worker *);
 static void	job_work(void *);
 static void	job_done(void *);
 static unsigned	flush_domain(void *, struct str, bool);
+static const char *suspect(void *, uint64_t);
+static void	frozen(void *, uint64_t);
 static void	host_alerts(void *, const struct host_alert *);
 static void	tell_alert(void *, json_t *);
 static void	tls_alert(void *, struct str, const char *, const char *,
@@ -184,6 +186,7 @@ worker_queue(struct worker *w, struct err *why)
 		w->relay, why) != 0)
 		return -1;
 	relay_queue_set(w->relay, w->queue);
+	queue_set_suspects(w->queue, suspect, frozen, w);
 	queue_recover(w->queue);
 	worker_adopt(w);
 	return 0;
@@ -447,6 +450,33 @@ flush_domain(void *arg, struct str domain, bool subdomains)
 	    (int)w->env->index));
 	return n;
 }
+
+/* Why a message of an earlier life is not to be tried again. */
+static const char *
+suspect(void *arg, uint64_t mid)
+{
+	char name[SHM_PLUGIN_NAME];
+	struct worker *w;
+	int number;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (!shm_suspect(w->env->shm, mid, &number))
+		return NULL;
+	(void)snprintf(w->suspicion, sizeof(w->suspicion), "plugin %s crashed "
+	    "with it, and it was not the first time",
+	    shm_plugin_name(w->env->shm, number, name, sizeof(name)));
+	return w->suspicion;
+}
+
+static void
+frozen(void *arg, uint64_t mid)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	shm_suspect_done(w->env->shm, mid);
+}
+
 void
 worker_tell(struct worker *w, json_t *msg)
 {

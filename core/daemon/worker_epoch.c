@@ -31,6 +31,7 @@ static void	conf_free(void *);
 int
 worker_epoch_first(struct worker *w, struct err *why)
 {
+	w->conf->generation = epoch_generation(w->epoch);
 	if (worker_tls(w, w->conf, w->epoch, why) != 0 ||
 	    plugins_load(w, w->conf, w->epoch, why) != 0)
 		return -1;

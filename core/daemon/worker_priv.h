@@ -51,6 +51,7 @@ struct worker {
 	struct loop_timer beat, stop_late;
 	bool aux_busy, serving, stopping, inbound_done, relay_done;
 	int status;
+	char suspicion[160];
 	msec started;		/* wall */
 	struct worker_counted {
 		uint64_t sessions, refused, messages, bytes, rcpts;

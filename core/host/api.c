@@ -166,7 +166,7 @@ api_defer(struct pst_event *pub, enum pst_scope which, void (*fn)(void *),
 	if (s == NULL && ev != NULL)
 		s = event_scope(ev, PST_EVENT);
 	if (s != NULL)
-		scope_defer(s, fn, arg);
+		event_defer(ev, s, fn, arg);
 }
 
 static int64_t

@@ -1,4 +1,5 @@
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,11 @@
 static const struct about_ops nothing_ops;
 static const struct about nothing = { .ops = &nothing_ops, .rcpt = -1 };
 
+/* Tripped never, and always. */
+static const _Atomic uint64_t no_generation = 0, any_generation = UINT64_MAX;
+
+static void refuse(struct event *ev);
+static bool may_miss(const struct event *ev);
 static void judge(struct event *ev, enum pst_verdict v);
 static msec patience(const struct event *ev);
 static void overdue(void *arg);
@@ -26,6 +32,8 @@ engine_init(struct host *h)
 	e->loop = h->world.loop;
 	e->net = h->world.net != NULL ? h->world.net : &request_net;
 	e->spare_park = UINT32_MAX;
+	if (h->world.shm != NULL)
+		e->recorder = shm_flight(h->world.shm, h->world.worker, 0);
 	TAILQ_INIT(&e->spare);
 	TAILQ_INIT(&e->runs);
 	loop_timer_init(e->loop, &e->limbo_timer, limbo_end, e);
@@ -62,7 +70,13 @@ engine_instance(struct instance *i)
 	struct engine *e = i->gen->host->engine;
 
 	run->inst = i;
-	run->faults = -1;
+	run->faults = run->memory = run->number = -1;
+	run->tripped = &no_generation;
+	if (e->recorder != NULL)
+		run->number = shm_plugin_get(e->host->world.shm, i->name);
+	if (run->number >= 0)
+		run->tripped = shm_plugin_tripped(e->host->world.shm,
+		    run->number);
 	TAILQ_INIT(&run->tasks);
 	TAILQ_INSERT_TAIL(&e->runs, run, link);
 	i->run = run;
@@ -91,6 +105,19 @@ engine_instance_end(struct instance *i)
 	TAILQ_REMOVE(&i->gen->host->engine->runs, run, link);
 	mem_free(run);
 	i->run = NULL;
+}
+
+bool
+instance_tripped(const struct instance *i)
+{
+	return atomic_load_explicit(i->run->tripped, memory_order_relaxed) >
+	    i->generation;
+}
+
+void
+instance_leave_out(struct instance *i)
+{
+	i->run->tripped = &any_generation;
 }
 
 struct event *
@@ -148,12 +175,26 @@ enum event_result
 event_call(struct event *ev, pst_fn *fn, pst_then *then,
     const struct pst_result *result)
 {
+	struct shm_flight *recorder = ev->engine->recorder;
 	uint64_t start = ev->engine->tick;
+	struct flight now, was;
 	enum pst_verdict v;
 
+	if (instance_tripped(ev->inst)) {
+		refuse(ev);
+		return EVENT_SAID;
+	}
+	if (recorder != NULL) {
+		now = event_flight(ev, ev->task ? WHERE_TASK :
+		    (unsigned)ev->on);
+		now.since = start;
+		flight_enter(recorder, &now, &was);
+	}
 	ev->depth++;
 	v = fn != NULL ? fn(&ev->pub) : then(&ev->pub, result);
 	ev->depth--;
+	if (recorder != NULL)
+		flight_leave(recorder, &was);
 	stat_call(ev, start);
 	if (ev->dead)
 		return EVENT_DEAD;
@@ -265,6 +306,25 @@ event_pool(struct event *ev)
 	return scope_pool(event_scope(ev, PST_EVENT));
 }
 
+struct flight
+event_flight(const struct event *ev, unsigned where)
+{
+	int number = ev->inst->run->number;
+
+	return (struct flight){ .who = number < 0 ? 0 :
+		    SHM_WHO(number, where),
+		.icid = ev->about->icid,
+		.mid = ev->about->mid };
+}
+
+void
+event_defer(struct event *ev, struct scope *s, void (*fn)(void *), void *arg)
+{
+	struct flight by = event_flight(ev, WHERE_CLEANUP);
+
+	scope_defer_by(s, fn, arg, ev->engine->recorder, &by);
+}
+
 int
 event_task(struct event *ev, pst_fn *fn, void *arg)
 {
@@ -283,6 +343,32 @@ event_task(struct event *ev, pst_fn *fn, void *arg)
 	TAILQ_INSERT_TAIL(&run->tasks, task, link);
 	run->ntasks++;
 	return 0;
+}
+
+/* A plugin that brought workers down has its turn, and is not called. */
+static void
+refuse(struct event *ev)
+{
+	ev->fault = NULL;
+	ev->verdict = PST_CONTINUE;
+	if (may_miss(ev))
+		return;
+	(void)err_set(&ev->reply, 451, "4.3.0", "temporary local problem");
+	ev->replied = ev->verdict = PST_TEMPFAIL;
+}
+
+/*
+ * Left out where the administrator wants it. What was asked for by name (a
+ * table, a certificate, the TLS that a recipient needs) is never taken for
+ * an empty answer: mail would go out with less than it needs.
+ */
+static bool
+may_miss(const struct event *ev)
+{
+	return ev->inst->block->on_crash == CONF_CRASH_DISABLE &&
+	    (ev->on < (enum on)HOOK_COUNT ||
+		strncmp(ev->pub.on, "filter/", 7) == 0 ||
+		strncmp(ev->pub.on, "route/", 6) == 0);
 }
 
 /* Is it an answer? Whatever else it may be, its requests end here. */

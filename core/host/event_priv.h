@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/obj.h"
 #include "base/shm.h"
+#include "host/flight.h"
 #include "host/host_priv.h"
 #include "host/scope_priv.h"
 #include "net/loop.h"
@@ -92,7 +93,10 @@ struct instance_run {
 	struct event_list tasks;
 	unsigned ntasks;
 	bool ended;
-	int faults; /* shm_named_get() */
+	int faults, memory; /* shm_named_get() */
+	int number; /* shm_plugin_get(); -1: not recorded */
+	/* Is it above the generation: no function of it is called. */
+	const _Atomic uint64_t *tripped;
 	struct call_stat stat[ON_COUNT + 1]; /* the last: tasks */
 	struct metric *metrics;
 	unsigned nmetrics;
@@ -113,6 +117,7 @@ struct engine {
 	struct host *host;
 	struct loop *loop;
 	const struct host_net *net;
+	struct shm_flight *recorder; /* NULL: nobody reads it */
 	struct event_list spare;
 	TAILQ_HEAD(, instance_run) runs;
 	uint8_t fact[256]; /* by hash of the name: number + 1 */
@@ -157,6 +162,10 @@ struct event *event_of(struct pst_event *pub);
 /* Where it keeps the scope, made if it was not; NULL: it has no such. */
 struct scope *event_scope(struct event *ev, enum pst_scope which);
 struct pool *event_pool(struct event *ev);
+/* As it stands in the flight recorder, since when aside. */
+struct flight event_flight(const struct event *ev, unsigned where);
+void event_defer(struct event *ev, struct scope *s, void (*fn)(void *),
+    void *arg);
 int event_task(struct event *ev, pst_fn *fn, void *arg);
 
 /* ---- stat.c: time spent and metrics of plugins -------------------------- */

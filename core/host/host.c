@@ -130,6 +130,10 @@ start_next(void *arg)
 	s = g->starting;
 	for (; s->at < g->ninstance && !s->failed; s->at++) {
 		i = g->instance[s->at];
+		if (instance_tripped(i)) {
+			instance_leave_out(i);
+			continue;
+		}
 		if (i->fn[ON_START] == NULL) {
 			i->started = true;
 			continue;

@@ -122,6 +122,8 @@ void host_names(const char *const *dirs, void (*fn)(void *arg,
 /* Is there a hook or operation of that name? If not, *nearest_r may be what
  * was meant, or NULL. */
 bool host_hook(const char *word, const char **nearest_r);
+/* Where in a plugin, for the flight recorder's `where`. */
+const char *host_where(unsigned where);
 
 /* BoringSSL's names come from BoringSSL, and no plugin took one over. */
 int host_self_check(struct err *why);

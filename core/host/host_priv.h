@@ -34,6 +34,10 @@ enum on {
 	ON_COUNT
 };
 
+/* In the flight recorder, beside those. */
+enum { WHERE_TASK = ON_COUNT, WHERE_CLEANUP, WHERE_THREAD };
+_Static_assert(WHERE_THREAD < 256, "an octet of the flight recorder");
+
 const char *on_word(enum on on);
 int on_find(const char *word); /* -1: there is none */
 /* What was meant, or NULL. */
@@ -75,6 +79,7 @@ struct instance {
 	const char *name;
 	void *conf;			/* options, of the scope, or NULL */
 	struct instance_run *run;	/* of engine_instance() */
+	uint64_t generation;		/* of the configuration */
 	pst_fn *fn[ON_COUNT];		/* NULL: it has none */
 	const struct module *module;
 	const struct pst_plugin *plugin; /* module->plugin */
@@ -113,6 +118,10 @@ void engine_instance(struct instance *i);
 /* Its events are cancelled, its tasks ended, its scope as well. Called after
  * "stop" ran, or if it was never started. */
 void engine_instance_end(struct instance *i);
+/* It crashed too often: none of its functions is called. */
+bool instance_tripped(const struct instance *i);
+/* From now on for its whole life: it was not started. */
+void instance_leave_out(struct instance *i);
 /* "start" and "stop" are asked like operations: op_ask(i, PST_ON_START, …),
  * op_now(i, PST_ON_STOP, …); see host/hooks.h. */
 

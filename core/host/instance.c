@@ -27,6 +27,7 @@ instance_new(struct host_gen *g, const struct conf *conf,
 	OBJ_INIT(i, INSTANCE_MAGIC);
 	i->gen = g;
 	i->index = g->ninstance;
+	i->generation = conf->generation;
 	i->name = pool_strdup(g->pool, block->name);
 	i->module = m;
 	i->plugin = m->plugin;

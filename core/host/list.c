@@ -20,12 +20,13 @@ host_list(struct host_gen *g, host_row_fn *fn, void *arg)
 	OBJ_CHECK(g, HOST_GEN_MAGIC);
 	for (n = 0; n < g->ninstance; n++) {
 		i = g->instance[n];
-		j = json_pack("{s:s, s:s, s:s, s:s?, s:b, s:o, s:b, s:s?}",
+		j = json_pack("{s:s, s:s, s:s, s:s?, s:b, s:o, s:b, s:s?, "
+		    "s:b}",
 		    "instance", i->name, "plugin", i->module->name, "version",
 		    i->plugin->version, "file", i->module->file, "builtin",
 		    (int)(i->module->file == NULL), "hooks", hooks_of(i),
 		    "changed", (int)load_changed(i->module), "by",
-		    i->block->by);
+		    i->block->by, "tripped", (int)instance_tripped(i));
 		(void)list_row(fn, arg, j);
 	}
 }

@@ -25,6 +25,18 @@ on_word(enum on on)
 	return table[on].word;
 }
 
+const char *
+host_where(unsigned where)
+{
+	static const char *const others[] = { [WHERE_TASK - ON_COUNT] = "task",
+		[WHERE_CLEANUP - ON_COUNT] = "clean-up",
+		[WHERE_THREAD - ON_COUNT] = "offload" };
+
+	if (where < ON_COUNT)
+		return table[where].word;
+	return where <= WHERE_THREAD ? others[where - ON_COUNT] : "";
+}
+
 bool
 on_waits(enum on on)
 {

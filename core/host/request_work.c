@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/offload.h"
+#include "host/flight.h"
 #include "host/http.h"
 #include "host/request_priv.h"
 
@@ -20,9 +21,11 @@ struct job {
 	void *arg;
 	int result;
 	struct scope *held[SCOPES];
+	struct shm_flight *recorder; /* of its thread, or NULL */
+	struct flight by;
 };
 
-static struct offload *thread_of(struct engine *e);
+static struct offload **thread_of(struct engine *e);
 static void hold_all(struct job *j, struct event *ev);
 static void work(void *arg);
 static void done(void *arg);
@@ -32,6 +35,8 @@ api_offload(struct pst_event *pub, int (*fn)(void *), void *arg,
     pst_then *then)
 {
 	struct request *rq = request_new(pub, RQ_OFFLOAD, then);
+	struct offload **thread;
+	struct engine *e;
 	struct job *j;
 
 	if (rq == NULL)
@@ -42,7 +47,14 @@ api_offload(struct pst_event *pub, int (*fn)(void *), void *arg,
 	j->arg = arg;
 	hold_all(j, rq->ev);
 	rq->job = j;
-	offload_submit(thread_of(rq->ev->engine), work, done, j);
+	e = rq->ev->engine;
+	thread = thread_of(e);
+	if (e->recorder != NULL) {
+		j->recorder = shm_flight(e->host->world.shm,
+		    e->host->world.worker, 1 + (unsigned)(thread - e->thread));
+		j->by = event_flight(rq->ev, WHERE_THREAD);
+	}
+	offload_submit(*thread, work, done, j);
 	return PST_WAIT;
 }
 
@@ -73,7 +85,7 @@ request_fini(struct engine *e)
 }
 
 /* The one with the least to do; threads are made as they are needed. */
-static struct offload *
+static struct offload **
 thread_of(struct engine *e)
 {
 	struct offload **best = NULL;
@@ -90,7 +102,7 @@ thread_of(struct engine *e)
 		    offload_pending(e->thread[i]) < offload_pending(*best))
 			best = &e->thread[i];
 	}
-	return *best;
+	return best;
 }
 
 static void
@@ -117,11 +129,19 @@ hold_all(struct job *j, struct event *ev)
 static void
 work(void *arg)
 {
+	struct flight was;
 	struct job *j;
 
 	OBJ_CAST(j, arg, JOB_MAGIC);
-	if (!atomic_load(&j->off))
-		j->result = j->work(j->arg);
+	if (atomic_load(&j->off))
+		return;
+	if (j->recorder != NULL) {
+		j->by.since = clock_ticks();
+		flight_enter(j->recorder, &j->by, &was);
+	}
+	j->result = j->work(j->arg);
+	if (j->recorder != NULL)
+		flight_leave(j->recorder, &was);
 }
 
 static void

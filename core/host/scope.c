@@ -1,7 +1,9 @@
 #include "host/scope.h"
 
+#include "base/clock.h"
 #include "base/obj.h"
 #include "base/str.h"
+#include "host/flight.h"
 #include "host/scope_priv.h"
 
 #define SCOPE_MAGIC 0x5c09e001u
@@ -11,6 +13,8 @@ enum { KEEP = 64 * 1024 }; /* of memory that a scope keeps for another use */
 struct cleanup {
 	void (*fn)(void *);
 	void *arg;
+	struct shm_flight *recorder; /* or NULL */
+	struct flight by;
 	struct cleanup *next;
 };
 
@@ -132,10 +136,20 @@ scope_data(struct scope *s, const void *owner, size_t n)
 void
 scope_defer(struct scope *s, void (*fn)(void *), void *arg)
 {
+	scope_defer_by(s, fn, arg, NULL, NULL);
+}
+
+void
+scope_defer_by(struct scope *s, void (*fn)(void *), void *arg,
+    struct shm_flight *recorder, const struct flight *by)
+{
 	struct cleanup *c;
 
 	OBJ_CHECK(s, SCOPE_MAGIC);
 	c = POOL_NEW(s->pool, struct cleanup);
+	c->recorder = recorder;
+	if (by != NULL)
+		c->by = *by;
 	c->fn = fn;
 	c->arg = arg;
 	c->next = s->cleanups;
@@ -186,10 +200,18 @@ static void
 clean(struct scope *s)
 {
 	struct cleanup *c;
+	struct flight was;
 
 	while ((c = s->cleanups) != NULL) {
 		s->cleanups = c->next;
+		if (c->recorder == NULL) {
+			c->fn(c->arg);
+			continue;
+		}
+		c->by.since = clock_ticks();
+		flight_enter(c->recorder, &c->by, &was);
 		c->fn(c->arg);
+		flight_leave(c->recorder, &was);
 	}
 }
 

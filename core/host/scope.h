@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct flight;
 struct scope;
+struct shm_flight;
 
 struct scope *scope_new(void);
 void scope_end(struct scope **sp); /* NULL is fine */
@@ -27,6 +29,9 @@ void *scope_alloc(struct scope *s, size_t n);
  * was made smaller than n. */
 void *scope_data(struct scope *s, const void *owner, size_t n);
 void scope_defer(struct scope *s, void (*fn)(void *), void *arg);
+/* While it runs, by is in the recorder. */
+void scope_defer_by(struct scope *s, void (*fn)(void *), void *arg,
+    struct shm_flight *recorder, const struct flight *by);
 size_t scope_size(const struct scope *s);
 
 /* posternstub: of the allocations from now on the n-th (from 1) fails; 0:

@@ -27,6 +27,7 @@ static void slow(struct event *ev, double ms);
 static void name_stat(struct event *ev, struct call_stat *s);
 static void flush(void *arg);
 static void flush_run(struct engine *e, struct instance_run *run);
+static void memory(struct engine *e, struct instance_run *run);
 
 void
 stat_init(struct engine *e)
@@ -72,6 +73,8 @@ stat_call(struct event *ev, uint64_t start)
 		s->ticks += (int64_t)took < 0 ? 0 : took;
 		return;
 	}
+	if (!loop_timer_armed(&e->flush) && e->host->world.shm != NULL)
+		loop_timer_set(&e->flush, FLUSH_MS);
 	calibrate(e);
 	ms = (double)took * e->tick_ms;
 	if (e->host->world.shm != NULL)
@@ -209,8 +212,30 @@ flush(void *arg)
 	struct instance_run *run;
 
 	calibrate(e);
-	TAILQ_FOREACH (run, &e->runs, link)
+	TAILQ_FOREACH (run, &e->runs, link) {
 		flush_run(e, run);
+		memory(e, run);
+	}
+}
+
+/* Of the newest instance of the name: it comes last. */
+static void
+memory(struct engine *e, struct instance_run *run)
+{
+	struct host_world *w = &e->host->world;
+	char labels[112];
+
+	if (w->shm == NULL)
+		return;
+	if (run->memory < 0) {
+		(void)snprintf(labels, sizeof(labels), "plugin=\"%s\"",
+		    run->inst->name);
+		run->memory = shm_named_get(w->shm, SHM_GAUGE,
+		    "plugin_memory_bytes", labels,
+		    "Memory that hangs on a plugin's instance, all workers");
+	}
+	shm_named_set(w->shm, w->worker, run->memory,
+	    (int64_t)scope_size(run->inst->scope));
 }
 
 static void

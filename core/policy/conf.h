@@ -150,6 +150,9 @@ struct conf_item {
 	struct conf_item *next;
 };
 
+/* on_crash, as tbl/params.h has it */
+enum conf_crash { CONF_CRASH_TEMPFAIL, CONF_CRASH_DISABLE, CONF_CRASH_STOP };
+
 /*
  * plugin "name" { } or plugin "name" "instance" { }: an instance. What it may
  * have in it is known to the plugin (host/options); here are the settings that

@@ -526,6 +526,8 @@ on_durable(void *arg, const struct err *why)
 		made->env = NULL;
 		made->body = NULL;
 	}
+	if (why == NULL && rep->queue->ops->durable != NULL)
+		rep->queue->ops->durable(rep->queue->arg, m->mid);
 	if (why == NULL && !m->gone && m->open == 0 &&
 	    envelope_pending(m->env) == 0) {
 		m->gone = true;

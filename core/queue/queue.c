@@ -32,6 +32,7 @@ queue_new(struct queue **q_r, struct loop *l, struct store *store,
 	hash_init(&q->units);
 	hash_init(&q->hops);
 	hash_init(&q->domains);
+	TAILQ_INIT(&q->freezes);
 	sched_init(q);
 	*q_r = q;
 	return 0;
@@ -59,6 +60,7 @@ queue_destroy(struct queue **qp)
 	hash_fini(&q->hops);
 	hash_fini(&q->domains);
 	sched_fini(q);
+	freeze_fini(q);
 	pool_destroy(&q->pool);
 	OBJ_FREE(q);
 	*qp = NULL;

@@ -116,6 +116,8 @@ struct queue_ops {
 	void (*queued)(void *arg, const struct envelope *env);
 	void (*told)(void *arg, enum queue_fate fate, const struct qunit *u,
 	    const struct qreport *v, unsigned n);
+	/* What was told of that message so far is on the disk. */
+	void (*durable)(void *arg, uint64_t mid);
 };
 
 /* ops may be called until queue_destroy() returns, which waits for the disk;
@@ -131,6 +133,17 @@ bool queue_recovering(const struct queue *q);
 int queue_adopt(struct queue *q, unsigned index, struct err *why);
 /* Its stores: that of queue_new(), then the adopted ones; NULL: no more. */
 struct store *queue_store(const struct queue *q, unsigned i);
+
+/*
+ * Messages that must not be tried again until somebody has looked at them: what
+ * recovery finds is asked about, and where ask() gives a reason it is frozen,
+ * durably and with that reason, before any of it is offered to the relay; then
+ * done() is called. Before queue_recover().
+ */
+typedef const char *queue_suspect(void *arg, uint64_t mid);
+typedef void queue_frozen(void *arg, uint64_t mid);
+void queue_set_suspects(struct queue *q, queue_suspect *ask,
+    queue_frozen *done, void *arg);
 
 /* Octets of messages kept in memory until they are first tried (64 MB);
  * beyond it they are read back from the store. */

@@ -3,7 +3,8 @@
  * timers of units), take.c (a unit becomes active), submit.c (new messages),
  * qrep.c (what became of a unit), qend.c (units that end without an attempt),
  * retry.c (the arithmetic of a profile), recover.c (what the stores have),
- * qact.c (the administrator).
+ * freeze.c (messages that crash what handles them), qact.c (the
+ * administrator).
  *
  * There is one unit for each message and next hop. It stands for all pending
  * recipients of that message with that hop; which of them are due is known
@@ -25,6 +26,7 @@
 #define QSUBMIT_MAGIC  0x51537562U
 #define QACT_MAGIC     0x51416374U
 #define QSCAN_MAGIC    0x5153636eU
+#define QFREEZE_MAGIC  0x5146727aU
 
 #define QUEUE_MEMORY	 (64 * 1024 * 1024)
 #define QUEUE_STORES_MAX 64
@@ -138,6 +140,10 @@ struct queue {
 	struct heap next, life;
 	struct loop_timer timer, tell_timer, sweep_timer, scan_timer;
 	struct qhops tell, idle;
+	queue_suspect *suspect;
+	queue_frozen *frozen;
+	void *suspect_arg;
+	TAILQ_HEAD(, freeze) freezes;
 	unsigned scanning;
 	unsigned scan;		/* number of the last one, 1 to 7 in turn */
 	bool again;		/* recover once more when the scan is over */
@@ -216,6 +222,10 @@ bool retry_expired(const struct queue_profile *p, msec queued, msec now);
 /* recover.c: the unit of a row, made if there is none. NULL: it is busy. */
 struct qunit *recover_item(struct queue *q, unsigned store,
     const struct store_item *it, bool *new_r);
+
+/* freeze.c: must that message be frozen? Then it is about to be. */
+bool freeze_begin(struct queue *q, unsigned store, uint64_t mid);
+void freeze_fini(struct queue *q);
 
 /* submit.c */
 void submit_committed(struct queue *q, unsigned store, struct envelope *env,

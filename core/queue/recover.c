@@ -101,7 +101,8 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 		u->attempts = it->attempts & 0xffff;
 		u->tls = it->tls != TLSR_NONE;
 		u->several |= to.route.n > 0;
-		if (it->hold != STORE_ACTIVE)
+		if (it->hold != STORE_ACTIVE ||
+		    freeze_begin(q, store, it->mid))
 			sched_hold(q, u);
 		else if (it->next > clock_wall())
 			sched_wait(q, u, it->next);

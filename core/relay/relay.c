@@ -11,6 +11,7 @@ static const struct queue_profile *profile(void *arg, const char *key);
 static void want(void *arg, const char *key, struct queue_want *w_r);
 static void due(void *arg, struct qhop *hop);
 static void queued(void *arg, const struct envelope *env);
+static void durable(void *arg, uint64_t mid);
 static void told(void *arg, enum queue_fate fate, const struct qunit *u,
     const struct qreport *v, unsigned n);
 static void chain_text(const struct smtpc *c, struct buf *dst);
@@ -43,6 +44,7 @@ static const struct queue_ops queue_ops = {
 	.dsn = bounce_dsn,
 	.queued = queued,
 	.told = told,
+	.durable = durable,
 };
 
 static const struct relay_asks nobody;
@@ -353,6 +355,16 @@ told(void *arg, enum queue_fate fate, const struct qunit *u,
 	relay_count(r, metric[fate], n);
 	if (r->asks->told != NULL)
 		r->asks->told(r->w.asks_arg, fate, u, v, n);
+}
+
+static void
+durable(void *arg, uint64_t mid)
+{
+	struct relay *r;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	if (r->asks->durable != NULL)
+		r->asks->durable(r->w.asks_arg, mid);
 }
 
 static void

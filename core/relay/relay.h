@@ -183,6 +183,7 @@ struct relay_asks {
 	void (*queued)(void *arg, const struct envelope *env);
 	void (*told)(void *arg, enum queue_fate fate, const struct qunit *u,
 	    const struct qreport *v, unsigned n);
+	void (*durable)(void *arg, uint64_t mid); /* as queue_ops has it */
 };
 #define RELAY_OPINIONS 16
 

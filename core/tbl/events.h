@@ -145,6 +145,17 @@ EVENT(PLUGIN_MISUSE, WARNING, "plugin_misuse",
     "Plugin %s{plugin} at %s{hook}: %[MID %u{mid} %]%[ICID %u{icid} %]"
     "%e{what}")
 
+EVENT(PLUGIN_CRASHED, CRITICAL, "plugin_crashed",
+    "Plugin %s{plugin} brought worker %u{worker} down at %s{hook}: "
+    "%[MID %u{mid} %]%[ICID %u{icid} %]%s{how}, it had run for %u{ms} ms")
+EVENT(PLUGIN_HANGS, CRITICAL, "plugin_hangs",
+    "Plugin %s{plugin} hangs worker %u{worker} at %s{hook}: "
+    "%[MID %u{mid} %]%[ICID %u{icid} %]for %u{ms} ms")
+EVENT(PLUGIN_TRIPPED, CRITICAL, "plugin_tripped",
+    "Plugin %s{plugin} brought %u{crashes} workers down within %u{seconds} "
+    "seconds: %s{what}")
+EVENT(MID_FROZEN, CRITICAL, "frozen", "MID %u{mid} frozen: %s{why}")
+
 EVENT(ALERT, WARNING, "alert",
     "Alert %s{class}/%s{severity}: %e{text}%-e{key}%-e{detail}")
 EVENT(CERT_EXPIRES, WARNING, "certificate_expires",
