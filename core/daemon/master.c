@@ -556,9 +556,9 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		    (json_int_t)(clock_now() - shm_beat_last(m->shm, i))));
 	}
 	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:b, "
-	    "s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
-	    "file", m->file, "hostname", m->conf->top.hostname, "generation",
-	    (json_int_t)epoch_generation(m->epoch), "uptime_ms",
+	    "s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid",
+	    (int)getpid(), "file", m->file, "hostname", m->conf->top.hostname,
+	    "generation", (json_int_t)epoch_generation(m->epoch), "uptime_ms",
 	    (json_int_t)(clock_wall() - m->started), "ready", (int)m->ready,
 	    "stopping", (int)m->stopping, "keeper", m->keys.keeper ?
 		json_pack("{s:i, s:i, s:i}", "pid", (int)m->keys.pid, "keys",

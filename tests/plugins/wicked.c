@@ -41,7 +41,7 @@ static const struct pst_option options[] = {
 static void
 crash(void *arg)
 {
-	int *volatile nowhere = NULL;
+	volatile int *volatile nowhere = NULL;
 
 	(void)arg;
 	*nowhere = 1;
