@@ -53,6 +53,16 @@ def bring_down(server, sender=BAD):
                   lambda: "a crash\n" + server.tail())
 
 
+def wait_durable(server):
+    """What a next hop took is marked so on the disk: that is written a little
+    later, and a worker that dies in between sends it again."""
+    server.wait_empty()
+    base.wait_for(lambda: all(
+        worker["store"]["waiting"] == 0
+        for worker in server.cli_json("status")[0]["workers"]),
+        "stores that are up to date")
+
+
 def crashes(server):
     return sum("brought worker" in line and line.startswith("Plugin ")
                for line in server.log_lines())
@@ -150,7 +160,7 @@ def test_what_was_accepted_arrives_once(relay, sink, hook):
     for i in range(count):
         deliver_until_250(server, "good%d@a.test" % i)
         if i == 4:
-            server.wait_empty()     # what a next hop took is marked so
+            wait_durable(server)
             bring_down(server)
     server.wait_workers(2)
     extra = {"eom": 0, "queued": 1, "delivered": 1, "deliver": 0}[hook]
