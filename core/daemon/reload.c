@@ -394,8 +394,6 @@ reload_switch(struct master *m)
 	if (m->workers != 0)
 		c->top.workers = m->workers;
 	needs_restart(m->conf, c);
-	if (m->reloading != RELOAD_ALL)
-		blame_inherit(m, epoch_generation(m->next));
 	epoch_destroy(&m->epoch);
 	m->epoch = m->next;
 	m->next = NULL;

@@ -128,6 +128,9 @@ count(struct master *m)
 		return;
 	ballot_close(&m->ballot);
 	loop_timer_clear(&m->vote_late);
+	/* Before anybody works under it. */
+	if (m->reloading != RELOAD_ALL)
+		blame_inherit(m, epoch_generation(m->next));
 	tell(m, "switch", BALLOT_PREPARED);
 	reload_switch(m);
 }
