@@ -34,7 +34,7 @@ static int	find_peers(struct asking *, const char *, enum ask_whom,
 		    struct err *);
 static int	peer_open(const char *, struct err *);
 static int	send_all(struct asking *, json_t *, struct err *);
-static int	read_all(struct asking *, struct err *);
+static int	read_all(struct asking *, int, struct err *);
 static int	peer_read(struct asking *, struct peer *, struct err *);
 static int	peer_line(struct asking *, struct peer *, struct str,
 		    struct err *);
@@ -84,7 +84,7 @@ ask(const char *run, enum ask_whom whom, json_t *request, ask_fn *fn,
 	else
 		json_decref(request);
 	if (r == 0)
-		r = read_all(a, why);
+		r = read_all(a, whom == ASK_PATIENTLY ? -1 : SILENCE_MS, why);
 	for (i = 0; i < a->n; i++) {
 		file_close(&a->peer[i].fd);
 		buf_fini(&a->peer[i].in);
@@ -106,7 +106,7 @@ find_peers(struct asking *a, const char *run, enum ask_whom whom,
 	int fd;
 
 	(void)snprintf(pattern, sizeof(pattern), "%s/%s", run,
-	    whom == ASK_MASTER ? "master.sock" : "worker-*.sock");
+	    whom == ASK_WORKERS ? "worker-*.sock" : "master.sock");
 	if (glob(pattern, 0, NULL, &g) != 0)
 		return err_text(why, "the relay is not running: there is no "
 		    "%s", pattern);
@@ -174,7 +174,7 @@ send_all(struct asking *a, json_t *request, struct err *why)
 }
 
 static int
-read_all(struct asking *a, struct err *why)
+read_all(struct asking *a, int silence, struct err *why)
 {
 	struct pollfd v[PEERS_MAX];
 	unsigned i, open_n;
@@ -189,7 +189,7 @@ read_all(struct asking *a, struct err *why)
 		}
 		if (open_n == 0)
 			return 0;
-		r = poll(v, a->n, SILENCE_MS);
+		r = poll(v, a->n, silence);
 		if (r == 0)
 			return err_text(why, "the relay does not answer");
 		if (r == -1 && errno != EINTR)

@@ -9,7 +9,11 @@
 
 #include "base/err.h"
 
-enum ask_whom { ASK_MASTER, ASK_WORKERS };
+enum ask_whom {
+	ASK_MASTER,
+	ASK_WORKERS,
+	ASK_PATIENTLY /* the master, however long it takes to answer */
+};
 
 /* A line of an answer; last: {"done":true,…}. from: "worker-0". */
 typedef void ask_fn(void *arg, const char *from, const json_t *line,

@@ -39,6 +39,8 @@ int plugin_order(struct plugin_cli *c);
 int plugin_show(struct plugin_cli *c);
 int plugin_check(struct plugin_cli *c);
 int plugin_new(struct plugin_cli *c);
+int plugin_restart(struct plugin_cli *c);
+int plugin_reset(struct plugin_cli *c);
 
 /* NAME, an instance's name, or a FILE: something with a slash or an end in
  * .so or .la. Texts are of c's pool. -1: unknown, and what is near. */

@@ -241,7 +241,7 @@ show_instance(const struct merged *m, const json_t *row)
 		    "again\n");
 	if (is(row, "changed"))
 		(void)printf("    changed: the file is another than the one "
-		    "in use; restart Postern\n");
+		    "in use; postern plugin restart\n");
 	if (n < m->workers)
 		(void)printf("    in %" JSON_INTEGER_FORMAT " of %"
 		    JSON_INTEGER_FORMAT " workers\n", n, m->workers);

@@ -73,6 +73,9 @@ roll_ready(struct child *c)
 
 	if (!m->roll.on || c->index != m->roll.at || !m->roll.started)
 		return;
+	if (m->roll.asked != NULL)
+		control_row_json(m->roll.asked, json_pack("{s:i}", "worker",
+		    (int)c->index));
 	m->roll.at++;
 	roll_next(m);
 }

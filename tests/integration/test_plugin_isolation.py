@@ -1,10 +1,8 @@
 """Plugins that misbehave on purpose: what is said of them, who goes on, and
 that what was accepted arrives once."""
 
-import json
 import os
 import shutil
-import socket
 import threading
 import time
 
@@ -66,14 +64,6 @@ def wait_durable(server):
 def crashes(server):
     return sum("brought worker" in line and line.startswith("Plugin ")
                for line in server.log_lines())
-
-
-def master(server, verb, **args):
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(base.PATIENCE)
-        sock.connect(os.path.join(server.run_dir, "master.sock"))
-        sock.sendall(json.dumps(dict(args, verb=verb)).encode() + b"\n")
-        return [json.loads(line) for line in sock.makefile()][-1]
 
 
 def metric(server, name):
@@ -200,10 +190,12 @@ def test_three_crashes_trip_the_breaker(relay, sink):
 
 def test_a_breaker_is_reset_by_the_administrator(relay, sink):
     server = relay(sink.port, config(mail="segv"))
-    assert "error" in master(server, "plugin.reset", instance="wicked")
+    done = server.cli("plugin", "reset", "wicked", check=False)
+    assert done.returncode == 1
+    assert "wicked is not out of service" in done.text, done.text
     trip(server)
     server.wait_workers(2)
-    master(server, "plugin.reset", instance="wicked")
+    server.cli("plugin", "reset", "wicked")
     deliver_until_250(server, "good@a.test")
     assert "out of service" not in server.cli("status").text
     bring_down(server)
@@ -306,12 +298,12 @@ def test_workers_are_replaced_while_mail_comes_in(relay, sink):
     for thread in threads:
         thread.start()
     try:
-        answer = master(server, "roll")
+        said = server.cli("plugin", "restart").text
     finally:
         over.set()
         for thread in threads:
             thread.join()
-    assert answer.get("workers") == 2, answer
+    assert said == "worker 0 is new\nworker 1 is new\n"
     assert not trouble, trouble
     assert sent[0] > 0
     server.wait_log("wicked: code, built for 2", 2)
@@ -334,7 +326,8 @@ def test_code_that_does_not_load_replaces_nobody(relay, sink):
     with open(path, "wb") as f:
         f.write(b"nothing")
     os.chmod(path, 0o755)
-    assert "wicked" in master(server, "roll")["error"]
+    done = server.cli("plugin", "restart", check=False)
+    assert done.returncode == 1 and "wicked" in done.text, done.text
     assert server.worker_pids() == pids
     assert deliver(server)
     sink.wait(1)
