@@ -38,6 +38,7 @@ struct opening {
 	char *file; /* what was opened in the end */
 	bool deepbind;
 	struct err why;
+	lt_dlvtable *stock; /* what ours stands in place of */
 };
 
 static void	announce(const struct host *, const struct conf_plugin *,
@@ -259,10 +260,10 @@ loader(struct err *why)
 	there = lt_dlloader_find(LOADER);
 	if (there != NULL)
 		return there->dlloader_data;
-	/* libltdl goes on pointing to it, and its malloc() need not be ours:
-	 * a sanitizer that is linked into the program has another. */
-	(void)lt_dlloader_remove("lt_dlopen");
 	o = mem_zalloc(sizeof(*o));
+	/* It is kept: libltdl's malloc() need not be ours, as a sanitizer that
+	 * is linked into the program has another. */
+	o->stock = lt_dlloader_remove("lt_dlopen");
 	vt = mem_zalloc(sizeof(*vt));
 	vt->name = LOADER;
 	vt->module_open = open_now;

@@ -43,6 +43,9 @@ watch(struct pst_cert_list *list, const char *path)
 	return 0;
 }
 
+static enum pst_verdict reply(struct pst_event *, enum pst_verdict, int,
+		    const char *, const char *, ...) PST_PRINTF(5, 6);
+
 static enum pst_verdict
 reply(struct pst_event *ev, enum pst_verdict v, int code, const char *enh,
     const char *fmt, ...)

@@ -124,7 +124,8 @@ def test_a_table_is_read_again_when_it_changes(limited, folder):
         assert mail(peer, "a@one.test").startswith("450")
         base.write_file(path + ".new", "one.test none\n.two.test 0\n")
         os.rename(path + ".new", path)
-        server.wait_log("Plugin own-limits: .*read again, 2 entries")
+        server.wait_log("Plugin own-limits: .*read again, 2 entries",
+                        server.config["workers"])
         assert mail(peer, "a@one.test").startswith("250")
         assert mail(peer, "a@x.two.test").startswith("450")
 
