@@ -243,13 +243,22 @@ load_changed(const struct module *m)
 	    st.st_mtim.tv_nsec != m->mtime.tv_nsec;
 }
 
-/* Puts it into libltdl's list the first time; that frees what it is given. */
+/* Puts it into libltdl's list the first time. */
 static struct opening *
 loader(struct err *why)
 {
-	const lt_dlvtable *there;
-	struct opening *o;
-	lt_dlvtable *vt;
+	/* libltdl has one list for the process, in memory of a malloc() that
+	 * need not be ours: a sanitizer linked into the program has another,
+	 * and sees no memory of ours that only that list points to. */
+	static struct opening o;
+	static lt_dlvtable vt = {
+		.name = LOADER,
+		.module_open = open_now,
+		.module_close = close_never,
+		.find_sym = find_symbol,
+		.dlloader_data = &o,
+		.priority = LT_DLLOADER_APPEND,
+	};
 
 	(void)unsetenv("LTDL_LIBRARY_PATH");
 	(void)unsetenv("LD_LIBRARY_PATH");
@@ -257,27 +266,14 @@ loader(struct err *why)
 		(void)err_text(why, "libltdl: %s", lt_dlerror());
 		return NULL;
 	}
-	there = lt_dlloader_find(LOADER);
-	if (there != NULL)
-		return there->dlloader_data;
-	o = mem_zalloc(sizeof(*o));
-	/* It is kept: libltdl's malloc() need not be ours, as a sanitizer that
-	 * is linked into the program has another. */
-	o->stock = lt_dlloader_remove("lt_dlopen");
-	vt = mem_zalloc(sizeof(*vt));
-	vt->name = LOADER;
-	vt->module_open = open_now;
-	vt->module_close = close_never;
-	vt->find_sym = find_symbol;
-	vt->dlloader_data = o;
-	vt->priority = LT_DLLOADER_APPEND;
-	if (lt_dlloader_add(vt) != 0) {
+	if (lt_dlloader_find(LOADER) != NULL)
+		return &o;
+	o.stock = lt_dlloader_remove("lt_dlopen");
+	if (lt_dlloader_add(&vt) != 0) {
 		(void)err_text(why, "libltdl: %s", lt_dlerror());
-		mem_free(vt);
-		mem_free(o);
 		return NULL;
 	}
-	return o;
+	return &o;
 }
 
 static lt_module
