@@ -20,6 +20,9 @@ FACT(CLIENT_HELO, "client.helo", "", "what it calls itself")
 FACT(CLIENT_ESMTP, "client.esmtp", "", "it said EHLO")
 FACT(CLIENT_AUTH, "client.auth", "", "who it authenticated as")
 FACT(CLIENT_RELAY, "client.relay", "", "it may send to anywhere")
+FACT(DIRECTION, "direction", "",
+    "outbound: from a client that may send to anywhere, or from us; else "
+    "inbound")
 FACT(TLS_VERSION, "tls.version", "", "TLS of the connection; not set: none")
 FACT(TLS_CIPHER, "tls.cipher", "", "its cipher")
 FACT(TLS_BITS, "tls.bits", "", "bits of its key")
@@ -55,6 +58,11 @@ FACT(RCPT_TLS, "rcpt.tls", "m",
 FACT(RCPT_ROUTE, "rcpt.route", "m",
     "route block or hosts it goes by; for all recipients where none is at "
     "hand")
+FACT(RCPT_BRANCH, "rcpt.branch", "m",
+    "a word; recipients with another one become another branch")
+FACT(RCPT_AFTER, "rcpt.after", "m",
+    "WORD SECONDS: it is sent when the recipients of that branch have had "
+    "their TLS or were given up, at the latest after so long")
 FACT(BRANCH_INDEX, "branch.index", "", "number of the branch, from 0")
 FACT(BRANCH_COUNT, "branch.count", "", "how many the message has")
 FACT(DCID, "dcid", "", "number of the connection for delivery")

@@ -4,6 +4,10 @@
  * "lookup/1.get": the values of a key. May wait. An instance is a table, its
  * name the table's. PST_CONTINUE: count values (0: there is no such key);
  * PST_TEMPFAIL: not now, with pst_tempfail()'s text as the reason.
+ *
+ * The event is about what the asker's event is about: a table can read facts,
+ * header and body of that message, and nothing can be changed. So a table may
+ * have answers about the message itself (the plugin mime: "attachments").
  */
 #ifndef POSTERN_LOOKUP_H
 #define POSTERN_LOOKUP_H

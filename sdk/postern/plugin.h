@@ -1,5 +1,5 @@
 /*
- * postern/plugin.h - the plugin interface of Postern, ABI 1.0 (C11).
+ * postern/plugin.h - the plugin interface of Postern, ABI 1.1 (C11).
  *
  * A plugin is a shared object with one exported symbol, made by PST_PLUGIN. It
  * links against nothing of Postern's: every service is reached through the
@@ -35,7 +35,7 @@
  * PST_ABI_NEED before it includes this, or asks pst_has().
  */
 #define PST_ABI_MAJOR 1
-#define PST_ABI_MINOR 0
+#define PST_ABI_MINOR 1
 #ifndef PST_ABI_NEED
 #define PST_ABI_NEED 0 /* the oldest minor that will do */
 #endif
@@ -143,6 +143,16 @@ struct pst_http {
 	struct pst_str body;
 };
 
+/* A short message from us to somebody: what a rule tells a sender. */
+struct pst_notice {
+	uint32_t size; /* sizeof(struct pst_notice) */
+	const char *to;
+	const char *subject;
+	const char *text; /* lines, LF between them, UTF-8 */
+};
+
+enum pst_rcpt_flag { PST_RCPT_QUIET = 1 /* no reports about it: a Bcc */ };
+
 /* ---- Services ----------------------------------------------------------- */
 
 /*
@@ -203,6 +213,14 @@ struct pst_api {
 	    uint64_t *id, pst_then *);
 	bool (*wake)(struct pst_event *, uint64_t id,
 	    const struct pst_result *);
+
+	/* ABI 1.1 */
+	int (*rcpt)(struct pst_event *, int index);
+	int (*rcpt_add)(struct pst_event *, const char *address, int flags);
+	int (*rcpt_drop)(struct pst_event *);
+	int (*notify)(struct pst_event *, const struct pst_notice *);
+	void (*at)(struct pst_event *, const char *place);
+	int (*mute)(struct pst_event *, const char *on);
 };
 
 /* Has the host that member (of ABI 1.x, x > PST_ABI_NEED)? */
@@ -286,6 +304,29 @@ struct pst_api {
 /* fn for each recipient in turn, "rcpt.*" naming it; stops at the first that
  * does not say PST_CONTINUE and returns that. fn may not wait. */
 #define pst_each_rcpt(ev, fn) (ev)->api->each_rcpt((ev), (fn))
+
+/*
+ * Recipients, at "headers" and "eom" (ABI 1.1). rcpt: "rcpt.*", set, edit and
+ * data are that recipient's from now on, also behind a wait; -1: the message's
+ * again; returns 0, or -1: there is none, or we are inside each_rcpt. rcpt_add:
+ * one more, with what holds for all so far; its index, or -1 (not an address,
+ * too many, not now). rcpt_drop: the one that is selected gets nothing, and
+ * nobody is told but the log; without recipients the message is discarded.
+ * notify: queued when the message is, from the null sender; 0 or -1: a report
+ * answers no report, and a message has at most 10.
+ */
+#define pst_rcpt(ev, i) (ev)->api->rcpt((ev), (i))
+#define pst_rcpt_add(ev, address, flags)                                       \
+	(ev)->api->rcpt_add((ev), (address), (flags))
+#define pst_rcpt_drop(ev) (ev)->api->rcpt_drop((ev))
+#define pst_notify(ev, notice) (ev)->api->notify((ev), (notice))
+
+/* ABI 1.1. at: where in its own work the plugin is ("partner.lua:7"), at most
+ * 63 octets, for the log of slow calls and who looks at a hang or crash; good
+ * until the function returns. mute: in "start" only: this instance has nothing
+ * to do at that hook and is not asked; 0, or -1: it has no such hook. */
+#define pst_at(ev, place) (ev)->api->at((ev), (place))
+#define pst_mute(ev, on) (ev)->api->mute((ev), (on))
 
 /* Milliseconds since 1970, UTC. */
 #define pst_now(ev) (ev)->api->now((ev))
