@@ -92,6 +92,7 @@ ipc_send(struct ipc *i, json_t *msg, const int *fds, unsigned n,
 	struct cmsghdr *cm;
 	struct iovec iov;
 	struct buf text;
+	int failed = 0;
 	ssize_t r = -1;
 
 	ASSERT(n <= IPC_FDS);
@@ -117,11 +118,14 @@ ipc_send(struct ipc *i, json_t *msg, const int *fds, unsigned n,
 	do {
 		r = sendmsg(i->fd, &h, MSG_NOSIGNAL);
 	} while (r == -1 && errno == EINTR);
-	if (r == -1)
+	if (r == -1) {
+		failed = errno;
 		(void)err_errno(why, "sending to a process");
+	}
 out:
 	buf_fini(&text);
 	json_decref(msg);
+	errno = failed;
 	return r == -1 ? -1 : 0;
 }
 

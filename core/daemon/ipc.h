@@ -24,7 +24,8 @@ struct ipc *ipc_new(struct loop *l, int fd, ipc_fn *fn, void *arg);
 /* May be called from fn. */
 void ipc_destroy(struct ipc **ip);
 int ipc_fd(const struct ipc *i);
-/* Steals msg; the descriptors stay the caller's. */
+/* Steals msg; the descriptors stay the caller's. -1: errno says why, EPIPE:
+ * the other end is gone; 0: the message is at fault. */
 int ipc_send(struct ipc *i, json_t *msg, const int *fds, unsigned n,
     struct err *why);
 

@@ -3,6 +3,7 @@
  * plugins' start hooks and all, while it goes on under the old one. Only when
  * all have done so do they and the master switch.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,7 +37,9 @@ reload_vote(struct master *m)
 			return;
 		}
 	}
-	count(m);
+	/* Were all of them gone, the first successor has its say. */
+	if (ballot_missing(&m->ballot) < SHM_MAX_WORKERS)
+		count(m);
 }
 
 static int
@@ -53,6 +56,9 @@ propose(struct child *c, struct err *why)
 	(void)json_object_set_new(msg, "ballot",
 	    json_integer((json_int_t)m->ballot.number));
 	if (ipc_send(c->ipc, msg, fds, n, why) != 0) {
+		/* It has gone and was not buried yet: its successor is asked. */
+		if (errno == EPIPE || errno == ECONNRESET)
+			return 0;
 		(void)err_prefix(why, "worker %u: ", c->index);
 		return -1;
 	}

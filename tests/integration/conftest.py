@@ -20,6 +20,18 @@ def pytest_configure(config):
         "markers", "sanitizer: quick enough for the sanitizer build too")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the product said goes with each failure: it may not come again."""
+    report = (yield).get_result()
+    made = getattr(item, "funcargs", {}).get("makers")
+    if not report.failed or made is None:
+        return
+    for thing in made.made:
+        if isinstance(thing, postern.Postern):
+            report.sections.append(("log of the product", thing.tail()))
+
+
 class Makers:
     """Remembers what a test has made, to close it in reverse order."""
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from lib import base
+from lib import base, procs
 from lib.client import message
 
 PLUGINS = os.path.join(os.path.dirname(base.POSTERN_BIN), "tests", "plugins")
@@ -179,6 +179,22 @@ def test_a_worker_that_stops_has_no_say(product):
                   server.tail)
     assert not said(server, "stays:")
     assert not set(pids) & set(server.worker_pids())
+
+
+def test_workers_that_are_gone_are_not_asked(product):
+    server = product()
+    pids = server.worker_pids()
+    master = server.master_pid()
+    os.kill(master, signal.SIGSTOP)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+        base.wait_for(lambda pid=pid: not procs.alive(pid), "its end")
+    reload(server, text="new")
+    os.kill(master, signal.SIGCONT)
+    server.wait_log("configuration 2 is in force")
+    base.wait_for(lambda: worker_generations(server) == ([2, 2], 2),
+                  server.tail)
+    assert not said(server, "stays:")
 
 
 @pytest.fixture
