@@ -56,7 +56,7 @@ propose(struct child *c, struct err *why)
 	(void)json_object_set_new(msg, "ballot",
 	    json_integer((json_int_t)m->ballot.number));
 	if (ipc_send(c->ipc, msg, fds, n, why) != 0) {
-		/* It has gone and was not buried yet: its successor is asked. */
+		/* It is gone, not buried yet: its successor is asked. */
 		if (errno == EPIPE || errno == ECONNRESET)
 			return 0;
 		(void)err_prefix(why, "worker %u: ", c->index);
