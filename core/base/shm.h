@@ -132,10 +132,14 @@ bool shm_named_at(struct shm *s, unsigned i, struct shm_named *r);
 #define SHM_PLUGIN_NAME 64
 #define SHM_FLIGHTS 5 /* of a worker: its loop, then its plugins' threads */
 
+#define SHM_PLACE 64 /* octets of a place, the 0 at its end included */
+
 struct shm_flight {
 	_Atomic uint32_t who; /* 0: nobody; SHM_WHO(number, where) */
 	_Atomic uint64_t icid, mid;
 	_Atomic uint64_t since; /* clock_ticks() */
+	/* Where in its own work it is, as it said; [0] 0: it did not. */
+	_Atomic uint64_t place[SHM_PLACE / 8];
 };
 #define SHM_WHO(number, where) (((uint32_t)(number) + 1) << 8 | (where))
 
@@ -145,6 +149,7 @@ struct shm_busy {
 	unsigned where; /* host_where() */
 	uint64_t icid, mid;
 	msec since;	/* for how long */
+	char place[SHM_PLACE]; /* "": not known */
 };
 
 int shm_plugin_get(struct shm *s, const char *instance);

@@ -4,6 +4,8 @@
  */
 #include "base/shm.h"
 
+#include <string.h>
+
 #include "base/coll.h"
 #include "base/die.h"
 #include "base/shm_priv.h"
@@ -70,6 +72,7 @@ shm_busy(struct shm *s, unsigned worker, bool loop, struct shm_busy *r)
 	struct shm_flight *f;
 	unsigned i, most = loop ? 1 : SHM_FLIGHTS;
 	uint32_t who = 0;
+	uint64_t word;
 
 	ASSERT(worker < s->workers);
 	for (i = 0; i < most && who == 0; i++) {
@@ -83,6 +86,11 @@ shm_busy(struct shm *s, unsigned worker, bool loop, struct shm_busy *r)
 	r->icid = f->icid;
 	r->mid = f->mid;
 	r->since = age(s, f->since);
+	for (i = 0; i < SHM_PLACE / 8; i++) {
+		word = f->place[i];
+		memcpy(r->place + 8 * i, &word, 8);
+	}
+	r->place[SHM_PLACE - 1] = '\0';
 	(void)shm_plugin_name(s, r->number, r->plugin, sizeof(r->plugin));
 	return true;
 }
@@ -154,7 +162,7 @@ static void
 wipe(struct shm_flight *f)
 {
 	f->who = 0;
-	f->icid = f->mid = f->since = 0;
+	f->icid = f->mid = f->since = f->place[0] = 0;
 }
 
 /* The counter's unit is found by how far it came since the start. */

@@ -236,6 +236,11 @@ show_instance(const struct merged *m, const json_t *row)
 	(void)printf("\n    asked at: ");
 	plugin_print_list(json_object_get(row, "hooks"));
 	(void)printf("\n");
+	if (json_array_size(json_object_get(row, "muted")) > 0) {
+		(void)printf("    not asked at: ");
+		plugin_print_list(json_object_get(row, "muted"));
+		(void)printf(" (muted: nothing to do there)\n");
+	}
 	if (is(row, "tripped"))
 		(void)printf("    switched off: it ended workers again and "
 		    "again\n");
@@ -257,4 +262,7 @@ show_chain(const json_t *row)
 	json_array_foreach(json_object_get(row, "instances"), n, i)
 		(void)printf("  %2zu %-20s %s\n", n + 1,
 		    plugin_text(i, "instance"), plugin_text(i, "why"));
+	json_array_foreach(json_object_get(row, "muted"), n, i)
+		(void)printf("   - %-20s muted: nothing to do there\n",
+		    json_string_value(i));
 }

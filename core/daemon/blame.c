@@ -28,7 +28,8 @@ blame_hang(struct master *m, struct child *c)
 
 	if (shm_busy(m->shm, c->index, true, &b))
 		mail_log(EV_PLUGIN_HANGS, b.plugin, (uint64_t)c->index,
-		    host_where(b.where), b.mid, b.icid, (uint64_t)b.since);
+		    host_where(b.where), b.place, b.mid, b.icid,
+		    (uint64_t)b.since);
 }
 
 void
@@ -50,7 +51,8 @@ blame_end(struct master *m, struct child *c, int status)
 		(void)snprintf(how, sizeof(how), "exit with status %d",
 		    WEXITSTATUS(status));
 	mail_log(EV_PLUGIN_CRASHED, b.plugin, (uint64_t)c->index,
-	    host_where(b.where), b.mid, b.icid, how, (uint64_t)b.since);
+	    host_where(b.where), b.place, b.mid, b.icid, how,
+	    (uint64_t)b.since);
 	count(m, c, &b);
 	tell(m, c, &b, how);
 	suspect(m, &b);
@@ -83,10 +85,12 @@ tell(struct master *m, const struct child *c, const struct shm_busy *b,
     const char *how)
 {
 	char key[96], text[256], detail[160];
+	bool known = b->place[0] != '\0';
 
 	(void)snprintf(key, sizeof(key), "plugin:%s", b->plugin);
 	(void)snprintf(text, sizeof(text), "plugin %s brought worker %u down "
-	    "at %s: %s", b->plugin, c->index, host_where(b->where), how);
+	    "at %s%s%s%s: %s", b->plugin, c->index, host_where(b->where),
+	    known ? " (" : "", b->place, known ? ")" : "", how);
 	(void)snprintf(detail, sizeof(detail), "MID: %" PRIu64 "\nICID: %"
 	    PRIu64 "\nIt had run for %" PRId64 " ms", b->mid, b->icid,
 	    b->since);

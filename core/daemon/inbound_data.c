@@ -209,7 +209,7 @@ inmsg_end_op(struct inmsg *m, const struct op_answer *a)
 static void
 no_verdict(struct inmsg *m, struct hook_verdict *hv)
 {
-	mail_log(EV_PLUGIN_FAULT, hv->by, "", "filter/1", m->s->mid,
+	mail_log(EV_PLUGIN_FAULT, hv->by, "", "filter/1", "", m->s->mid,
 	    m->s->icid, STR("disconnect is not for a filter"));
 	hv->act = HOOK_TEMPFAIL;
 	(void)err_set(&hv->reply, 451, "4.3.0", "temporary local problem");

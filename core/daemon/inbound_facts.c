@@ -65,7 +65,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 		return s->conf->top.hostname;
 	if (f == FACT_LISTENER)
 		return s->l->name;
-	if (f >= FACT_CLIENT_IP && f <= FACT_CLIENT_RELAY)
+	if (f >= FACT_CLIENT_IP && f <= FACT_DIRECTION)
 		return get_client(s, f, pool);
 	if (f >= FACT_TLS_VERSION && f <= FACT_TLS_CERT_WHY)
 		return get_tls(s, f, pool);
@@ -109,6 +109,8 @@ get_client(const struct session *s, enum fact f, struct pool *pool)
 		    pool_strdup(pool, smtpd_auth(s->smtpd));
 	case FACT_CLIENT_RELAY:
 		return truth(session_may_relay(s));
+	case FACT_DIRECTION:
+		return session_may_relay(s) ? "outbound" : "inbound";
 	}
 	return NULL;
 }

@@ -123,6 +123,8 @@ mail_begin(struct session *s, struct envelope *env)
 	env->mid = ids_next(s->in->w.ids, SHM_MID);
 	env->icid = s->icid;
 	env->queued = clock_wall();
+	if (session_may_relay(s))
+		env->flags |= ENV_OUTBOUND;
 	s->mid = env->mid;
 	inmsg_new(s, env);
 	mail_log(EV_MID_START, env->mid, env->icid);

@@ -172,6 +172,9 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 
 	if (f >= FACT_TLS_VERSION && f <= FACT_TLS_CERT_WHY)
 		return get_tls(o->tls, f, pool);
+	if (f == FACT_DIRECTION)
+		return (o->env->flags & (ENV_OUTBOUND | ENV_GENERATED)) != 0 ?
+		    "outbound" : "inbound";
 	if (f >= FACT_SENDER && f <= FACT_MESSAGE_HOLD)
 		return get_message(o->env, f, pool);
 	if (f >= FACT_RCPT && f <= FACT_RCPT_ROUTE)

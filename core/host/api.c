@@ -24,6 +24,8 @@ static int64_t api_now(struct pst_event *);
 static uint32_t api_rate(struct pst_event *, const char *, uint32_t,
     uint32_t);
 static int api_task(struct pst_event *, pst_fn *, void *);
+static void api_at(struct pst_event *, const char *);
+static int api_mute(struct pst_event *, const char *);
 
 const struct pst_api api_table = {
 	.size = sizeof(struct pst_api),
@@ -57,6 +59,9 @@ const struct pst_api api_table = {
 	.http = api_http,
 	.park = api_park,
 	.wake = api_wake,
+	.rcpt = api_rcpt,
+	.at = api_at,
+	.mute = api_mute,
 };
 
 static bool good_metric(struct event *ev, const char *name);
@@ -204,6 +209,40 @@ api_task(struct pst_event *pub, pst_fn *fn, void *arg)
 	return ev == NULL ? -1 : event_task(ev, fn, arg);
 }
 
+static void
+api_at(struct pst_event *pub, const char *place)
+{
+	struct event *ev = event_of(pub);
+
+	if (ev == NULL)
+		return;
+	(void)str_copy(ev->place, sizeof(ev->place), str_c(place));
+	reply_clean(ev->place);
+	if (ev->engine->recorder != NULL)
+		flight_place(ev->engine->recorder, ev->place);
+}
+
+static int
+api_mute(struct pst_event *pub, const char *on)
+{
+	struct event *ev = event_of(pub);
+	int hook;
+
+	if (ev == NULL)
+		return -1;
+	hook = on_find(on);
+	if (ev->on != ON_START || ev->task)
+		event_misuse(ev, "hooks are muted at start");
+	else if (hook < 0 || hook >= HOOK_COUNT ||
+	    ev->inst->fn[hook] == NULL)
+		event_misuse(ev, "it has no such hook to mute");
+	else {
+		order_mute(ev->inst, (enum hook)hook);
+		return 0;
+	}
+	return -1;
+}
+
 static bool
 good_metric(struct event *ev, const char *name)
 {
@@ -212,8 +251,6 @@ good_metric(struct event *ev, const char *name)
 	if (n > 0 && n <= METRIC_NAME &&
 	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == n)
 		return true;
-	mail_log(EV_PLUGIN_MISUSE, ev->inst->name, ev->pub.on,
-	    ev->about->mid, ev->about->icid,
-	    STR("the name of a metric is [a-z0-9_]{1,40}"));
+	event_misuse(ev, "the name of a metric is [a-z0-9_]{1,40}");
 	return false;
 }

@@ -177,7 +177,8 @@ event_call(struct event *ev, pst_fn *fn, pst_then *then,
 {
 	struct shm_flight *recorder = ev->engine->recorder;
 	uint64_t start = ev->engine->tick;
-	struct flight now, was;
+	struct flight_was was;
+	struct flight now;
 	enum pst_verdict v;
 
 	if (instance_tripped(ev->inst)) {
@@ -190,6 +191,7 @@ event_call(struct event *ev, pst_fn *fn, pst_then *then,
 		now.since = start;
 		flight_enter(recorder, &now, &was);
 	}
+	ev->place[0] = '\0';
 	ev->depth++;
 	v = fn != NULL ? fn(&ev->pub) : then(&ev->pub, result);
 	ev->depth--;
@@ -253,10 +255,18 @@ event_fault(struct event *ev, const char *fmt, ...)
 	va_end(ap);
 	mail_log(EV_PLUGIN_FAULT, i->name,
 	    strcmp(i->plugin->name, i->name) == 0 ? "" : i->plugin->name,
-	    ev->pub.on, ev->about->mid, ev->about->icid, str_c(why));
+	    ev->pub.on, ev->place, ev->about->mid, ev->about->icid,
+	    str_c(why));
 	stat_fault(ev);
 	(void)err_set(&ev->reply, 451, "4.3.0", "temporary local problem");
 	ev->replied = ev->verdict = PST_TEMPFAIL;
+}
+
+void
+event_misuse(struct event *ev, const char *what)
+{
+	mail_log(EV_PLUGIN_MISUSE, ev->inst->name, ev->pub.on, ev->place,
+	    ev->about->mid, ev->about->icid, str_c(what));
 }
 
 struct event *

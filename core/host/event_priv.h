@@ -66,6 +66,7 @@ struct event {
 	int rcpt;	       /* the recipient at hand, or -1 */
 	struct scope *scope;   /* PST_EVENT; kept from use to use */
 	const char *fault;     /* what a call of the API did wrong, or NULL */
+	char place[SHM_PLACE]; /* where it said that it was; "": nothing */
 	enum pst_verdict verdict;
 	int replied;	       /* verdict that reply is for; -1: none */
 	struct err reply;
@@ -157,6 +158,8 @@ void event_clear(struct event *ev, bool keep);
 bool event_stop(struct event *ev);
 /* Its event will not answer: logged, counted, made a temporary failure. */
 void event_fault(struct event *ev, const char *fmt, ...) ATTR_PRINTF(2, 3);
+/* It asked for what cannot be: logged. */
+void event_misuse(struct event *ev, const char *what);
 /* The event of a plugin's pointer; NULL: it is not its turn (logged). */
 struct event *event_of(struct pst_event *pub);
 /* Where it keeps the scope, made if it was not; NULL: it has no such. */
@@ -228,5 +231,6 @@ int api_edit(struct pst_event *, enum pst_edit, const char *, unsigned,
 bool api_body(struct pst_event *, uint64_t *, struct pst_str *);
 int api_body_write(struct pst_event *, const void *, size_t);
 enum pst_verdict api_each_rcpt(struct pst_event *, pst_fn *);
+int api_rcpt(struct pst_event *, int);
 
 #endif

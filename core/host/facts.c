@@ -99,8 +99,7 @@ api_set(struct pst_event *pub, const char *name, const char *value)
 	if (r == 0)
 		return 0;
 	(void)err_prefix(&why, "%s cannot be set: ", name);
-	mail_log(EV_PLUGIN_MISUSE, ev->inst->name, ev->pub.on, a->mid,
-	    a->icid, str_c(why.text));
+	event_misuse(ev, why.text);
 	return -1;
 }
 
@@ -224,6 +223,5 @@ complain(struct event *ev, const char *name)
 	n->next = run->unknown;
 	run->unknown = n;
 	(void)snprintf(text, sizeof(text), "there is no \"%s\"", name);
-	mail_log(EV_PLUGIN_MISUSE, ev->inst->name, ev->pub.on,
-	    ev->about->mid, ev->about->icid, str_c(text));
+	event_misuse(ev, text);
 }

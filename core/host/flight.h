@@ -15,8 +15,15 @@ struct flight {
 	uint64_t icid, mid, since;
 };
 
+struct flight_was {
+	struct flight is;
+	uint64_t place[SHM_PLACE / 8];
+};
+
 void flight_enter(struct shm_flight *f, const struct flight *now,
-    struct flight *was);
-void flight_leave(struct shm_flight *f, const struct flight *was);
+    struct flight_was *was);
+void flight_leave(struct shm_flight *f, const struct flight_was *was);
+/* Who runs says where it is; SHM_PLACE octets. */
+void flight_place(struct shm_flight *f, const char *place);
 
 #endif

@@ -89,11 +89,12 @@ struct instance {
 	struct scope *scope;		/* PST_INSTANCE */
 };
 
-/* Instances that have a function for it, in order. */
+/* Instances that have a function for it, in order; behind the n that are asked
+ * those that do not want to be (pst_mute()). */
 struct chain {
 	struct instance **v;
 	const char **why; /* why it stands where it does */
-	unsigned n;
+	unsigned n, muted;
 };
 
 struct host_gen {
@@ -161,6 +162,10 @@ int options_read(struct instance *i, const struct conf *conf,
 
 /* order.c: fills g->chain. */
 int order_make(struct host_gen *g, const struct conf *conf, struct err *why);
+/* From now on it is not asked. Only while it starts: nobody else is asked
+ * anything then. */
+void order_mute(struct instance *i, enum hook h);
+bool order_muted(const struct instance *i, enum hook h);
 
 /* instance.c */
 int instance_new(struct host_gen *g, const struct conf *conf,

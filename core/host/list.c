@@ -7,7 +7,7 @@
 
 #define ROW_MAX (1024 * 1024)
 
-static json_t	*hooks_of(const struct instance *);
+static json_t	*hooks_of(const struct instance *, bool);
 static int	add(const char *, size_t, void *);
 
 void
@@ -20,25 +20,28 @@ host_list(struct host_gen *g, host_row_fn *fn, void *arg)
 	OBJ_CHECK(g, HOST_GEN_MAGIC);
 	for (n = 0; n < g->ninstance; n++) {
 		i = g->instance[n];
-		j = json_pack("{s:s, s:s, s:s, s:s?, s:b, s:o, s:b, s:s?, "
-		    "s:b}",
+		j = json_pack("{s:s, s:s, s:s, s:s?, s:b, s:o, s:o, s:b, "
+		    "s:s?, s:b}",
 		    "instance", i->name, "plugin", i->module->name, "version",
 		    i->plugin->version, "file", i->module->file, "builtin",
-		    (int)(i->module->file == NULL), "hooks", hooks_of(i),
-		    "changed", (int)load_changed(i->module), "by",
-		    i->block->by, "tripped", (int)instance_tripped(i));
+		    (int)(i->module->file == NULL), "hooks",
+		    hooks_of(i, false), "muted", hooks_of(i, true), "changed",
+		    (int)load_changed(i->module), "by", i->block->by,
+		    "tripped", (int)instance_tripped(i));
 		(void)list_row(fn, arg, j);
 	}
 }
 
+/* Where it is asked, or does not want to be. */
 static json_t *
-hooks_of(const struct instance *i)
+hooks_of(const struct instance *i, bool muted)
 {
 	json_t *v = json_array();
 	int on;
 
 	for (on = 0; on < ON_COUNT; on++) {
-		if (i->fn[on] != NULL)
+		if (i->fn[on] != NULL && muted == (on < HOOK_COUNT &&
+			order_muted(i, (enum hook)on)))
 			(void)json_array_append_new(v,
 			    json_string(on_word((enum on)on)));
 	}
@@ -49,21 +52,25 @@ void
 host_order(struct host_gen *g, host_row_fn *fn, void *arg)
 {
 	const struct chain *c;
-	json_t *v;
+	json_t *v, *muted;
 	unsigned n;
 	int on;
 
 	OBJ_CHECK(g, HOST_GEN_MAGIC);
 	for (on = 0; on < ON_COUNT; on++) {
 		c = &g->chain[on];
-		if (c->n == 0)
+		if (c->n + c->muted == 0)
 			continue;
 		v = json_array();
+		muted = json_array();
 		for (n = 0; n < c->n; n++)
 			(void)json_array_append_new(v, json_pack("{s:s, s:s}",
 			    "instance", c->v[n]->name, "why", c->why[n]));
-		(void)list_row(fn, arg, json_pack("{s:s, s:o}", "hook",
-		    on_word((enum on)on), "instances", v));
+		for (; n < c->n + c->muted; n++)
+			(void)json_array_append_new(muted,
+			    json_string(c->v[n]->name));
+		(void)list_row(fn, arg, json_pack("{s:s, s:o, s:o}", "hook",
+		    on_word((enum on)on), "instances", v, "muted", muted));
 	}
 }
 

@@ -128,6 +128,25 @@ api_each_rcpt(struct pst_event *pub, pst_fn *fn)
 	return PST_TEMPFAIL;
 }
 
+int
+api_rcpt(struct pst_event *pub, int index)
+{
+	struct event *ev = event_of(pub);
+	const struct about *a;
+
+	if (ev == NULL)
+		return -1;
+	a = ev->about;
+	if (ev->alone || a->rcpt >= 0 || a->ops->nrcpt == NULL) {
+		event_misuse(ev, "no recipient can be chosen here");
+		return -1;
+	}
+	if (index >= 0 && (unsigned)index >= a->ops->nrcpt(a->arg))
+		return -1;
+	ev->rcpt = index < 0 ? -1 : index;
+	return 0;
+}
+
 static const struct header *
 header_of(struct event *ev)
 {
@@ -141,7 +160,6 @@ static int
 refused(struct event *ev, struct err *why, const char *what)
 {
 	(void)err_prefix(why, "%s cannot be changed: ", what);
-	mail_log(EV_PLUGIN_MISUSE, ev->inst->name, ev->pub.on,
-	    ev->about->mid, ev->about->icid, str_c(why->text));
+	event_misuse(ev, why->text);
 	return -1;
 }

@@ -58,6 +58,41 @@ order_make(struct host_gen *g, const struct conf *conf, struct err *why)
 	return 0;
 }
 
+void
+order_mute(struct instance *i, enum hook h)
+{
+	struct chain *c = &i->gen->chain[h];
+	const char *why;
+	unsigned n = 0, k;
+
+	if (order_muted(i, h))
+		return;
+	while (c->v[n] != i)
+		n++;
+	why = c->why[n];
+	for (k = n + 1; k < c->n + c->muted; k++) {
+		c->v[k - 1] = c->v[k];
+		c->why[k - 1] = c->why[k];
+	}
+	c->v[k - 1] = i;
+	c->why[k - 1] = why;
+	c->n--;
+	c->muted++;
+}
+
+bool
+order_muted(const struct instance *i, enum hook h)
+{
+	const struct chain *c = &i->gen->chain[h];
+	unsigned n;
+
+	for (n = c->n; n < c->n + c->muted; n++) {
+		if (c->v[n] == i)
+			return true;
+	}
+	return false;
+}
+
 /* NULL: no order can be given for it. */
 static const char *const *
 listed(const struct conf_order *order, enum on on)

@@ -129,7 +129,7 @@ hold_all(struct job *j, struct event *ev)
 static void
 work(void *arg)
 {
-	struct flight was;
+	struct flight_was was;
 	struct job *j;
 
 	OBJ_CAST(j, arg, JOB_MAGIC);

@@ -200,7 +200,7 @@ static void
 clean(struct scope *s)
 {
 	struct cleanup *c;
-	struct flight was;
+	struct flight_was was;
 
 	while ((c = s->cleanups) != NULL) {
 		s->cleanups = c->next;

@@ -186,7 +186,8 @@ slow(struct event *ev, double ms)
 		return;
 	mail_log(EV_PLUGIN_SLOW, i->name,
 	    strcmp(i->plugin->name, i->name) == 0 ? "" : i->plugin->name,
-	    (uint64_t)ms, ev->pub.on, ev->about->mid, ev->about->icid);
+	    (uint64_t)ms, ev->pub.on, ev->place, ev->about->mid,
+	    ev->about->icid);
 }
 
 static void

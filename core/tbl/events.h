@@ -136,21 +136,22 @@ EVENT(PLUGIN_WARNING, WARNING, "plugin_warning",
 EVENT(PLUGIN_CRITICAL, CRITICAL, "plugin_error",
     "Plugin %s{plugin}: %[MID %u{mid} %]%[ICID %u{icid} %]%e{text}")
 EVENT(PLUGIN_FAULT, WARNING, "plugin_fault",
-    "Plugin %s{plugin}%[ (%s{file})%] failed at %s{hook}: %[MID %u{mid} %]"
-    "%[ICID %u{icid} %]%e{why}")
+    "Plugin %s{plugin}%[ (%s{file})%] failed at %s{hook}%[ (%s{place})%]: "
+    "%[MID %u{mid} %]%[ICID %u{icid} %]%e{why}")
 EVENT(PLUGIN_SLOW, WARNING, "plugin_slow",
     "Plugin %s{plugin}%[ (%s{file})%] blocked everything for %u{ms} ms at "
-    "%s{hook}%[ MID %u{mid}%]%[ ICID %u{icid}%]")
+    "%s{hook}%[ (%s{place})%]%[ MID %u{mid}%]%[ ICID %u{icid}%]")
 EVENT(PLUGIN_MISUSE, WARNING, "plugin_misuse",
-    "Plugin %s{plugin} at %s{hook}: %[MID %u{mid} %]%[ICID %u{icid} %]"
-    "%e{what}")
+    "Plugin %s{plugin} at %s{hook}%[ (%s{place})%]: %[MID %u{mid} %]"
+    "%[ICID %u{icid} %]%e{what}")
 
 EVENT(PLUGIN_CRASHED, CRITICAL, "plugin_crashed",
-    "Plugin %s{plugin} brought worker %u{worker} down at %s{hook}: "
-    "%[MID %u{mid} %]%[ICID %u{icid} %]%s{how}, it had run for %u{ms} ms")
+    "Plugin %s{plugin} brought worker %u{worker} down at %s{hook}"
+    "%[ (%s{place})%]: %[MID %u{mid} %]%[ICID %u{icid} %]%s{how}, it had run "
+    "for %u{ms} ms")
 EVENT(PLUGIN_HANGS, CRITICAL, "plugin_hangs",
-    "Plugin %s{plugin} hangs worker %u{worker} at %s{hook}: "
-    "%[MID %u{mid} %]%[ICID %u{icid} %]for %u{ms} ms")
+    "Plugin %s{plugin} hangs worker %u{worker} at %s{hook}"
+    "%[ (%s{place})%]: %[MID %u{mid} %]%[ICID %u{icid} %]for %u{ms} ms")
 EVENT(PLUGIN_TRIPPED, CRITICAL, "plugin_tripped",
     "Plugin %s{plugin} brought %u{crashes} workers down within %u{seconds} "
     "seconds: %s{what}")

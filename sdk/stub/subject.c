@@ -298,6 +298,11 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT_ROUTE:
 	case FACT_BRANCH_INDEX:
 		return get_rcpt(s, f, rcpt, pool);
+	case FACT_DIRECTION:
+		if (s->fact[f] != NULL)
+			return s->fact[f];
+		return same(s->fact[FACT_CLIENT_RELAY], "yes") ? "outbound" :
+								 "inbound";
 	case FACT_BRANCH_COUNT:
 		return s->nbranch > 0 ? pool_printf(pool, "%u", s->nbranch) :
 					NULL;

@@ -107,8 +107,10 @@ rig_add(const char *name, const struct pst_hook *hooks)
 		ck_assert_int_ge(on, 0);
 		i->fn[on] = h->fn;
 		c = &rig.gen->chain[on];
-		if (c->v == NULL)
+		if (c->v == NULL) {
 			c->v = pool_alloc(pool, RIG_MAX * sizeof(*c->v));
+			c->why = pool_alloc(pool, RIG_MAX * sizeof(*c->why));
+		}
 		c->v[c->n++] = i;
 	}
 	engine_instance(i);
