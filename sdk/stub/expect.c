@@ -39,11 +39,11 @@ static enum pst_verdict
 said(const struct stub *st, const struct stmt *s, const struct err **reply_r)
 {
 	if (s->id == WORD_OP) {
-		*reply_r = &st->op.reply;
-		return (enum pst_verdict)st->op.verdict;
+		*reply_r = &st->t.op.reply;
+		return (enum pst_verdict)st->t.op.verdict;
 	}
-	*reply_r = &st->verdict.reply;
-	return stub_verdict(st);
+	*reply_r = &st->t.verdict.reply;
+	return trial_verdict(&st->t);
 }
 
 static bool
@@ -64,7 +64,7 @@ expect_want(struct stub *st, const struct stmt *s)
 	bool ok;
 
 	if (v == PST_QUARANTINE && s->id != WORD_OP)
-		text = str_c(st->verdict.quarantine);
+		text = str_c(st->t.verdict.quarantine);
 	ok = v == w->verdict && (w->code == 0 || w->code == reply->code) &&
 	    (w->enhanced == NULL || strcmp(w->enhanced, reply->enh) == 0) &&
 	    (w->text == NULL || text_is(w->text, text));
@@ -112,12 +112,12 @@ expect_run(struct stub *st, const struct stmt *s)
 	bool ok;
 
 	if (!take_apart(st, s, &x)) {
-		if (st->broken.text[0] == '\0')
-			(void)err_text(&st->broken, "usage: %s",
+		if (st->t.broken.text[0] == '\0')
+			(void)err_text(&st->t.broken, "usage: %s",
 			    script_usage(s->id));
-		(void)err_prefix(&st->broken, "%s:%d: ", st->script->file,
+		(void)err_prefix(&st->t.broken, "%s:%d: ", st->script->file,
 		    s->line);
-		st->gone = true;
+		st->t.gone = true;
 		return;
 	}
 	ok = look(st, &x, why, sizeof(why)) != x.no;
@@ -157,9 +157,9 @@ take_apart(struct stub *st, const struct stmt *s, struct expected *x)
 	if (w < end && !x->none && strcmp(w->s, "for") != 0)
 		x->value = w++;
 	if (w + 1 < end && strcmp(w->s, "for") == 0) {
-		x->rcpt = subject_find(st->subject, w[1].s);
+		x->rcpt = subject_find(st->t.subject, w[1].s);
 		if (x->rcpt < 0) {
-			(void)err_text(&st->broken, "%s is no recipient",
+			(void)err_text(&st->t.broken, "%s is no recipient",
 			    w[1].s);
 			return false;
 		}
@@ -191,14 +191,14 @@ look_header(struct stub *st, const struct expected *x, char *why, size_t n)
 	bool ok = false;
 
 	buf_init(&text, 4 * 1024 * 1024);
-	subject_header_text(st->subject, x->rcpt, &text);
-	header_parse(st->pool, buf_str(&text), 100000, &h);
+	subject_header_text(st->t.subject, x->rcpt, &text);
+	header_parse(st->t.pool, buf_str(&text), 100000, &h);
 	if (header_find(&h, x->name, 0) == NULL)
 		ok = compare(x, NULL, why, n);
 	while (!ok && (f = header_find(&h, x->name, nth++)) != NULL) {
-		struct str v = header_unfold(st->pool, f->value);
+		struct str v = header_unfold(st->t.pool, f->value);
 
-		ok = compare(x, pool_strndup(st->pool, v.p, v.n), why, n);
+		ok = compare(x, pool_strndup(st->t.pool, v.p, v.n), why, n);
 	}
 	buf_fini(&text);
 	return ok;
@@ -207,17 +207,17 @@ look_header(struct stub *st, const struct expected *x, char *why, size_t n)
 static const char *
 fact_of(struct stub *st, const struct expected *x)
 {
-	struct subject *sub = st->subject;
+	struct subject *sub = st->t.subject;
 	enum fact f;
 
 	if (strncmp(x->name, "note.", 5) == 0)
 		return sub->notes != NULL ? notes_get(sub->notes, x->name + 5) :
 					    NULL;
 	if (!subject_fact(x->name, &f)) {
-		(void)err_text(&st->broken, "no fact is called %s", x->name);
+		(void)err_text(&st->t.broken, "no fact is called %s", x->name);
 		return NULL;
 	}
-	return subject_ops.get(sub, f, x->rcpt, st->pool);
+	return subject_ops.get(sub, f, x->rcpt, st->t.pool);
 }
 
 /* Summed over the instances that have it. */
@@ -229,14 +229,14 @@ count_of(const struct stub *st, const char *metric)
 	char name[160];
 	unsigned i, j;
 
-	for (i = 0; shm_named_at(st->shm, i, &named); i++) {
+	for (i = 0; shm_named_at(st->t.shm, i, &named); i++) {
 		const char *p = named.name;
 
 		if (strncmp(p, "postern_", 8) == 0)
 			p += 8;
-		for (j = 0; j < st->conf->nplugin; j++) {
+		for (j = 0; j < st->t.conf->nplugin; j++) {
 			(void)snprintf(name, sizeof(name), "plugin_%s_%s",
-			    st->conf->plugin[j].name, metric);
+			    st->t.conf->plugin[j].name, metric);
 			str_lower(name, strlen(name));
 			name[strcspn(name, "-.")] = name[strcspn(name,
 			    "-.")] == '\0' ? '\0' : '_';
@@ -250,7 +250,7 @@ count_of(const struct stub *st, const char *metric)
 static bool
 look(struct stub *st, const struct expected *x, char *why, size_t n)
 {
-	struct subject *sub = st->subject;
+	struct subject *sub = st->t.subject;
 	const char *have = NULL;
 	struct str all = STR_NULL;
 	unsigned i;
@@ -260,9 +260,9 @@ look(struct stub *st, const struct expected *x, char *why, size_t n)
 	if (strcmp(x->what, "log") == 0)
 		all = stub_log(st);
 	else if (strcmp(x->what, "alert") == 0)
-		all = buf_str(&st->alerts);
+		all = buf_str(&st->t.alerts);
 	else if (strcmp(x->what, "http") == 0)
-		all = canned_requests(st->canned);
+		all = canned_requests(st->t.canned);
 	else if (strcmp(x->what, "body") == 0)
 		all = subject_body_of(sub, x->rcpt);
 	if (all.p != NULL) {
@@ -273,19 +273,19 @@ look(struct stub *st, const struct expected *x, char *why, size_t n)
 	if (strcmp(x->what, "fact") == 0)
 		have = fact_of(st, x);
 	else if (strcmp(x->what, "count") == 0)
-		have = pool_printf(st->pool, "%" PRId64,
+		have = pool_printf(st->t.pool, "%" PRId64,
 		    count_of(st, x->name));
 	else if (strcmp(x->what, "branches") == 0)
-		have = pool_printf(st->pool, "%u", sub->nbranch);
+		have = pool_printf(st->t.pool, "%u", sub->nbranch);
 	else if (strcmp(x->what, "rcpts") == 0)
-		have = pool_printf(st->pool, "%u", sub->nrcpt);
+		have = pool_printf(st->t.pool, "%u", sub->nrcpt);
 	else if (strcmp(x->what, "out") == 0) {
 		for (i = 0; i < st->nout; i++) {
 			if (strcmp(st->out[i].name, x->name) == 0)
 				have = st->out[i].value;
 		}
 	} else
-		(void)err_text(&st->broken, "expect header, body, fact, out, "
+		(void)err_text(&st->t.broken, "expect header, body, fact, out, "
 		    "count, log, alert, http, branches or rcpts, not %s",
 		    x->what);
 	return compare(x, have, why, n);

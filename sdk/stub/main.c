@@ -114,9 +114,9 @@ run(const struct script *script, struct tap *tap)
 		if (tap->verbose)
 			comment(tap, "log: ", stub_log(st));
 		(void)fprintf(stderr, "posternstub: %s\n", why.text);
-	} else if (canned_unknown(st->canned).n > 0) {
+	} else if (canned_unknown(st->t.canned).n > 0) {
 		comment(tap, "not in the script: ",
-		    canned_unknown(st->canned));
+		    canned_unknown(st->t.canned));
 	}
 	stub_fini(st);
 	if (rc == 0 && script->chaos)

@@ -45,7 +45,7 @@ out_text(struct stub *st, const char *name, const char *value)
 static void
 out_number(struct stub *st, const char *name, uint64_t n)
 {
-	stub_set_out(st, name, pool_printf(st->pool, "%" PRIu64, n));
+	stub_set_out(st, name, pool_printf(st->t.pool, "%" PRIu64, n));
 }
 
 /* ---- tls_policy/1, route/1, lookup/1 ----------------------------------- */
@@ -53,7 +53,7 @@ out_number(struct stub *st, const char *name, uint64_t n)
 static void *
 make_tls_rcpt(struct stub *st, const struct stmt *s)
 {
-	struct pst_tls_rcpt *a = POOL_NEW(st->pool, struct pst_tls_rcpt);
+	struct pst_tls_rcpt *a = POOL_NEW(st->t.pool, struct pst_tls_rcpt);
 
 	a->size = sizeof(*a);
 	a->domain = key_or(s, "domain", "");
@@ -73,8 +73,8 @@ out_tls_rcpt(struct stub *st, const void *arg)
 static void *
 make_tls_hop(struct stub *st, const struct stmt *s)
 {
-	struct pst_tls_hop *a = POOL_NEW(st->pool, struct pst_tls_hop);
-	struct pst_tls_mx *mx = pool_alloc(st->pool, LIST_MAX * sizeof(*mx));
+	struct pst_tls_hop *a = POOL_NEW(st->t.pool, struct pst_tls_hop);
+	struct pst_tls_mx *mx = pool_alloc(st->t.pool, LIST_MAX * sizeof(*mx));
 	unsigned i;
 
 	a->size = sizeof(*a);
@@ -90,7 +90,7 @@ make_tls_hop(struct stub *st, const struct stmt *s)
 		name = str_c(w->value);
 		mx[a->count].secure = str_iends(name, "/secure");
 		name.n = str_find(name, '/');
-		mx[a->count++].name = pool_strndup(st->pool, name.p, name.n);
+		mx[a->count++].name = pool_strndup(st->t.pool, name.p, name.n);
 	}
 	return a;
 }
@@ -108,7 +108,7 @@ out_tls_hop(struct stub *st, const void *arg)
 static void *
 make_route(struct stub *st, const struct stmt *s)
 {
-	struct pst_route *a = POOL_NEW(st->pool, struct pst_route);
+	struct pst_route *a = POOL_NEW(st->t.pool, struct pst_route);
 	const char *at;
 
 	a->size = sizeof(*a);
@@ -129,7 +129,7 @@ out_route(struct stub *st, const void *arg)
 static void *
 make_lookup(struct stub *st, const struct stmt *s)
 {
-	struct pst_lookup *a = POOL_NEW(st->pool, struct pst_lookup);
+	struct pst_lookup *a = POOL_NEW(st->t.pool, struct pst_lookup);
 
 	a->size = sizeof(*a);
 	a->key.p = key_or(s, "key", "");
@@ -145,8 +145,8 @@ out_lookup(struct stub *st, const void *arg)
 
 	out_number(st, "count", a->count);
 	for (i = 0; i < a->count && i < LIST_MAX; i++)
-		stub_set_out(st, pool_printf(st->pool, "%u", i),
-		    pool_strndup(st->pool, a->item[i].p, a->item[i].n));
+		stub_set_out(st, pool_printf(st->t.pool, "%u", i),
+		    pool_strndup(st->t.pool, a->item[i].p, a->item[i].n));
 }
 
 /* ---- cert_store/1 ------------------------------------------------------ */
@@ -167,7 +167,7 @@ cert_add(struct pst_cert_list *list, const struct pst_cert *cert)
 	struct pool *pool;
 
 	OBJ_CAST(c, (void *)list, CERTS_MAGIC);
-	pool = c->st->pool;
+	pool = c->st->t.pool;
 	if (cert->name == NULL ||
 	    (cert->chain_file == NULL) == (cert->chain == NULL) ||
 	    (cert->key_file == NULL) == (cert->key == NULL))
@@ -188,7 +188,7 @@ cert_watch(struct pst_cert_list *list, const char *path)
 	OBJ_CAST(c, (void *)list, CERTS_MAGIC);
 	if (path[0] != '/')
 		return -1;
-	stub_set_out(c->st, pool_printf(c->st->pool, "watch.%u", c->nwatch++),
+	stub_set_out(c->st, pool_printf(c->st->t.pool, "watch.%u", c->nwatch++),
 	    path);
 	return 0;
 }
@@ -196,7 +196,7 @@ cert_watch(struct pst_cert_list *list, const char *path)
 static void *
 make_certs(struct stub *st, const struct stmt *s)
 {
-	struct certs *c = POOL_NEW(st->pool, struct certs);
+	struct certs *c = POOL_NEW(st->t.pool, struct certs);
 
 	(void)s;
 	OBJ_INIT(c, CERTS_MAGIC);
@@ -221,7 +221,7 @@ out_certs(struct stub *st, const void *arg)
 static void *
 make_alert(struct stub *st, const struct stmt *s)
 {
-	struct pst_alert_record *a = POOL_NEW(st->pool,
+	struct pst_alert_record *a = POOL_NEW(st->t.pool,
 	    struct pst_alert_record);
 
 	a->size = sizeof(*a);
@@ -241,8 +241,8 @@ make_log(struct stub *st, const struct stmt *s)
 {
 	static const char *const levels[] = { "critical", "warning", "info",
 		"debug", "trace" };
-	struct pst_log_record *a = POOL_NEW(st->pool, struct pst_log_record);
-	struct pst_field *f = pool_alloc(st->pool, LIST_MAX * sizeof(*f));
+	struct pst_log_record *a = POOL_NEW(st->t.pool, struct pst_log_record);
+	struct pst_field *f = pool_alloc(st->t.pool, LIST_MAX * sizeof(*f));
 	const char *level = key_or(s, "level", "info");
 	unsigned i;
 
@@ -279,8 +279,8 @@ make_log(struct stub *st, const struct stmt *s)
 static void *
 make_metrics(struct stub *st, const struct stmt *s)
 {
-	struct pst_metrics *a = POOL_NEW(st->pool, struct pst_metrics);
-	struct pst_metric *m = pool_alloc(st->pool, LIST_MAX * sizeof(*m));
+	struct pst_metrics *a = POOL_NEW(st->t.pool, struct pst_metrics);
+	struct pst_metric *m = pool_alloc(st->t.pool, LIST_MAX * sizeof(*m));
 	unsigned i;
 
 	a->size = sizeof(*a);
@@ -305,7 +305,7 @@ make_metrics(struct stub *st, const struct stmt *s)
 static void *
 make_chunk(struct stub *st, const struct stmt *s)
 {
-	struct pst_chunk *a = POOL_NEW(st->pool, struct pst_chunk);
+	struct pst_chunk *a = POOL_NEW(st->t.pool, struct pst_chunk);
 
 	a->size = sizeof(*a);
 	a->data.p = key_or(s, "data", "");
@@ -362,9 +362,9 @@ call(struct stub *st, const struct stmt *s, const struct opcall *c,
 {
 	void *arg = c->make(st, s);
 
-	if (!stub_ask_op(st, i, c->op, c->waits, arg))
+	if (!trial_ask_op(&st->t, i, c->op, c->waits, arg))
 		return false;
-	if (st->op.verdict == PST_CONTINUE)
+	if (st->t.op.verdict == PST_CONTINUE)
 		c->out(st, arg);
 	return true;
 }
@@ -380,21 +380,21 @@ opcall_run(struct stub *st, const struct stmt *s)
 
 	st->nout = 0;
 	if (c == NULL) {
-		(void)err_text(&st->broken, "no operation is called %s",
+		(void)err_text(&st->t.broken, "no operation is called %s",
 		    s->word[0].s);
 		return;
 	}
 	if (one) {
-		i = instance_find(st->gen, s->word[1].s + 1);
+		i = instance_find(st->t.gen, s->word[1].s + 1);
 		if (i != NULL)
 			(void)call(st, s, c, i);
 	} else {
-		i = op_next(st->gen, c->op, NULL);
+		i = op_next(st->t.gen, c->op, NULL);
 		while (i != NULL && call(st, s, c, i) &&
-		    st->op.verdict == PST_CONTINUE && op_next(st->gen, c->op,
-			i) != NULL)
-			i = op_next(st->gen, c->op, i);
+		    st->t.op.verdict == PST_CONTINUE &&
+		    op_next(st->t.gen, c->op, i) != NULL)
+			i = op_next(st->t.gen, c->op, i);
 	}
 	if (i == NULL)
-		(void)err_text(&st->broken, "no instance has %s", c->op);
+		(void)err_text(&st->t.broken, "no instance has %s", c->op);
 }

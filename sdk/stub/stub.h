@@ -12,14 +12,8 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/shm.h"
-#include "canned.h"
-#include "host/hooks.h"
-#include "host/host.h"
-#include "net/loop.h"
-#include "policy/conf.h"
 #include "script.h"
-#include "subject.h"
+#include "trial/trial.h"
 
 #define STUB_MAGIC 0x7c61e204U
 #define STUB_OUTS 200
@@ -54,34 +48,15 @@ struct stub {
 	unsigned magic;
 	const struct script *script;
 	struct tap *tap; /* NULL: a run with a fault */
-	struct pool *pool;
-	struct loop *loop;
-	struct canned *canned;
-	struct shm *shm;
-	struct conf *conf;
-	struct host *host;
-	struct host_gen *gen;
-	struct subject *subject;
-	struct buf log, alerts;
-	uint64_t icid, mid;
-	/* the step under way */
-	bool answered, asked;
-	struct hook_verdict verdict;
-	struct hook_run *hook_pending;
-	struct op_run *op_pending;
-	struct op_answer op;
-	unsigned stage; /* of the message: see steps.c */
+	struct trial t;
 	struct stub_out out[STUB_OUTS];
 	unsigned nout;
-	struct filter *filters;
 	/* how often there was a chance for a fault */
 	unsigned waits, requests, memory;
 	struct stub_fault fault;
 	unsigned memory_left;
 	bool struck; /* the fault was met, in this step */
-	bool gone;   /* the client has left for good */
 	struct buf wrong; /* what a faulty run did that it never may */
-	struct err broken; /* the script cannot go on: text, or "" */
 };
 
 /* Runs it; 0, or -1 and why where that is impossible. */
@@ -93,14 +68,8 @@ void stub_fini(struct stub *st);
 void tap_line(struct tap *t, bool ok, const struct script *script,
     const struct stmt *s, const char *why);
 
-/* stub.c, for the steps: asks and waits. False: it is over. */
-bool stub_ask(struct stub *st, enum hook h, int rcpt);
-bool stub_ask_op(struct stub *st, struct instance *i, const char *op,
-    bool may_wait, void *arg);
-enum pst_verdict stub_verdict(const struct stub *st);
 void stub_set_out(struct stub *st, const char *name, const char *value);
 struct str stub_log(struct stub *st);
-void stub_settle(struct stub *st, msec for_ms);
 
 /* steps.c: one statement that asks plugins, or changes the world. */
 void step_run(struct stub *st, const struct stmt *s);

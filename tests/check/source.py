@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 root = Path(os.environ.get("top_srcdir", "."))
-LAYERS = ("base mail net tls smtp store queue relay policy host admin daemon "
-          "cli").split()
+LAYERS = ("base mail net tls smtp store queue relay policy host trial admin "
+          "daemon cli").split()
 faults = []
 
 

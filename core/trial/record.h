@@ -1,8 +1,8 @@
 /*
  * DNS records as people write them in a zone file, made into rdata.
  */
-#ifndef STUB_RECORD_H
-#define STUB_RECORD_H
+#ifndef TRIAL_RECORD_H
+#define TRIAL_RECORD_H
 
 #include "net/dns.h"
 

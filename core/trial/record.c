@@ -1,4 +1,4 @@
-#include "record.h"
+#include "trial/record.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,18 +1,19 @@
 /*
- * The world outside as a script tells it: DNS, HTTP and tables.
+ * The world outside as it is told beforehand: DNS, HTTP and tables.
  *
  * It stands in for struct host_net. Every question is answered by the fake
  * clock, never from inside the call; one of them, by number, can be made to
- * fail. What is asked and not in the script is a failure, and remembered.
+ * fail. What is asked and was not told is a failure, and remembered.
  */
-#ifndef STUB_CANNED_H
-#define STUB_CANNED_H
+#ifndef TRIAL_CANNED_H
+#define TRIAL_CANNED_H
+
+#include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/pool.h"
 #include "host/host.h"
-#include "script.h"
 
 enum canned_fault {
 	CANNED_FINE,
@@ -21,15 +22,26 @@ enum canned_fault {
 	CANNED_SILENCE /* no answer at all */
 };
 
+/* What is told: "NAME TYPE ANSWER ...", "METHOD URL = STATUS [BODY]", "TABLE
+ * KEY = VALUE ...". */
+enum canned_kind { CANNED_DNS, CANNED_HTTP, CANNED_LOOKUP };
+
+struct canned_word {
+	const char *s;
+	bool quoted; /* it means itself, none is a special answer */
+};
+
 struct canned;
 
 extern const struct host_net canned_net;
-/* lookup/1 from what `lookup` lines say, for host_builtin(). */
+/* lookup/1 from what was told, for host_builtin(). */
 extern const struct pst_plugin canned_table;
 
 struct canned *canned_new(struct pool *pool, struct loop *l);
-/* A dns, http or lookup line. */
-int canned_add(struct canned *c, const struct stmt *s, struct err *why);
+/* The words of such a line of posternstub(1), behind the first; they stay
+ * where they are as long as c. */
+int canned_add(struct canned *c, enum canned_kind kind,
+    const struct canned_word *word, unsigned n, struct err *why);
 /* For struct host_world: the functions of canned_net find it there. */
 struct dns *canned_dns(struct canned *c);
 /* The n-th question from now on (from 1; 0: none) has that fault. */

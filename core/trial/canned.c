@@ -1,4 +1,4 @@
-#include "canned.h"
+#include "trial/canned.h"
 
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "base/num.h"
 #include "base/obj.h"
 #include "net/loop.h"
-#include "record.h"
+#include "trial/record.h"
 
 #include <postern/lookup.h>
 
@@ -15,9 +15,13 @@
 #define RECORDS_MAX 64
 #define TEXT_MAX (1024 * 1024)
 
-/* An answer of the script. */
+#define HTTP_USAGE "usage: http METHOD URL = STATUS [BODY] | fail | timeout"
+
+/* A canned answer. */
 struct row {
-	const struct stmt *s;
+	enum canned_kind kind;
+	const struct canned_word *word;
+	unsigned nword;
 	enum dns_type type;
 	enum dns_status dns;
 	enum pst_status status;
@@ -98,18 +102,22 @@ canned_new(struct pool *pool, struct loop *l)
 }
 
 int
-canned_add(struct canned *c, const struct stmt *s, struct err *why)
+canned_add(struct canned *c, enum canned_kind kind,
+    const struct canned_word *word, unsigned n, struct err *why)
 {
 	struct row *r = POOL_NEW(c->pool, struct row), **p;
 
 	OBJ_CHECK(c, CANNED_MAGIC);
-	r->s = s;
+	ASSERT(n >= (kind == CANNED_DNS ? 3 : 4));
+	r->kind = kind;
+	r->word = word;
+	r->nword = n;
 	r->ttl = 300;
-	if (s->id == WORD_DNS && add_dns(c, r, why) < 0)
+	if (kind == CANNED_DNS && add_dns(c, r, why) < 0)
 		return -1;
-	if (s->id == WORD_HTTP && add_http(c, r, why) < 0)
+	if (kind == CANNED_HTTP && add_http(c, r, why) < 0)
 		return -1;
-	if (s->id == WORD_LOOKUP)
+	if (kind == CANNED_LOOKUP)
 		add_lookup(r);
 	for (p = &c->rows; *p != NULL; p = &(*p)->next)
 		;
@@ -126,17 +134,17 @@ add_dns(struct canned *c, struct row *r, struct err *why)
 	} words[] = { { "nxdomain", DNS_NXDOMAIN }, { "nodata", DNS_NODATA },
 		{ "servfail", DNS_FAIL }, { "timeout", DNS_FAIL },
 		{ "bogus", DNS_BOGUS } };
-	const struct stmt *s = r->s;
+	const struct canned_word *word = r->word;
 	unsigned i, j;
 
-	for (i = 0; i < NTYPES && strcmp(types[i].word, s->word[1].s) != 0; i++)
+	for (i = 0; i < NTYPES && strcmp(types[i].word, word[1].s) != 0; i++)
 		;
 	if (i == NTYPES)
 		return err_text(why, "the type is one of A, AAAA, MX, TXT, "
-		    "PTR, TLSA, CNAME, not %s", s->word[1].s);
+		    "PTR, TLSA, CNAME, not %s", word[1].s);
 	r->type = types[i].type;
-	for (i = 2; i < s->n; i++) {
-		const struct script_word *w = &s->word[i];
+	for (i = 2; i < r->nword; i++) {
+		const struct canned_word *w = &word[i];
 
 		for (j = 0; j < 5 && strcmp(words[j].word, w->s) != 0; j++)
 			;
@@ -174,23 +182,23 @@ record(struct canned *c, struct row *r, const char *text, struct err *why)
 static int
 add_http(struct canned *c, struct row *r, struct err *why)
 {
-	const struct stmt *s = r->s;
+	const struct canned_word *word = r->word;
 	uint64_t code;
 
 	(void)c;
-	if (strcmp(s->word[2].s, "=") != 0)
-		return err_text(why, "usage: %s", script_usage(WORD_HTTP));
-	if (strcmp(s->word[3].s, "fail") == 0)
+	if (strcmp(word[2].s, "=") != 0)
+		return err_text(why, HTTP_USAGE);
+	if (strcmp(word[3].s, "fail") == 0)
 		r->status = PST_TEMPERR;
-	else if (strcmp(s->word[3].s, "timeout") == 0)
+	else if (strcmp(word[3].s, "timeout") == 0)
 		r->status = PST_TIMEOUT;
-	else if (num_u64(str_c(s->word[3].s), 599, &code) == 0 && code >= 100)
+	else if (num_u64(str_c(word[3].s), 599, &code) == 0 && code >= 100)
 		r->code = (unsigned)code;
 	else
-		return err_text(why, "usage: %s", script_usage(WORD_HTTP));
+		return err_text(why, HTTP_USAGE);
 	if (r->status == PST_OK) {
 		r->n = 1;
-		r->item[0].p = s->n > 4 ? s->word[4].s : "";
+		r->item[0].p = r->nword > 4 ? word[4].s : "";
 		r->item[0].n = strlen(r->item[0].p);
 	}
 	return 0;
@@ -199,20 +207,20 @@ add_http(struct canned *c, struct row *r, struct err *why)
 static void
 add_lookup(struct row *r)
 {
-	const struct stmt *s = r->s;
+	const struct canned_word *word = r->word;
 	unsigned i;
 
-	if (s->n == 4 && !s->word[3].quoted) {
-		if (strcmp(s->word[3].s, "none") == 0)
+	if (r->nword == 4 && !word[3].quoted) {
+		if (strcmp(word[3].s, "none") == 0)
 			r->status = PST_NOTFOUND;
-		else if (strcmp(s->word[3].s, "fail") == 0)
+		else if (strcmp(word[3].s, "fail") == 0)
 			r->status = PST_TEMPERR;
-		else if (strcmp(s->word[3].s, "timeout") == 0)
+		else if (strcmp(word[3].s, "timeout") == 0)
 			r->status = PST_TIMEOUT;
 	}
-	for (i = 3; r->status == PST_OK && i < s->n; i++) {
-		r->item[r->n].p = s->word[i].s;
-		r->item[r->n++].n = strlen(s->word[i].s);
+	for (i = 3; r->status == PST_OK && i < r->nword; i++) {
+		r->item[r->n].p = word[i].s;
+		r->item[r->n++].n = strlen(word[i].s);
 	}
 }
 
@@ -275,9 +283,9 @@ ask_dns(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
 
 	OBJ_CAST(c, (void *)d, CANNED_MAGIC);
 	for (r = c->rows; r != NULL; r = r->next) {
-		if (r->s->id != WORD_DNS || r->type != type)
+		if (r->kind != CANNED_DNS || r->type != type)
 			continue;
-		n = r->s->word[0].s;
+		n = r->word[0].s;
 		if (strcmp(n, "*") == 0 || str_ieq(no_dot(n), no_dot(name)))
 			break;
 	}
@@ -302,12 +310,12 @@ cancel_dns(struct dns_query **qp)
 }
 
 static bool
-row_is(const struct row *r, enum word_id id, const char *a, struct str b)
+row_is(const struct row *r, enum canned_kind kind, const char *a, struct str b)
 {
-	if (r->s->id != id || strcmp(r->s->word[0].s, a) != 0)
+	if (r->kind != kind || strcmp(r->word[0].s, a) != 0)
 		return false;
-	return strcmp(r->s->word[1].s, "*") == 0 ||
-	    str_eq_c(b, r->s->word[1].s);
+	return strcmp(r->word[1].s, "*") == 0 ||
+	    str_eq_c(b, r->word[1].s);
 }
 
 /* Tables come this way too: method LOOKUP, the table as the type. */
@@ -317,7 +325,7 @@ ask_http(struct http_client *client, const struct pst_http *q,
 {
 	const char *method = q->method;
 	bool table = method != NULL && strcmp(method, "LOOKUP") == 0;
-	enum word_id id = table ? WORD_LOOKUP : WORD_HTTP;
+	enum canned_kind kind = table ? CANNED_LOOKUP : CANNED_HTTP;
 	struct str second = table ? str_n(q->body.p, q->body.n) : str_c(q->url);
 	struct canned *c = world;
 	const struct row *r;
@@ -328,7 +336,7 @@ ask_http(struct http_client *client, const struct pst_http *q,
 	if (method == NULL)
 		method = q->body.n > 0 ? "POST" : "GET";
 	for (r = c->rows; r != NULL; r = r->next) {
-		if (row_is(r, id, table ? q->content_type : method, second))
+		if (row_is(r, kind, table ? q->content_type : method, second))
 			break;
 	}
 	if (!table)
@@ -370,7 +378,7 @@ answer_dns(const struct ask *a)
 	else {
 		out.status = r->dns;
 		out.secure = r->secure;
-		out.canon = r->s->word[0].s;
+		out.canon = r->word[0].s;
 		out.ttl = r->ttl;
 		out.rr = r->rr;
 		out.n = r->dns == DNS_OK ? r->n : 0;

@@ -1,4 +1,4 @@
-#include "subject.h"
+#include "trial/subject.h"
 
 #include <string.h>
 

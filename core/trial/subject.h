@@ -6,8 +6,8 @@
  * about_ops; here are facts, edits, notes, bodies and scopes, and nobody asks
  * anything. All memory is of one pool.
  */
-#ifndef STUB_SUBJECT_H
-#define STUB_SUBJECT_H
+#ifndef TRIAL_SUBJECT_H
+#define TRIAL_SUBJECT_H
 
 #include "base/buf.h"
 #include "base/err.h"
