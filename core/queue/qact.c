@@ -237,6 +237,19 @@ is_busy(struct queue *q, uint64_t mid)
 	return false;
 }
 
+/* What is being read would be put back if its time has not come: it was made
+ * due by a release, say. */
+static void
+flush_taking(struct queue *q, uint64_t mid)
+{
+	struct qunit *u;
+
+	for (u = qunit_find(q, mid, NULL); u != NULL; u = qunit_next(u)) {
+		if (u->state == QUNIT_TAKING)
+			u->flushed = true;
+	}
+}
+
 static void
 make_due(struct queue *q, struct qunit *u)
 {
@@ -311,6 +324,8 @@ act_on(struct act *a, const struct store_item *it)
 	bool is_new, first = a->last != it->mid;
 
 	if (is_busy(q, it->mid)) {
+		if (a->verb == QUEUE_FLUSH)
+			flush_taking(q, it->mid);
 		count(a, it->mid, true);
 		return;
 	}

@@ -81,8 +81,8 @@ tell(struct world *w, struct qunit *u, int answer)
 	queue_report(w->q, u, v, n);
 }
 
-static void
-on_taken(void *arg, struct qunit *u)
+void
+world_taken(void *arg, struct qunit *u)
 {
 	struct world *w = arg;
 
@@ -102,7 +102,7 @@ due(void *arg, struct qhop *hop)
 	if (w->ntold < WORLD_EVENTS)
 		w->told[w->ntold++] = hop;
 	while (w->deliver && qhop_due(hop) > 0 && w->answer != ANSWER_AGAIN)
-		qhop_take(hop, on_taken, w);
+		qhop_take(hop, world_taken, w);
 }
 
 void
@@ -298,7 +298,7 @@ take(struct world *w, const char *key)
 	}
 	ck_assert_ptr_nonnull(hop);
 	w->got = false;
-	qhop_take(hop, on_taken, w);
+	qhop_take(hop, world_taken, w);
 	while (!w->got)
 		(void)loop_step_fake(w->b.loop, clock_now() + 20);
 	return w->taken;
@@ -334,8 +334,8 @@ waiting_rows(struct world *w)
 	return w->b.items;
 }
 
-static void
-on_acted(void *arg, uint64_t count, const struct err *why)
+void
+world_acted(void *arg, uint64_t count, const struct err *why)
 {
 	struct world *w = arg;
 
@@ -346,7 +346,7 @@ on_acted(void *arg, uint64_t count, const struct err *why)
 uint64_t
 act(struct world *w, enum queue_verb verb, const struct store_filter *f)
 {
-	queue_act(w->q, verb, f, on_acted, w);
+	queue_act(w->q, verb, f, world_acted, w);
 	bench_wait(&w->b, 1);
 	world_settle(w);
 	return w->acted;

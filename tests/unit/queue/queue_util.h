@@ -74,6 +74,8 @@ void tell(struct world *w, struct qunit *u, int answer);
 void write_dsn(struct world *w, unsigned i, bool owed);
 struct queue_stats stats_of(struct world *w);
 unsigned waiting_rows(struct world *w); /* in the store */
+void world_taken(void *w, struct qunit *u);
+void world_acted(void *w, uint64_t count, const struct err *why);
 /* Runs a verb and waits; returns how many messages it acted on. */
 uint64_t act(struct world *w, enum queue_verb verb,
     const struct store_filter *f);

@@ -493,6 +493,32 @@ START_TEST(obeys_the_administrator)
 }
 END_TEST
 
+START_TEST(flushes_what_is_being_read)
+{
+	struct world w;
+	struct qhop *hop;
+
+	world_init(&w, true);
+	world_open(&w);
+	(void)submit_one(&w, "a@a.test", "x@b.test");
+	tell(&w, take(&w, "b.test"), 451);
+	world_settle(&w);
+	hop = w.told[0];
+	ck_assert_uint_eq(act(&w, QUEUE_HOLD, &any), 1);
+	ck_assert_uint_eq(act(&w, QUEUE_RELEASE, &any), 1);
+	ck_assert_uint_eq(qhop_due(hop), 1);
+	w.got = false;
+	qhop_take(hop, world_taken, &w);
+	ck_assert(!w.got);
+	queue_act(w.q, QUEUE_FLUSH, &any, world_acted, &w);
+	while (!w.got)
+		(void)loop_step_fake(w.b.loop, clock_now() + 20);
+	ck_assert_ptr_nonnull(w.taken);
+	tell(&w, w.taken, 250);
+	world_fini(&w);
+}
+END_TEST
+
 START_TEST(acts_on_more_than_a_slice)
 {
 	struct store_filter d = { .hold = -1, .rcpt = "b@*" };
@@ -543,5 +569,6 @@ UNIT_SUITE(queue)
 	tcase_add_loop_test(tc, reads_back_what_memory_had_no_room_for, 0, 2);
 	tcase_add_test(tc, flushes_a_domain);
 	tcase_add_loop_test(tc, obeys_the_administrator, 0, 2);
+	tcase_add_test(tc, flushes_what_is_being_read);
 	tcase_add_test(tc, acts_on_more_than_a_slice);
 }
