@@ -9,15 +9,23 @@
  *
  * Limits hold whatever the script does:
  *   instructions  counted over all that one event runs, those of helpers in C
- *                 included (state_charge()). Beyond the limit each instruction
- *                 raises again, so that no pcall() goes on.
+ *                 included (state_charge()); an allocation costs a step for 32
+ *                 octets, and processor time beyond a microsecond a step costs
+ *                 as well, so that no single instruction is free. Beyond the
+ *                 limit each instruction raises again.
  *   slice         after so many a resume ends with RUN_PAUSE; the caller comes
  *                 back by way of the loop.
- *   memory        of the whole state, and how much one event may make it grow.
+ *   memory        of the whole state, and how much one event may make it grow;
+ *                 garbage is collected before either refuses.
  *   patterns      string.find, match, gmatch and gsub are ours: their steps
  *                 are charged.
  * Errors that the script may not catch (limits, the event's end) are told apart
- * from its own: pcall() and try() pass them on.
+ * from its own: pcall(), xpcall() and try() pass them on. There is no __gc for
+ * scripts, since Lua runs that without hooks; __close does not run in an event
+ * that ends with an error or is given back while it waits.
+ *
+ * The memory limits hold while state_resume() runs. What the host does on its
+ * own (pushing arguments) is not refused; without memory the process ends.
  */
 #ifndef LUA_STATE_H
 #define LUA_STATE_H
@@ -41,36 +49,44 @@ struct state_limits {
 /* What one event has used; lives with its coroutine. */
 struct state_use {
 	uint64_t instructions;
-	size_t memory; /* the state's at its begin */
-	size_t peak;   /* growth */
+	int64_t memory; /* growth when it last stopped running */
+	int64_t peak;	/* the largest growth */
 };
 
 enum run {
 	RUN_DONE,  /* results are on the coroutine's stack */
 	RUN_YIELD, /* it waits: what for is on its stack */
-	RUN_PAUSE, /* its slice is used up: resume it with nothing */
+	RUN_PAUSE, /* its slice is used up: resume it with nothing, and leave
+		    * its stack alone */
 	RUN_ERROR  /* state_error() says which */
 };
 
-/* dir: where require() looks. NULL and *why: no memory. */
+/* dir: where require() looks; NULL: nowhere. NULL and *why: no memory. */
 struct state *state_new(const struct state_limits *limits, const char *dir,
     char *why, size_t n);
 void state_destroy(struct state **sp);
 lua_State *state_lua(struct state *s); /* the main thread: for loading */
 struct state *state_of(lua_State *L);
+const struct state_limits *state_limits(struct state *s);
 
 /*
  * Runs a chunk with the globals that exist so far; name as it shall stand in
- * errors ("policy.lua"). Loading has ten times the limits of an event. 0, or -1
- * and *why: "policy.lua:7: …".
+ * errors ("policy.lua"). Loading has ten times the limits of an event, and
+ * cannot wait. 0, or -1 and *why: "policy.lua:7: …".
  */
 int state_run(struct state *s, const char *name, const char *text, size_t n,
     char *why, size_t whyn);
-/* Globals are read-only from now on: "assignment to global 'x': …". */
+/* Makes the table on top of the stack a global that cannot be changed, and
+ * pops it. */
+void state_library(lua_State *L, const char *name);
+/* Globals are read-only from now on: "assignment to global 'x': …". require()
+ * gives what was loaded, no more. */
 void state_seal(struct state *s);
 
-/* A coroutine from the pool; given back it is reset, whatever it was doing. */
-lua_State *state_thread(struct state *s);
+/* A coroutine from the pool; given back it is free for another, whatever it was
+ * doing. With `of` it is one more of the same event: both charge one account,
+ * and `of` is given back last. */
+lua_State *state_thread(struct state *s, lua_State *of);
 void state_thread_free(struct state *s, lua_State **cop);
 /* nargs are on co's stack (the function below them the first time). arg is
  * what state_arg(co) gives to C functions that it calls. */
@@ -92,7 +108,12 @@ struct state_error {
 void state_error(struct state *s, lua_State *co, struct state_error *e_r);
 
 /* Raises an error that pcall() and try() of the script can catch (the temporary
- * failure of a lookup), with the place of the caller. */
+ * failure of a lookup), with the place of the nearest Lua function. */
 int state_fail(lua_State *L, const char *text);
+/* Ends the event with an error that no script can catch (a deadline). */
+int state_stop(lua_State *L, const char *text);
+/* For whoever calls lua_pcallk(): passes on, from its continuation, what is
+ * not to be caught. The error is on top. */
+void state_pass(lua_State *L, int status);
 
 #endif
