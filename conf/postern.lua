@@ -58,6 +58,9 @@ delivery {
 --   auth_password_file = "/etc/postern/smarthost.password",
 -- }
 
+-- Rules for messages and recipients, in Lua: postern-policy(7).
+-- policy { file = "policy.lua" }
+
 -- Plugins: each block is an instance; see PLUGINS in postern.lua(5).
 -- plugin "rate" { limit = 100 }
 -- plugin_order { mail = { "rate" } } -- who is asked first

@@ -128,8 +128,8 @@ apply(struct job *j, struct err *why)
 		CONF_SCOPE_LOG, CONF_SCOPE_LIMITS, CONF_SCOPE_DNS,
 		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
 		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
-		CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER, CONF_SCOPE_PLUGIN,
-		CONF_SCOPE_ORDER };
+		CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER, CONF_SCOPE_POLICY,
+		CONF_SCOPE_PLUGIN, CONF_SCOPE_ORDER };
 	const struct conf_block *b;
 	struct conf *c = j->c;
 	unsigned n[CONF_SCOPES] = { 0 };
@@ -368,6 +368,8 @@ plain_base(struct conf *c, enum conf_scope_id id)
 		return &c->queue;
 	case CONF_SCOPE_TLS:
 		return &c->tls;
+	case CONF_SCOPE_POLICY:
+		return &c->policy;
 	case CONF_SCOPE_ORDER:
 		return &c->order;
 	case CONF_SCOPE_LISTENER:
@@ -465,6 +467,7 @@ conf_dump(const struct conf *c, struct buf *dst)
 		dump_scope(dst, CONF_SCOPE_PROFILE, c->profile[i].name,
 		    &c->profile[i], NULL);
 	dump_scope(dst, CONF_SCOPE_QUEUE, NULL, &c->queue, NULL);
+	dump_scope(dst, CONF_SCOPE_POLICY, NULL, &c->policy, NULL);
 	for (i = 0; i < c->nplugin; i++)
 		conf_plugin_dump(&c->plugin[i], dst);
 	dump_scope(dst, CONF_SCOPE_ORDER, NULL, &c->order, NULL);

@@ -98,6 +98,11 @@ struct conf_tls {
 #include "tbl/params.h"
 };
 
+struct conf_policy {
+#define PARAM_POLICY CONF_FIELD
+#include "tbl/params.h"
+};
+
 struct conf_destination {
 	const char *name;
 #define PARAM_DESTINATION CONF_FIELD
@@ -192,6 +197,7 @@ struct conf {
 	struct conf_listener *listener;
 	unsigned nlistener;
 	struct conf_tls tls;
+	struct conf_policy policy;
 	struct conf_destination *destination;
 	unsigned ndestination;
 	struct conf_route *route;

@@ -100,6 +100,24 @@ conf_stands_text(struct conf *c, struct conf_plugin *p, const char *key,
 }
 
 void
+conf_stands_raw(struct conf *c, struct conf_plugin *p, const char *key,
+    const struct conf_raw *raw)
+{
+	item_add(c, p, key, raw, p->line);
+}
+
+void
+conf_stands_number(struct conf *c, struct conf_plugin *p, const char *key,
+    uint64_t n)
+{
+	struct conf_raw *raw = POOL_NEW(c->pool, struct conf_raw);
+
+	raw->type = RAW_INT;
+	raw->i = (int64_t)n;
+	item_add(c, p, key, raw, p->line);
+}
+
+void
 conf_stands_list(struct conf *c, struct conf_plugin *p, const char *key,
     const char *const *v, unsigned n)
 {

@@ -64,6 +64,7 @@ enum conf_scope_id {
 	CONF_SCOPE_ROUTE,
 	CONF_SCOPE_PROFILE,
 	CONF_SCOPE_QUEUE,
+	CONF_SCOPE_POLICY,
 	CONF_SCOPE_PLUGIN,
 	CONF_SCOPE_ORDER,
 	CONF_SCOPES
@@ -111,6 +112,10 @@ struct conf_plugin *conf_stands_for(struct conf *c, const char *plugin,
     const char *name, const char *by, int line);
 void conf_stands_text(struct conf *c, struct conf_plugin *p, const char *key,
     const char *value);
+void conf_stands_raw(struct conf *c, struct conf_plugin *p, const char *key,
+    const struct conf_raw *raw);
+void conf_stands_number(struct conf *c, struct conf_plugin *p, const char *key,
+    uint64_t n);
 void conf_stands_list(struct conf *c, struct conf_plugin *p, const char *key,
     const char *const *v, unsigned n);
 

@@ -66,6 +66,11 @@ static const struct conf_param queue_params[] = {
 #include "tbl/params.h"
 };
 
+static const struct conf_param policy_params[] = {
+#define PARAM_POLICY(...) ENTRY(struct conf_policy, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
 static const struct conf_param plugin_params[] = {
 #define PARAM_PLUGIN(...) ENTRY(struct conf_plugin, __VA_ARGS__)
 #include "tbl/params.h"
@@ -95,6 +100,8 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(route_params) },
 	[CONF_SCOPE_PROFILE] = { "bounce_profile", true, profile_params,
 	    NELEM(profile_params) },
+	[CONF_SCOPE_POLICY] = { "policy", false, policy_params,
+	    NELEM(policy_params) },
 	[CONF_SCOPE_PLUGIN] = { "plugin", true, plugin_params,
 	    NELEM(plugin_params) },
 	[CONF_SCOPE_ORDER] = { "plugin_order", false, order_params,

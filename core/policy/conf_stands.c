@@ -19,6 +19,7 @@ static void stands_destination(struct conf *c, int line);
 static void entry_add(struct conf *c, struct hash *names, struct entry **v,
     unsigned *n, const struct conf_destination *d);
 static void stands_tls(struct conf *c, int line);
+static void stands_policy(struct conf *c, int line);
 
 void
 conf_stands(struct conf *c, const struct conf_block *blocks)
@@ -26,6 +27,7 @@ conf_stands(struct conf *c, const struct conf_block *blocks)
 	stands_log(c, line_of(blocks, CONF_SCOPE_LOG));
 	stands_destination(c, line_of(blocks, CONF_SCOPE_DESTINATION));
 	stands_tls(c, line_of(blocks, CONF_SCOPE_TLS));
+	stands_policy(c, line_of(blocks, CONF_SCOPE_POLICY));
 }
 
 static int
@@ -152,4 +154,38 @@ stands_tls(struct conf *c, int line)
 		return;
 	p = conf_stands_for(c, "cert_file", "tls.directories", "tls", line);
 	conf_stands_list(c, p, "directories", dir, n);
+}
+
+static struct conf_plugin *
+policy_instance(struct conf *c, const char *name, const char *file, int line)
+{
+	static const char *const words[] = { "tempfail", "accept", "reject" };
+	const struct conf_policy *from = &c->policy;
+	struct conf_plugin *p;
+
+	p = conf_stands_for(c, "lua", name, "policy", line);
+	p->timeout = from->timeout;
+	conf_stands_text(c, p, "file", file);
+	if (from->dir[0] != '\0')
+		conf_stands_text(c, p, "dir", from->dir);
+	conf_stands_text(c, p, "on_error", words[from->on_error]);
+	conf_stands_number(c, p, "instructions", from->instructions);
+	conf_stands_number(c, p, "memory", from->memory);
+	conf_stands_number(c, p, "event_memory", from->event_memory);
+	conf_stands_number(c, p, "subject", from->subject);
+	return p;
+}
+
+/* The shadow looks at what the policy left behind it. */
+static void
+stands_policy(struct conf *c, int line)
+{
+	static const struct conf_raw yes = { .type = RAW_BOOL, .b = true };
+	const struct conf_policy *from = &c->policy;
+
+	if (from->file[0] != '\0')
+		(void)policy_instance(c, "policy", from->file, line);
+	if (from->shadow[0] != '\0')
+		conf_stands_raw(c, policy_instance(c, "policy.shadow",
+		    from->shadow, line), "shadow", &yes);
 }

@@ -51,6 +51,9 @@
 #ifndef PARAM_QUEUE
 #define PARAM_QUEUE(...)
 #endif
+#ifndef PARAM_POLICY
+#define PARAM_POLICY(...)
+#endif
 #ifndef PARAM_PLUGIN
 #define PARAM_PLUGIN(...)
 #endif
@@ -309,6 +312,26 @@ PARAM(QUEUE, body_in_row, SIZE, "16k", "0..16M",
 PARAM(QUEUE, segment_size, SIZE, "64M", "64k..4G",
     "size at which a segment file is full")
 
+/* policy { }: stands for plugin "lua" "policy" { }. */
+PARAM(POLICY, file, PATH, "", "", "the policy, postern-policy(7)")
+PARAM(POLICY, dir, PATH, "", "",
+    "where the modules are that it requires; default where it is itself")
+PARAM(POLICY, shadow, PATH, "", "",
+    "a second policy that has no effect; what it would have done otherwise is "
+    "logged, postern policy shadow shows it")
+PARAM(POLICY, on_error, CHOICE, "tempfail", "tempfail|accept|reject",
+    "what becomes of a message when the policy fails; never with less TLS")
+PARAM(POLICY, timeout, DURATION, "30s", "100ms..1h",
+    "longest time for one event, waits included")
+PARAM(POLICY, instructions, INT, "1000000", "10000..1000000000",
+    "how many an event may execute")
+PARAM(POLICY, memory, SIZE, "64M", "4M..4G",
+    "of all events of a worker")
+PARAM(POLICY, event_memory, SIZE, "8M", "64k..1G",
+    "by how much one event may let it grow")
+PARAM(POLICY, subject, SIZE, "64k", "1k..16M",
+    "the longest text that a pattern is matched against")
+
 /* plugin "name" ["instance"] { }: takes the plugin's own options as well. */
 PARAM(PLUGIN, timeout, DURATION, "30s", "100ms..1h",
     "longest time for one of its hooks, waits included")
@@ -336,6 +359,7 @@ PARAM_HOOK(deliver)
 #undef PARAM
 #undef PARAM_TOP
 #undef PARAM_LOG
+#undef PARAM_POLICY
 #undef PARAM_LISTENER
 #undef PARAM_LIMITS
 #undef PARAM_DNS

@@ -329,6 +329,39 @@ START_TEST(log_settings_stand_for_plugins)
 }
 END_TEST
 
+START_TEST(the_policy_stands_for_instances_of_the_engine)
+{
+	struct conf *c = parse("policy { file = '/p/a.lua', timeout = '5s',\n"
+			       "  shadow = '/p/b.lua', memory = '32M' }");
+	const struct conf_item *item;
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_uint_eq(c->nplugin, 2);
+	ck_assert_str_eq(c->plugin[0].plugin, "lua");
+	ck_assert_str_eq(c->plugin[0].name, "policy");
+	ck_assert_str_eq(c->plugin[0].by, "policy");
+	ck_assert_int_eq(c->plugin[0].timeout, 5000);
+	item = c->plugin[0].items;
+	ck_assert_str_eq(item->key, "file");
+	ck_assert_str_eq(item->value->s.p, "/p/a.lua");
+	item = item->next;
+	ck_assert_str_eq(item->key, "on_error");
+	ck_assert_str_eq(item->value->s.p, "tempfail");
+	item = item->next->next;
+	ck_assert_str_eq(item->key, "memory");
+	ck_assert_int_eq(item->value->i, 32 * 1024 * 1024);
+	ck_assert_str_eq(c->plugin[1].name, "policy.shadow");
+	for (item = c->plugin[1].items; item->next != NULL;)
+		item = item->next;
+	ck_assert_str_eq(item->key, "shadow");
+	ck_assert(item->value->b);
+	conf_unref(&c);
+	c = parse("policy { on_error = 'accept' }");
+	ck_assert_uint_eq(c->nplugin, 0);
+	conf_unref(&c);
+}
+END_TEST
+
 START_TEST(a_plugin_block_keeps_what_only_the_plugin_knows)
 {
 	struct conf *c = parse("plugin 'rate' {\n"
@@ -464,6 +497,7 @@ UNIT_SUITE(conf)
 	tcase_add_test(tc, a_dump_is_a_boot_file_with_the_same_dump);
 	tcase_add_test(tc, users_are_read_from_their_file);
 	tcase_add_test(tc, log_settings_stand_for_plugins);
+	tcase_add_test(tc, the_policy_stands_for_instances_of_the_engine);
 	tcase_add_test(tc, a_plugin_block_keeps_what_only_the_plugin_knows);
 	tcase_add_test(tc,
 	    files_of_a_plugins_settings_are_the_masters_to_read);
