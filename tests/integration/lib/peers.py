@@ -26,6 +26,7 @@ PACKAGES = {
     "signer": ["ldnsutils"],
     "eatmydata": ["libeatmydata1"],
     "prometheus": ["prometheus"],
+    "postgresql": ["postgresql-15", "postgresql-client-15", "tzdata"],
 }
 
 # Users that the packages' own scripts would have created.
