@@ -299,6 +299,10 @@ on_row(void *arg, const char *from, const json_t *row, int last)
 		(void)printf(" quarantine: ");
 		print_clean(text_of(row, "quarantine"));
 	}
+	if (text_of(row, "waits_for")[0] != '\0') {
+		(void)printf(" waits for MID ");
+		print_clean(text_of(row, "waits_for"));
+	}
 	if (text_of(row, "reason")[0] != '\0') {
 		(void)printf(" (");
 		print_clean(text_of(row, "reason"));

@@ -23,6 +23,10 @@ static const char *get_rcpt(const struct inmsg *, enum fact, int,
 static int	set_want(struct inmsg *, int, const char *, struct err *);
 static int	set_route(struct inmsg *, int, const char *, struct err *);
 static int	set_hold(struct inmsg *, int, const char *, struct err *);
+static const char *get_word(const struct inmsg *, enum fact, int,
+		    struct pool *);
+static int	set_word(struct inmsg *, int, const char *, struct err *);
+static int	set_after(struct inmsg *, int, const char *, struct err *);
 
 static const char *
 number(struct pool *pool, uint64_t n)
@@ -77,7 +81,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 		    (unsigned)(s->m->cur - s->m->branch));
 	if (f >= FACT_SENDER && f <= FACT_MESSAGE_HOLD)
 		return get_message(s->m, f, pool);
-	if (f >= FACT_RCPT && f <= FACT_RCPT_ROUTE)
+	if (f >= FACT_RCPT && f <= FACT_RCPT_AFTER)
 		return get_rcpt(s->m, f, rcpt, pool);
 	return NULL; /* the host's own, or none of ours */
 }
@@ -205,8 +209,24 @@ get_rcpt(const struct inmsg *m, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT_ROUTE:
 		return m->cur != NULL ? text(pool, r->route) :
 		    inmsg_route(m, rcpt);
+	case FACT_RCPT_BRANCH:
+	case FACT_RCPT_AFTER:
+		return get_word(m, f, rcpt, pool);
 	}
 	return NULL;
+}
+
+static const char *
+get_word(const struct inmsg *m, enum fact f, int rcpt, struct pool *pool)
+{
+	const struct treatment *t = inmsg_treatment(m, rcpt);
+	const struct branch *b = m->cur;
+	const char *after = b != NULL ? b->after : t->after;
+
+	if (f == FACT_RCPT_BRANCH)
+		return b != NULL ? b->word : t->word;
+	return after == NULL ? NULL : pool_printf(pool, "%s %" PRId64, after,
+	    (b != NULL ? b->wait : t->wait) / SECONDS(1));
 }
 
 static int
@@ -222,6 +242,10 @@ set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 		return set_want(s->m, rcpt, value, why);
 	case FACT_RCPT_ROUTE:
 		return set_route(s->m, rcpt, value, why);
+	case FACT_RCPT_BRANCH:
+		return set_word(s->m, rcpt, value, why);
+	case FACT_RCPT_AFTER:
+		return set_after(s->m, rcpt, value, why);
 	case FACT_MESSAGE_HOLD:
 		return set_hold(s->m, rcpt, value, why);
 	case FACT_MESSAGE_QUARANTINE:
@@ -314,6 +338,37 @@ set_hold(struct inmsg *m, int rcpt, const char *value, struct err *why)
 		    why);
 	m->env->not_before = n > 0 ? m->env->queued + SECONDS((msec)n) : 0;
 	return 0;
+}
+
+static int
+too_late(struct err *why)
+{
+	return err_text(why, "the branches are made already");
+}
+
+static int
+set_word(struct inmsg *m, int rcpt, const char *value, struct err *why)
+{
+	return m->cur != NULL ? too_late(why) :
+	    treat_word(inmsg_treat(m), rcpt, value, why);
+}
+
+static int
+set_after(struct inmsg *m, int rcpt, const char *value, struct err *why)
+{
+	struct str rest = str_c(value), word;
+	uint64_t n = 0;
+
+	if (m->cur != NULL)
+		return too_late(why);
+	if (value[0] == '\0')
+		return treat_after(inmsg_treat(m), rcpt, "", 0, why);
+	if (!str_split(&rest, ' ', &word) || word.n == 0 ||
+	    num_u64(rest, TREAT_HOLD_MAX / SECONDS(1), &n) < 0)
+		return err_text(why, "\"%s\" is not the word of a branch and "
+		    "a number of seconds up to 30 days", value);
+	return treat_after(inmsg_treat(m), rcpt,
+	    pool_strndup(m->pool, word.p, word.n), SECONDS((msec)n), why);
 }
 
 /* Those of the session go to each message that begins after them. */

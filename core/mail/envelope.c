@@ -33,6 +33,7 @@ envelope_copy(const struct envelope *from)
 	e->edits = pool_str(pool, from->edits);
 	e->notes = pool_str(pool, from->notes);
 	e->quarantine = pool_str(pool, from->quarantine);
+	e->waits_for = pool_str(pool, from->waits_for);
 	e->rcpt = NULL;
 	e->nrcpt = e->rcpt_cap = 0;
 	return e;

@@ -76,6 +76,9 @@ struct envelope {
 	struct str edits, notes;
 	struct str quarantine; /* why it is held in the queue; "": it is not */
 	msec not_before;   /* wall time of the first attempt, 0: at once */
+	/* MIDs of the branches it waits for (queue/after.c), with spaces
+	 * between them; "": none. */
+	struct str waits_for;
 	struct rcpt **rcpt; /* nrcpt of them, by rid */
 	unsigned nrcpt;
 	unsigned rcpt_cap;

@@ -90,7 +90,7 @@ flush_list(struct queue *q, struct qhop *hop, struct str domain, bool sub,
 	TAILQ_FOREACH_SAFE(u, &hop->rest, u.link, after) {
 		struct str d = qunit_domain(u);
 
-		if (u->state != QUNIT_WAITING)
+		if (u->state != QUNIT_WAITING || u->after)
 			continue;
 		if (!all && !(several && u->several) && !str_ieq(d, domain) &&
 		    !(sub && d.n > domain.n && d.p[d.n - domain.n - 1] == '.' &&
@@ -270,6 +270,8 @@ hold_all(struct act *a, const struct store_item *it, bool hold)
 	struct queue *q = a->queue;
 	struct qunit *u, *next;
 
+	if (!hold)
+		after_over(q, mid, "the administrator released it");
 	for (u = qunit_find(q, mid, NULL); u != NULL; u = next) {
 		next = qunit_next(u);
 		if (hold && u->state != QUNIT_HELD) {
@@ -295,6 +297,7 @@ delete_all(struct act *a, uint64_t mid)
 		sched_out(q, u);
 		qunit_destroy(q, &u);
 	}
+	after_changed(q, mid);
 	store_delete(txn(a), mid);
 	mail_log(EV_MESSAGE_FINISHED, mid, "aborted");
 }
@@ -304,11 +307,16 @@ requeue(struct act *a, struct qunit *u, const struct store_item *it)
 {
 	struct store_rcpt r = { .rid = it->rid, .next = clock_wall(),
 		.status = "", .text = "", .remote = "" };
+	struct qhop *hop = u->hop;
 
 	store_rcpt(txn(a), it->mid, &r);
 	u->attempts = 0;
+	after_over(a->queue, it->mid, "the administrator wants it tried");
 	if (u->state == QUNIT_HELD)
 		hold_all(a, it, false);
+	u = qunit_find(a->queue, it->mid, hop);
+	if (u == NULL || !sched_idle(u))
+		return; /* its lifetime has just ended */
 	/* What is in memory still has the old count. */
 	if (u->state == QUNIT_DUE)
 		qmsg_drop(u);
@@ -339,7 +347,7 @@ act_on(struct act *a, const struct store_item *it)
 		return; /* its lifetime has just ended */
 	switch (a->verb) {
 	case QUEUE_FLUSH:
-		if (u->state != QUNIT_HELD)
+		if (u->state != QUNIT_HELD && !u->after)
 			make_due(q, u);
 		return;
 	case QUEUE_HOLD:

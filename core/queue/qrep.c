@@ -497,6 +497,7 @@ finish(struct qrep *rep, struct qunit *u)
 	qunit_destroy(q, &u);
 	if (pending)
 		qmsg_schedule(m);
+	after_changed(q, m->mid);
 	if (rep->ndirty + rep->ntreated > 0 || !STAILQ_EMPTY(&rep->made)) {
 		store_commit(rep->txn, true, on_durable, rep);
 		rep->txn = NULL;
@@ -522,7 +523,8 @@ on_durable(void *arg, const struct err *why)
 		if (why != NULL)
 			continue;
 		mail_log(EV_MID_QUEUED, made->env->mid);
-		submit_committed(rep->queue, m->store, made->env, made->body);
+		submit_committed(rep->queue, m->store, made->env, made->body,
+		    0);
 		made->env = NULL;
 		made->body = NULL;
 	}

@@ -32,6 +32,8 @@ queue_new(struct queue **q_r, struct loop *l, struct store *store,
 	hash_init(&q->units);
 	hash_init(&q->hops);
 	hash_init(&q->domains);
+	hash_init(&q->afters);
+	hash_init(&q->edges);
 	TAILQ_INIT(&q->freezes);
 	sched_init(q);
 	*q_r = q;
@@ -59,6 +61,7 @@ queue_destroy(struct queue **qp)
 	hash_fini(&q->units);
 	hash_fini(&q->hops);
 	hash_fini(&q->domains);
+	after_fini(q);
 	sched_fini(q);
 	freeze_fini(q);
 	pool_destroy(&q->pool);

@@ -180,6 +180,9 @@ uint64_t qunit_mid(const struct qunit *u);
 struct rcpt *const *qunit_rcpt(const struct qunit *u, unsigned *n_r);
 const char *qunit_key(const struct qunit *u); /* of its next hop */
 unsigned qunit_attempts(const struct qunit *u);
+/* u is about to be sent over a connection with the TLS that its next hop
+ * demands: branches of its message that wait for that may go. */
+void queue_secured(struct queue *q, struct qunit *u);
 const struct queue_profile *qunit_profile(const struct qunit *u);
 void qunit_want(const struct qunit *u, struct queue_want *w_r);
 

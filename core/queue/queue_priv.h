@@ -3,8 +3,8 @@
  * timers of units), take.c (a unit becomes active), submit.c (new messages),
  * qrep.c (what became of a unit), qend.c (units that end without an attempt),
  * retry.c (the arithmetic of a profile), recover.c (what the stores have),
- * freeze.c (messages that crash what handles them), qact.c (the
- * administrator).
+ * after.c (branches that wait for others), freeze.c (messages that crash what
+ * handles them), qact.c (the administrator).
  *
  * There is one unit for each message and next hop. It stands for all pending
  * recipients of that message with that hop; which of them are due is known
@@ -27,6 +27,7 @@
 #define QACT_MAGIC     0x51416374U
 #define QSCAN_MAGIC    0x5153636eU
 #define QFREEZE_MAGIC  0x5146727aU
+#define QAFTER_MAGIC   0x51416674U
 
 #define QUEUE_MEMORY	 (64 * 1024 * 1024)
 #define QUEUE_STORES_MAX 64
@@ -52,7 +53,8 @@ struct qunit {
 	unsigned expired : 1;	/* its time ended: taken to be bounced */
 	unsigned tls : 1;	/* TLS failed last, for some recipient */
 	unsigned late : 1;	/* released when its lifetime was over */
-	unsigned store : 8;	/* index into queue.store */
+	unsigned after : 1;	/* its message waits for another (after.c) */
+	unsigned store : 7;	/* index into queue.store */
 	unsigned attempts : 16;
 	struct hash_node by_mid;
 	struct heap_node node;
@@ -137,6 +139,7 @@ struct queue {
 	struct store *store[QUEUE_STORES_MAX]; /* but for the first, ours */
 	unsigned nstore;
 	struct hash units, hops, domains;
+	struct hash afters, edges; /* after.c */
 	struct heap next, life;
 	struct loop_timer timer, tell_timer, sweep_timer, scan_timer;
 	struct qhops tell, idle;
@@ -223,12 +226,28 @@ bool retry_expired(const struct queue_profile *p, msec queued, msec now);
 struct qunit *recover_item(struct queue *q, unsigned store,
     const struct store_item *it, bool *new_r);
 
+/*
+ * after.c: a branch that waits until others have had their TLS. It costs
+ * nothing where no message does. add: before its units are scheduled; has: it
+ * still waits; over: no longer, because of that; changed: units of the message
+ * came or went; scanned: all rows of the stores are known.
+ */
+void after_add(struct queue *q, unsigned store, uint64_t mid,
+    struct str waits_for, msec not_before);
+bool after_has(const struct queue *q, uint64_t mid);
+void after_over(struct queue *q, uint64_t mid, const char *why);
+void after_changed(struct queue *q, uint64_t mid);
+void after_scanned(struct queue *q);
+/* A message that came into memory when it waited no longer, or did then. */
+void after_loaded(struct qmsg *m);
+void after_fini(struct queue *q);
+
 /* freeze.c: must that message be frozen? Then it is about to be. */
 bool freeze_begin(struct queue *q, unsigned store, uint64_t mid);
 void freeze_fini(struct queue *q);
 
-/* submit.c */
+/* submit.c: next: when it is tried first, or at its not_before. */
 void submit_committed(struct queue *q, unsigned store, struct envelope *env,
-    struct body_ref *body);
+    struct body_ref *body, msec next);
 
 #endif

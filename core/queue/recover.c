@@ -96,11 +96,14 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 		u = qunit_new(q, it->mid, hop, domain);
 		u->scan = q->scan;
 		qunit_count(q, u, 1);
-		u->store = store & 0xff;
+		u->store = store & 0x7f;
 		u->queued = it->queued;
 		u->attempts = it->attempts & 0xffff;
 		u->tls = it->tls != TLSR_NONE;
 		u->several |= to.route.n > 0;
+		after_add(q, store, it->mid, str_c(it->waits_for),
+		    it->not_before);
+		u->after = after_has(q, it->mid);
 		if (it->hold != STORE_ACTIVE ||
 		    freeze_begin(q, store, it->mid))
 			sched_hold(q, u);
@@ -255,8 +258,10 @@ on_end(void *arg, const struct err *why)
 	OBJ_FREE(s);
 	if (q->scanning > 0 || q->closing)
 		return;
-	if (!q->again)
+	if (!q->again) {
+		after_scanned(q);
 		return;
+	}
 	q->again = false;
 	if (why != NULL)
 		loop_timer_set(&q->scan_timer, MINUTES(1));

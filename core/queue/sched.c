@@ -168,6 +168,10 @@ on_timer(void *arg)
 		if (first == NULL || first->key > now)
 			break;
 		u = COLL_OF(first, struct qunit, node);
+		if (u->after) {
+			after_over(q, u->mid, "it has waited long enough");
+			continue;
+		}
 		sched_out(q, u);
 		sched_due(q, u);
 	}

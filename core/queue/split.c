@@ -1,5 +1,6 @@
 #include "queue/split.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -8,6 +9,8 @@
 
 static void fill(struct branch *b, const struct treatment *is,
     const struct notes *notes);
+static void order(struct branch *v, const struct treatment **is, unsigned k,
+    unsigned n);
 static void give_body(struct branch *b, const struct treatment *is,
     struct body_ref *body);
 
@@ -46,6 +49,7 @@ split(struct envelope *env, struct body_ref *body, const struct treat *t,
 		/* What holds for all is no reason: the other's word is. */
 		v[k].by = pool_strdup(v[k].env->pool,
 		    is[k] != treat_of(t, TREAT_ALL) ? is[k]->by : is[0]->by);
+		order(v, is, k, n);
 	}
 	body_unref(&body);
 	mem_free(is);
@@ -81,6 +85,7 @@ void
 split_log(const struct branch *v, unsigned n)
 {
 	const struct envelope *env;
+	char till[40];
 	unsigned i, k;
 
 	for (k = 1; k < n; k++) {
@@ -94,6 +99,38 @@ split_log(const struct branch *v, unsigned n)
 			    (uint64_t)env->rcpt[i]->rid,
 			    env->rcpt[i]->addr.full);
 	}
+	for (k = 0; k < n; k++) {
+		if (v[k].env->waits_for.n == 0)
+			continue;
+		clock_asctime(till, sizeof(till), v[k].until);
+		mail_log(EV_MID_WAITS, v[k].env->mid, v[k].env->waits_for,
+		    till);
+	}
+}
+
+/* After which of the others does branch k go? */
+static void
+order(struct branch *v, const struct treatment **is, unsigned k, unsigned n)
+{
+	struct envelope *env = v[k].env;
+	struct buf text;
+	unsigned i;
+
+	if (is[k]->after == NULL || is[k]->wait == 0)
+		return;
+	buf_init(&text, 21 * ((size_t)n + 1));
+	for (i = 0; i < n; i++) {
+		if (i == k || is[i]->word == NULL ||
+		    strcmp(is[i]->word, is[k]->after) != 0)
+			continue;
+		(void)buf_printf(&text, "%s%" PRIu64,
+		    buf_len(&text) > 0 ? " " : "", v[i].env->mid);
+	}
+	if (buf_len(&text) > 0) {
+		env->waits_for = pool_str(env->pool, buf_str(&text));
+		v[k].until = env->queued + is[k]->wait;
+	}
+	buf_fini(&text);
 }
 
 static void
@@ -104,6 +141,9 @@ fill(struct branch *b, const struct treatment *is, const struct notes *notes)
 	b->edits = edits_copy(env->pool, is->edits);
 	edits_set_utf8(b->edits, (env->flags & ENV_SMTPUTF8) != 0);
 	b->notes = notes_copy(env->pool, notes);
+	b->word = pool_strdup(env->pool, is->word);
+	b->after = pool_strdup(env->pool, is->after);
+	b->wait = is->wait;
 	env->quarantine = is->quarantine != NULL ?
 	    pool_str(env->pool, str_c(is->quarantine)) : STR("");
 	env->not_before = is->hold > 0 ? env->queued + is->hold : 0;

@@ -7,6 +7,9 @@
  * further branch gets a MID of its own, a copy of the envelope and its
  * recipients with RIDs from 0. All share the content, unless the treatment
  * brings its own. Nobody is in two branches or in none.
+ *
+ * A treatment may say after which word's branches it is sent: that becomes
+ * their MIDs. Where no branch has the word there is nothing to wait for.
  */
 #ifndef QUEUE_SPLIT_H
 #define QUEUE_SPLIT_H
@@ -21,6 +24,9 @@ struct branch {
 	struct notes *notes;	/* so */
 	const char *by;		/* the instance because of which there is
 				 * more than one; in env's pool */
+	msec until;		/* with env->waits_for: not longer */
+	const char *word, *after; /* as in the treatment; in env's pool */
+	msec wait;
 };
 
 typedef uint64_t split_mid(void *arg);

@@ -32,6 +32,7 @@ queue_submit_branches(struct queue *q, struct branch *v, unsigned n,
     queue_submitted *done, void *arg)
 {
 	struct store_txn *t;
+	msec now = clock_wall();
 	struct submit *s;
 	unsigned i;
 
@@ -46,7 +47,8 @@ queue_submit_branches(struct queue *q, struct branch *v, unsigned n,
 	memset(v, 0, n * sizeof(*v));
 	t = store_txn_new(q->store[0]);
 	for (i = 0; i < n; i++)
-		store_put(t, s->v[i].env, s->v[i].body, clock_wall());
+		store_put(t, s->v[i].env, s->v[i].body,
+		    s->v[i].until > now ? s->v[i].until : now);
 	store_commit(t, false, on_committed, s);
 }
 
@@ -60,7 +62,7 @@ on_committed(void *arg, const struct err *why)
 	for (i = 0; i < s->n; i++) {
 		if (why == NULL)
 			submit_committed(s->queue, 0, s->v[i].env,
-			    s->v[i].body);
+			    s->v[i].body, s->v[i].until);
 		else
 			branch_drop(&s->v[i]);
 	}
@@ -71,7 +73,7 @@ on_committed(void *arg, const struct err *why)
 
 void
 submit_committed(struct queue *q, unsigned store, struct envelope *env,
-    struct body_ref *body)
+    struct body_ref *body, msec next)
 {
 	struct qmsg *m = qmsg_new(q, env->mid, store);
 	struct store_rcpt *r;
@@ -85,7 +87,7 @@ submit_committed(struct queue *q, unsigned store, struct envelope *env,
 		r->rid = i;
 		r->state = env->rcpt[i]->state;
 		r->warned = env->rcpt[i]->warned;
-		r->next = env->not_before;
+		r->next = next > env->not_before ? next : env->not_before;
 		r->status = r->text = r->remote = "";
 	}
 	m->taken = mem_array(env->nrcpt, sizeof(*m->taken));
@@ -95,6 +97,7 @@ submit_committed(struct queue *q, unsigned store, struct envelope *env,
 	q->memory += m->bytes;
 	if (!q->closing && q->ops->queued != NULL)
 		q->ops->queued(q->arg, env);
+	after_add(q, store, env->mid, env->waits_for, env->not_before);
 	if (!q->closing)
 		qmsg_schedule(m);
 	qmsg_unref(&m);
@@ -104,8 +107,9 @@ submit_committed(struct queue *q, unsigned store, struct envelope *env,
 static void
 schedule_unit(struct queue *q, struct qmsg *m, struct qunit *u, msec next)
 {
-	u->store = m->store & 0xff;
+	u->store = m->store & 0x7f;
 	u->queued = m->env->queued;
+	u->after = after_has(q, m->mid);
 	if (m->hold != STORE_ACTIVE) {
 		sched_hold(q, u);
 	} else if (next > clock_wall()) {

@@ -109,6 +109,7 @@ on_loaded(void *arg, struct store_loaded *l, const struct err *why)
 		m->rcpt = l->rcpt;
 		m->body = l->body;
 		m->hold = l->hold;
+		after_loaded(m);
 		m->taken = mem_array(m->env->nrcpt, sizeof(*m->taken));
 		m->bytes = body_memory(m->body).n + pool_size(m->env->pool);
 		q->memory += m->bytes;
@@ -216,6 +217,7 @@ give_back(struct queue *q, struct qunit *u, msec next)
 	/* Routes may have changed since the unit was made. */
 	if (next == 0 && m->env != NULL && !m->gone)
 		qmsg_schedule(m);
+	after_changed(q, m->mid);
 	qmsg_unref(&m);
 	fn(arg, NULL);
 }

@@ -140,6 +140,63 @@ treat_hold(struct treat *t, int rcpt, msec hold, struct err *why)
 	return 0;
 }
 
+/* NULL for "". */
+static int
+read_word(struct treat *t, const char *word, const char **word_r,
+    struct err *why)
+{
+	size_t i, n = strlen(word);
+
+	for (i = 0; i < n && i < TREAT_WORD_MAX; i++) {
+		if (!ch_alnum(word[i]) && strchr("_.-", word[i]) == NULL)
+			break;
+	}
+	if (i < n)
+		return err_text(why, "a branch's word has up to %d letters, "
+		    "digits, _, . and -", TREAT_WORD_MAX);
+	*word_r = n > 0 ? pool_strdup(t->pool, word) : NULL;
+	return 0;
+}
+
+int
+treat_word(struct treat *t, int rcpt, const char *word, struct err *why)
+{
+	const char *is;
+	unsigned i;
+
+	if (read_word(t, word, &is, why) != 0)
+		return -1;
+	own_of(t, rcpt)->is.word = is;
+	for (i = 0; rcpt == TREAT_ALL && i < t->n; i++) {
+		if (t->v[i] != NULL)
+			t->v[i]->is.word = is;
+	}
+	return 0;
+}
+
+int
+treat_after(struct treat *t, int rcpt, const char *word, msec wait,
+    struct err *why)
+{
+	const char *is;
+	unsigned i;
+
+	if (wait < 0 || wait > TREAT_HOLD_MAX)
+		return err_text(why, "a branch waits 0 s to 30 days for "
+		    "another");
+	if (read_word(t, word, &is, why) != 0)
+		return -1;
+	own_of(t, rcpt)->is.after = is;
+	own_of(t, rcpt)->is.wait = is != NULL ? wait : 0;
+	for (i = 0; rcpt == TREAT_ALL && i < t->n; i++) {
+		if (t->v[i] == NULL)
+			continue;
+		t->v[i]->is.after = is;
+		t->v[i]->is.wait = is != NULL ? wait : 0;
+	}
+	return 0;
+}
+
 /* Those who have a body of their own keep it. */
 static void
 share_body(struct treat *t, const struct body_ref *before)
@@ -234,16 +291,22 @@ body_equal(struct body_ref *a, struct body_ref *b)
 	return s.p != NULL && t.p != NULL && str_eq(s, t);
 }
 
+static bool
+text_equal(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool
 treatment_equal(const struct treatment *a, const struct treatment *b)
 {
 	if (a == b)
 		return true;
-	if ((a->quarantine == NULL) != (b->quarantine == NULL) ||
-	    (a->quarantine != NULL &&
-		strcmp(a->quarantine, b->quarantine) != 0))
+	if (!text_equal(a->quarantine, b->quarantine) ||
+	    !text_equal(a->word, b->word) || !text_equal(a->after, b->after))
 		return false;
-	return a->hold == b->hold && edits_equal(a->edits, b->edits) &&
+	return a->hold == b->hold && a->wait == b->wait &&
+	    edits_equal(a->edits, b->edits) &&
 	    body_equal(a->body, b->body);
 }
 

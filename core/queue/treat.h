@@ -12,6 +12,10 @@
  * in which bare CR and LF become CRLF. What is refused changes nothing; but
  * what cannot be undone (a body beyond its limit) fails the whole: the message
  * must not be taken then, treat_check() says why.
+ *
+ * A word of its own makes a branch of recipients that would otherwise be
+ * treated as others are; and one may be sent after the recipients of a word
+ * had the TLS they need, or were given up (queue/after.c).
  */
 #ifndef QUEUE_TREAT_H
 #define QUEUE_TREAT_H
@@ -24,7 +28,8 @@
 
 #define TREAT_ALL (-1)
 #define TREAT_REASON_MAX 255	      /* octets of a quarantine's reason */
-#define TREAT_HOLD_MAX HOURS(720)	      /* 30 days */
+#define TREAT_HOLD_MAX HOURS(720)	      /* 30 days; of waits, too */
+#define TREAT_WORD_MAX 64		      /* octets of a branch's word */
 
 struct treat;
 
@@ -35,6 +40,9 @@ struct treatment {
 				     * received. Finished by treat_check() */
 	const char *quarantine;	    /* why it is held; NULL: it is not */
 	msec hold;		    /* until the first attempt; 0: at once */
+	const char *word;	    /* of its branch; NULL: none */
+	const char *after;	    /* word whose branches go first, or NULL */
+	msec wait;		    /* for them, not longer */
 	bool eightbit;		    /* body: an octet above 127 behind the
 				     * header */
 	const char *by;		    /* who gave the recipient its own */
@@ -51,6 +59,10 @@ int treat_edit(struct treat *t, int rcpt, enum edit_op op, const char *name,
 /* why is cleaned of what is not printable, and cut. The first reason stays. */
 void treat_quarantine(struct treat *t, int rcpt, const char *why);
 int treat_hold(struct treat *t, int rcpt, msec hold, struct err *why);
+/* Words are of [A-Za-z0-9_.-]; "": none from now on. The last one counts. */
+int treat_word(struct treat *t, int rcpt, const char *word, struct err *why);
+int treat_after(struct treat *t, int rcpt, const char *word, msec wait,
+    struct err *why);
 /* header: the received one with its Received, without the blank line; used by
  * the first call, which begins the body. */
 int treat_body(struct treat *t, int rcpt, struct str header, const void *p,

@@ -33,6 +33,7 @@ static void said(void *arg, const struct relay_verdict *v);
 static void decide_all(struct delivery *dl, enum qresult result,
     const struct err *why);
 static bool treat(struct delivery *dl, const struct relay_verdict *v);
+static void begin(struct delivery *dl);
 static void send_slice(struct delivery *dl);
 static void unreadable(struct delivery *dl, const char *why);
 static void finish(struct delivery *dl);
@@ -64,7 +65,7 @@ delivery_start(struct conn *c, struct qunit *u)
 	conn_remote(c, dl->remote, sizeof(dl->remote));
 	c->delivery = dl;
 	if (!ask(dl))
-		send_slice(dl);
+		begin(dl);
 }
 
 bool
@@ -175,7 +176,7 @@ said(void *arg, const struct relay_verdict *v)
 	switch (v->say) {
 	case RELAY_SEND:
 		if (!treat(dl, v)) {
-			send_slice(dl);
+			begin(dl);
 			return;
 		}
 		break;
@@ -236,6 +237,14 @@ treat(struct delivery *dl, const struct relay_verdict *v)
 	mail_log(EV_DELIVERY_TREATED, dl->conn->dcid, qunit_mid(dl->unit), rids,
 	    str_c(v->want), str_c(v->route));
 	return true;
+}
+
+/* Nobody wants it to go otherwise: what was asked for is there. */
+static void
+begin(struct delivery *dl)
+{
+	queue_secured(dl->conn->relay->queue, dl->unit);
+	send_slice(dl);
 }
 
 static void

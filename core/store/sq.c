@@ -24,7 +24,7 @@
 	" (SELECT count(*) FROM recipient r WHERE r.mid = m.mid AND "          \
 	"r.state = 0) AS waiting, m.client_ip AS client_ip, m.helo AS helo,"   \
 	" m.listener AS listener, m.quarantine AS quarantine,"                 \
-	" m.edits <> '' AS edited FROM message m;"
+	" m.edits <> '' AS edited, m.waits_for AS waits_for FROM message m;"
 
 #define VIEW_RECIPIENTS                                                        \
 	"CREATE VIEW v_recipients AS SELECT mid, rid, addr,"                   \
@@ -52,7 +52,8 @@ static const char schema[] =
     " edits TEXT NOT NULL DEFAULT '', notes TEXT NOT NULL DEFAULT '',"
     " quarantine TEXT NOT NULL DEFAULT '',"
     " not_before INTEGER NOT NULL DEFAULT 0,"
-    " share INTEGER NOT NULL DEFAULT 0);"
+    " share INTEGER NOT NULL DEFAULT 0,"
+    " waits_for TEXT NOT NULL DEFAULT '');"
     "CREATE TABLE recipient(mid INTEGER NOT NULL, rid INTEGER NOT NULL,"
     " state INTEGER NOT NULL, warned INTEGER NOT NULL,"
     " attempts INTEGER NOT NULL, next INTEGER NOT NULL, addr TEXT NOT NULL,"
@@ -64,7 +65,7 @@ static const char schema[] =
     "CREATE TABLE body(mid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE corrupt(mid INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
     " why TEXT NOT NULL, sender TEXT, recipients TEXT);"
-    INDEX_SHARE VIEW_QUEUE VIEW_RECIPIENTS "PRAGMA user_version = 4;";
+    INDEX_SHARE VIEW_QUEUE VIEW_RECIPIENTS "PRAGMA user_version = 5;";
 
 /* migrations[i] leads from version i + 1 to i + 2. */
 static const char *const migrations[] = {
@@ -84,9 +85,13 @@ static const char *const migrations[] = {
 	"ALTER TABLE message ADD COLUMN not_before INTEGER NOT NULL "
 	"DEFAULT 0;"
 	"ALTER TABLE message ADD COLUMN share INTEGER NOT NULL DEFAULT 0;"
-	"DROP VIEW v_queue;" VIEW_QUEUE
 	"DROP VIEW IF EXISTS v_recipients;" VIEW_RECIPIENTS INDEX_SHARE
 	"PRAGMA user_version = 4;"
+	"COMMIT",
+	"BEGIN IMMEDIATE;"
+	"ALTER TABLE message ADD COLUMN waits_for TEXT NOT NULL DEFAULT '';"
+	"DROP VIEW IF EXISTS v_queue;" VIEW_QUEUE
+	"PRAGMA user_version = 5;"
 	"COMMIT",
 };
 

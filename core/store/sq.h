@@ -15,7 +15,7 @@
 
 #define SQ_MAGIC 0x53714c69U
 
-#define SQ_SCHEMA_VERSION 4
+#define SQ_SCHEMA_VERSION 5
 
 /* STMT(id, SQL) */
 #define SQ_STMTS                                                               \
@@ -23,8 +23,9 @@
 	STMT(COMMIT, "COMMIT")                                                 \
 	STMT(PUT, "INSERT INTO message(mid, queued, hold, sender, size, seg, " \
 		  "off, len, sum, icid, flags, envid, client_ip, helo, auth, " \
-		  "listener, edits, notes, quarantine, not_before, share) "    \
-		  "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")         \
+		  "listener, edits, notes, quarantine, not_before, share, "    \
+		  "waits_for) "                                                \
+		  "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")       \
 	STMT(PUT_RCPT, "INSERT INTO recipient(mid, rid, state, warned, "       \
 		       "attempts, next, addr, orcpt, notify, code, status, "   \
 		       "reason, remote, want, tls_reason, route) "             \
@@ -35,6 +36,10 @@
 		   "tls_reason=? WHERE mid=? AND rid=?")                       \
 	STMT(TREAT, "UPDATE recipient SET want=?, route=? "                    \
 		    "WHERE mid=? AND rid=?")                                   \
+	STMT(GO, "UPDATE message SET waits_for='' WHERE mid=?")                \
+	STMT(GO_RCPT, "UPDATE recipient SET next=(SELECT not_before FROM "     \
+		      "message m WHERE m.mid=?1) "                             \
+		      "WHERE mid=?1 AND state=0 AND attempts=0")               \
 	STMT(HOLD, "UPDATE message SET hold=?1, quarantine="                   \
 		   "iif(?1=0, '', quarantine) WHERE mid=?2")                   \
 	STMT(PLACE, "SELECT seg, off, len, sum, share FROM message "           \
@@ -50,7 +55,7 @@
 	STMT(MEMBERS, "SELECT mid FROM message WHERE seg=? LIMIT ?")           \
 	STMT(LOAD, "SELECT queued, hold, sender, size, seg, off, len, sum, "   \
 		   "icid, flags, envid, client_ip, helo, auth, listener, "     \
-		   "edits, notes, quarantine, not_before, share "              \
+		   "edits, notes, quarantine, not_before, share, waits_for "   \
 		   "FROM message WHERE mid=?")                                 \
 	STMT(LOAD_RCPT, "SELECT rid, state, warned, attempts, next, addr, "    \
 			"orcpt, notify, code, status, reason, remote, "        \

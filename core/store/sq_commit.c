@@ -244,6 +244,19 @@ apply_treat(struct group *g, const struct store_op *op)
 }
 
 static int
+apply_go(struct group *g, uint64_t mid)
+{
+	int rc;
+
+	sq_bind_u64(g->q->st[SQ_GO], 1, mid);
+	rc = sq_step(g->q, SQ_GO);
+	if (rc != SQLITE_OK)
+		return rc;
+	sq_bind_u64(g->q->st[SQ_GO_RCPT], 1, mid);
+	return sq_step(g->q, SQ_GO_RCPT);
+}
+
+static int
 apply_op(struct group *g, struct store_op *op)
 {
 	sqlite3_stmt *st;
@@ -255,6 +268,8 @@ apply_op(struct group *g, struct store_op *op)
 		return apply_rcpt(g, op->mid, &op->rcpt);
 	case OP_TREAT:
 		return apply_treat(g, op);
+	case OP_GO:
+		return apply_go(g, op->mid);
 	case OP_HOLD:
 		st = g->q->st[SQ_HOLD];
 		(void)sqlite3_bind_int(st, 1, (int)op->hold);
@@ -295,6 +310,7 @@ put_message(struct group *g, const struct store_op *op)
 	sq_bind_str(st, 19, e->quarantine);
 	(void)sqlite3_bind_int64(st, 20, e->not_before);
 	sq_bind_u64(st, 21, op->place.share);
+	sq_bind_str(st, 22, e->waits_for);
 	return sq_step(g->q, SQ_PUT);
 }
 

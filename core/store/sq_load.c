@@ -20,6 +20,7 @@
 #define TEXT_MAX 4096	/* of a field */
 #define ADDR_MAX 1024
 #define RCPT_MAX 1000000
+#define WAITS_MAX (21 * RCPT_MAX) /* octets of the MIDs of as many branches */
 
 static int load_message(struct sq *q, struct store_load_job *job);
 static int load_overlay(sqlite3_stmt *st, struct envelope *e);
@@ -152,6 +153,9 @@ load_overlay(sqlite3_stmt *st, struct envelope *e)
 	e->edits = pool_str(e->pool, sq_column(st, 15));
 	e->notes = pool_str(e->pool, sq_column(st, 16));
 	e->quarantine = pool_str(e->pool, sq_column(st, 17));
+	if (!is_clean(sq_column(st, 20), WAITS_MAX))
+		return -1;
+	e->waits_for = pool_str(e->pool, sq_column(st, 20));
 	if (e->edits.n > 0 &&
 	    edits_read(&edits, e->pool, e->edits, NULL) != 0)
 		return -1;

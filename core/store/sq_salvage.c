@@ -34,7 +34,7 @@ static const char *const insert_sql[TABLES] = {
 	[MESSAGE] = ("INSERT INTO message "
 		     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,coalesce(?,''),"
 		     "coalesce(?,''),coalesce(?,''),coalesce(?,0),"
-		     "coalesce(?,0))"),
+		     "coalesce(?,0),coalesce(?,''))"),
 	[RECIPIENT] = ("INSERT INTO recipient "
 		       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,"
 		       "coalesce(?,''),coalesce(?,''),coalesce(?,''))"),

@@ -154,7 +154,7 @@ build(struct query *b, const struct store_walk *w, size_t max)
 	add(b, "SELECT r.mid, r.rid, r.attempts, r.next, r.addr, m.queued, "
 	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, "
 	       "r.code, r.want, r.tls_reason, r.route, m.quarantine, "
-	       "m.edits <> '' "
+	       "m.edits <> '', m.waits_for, m.not_before "
 	       "FROM recipient r CROSS JOIN message m ON m.mid = r.mid "
 	       "WHERE r.state = 0");
 	if (f->mid != 0)
@@ -243,6 +243,8 @@ take_item(struct store_walk *w, sqlite3_stmt *st)
 	it->sender = pool_str(w->pool, sq_column(st, 7)).p;
 	it->tls = tls_reason_find(sq_column(st, 14));
 	it->quarantined = sq_column(st, 16).n > 0;
+	it->waits_for = pool_str(w->pool, sq_column(st, 18)).p;
+	it->not_before = sqlite3_column_int64(st, 19);
 }
 
 static void
@@ -277,6 +279,7 @@ take_json(struct store_walk *w, sqlite3_stmt *st)
 	(void)buf_printf(&buf, ",\"edited\":%s,\"size\":%lld",
 	    sqlite3_column_int(st, 17) != 0 ? "true" : "false",
 	    (long long)sqlite3_column_int64(st, 8));
+	add_text(&buf, ",\"waits_for\":", sq_column(st, 18));
 	add_text(&buf, ",\"route\":", sq_column(st, 15));
 	add_text(&buf, ",\"tls\":", sq_column(st, 13));
 	add_text(&buf, ",\"tls_reason\":", sq_column(st, 14));

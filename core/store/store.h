@@ -83,6 +83,7 @@ unsigned store_orphans(const char *dir, unsigned workers, unsigned *v,
 struct store_txn *store_txn_new(struct store *s);
 /* New message: envelope, body (finished), all recipients to be tried at next,
  * or at its not_before if that is later; held if it has a quarantine reason.
+ * With waits_for, next is when it waits no longer in any case.
  * The txn keeps a reference to the body. */
 void store_put(struct store_txn *t, const struct envelope *env,
     struct body_ref *body, msec next);
@@ -92,6 +93,9 @@ void store_rcpt(struct store_txn *t, uint64_t mid,
 /* What a recipient needs on its way, from now on. */
 void store_treat(struct store_txn *t, uint64_t mid, unsigned rid,
     struct str want, struct str route);
+/* It waits for no other message any more: who was not tried yet is to be tried
+ * at its not_before. */
+void store_go(struct store_txn *t, uint64_t mid);
 /* STORE_ACTIVE also ends its quarantine. */
 void store_hold(struct store_txn *t, uint64_t mid, enum store_hold hold);
 /* The message is finished: rows and body go. */
@@ -112,6 +116,8 @@ struct store_item {
 	const char *rcpt;	/* its whole address */
 	const char *want, *route; /* stored with it, "" = none */
 	const char *sender;
+	const char *waits_for;	/* MIDs, as in the envelope */
+	msec not_before;
 	bool quarantined;
 	enum tls_reason tls;	/* of the last failure, if it was one of TLS */
 };
@@ -143,7 +149,8 @@ struct store_filter {
 };
 typedef void store_row_fn(void *arg, struct str json);
 /* One object per recipient: mid rid sender rcpt queued next attempts hold
- * quarantine (why) edited size status reason remote tls route tls_reason. */
+ * quarantine (why) edited size waits_for status reason remote tls route
+ * tls_reason. */
 void store_list(struct store *s, const struct store_filter *f,
     store_row_fn *fn, store_done *done, void *arg);
 

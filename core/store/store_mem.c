@@ -168,6 +168,18 @@ treat(struct mem_msg *msg, const struct store_op *op)
 }
 
 static void
+go(struct mem_msg *msg)
+{
+	unsigned i;
+
+	msg->env->waits_for = STR("");
+	for (i = 0; i < msg->env->nrcpt; i++) {
+		if (msg->rcpt[i].attempts == 0)
+			msg->rcpt[i].next = msg->env->not_before;
+	}
+}
+
+static void
 set_hold(struct mem_msg *msg, enum store_hold hold)
 {
 	msg->hold = hold;
@@ -191,6 +203,8 @@ mem_commit(void *e, struct store_txn **v, size_t n)
 				put(m, op);
 			else if (op->kind == OP_DELETE && msg != NULL)
 				remove_msg(m, msg);
+			else if (op->kind == OP_GO && msg != NULL)
+				go(msg);
 			else if (op->kind == OP_HOLD && msg != NULL)
 				set_hold(msg, op->hold);
 			else if (op->kind == OP_RCPT && msg != NULL &&
@@ -319,8 +333,10 @@ list(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	    hold[msg->hold]);
 	(void)json_quote(&b, msg->env->quarantine);
 	(void)buf_printf(&b, ",\"edited\":%s,\"size\":%" PRIu64 ","
-			     "\"route\":",
+			     "\"waits_for\":",
 	    msg->env->edits.n > 0 ? "true" : "false", msg->env->size);
+	(void)json_quote(&b, msg->env->waits_for);
+	(void)buf_add_c(&b, ",\"route\":");
 	(void)json_quote(&b, msg->env->rcpt[i]->route);
 	(void)buf_add_c(&b, ",\"tls\":");
 	(void)json_quote(&b, msg->env->rcpt[i]->want);
@@ -354,6 +370,8 @@ item(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 	it->tls = msg->rcpt[i].tls;
 	it->sender = pool_str(w->pool, msg->env->sender.full).p;
 	it->quarantined = msg->env->quarantine.n > 0;
+	it->waits_for = pool_str(w->pool, msg->env->waits_for).p;
+	it->not_before = msg->env->not_before;
 }
 
 static void

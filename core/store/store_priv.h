@@ -39,7 +39,9 @@ struct body_place {
 	uint32_t sum;
 };
 
-enum op_kind { OP_PUT, OP_RCPT, OP_TREAT, OP_HOLD, OP_DELETE, OP_MOVE };
+enum op_kind {
+	OP_PUT, OP_RCPT, OP_TREAT, OP_GO, OP_HOLD, OP_DELETE, OP_MOVE
+};
 
 struct store_op {
 	STAILQ_ENTRY(store_op) link;

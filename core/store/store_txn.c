@@ -66,6 +66,12 @@ store_treat(struct store_txn *t, uint64_t mid, unsigned rid, struct str want,
 }
 
 void
+store_go(struct store_txn *t, uint64_t mid)
+{
+	(void)add_op(t, OP_GO, mid);
+}
+
+void
 store_hold(struct store_txn *t, uint64_t mid, enum store_hold hold)
 {
 	add_op(t, OP_HOLD, mid)->hold = hold;

@@ -396,6 +396,33 @@ START_TEST(branches_are_still_so_after_a_restart)
 }
 END_TEST
 
+START_TEST(words_make_branches_and_say_who_goes_first)
+{
+	ck_assert_int_eq(treat_word(t, 1, "strict", &why), 0);
+	ck_assert_int_eq(treat_word(t, 3, "strict", &why), 0);
+	add(3, "X", "one");
+	ck_assert_int_eq(treat_word(t, 4, "strict", &why), 0);
+	ck_assert_int_eq(treat_word(t, 4, "", &why), 0);
+	ck_assert_int_eq(treat_after(t, 0, "strict", SECONDS(9), &why), 0);
+	ck_assert_int_eq(treat_after(t, 1, "strict", SECONDS(9), &why), 0);
+	ck_assert_int_eq(treat_after(t, 2, "nobody", SECONDS(9), &why), 0);
+	ck_assert_int_eq(treat_word(t, 0, "a word", &why), -1);
+	ck_assert_int_eq(treat_after(t, 0, "strict", HOURS(721), &why), -1);
+	do_split();
+	ck_assert_uint_eq(n, 5);
+	ck_assert_str_eq(members(0), "r0 ");
+	ck_assert_str_eq(members(1), "r1 ");
+	ck_assert_str_eq(members(2), "r2 ");
+	ck_assert_str_eq(members(3), "r3 ");
+	ck_assert_str_eq(members(4), "r4 ");
+	ck_assert(str_eq_c(v[0].env->waits_for, "101 103"));
+	ck_assert_int_eq(v[0].until, env->queued + SECONDS(9));
+	ck_assert(str_eq_c(v[1].env->waits_for, "103")); /* not itself */
+	ck_assert_uint_eq(v[2].env->waits_for.n, 0);
+	ck_assert_uint_eq(v[3].env->waits_for.n, 0);
+}
+END_TEST
+
 UNIT_SUITE(split)
 {
 	tcase_add_test(tc, branches_are_still_so_after_a_restart);
@@ -409,6 +436,7 @@ UNIT_SUITE(treat)
 	tcase_add_test(tc,
 	    branches_come_in_the_order_of_their_first_recipient);
 	tcase_add_test(tc, a_want_or_a_route_alone_does_not_split);
+	tcase_add_test(tc, words_make_branches_and_say_who_goes_first);
 	tcase_add_test(tc, an_edit_for_all_reaches_those_who_have_their_own);
 	tcase_add_test(tc, holds_and_quarantines_as_told);
 	tcase_add_test(tc, a_new_body_belongs_to_whom_it_was_written_for);

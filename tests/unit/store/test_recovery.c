@@ -231,6 +231,7 @@ static const char to_version_3[] =
     "ALTER TABLE message DROP COLUMN quarantine;"
     "ALTER TABLE message DROP COLUMN not_before;"
     "ALTER TABLE message DROP COLUMN share;"
+    "ALTER TABLE message DROP COLUMN waits_for;"
     "CREATE VIEW v_queue AS SELECT m.mid AS mid FROM message m;"
     "PRAGMA user_version = 3; COMMIT";
 
@@ -292,7 +293,8 @@ START_TEST(takes_over_the_database_of_the_version_before)
 	ck_assert_int_eq(ask_sql(&b, "SELECT count(*) FROM v_recipients WHERE "
 				     "tls_reason = 'name-mismatch'"), 1);
 	ck_assert_int_eq(ask_sql(&b, "SELECT count(*) FROM v_queue WHERE "
-				     "quarantine = '' AND NOT edited"), 3);
+				     "quarantine = '' AND NOT edited AND "
+				     "waits_for = ''"), 3);
 	bench_fini(&b);
 }
 END_TEST
