@@ -1,0 +1,584 @@
+-- rule "name" { when = …, tls = …, … }: the declarative half of a policy.
+--
+--   local set = rules.new(env)
+--   set.rule, set.default   the policy's globals of these names
+--   set:seal()              the policy's file has run: compiles the index
+--   set:empty()             there is nothing to ask
+--   set:message(msg, conn)  asks all rules; a verdict or nil
+--   set:list()              the rules, for people: name, place, when, says, …
+--   set:lint()              what is odd about them: { place, severity, text }
+--   set.trace = f           f{ rule, place, matched, field, value, text }, for
+--                           each rule that is asked
+--
+-- env is what the rules need of the program:
+--   env.where()        place of the policy's line ("policy.lua:7") that called
+--   env.verdict(v)     "reject" and a text for people, if v is one; else nil
+--   env.re(p, caseless)  f(s) for a regular expression; raises if it is none
+--   env.log(level, text), env.alert{}, env.now() (seconds since 1970)
+--   env.count(name, by)  optional: a metric
+--   env.spent()          optional: instructions used by this event so far
+--   env.at(place)        optional: what is at work now
+--
+-- Meaning (requirements 3.3, policy.md 4.1; postern-policy(7) for people):
+-- All matching rules apply, top down. A rule with conditions about recipients
+-- is about those that match, others about all. TLS combines by maximum; route,
+-- hold and reply: the first one wins, a later other one is logged. `stop` keeps
+-- the recipients that matched from the rules below.
+--
+-- Cost: a rule whose recipients or sender are plain names is found through a
+-- table, whatever their number; the rest is walked. Nothing is made for each
+-- message but what matches needs. An event that waits (a lookup) keeps its
+-- context to itself; one that fails loses it.
+
+local actions = require "actions"
+local conditions = require "conditions"
+local finish = require "finish"
+local lint = require "lint"
+local values = require "values"
+
+local rules = {}
+
+local set_methods = {}
+local set_meta = { __index = set_methods }
+
+-- Rules that have metrics of their own: an instance may have 100.
+local MOST_METRICS = 30
+local MOST_NOTICES = 10
+
+local scope = { sender_domain = true, direction = true }
+local plain_fields = { when = true, expires = true, description = true,
+  enabled = true }
+
+local fields = {}
+for _, t in ipairs { actions.known, scope, plain_fields } do
+  for k in pairs(t) do fields[k] = true end
+end
+
+-- Loading -------------------------------------------------------------------
+
+local function bare(rule, spec, fail)
+  for _, k in ipairs(values.sorted(spec)) do
+    if type(k) ~= "string" then
+      fail(("%s: fields have names"):format(tostring(k)))
+    elseif not fields[k] then
+      local hint = conditions.known[k] and
+        ("; it is a condition: when = { %s = … }"):format(k) or ""
+      fail((hint ~= "" and ('"%s" is no field'):format(k) or
+        values.unknown(k, fields, "field")) .. hint)
+    end
+  end
+  if spec.description ~= nil and type(spec.description) ~= "string" then
+    fail("description: a text")
+  end
+  if spec.enabled ~= nil and type(spec.enabled) ~= "boolean" then
+    fail("enabled: true or false")
+  end
+  if spec.expires ~= nil then
+    rule.until_time = values.day(spec.expires)
+    if not rule.until_time then
+      fail('expires: a date, as "2026-12-31"')
+    end
+  end
+  rule.description = spec.description
+  rule.expires = spec.expires
+  rule.enabled = spec.enabled ~= false
+end
+
+-- The condition by which a table finds the rule: the fewest names of the field
+-- that says most.
+local key_order = { "rcpt", "rcpt_domain", "sender", "sender_domain" }
+
+local function choose_key(rule)
+  for _, field in ipairs(key_order) do
+    for _, list in ipairs { rule.about, rule.of } do
+      for _, cond in ipairs(list) do
+        if cond.field == field and cond.keys then return cond end
+      end
+    end
+  end
+end
+
+local function insert(list, cond)
+  local at = #list + 1
+  while at > 1 and cond.cost < list[at - 1].cost do
+    list[at] = list[at - 1]
+    at = at - 1
+  end
+  list[at] = cond
+end
+
+local function conditions_of(rule, spec, env, fail)
+  local when = spec.when
+  if when == nil then when = {} end
+  if not values.plain(when) then fail("when: a table of conditions") end
+  rule.of, rule.about = {}, {} -- message, recipients
+  local function one(field, value)
+    local cond = conditions.compile(field, value, env, fail)
+    insert(cond.of == "rcpt" and rule.about or rule.of, cond)
+  end
+  for _, field in ipairs(values.sorted(when)) do
+    if type(field) ~= "string" then
+      fail("when: conditions have names: { rcpt_domain = … }")
+    end
+    one(field, when[field])
+  end
+  for _, field in ipairs(values.sorted(scope)) do
+    if spec[field] ~= nil then one(field, spec[field]) end
+  end
+  rule.when = when
+  rule.key = choose_key(rule)
+  rule.rest_of, rule.rest_about = {}, {}
+  for _, cond in ipairs(rule.of) do
+    if cond ~= rule.key then rule.rest_of[#rule.rest_of + 1] = cond end
+  end
+  for _, cond in ipairs(rule.about) do
+    if cond ~= rule.key then rule.rest_about[#rule.rest_about + 1] = cond end
+  end
+end
+
+local function compile(set, name, place, spec)
+  local function fail(why)
+    error(('%s: rule "%s": %s'):format(place, name, why), 0)
+  end
+  if not values.plain(spec) then fail("a table of fields is meant") end
+  local rule = { name = name, place = place, tried = 0, matched = 0,
+    spent = 0 }
+  bare(rule, spec, fail)
+  conditions_of(rule, spec, set.env, fail)
+  actions.compile(rule, spec, set.env, fail)
+  if #rule.acts == 0 and not rule.stop then fail("it has no action") end
+  return rule
+end
+
+function rules.new(env)
+  local set = setmetatable({ env = env, all = {}, active = {}, names = {},
+    free = {} }, set_meta)
+  -- Keep the line of `rule "name"` apart from that of what follows.
+  set.rule = function(name)
+    local place = env.where()
+    if type(name) ~= "string" or name == "" or #name > 200 or
+        name:find("%c") then
+      error(place .. ': rule: a name is meant: rule "name" { … }', 0)
+    elseif set.names[name] then
+      error(('%s: rule "%s" is there twice: see %s'):format(place, name,
+        set.names[name]), 0)
+    elseif set.sealed then
+      error(place .. ": rule: only while the policy is loaded", 0)
+    end
+    set.names[name] = place
+    set.pending = { name = name, place = place }
+    return function(spec)
+      set.pending = nil
+      local rule = compile(set, name, place, spec)
+      set.all[#set.all + 1] = rule
+    end
+  end
+  set.default = function(spec)
+    local place = env.where()
+    local function fail(why) error(place .. ": " .. why, 0) end
+    if not values.plain(spec) then
+      fail("default: { tls =, hold = } is meant")
+    elseif set.default_tls then
+      fail("default is there twice: see " .. set.default_place)
+    end
+    set.default_tls = actions.default(spec, fail)
+    set.default_place = place
+  end
+  return set
+end
+
+-- The index -----------------------------------------------------------------
+
+local function file(t, key, number)
+  local list = t[key]
+  if not list then
+    list = {}
+    t[key] = list
+  end
+  list[#list + 1] = number
+end
+
+local function slug(name)
+  return (name:lower():gsub("[^a-z0-9]+", "_"):gsub("^_+", ""):sub(1, 20)
+    :gsub("_+$", ""))
+end
+
+local function name_metrics(active)
+  local taken = {}
+  for i, rule in ipairs(active) do
+    if i > MOST_METRICS then return end
+    local name = slug(rule.name)
+    if name == "" or taken[name] then name = name .. "_" .. i end
+    taken[name] = true
+    rule.metric = "rule_" .. name .. "_matches"
+    rule.metric_spent = "rule_" .. name .. "_steps"
+  end
+end
+
+function set_methods:seal()
+  if self.pending then
+    error(('%s: rule "%s": its table is missing'):format(self.pending.place,
+      self.pending.name), 0)
+  end
+  self.sealed = true
+  self.walk = {}
+  local index = {}
+  for _, field in ipairs(key_order) do
+    index[field] = { exact = {}, suffix = {} }
+  end
+  for _, rule in ipairs(self.all) do
+    if rule.enabled then
+      local number = #self.active + 1
+      self.active[number] = rule
+      if rule.key then
+        local where = index[rule.key.field]
+        for _, k in ipairs(rule.key.keys.exact) do
+          file(where.exact, k, number)
+        end
+        for _, k in ipairs(rule.key.keys.suffix or {}) do
+          file(where.suffix, k, number)
+        end
+      else
+        self.walk[#self.walk + 1] = number
+      end
+    end
+  end
+  for _, field in ipairs(key_order) do
+    local where = index[field]
+    where.any_exact = next(where.exact) ~= nil
+    where.any_suffix = next(where.suffix) ~= nil
+    where.any = where.any_exact or where.any_suffix
+  end
+  self.index = index
+  name_metrics(self.active)
+end
+
+function set_methods:empty()
+  return #self.active == 0 and self.default_tls == nil
+end
+
+-- The context of a message ---------------------------------------------------
+
+local arrays = { "route", "route_by", "hold", "hold_by", "redirect",
+  "redirect_by", "insist", "insist_by", "raised", "apart", "guard", "group",
+  "tag", "subject", "sent_to", "drop", "leaving", "stopped" }
+
+local context = {}
+local context_meta = { __index = context }
+
+function context:copy(to, list, m)
+  local who = {}
+  for k = 1, m do who[k] = list[k] end
+  self.copies = self.copies or {}
+  self.copies[#self.copies + 1] = { to = to, who = who }
+  self.moves = true
+end
+
+function context:names(list, m)
+  local out = {}
+  for k = 1, m do out[k] = self.rcpts[list[k]].address end
+  return table.concat(out, ", ")
+end
+
+-- A report answers no report; a message makes so many notices at most.
+function context:notify(rule, n, to, list, m)
+  if to == nil or to == "" or self.msg.sender == "" then return end
+  self.notices = (self.notices or 0) + 1
+  if self.notices > MOST_NOTICES then
+    if self.notices == MOST_NOTICES + 1 then
+      self.env.log("warning", ('rule "%s" (%s): only %d notices are sent')
+        :format(rule.name, rule.place, MOST_NOTICES))
+    end
+    return
+  end
+  self.msg:notify {
+    to = to, subject = n.subject, text = n.text or
+      ('A rule of the mail policy applied to this message.\n\n' ..
+        'Rule: %s\nFrom: <%s>\nTo: %s\nSubject: %s\n'):format(rule.name,
+        self.msg.sender, self:names(list, m),
+        conditions.seen.subject(self)),
+  }
+end
+
+local function take(set, msg, conn)
+  local free = set.free
+  local c = free[#free]
+  if c then
+    free[#free] = nil
+  else
+    c = setmetatable({ env = set.env, seen = {}, rcpts = {}, address = {},
+      domain = {}, everybody = {}, hits = {}, found = {}, spare = {} },
+      context_meta)
+    for _, name in ipairs(arrays) do c[name] = {} end
+  end
+  c.msg, c.conn = msg, conn or {}
+  local rcpts, everybody = msg.recipients, c.everybody
+  local n = #rcpts
+  c.n = n
+  for i = 1, n do c.rcpts[i] = rcpts[i] end
+  for i = #everybody + 1, n do everybody[i] = i end
+  return c
+end
+
+local function clear(t)
+  for k in pairs(t) do t[k] = nil end
+end
+
+-- Back into the pool, with nothing of the message in it.
+local function give(set, c)
+  for i = 1, c.n do
+    c.rcpts[i], c.address[i], c.domain[i] = nil, nil, nil
+  end
+  clear(c.seen)
+  if c.dirty then
+    for _, name in ipairs(arrays) do clear(c[name]) end
+    c.dirty, c.split, c.moves, c.copies, c.notices = nil, nil, nil, nil, nil
+    c.reply, c.reply_by, c.reply_say, c.stops, c.tags = nil, nil, nil, nil, nil
+    c.mates = nil
+  end
+  c.msg, c.conn = nil, nil
+  if #set.free < 16 then set.free[#set.free + 1] = c end
+end
+
+-- Which rules, and for whom ---------------------------------------------------
+
+local function hit(c, list, i)
+  for k = 1, #list do
+    local number = list[k]
+    local h = c.hits[number]
+    if h == nil then
+      h = table.remove(c.spare) or {}
+      c.hits[number] = h
+      c.found[#c.found + 1] = number
+    end
+    if i and h[#h] ~= i then h[#h + 1] = i end
+  end
+end
+
+-- The rules of a name, and of the domains it is below.
+local function look_up(c, where, name, i)
+  local list = where.exact[name]
+  if list then hit(c, list, i) end
+  if not where.any_suffix then return end
+  local at = name:find(".", 1, true)
+  while at do
+    list = where.suffix[name:sub(at + 1)]
+    if list then hit(c, list, i) end
+    at = name:find(".", at + 1, true)
+  end
+end
+
+local function gather(set, c)
+  local index = set.index
+  if index.sender.any then
+    look_up(c, index.sender, conditions.seen.sender(c))
+  end
+  if index.sender_domain.any then
+    look_up(c, index.sender_domain, conditions.seen.sender_domain(c))
+  end
+  local by_rcpt, by_domain = index.rcpt, index.rcpt_domain
+  for i = 1, c.n do
+    if by_rcpt.any then
+      look_up(c, by_rcpt, conditions.rcpt_address(c, i), i)
+    end
+    if by_domain.any then
+      look_up(c, by_domain, conditions.rcpt_domain(c, i), i)
+    end
+  end
+  if #c.found > 1 then table.sort(c.found) end
+end
+
+-- Asking --------------------------------------------------------------------
+
+local function show(v)
+  if v == nil then return "" end
+  if type(v) == "string" then
+    return #v > 80 and ('"%s…"'):format(v:sub(1, 80)) or ('"%s"'):format(v)
+  end
+  if values.plain(v) then return #v .. " of them" end
+  if type(v) == "table" then return v.version end -- conn.tls
+  return tostring(v)
+end
+
+local function told(set, c, rule, cond, value, list, m)
+  local t = { rule = rule.name, place = rule.place, matched = list ~= nil,
+    field = cond and cond.field, value = value }
+  if list then
+    t.recipients, t.says = {}, {}
+    for k = 1, m do t.recipients[k] = c.rcpts[list[k]].address end
+    for k, a in ipairs(rule.would or rule.acts) do t.says[k] = a.say end
+    t.text = ('rule "%s" (%s): yes, for %s: %s%s'):format(rule.name,
+      rule.place, table.concat(t.recipients, ", "),
+      rule.test and "test only: " or "", table.concat(t.says, "; "))
+  else
+    local is = show(value)
+    t.text = ('rule "%s" (%s): no, %s%s'):format(rule.name, rule.place,
+      t.field, is ~= "" and " is " .. is or "")
+  end
+  set.trace(t)
+end
+
+-- The recipients that the rule is about; nil and the condition and value that
+-- were against it.
+local function recipients(c, rule, list, m, traced)
+  local conds = traced and rule.about or rule.rest_about
+  if #conds == 0 and not c.stops then return list, m end
+  local out, n, cond_r, value_r = table.remove(c.spare) or {}, 0, nil, nil
+  for k = 1, m do
+    local i = list[k]
+    local ok = not c.stopped[i]
+    for j = 1, ok and #conds or 0 do
+      local cond = conds[j]
+      local value = cond.get(c, i)
+      if not cond.test(c, value, i) then
+        ok, cond_r, value_r = false, cond, value
+        break
+      end
+    end
+    if ok then
+      n = n + 1
+      out[n] = i
+    end
+  end
+  for k = n + 1, #out do out[k] = nil end
+  if n > 0 then return out, n end
+  c.spare[#c.spare + 1] = out
+  return nil, cond_r or { field = "stop" }, value_r
+end
+
+local function applies(set, c, rule, found)
+  local traced = set.trace ~= nil
+  rule.tried = rule.tried + 1
+  if rule.until_time and set.env.now() >= rule.until_time then
+    if traced then
+      told(set, c, rule, { field = "expires" }, rule.expires)
+    end
+    return nil
+  end
+  local conds = traced and rule.of or rule.rest_of
+  for k = 1, #conds do
+    local cond = conds[k]
+    local value = cond.get(c)
+    if not cond.test(c, value) then
+      if traced then told(set, c, rule, cond, value) end
+      return nil
+    end
+  end
+  local list, m = c.everybody, c.n
+  if found and #found > 0 then list, m = found, #found end
+  local value
+  list, m, value = recipients(c, rule, list, m, traced)
+  if traced then
+    if list then
+      told(set, c, rule, nil, nil, list, m)
+    else
+      told(set, c, rule, m, value)
+    end
+  end
+  return list, m
+end
+
+local function carry_out(set, c, rule, list, m)
+  local all = m == c.n
+  c.dirty = true
+  rule.matched = rule.matched + 1
+  for k = 1, #rule.acts do
+    local act = rule.acts[k]
+    if act.name == "tag" then c.tags = true end
+    act.run(c, rule, list, m, all)
+  end
+  if rule.stop then
+    c.stops = true
+    for k = 1, m do c.stopped[list[k]] = true end
+  end
+  if rule.metric and set.env.count then set.env.count(rule.metric, 1) end
+end
+
+local function try(set, c, number)
+  local rule = set.active[number]
+  local env = set.env
+  local found = c.hits[number]
+  if env.at then env.at(rule.place) end
+  local before = env.spent and env.spent()
+  local list, m = applies(set, c, rule, found)
+  if list then carry_out(set, c, rule, list, m) end
+  if list and list ~= c.everybody and list ~= found then
+    clear(list)
+    c.spare[#c.spare + 1] = list
+  end
+  if before then
+    local spent = env.spent() - before
+    if spent > 0 then
+      rule.spent = rule.spent + spent
+      if rule.metric_spent and env.count then
+        env.count(rule.metric_spent, spent)
+      end
+    end
+  end
+end
+
+-- Those that were found and those that are walked, top down.
+local function ask_all(set, c)
+  if set.trace then
+    for number = 1, #set.active do try(set, c, number) end
+    return
+  end
+  gather(set, c)
+  local walk, found = set.walk, c.found
+  local a, b = 1, 1
+  local x, y = walk[1], found[1]
+  while x or y do
+    if not y or (x and x < y) then
+      try(set, c, x)
+      a = a + 1
+      x = walk[a]
+    else
+      try(set, c, y)
+      b = b + 1
+      y = found[b]
+    end
+  end
+  for k = #found, 1, -1 do
+    local h = c.hits[found[k]]
+    c.hits[found[k]], found[k] = nil, nil
+    clear(h)
+    c.spare[#c.spare + 1] = h
+  end
+end
+
+local refusing = { reject = true, tempfail = true, discard = true }
+
+function set_methods:message(msg, conn)
+  local c = take(self, msg, conn)
+  if c.n == 0 then
+    give(self, c)
+    return nil
+  end
+  ask_all(self, c)
+  local reply = c.reply
+  if not (reply and refusing[(self.env.verdict(reply))]) then
+    finish.run(c, self.default_tls)
+  end
+  give(self, c)
+  return reply
+end
+
+function set_methods:lint()
+  return lint.run(self)
+end
+
+function set_methods:list()
+  local out = {}
+  for i, rule in ipairs(self.all) do
+    local says = {}
+    for k, a in ipairs(rule.would or rule.acts) do says[k] = a.say end
+    out[i] = { name = rule.name, place = rule.place, says = says,
+      when = rule.when, description = rule.description,
+      expires = rule.expires, enabled = rule.enabled,
+      test = rule.test or false, stop = rule.stop or false,
+      tried = rule.tried, matched = rule.matched, spent = rule.spent }
+  end
+  return out
+end
+
+return rules
