@@ -1,0 +1,143 @@
+/*
+ * A policy at work: an instance of the plugin lua and its events.
+ *
+ *	lua.c	   what the plugin is: options, hooks, start
+ *	boot.c	   the state of an instance: library, policy, what it wants
+ *	run.c	   an event: its coroutine from the first line to the verdict
+ *	ask.c	   the requests it waits for
+ *	strand.c   several things at once
+ *	hostlib.c  what lua/ sees as require "host"
+ *	bodylib.c  the part of it that reads content
+ *	failure.c  what becomes of errors
+ *	shadow.c   a policy that only looks
+ *
+ * Nothing may allocate in the state outside of a protected call: above the
+ * limit Lua raises, and there it would end the worker.
+ */
+#ifndef LUA_POLICY_H
+#define LUA_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <postern/plugin.h>
+
+#include "state.h"
+
+enum {
+	SLOTS = 32,	 /* requests of an event that are not done with */
+	STRANDS = 32,	 /* of parallel(), all of an event */
+	TICKS = 16,	 /* of on("tick") */
+	PLACE_MAX = 64,
+	POLICY_MAX = 4 * 1024 * 1024, /* octets of the file */
+	RCPT_NONE = -1
+};
+
+struct conf {
+	const char *file, *dir, *on_error;
+	bool shadow;
+	int64_t instructions, memory, event_memory, subject;
+};
+
+enum stage {
+	STAGE_CONNECT, STAGE_HELO, STAGE_TLS, STAGE_MAIL, STAGE_RCPT,
+	STAGE_DATA, STAGE_HEADERS, STAGE_MESSAGE, STAGE_BRANCH, STAGE_DELIVER,
+	STAGE_DISCONNECT, STAGE_QUEUED, STAGE_DELIVERED, STAGE_DEFERRED,
+	STAGE_BOUNCED, STAGE_TICK, STAGE_COUNT
+};
+#define STAGE_NOTED STAGE_DISCONNECT /* from it on the verdict is ignored */
+
+/* As on() has it; the hook's is "eom" for "message". */
+const char *stage_word(enum stage st);
+
+struct tick {
+	int fn;		/* of the registry */
+	uint32_t every; /* ms */
+};
+
+/* The instance's. */
+struct policy {
+	struct state *state;
+	bool on_tls; /* it mentions TLS: see failure.c */
+	int fn[STAGE_COUNT]; /* of the registry; LUA_NOREF: nobody asks */
+	struct tick tick[TICKS];
+	unsigned ntick;
+	uint64_t events; /* number of the last */
+	struct event *live;
+};
+
+struct slot {
+	uint64_t id; /* 0: free */
+	bool forgotten;
+	bool ready;	   /* answered while the coroutine rested */
+	struct kept *kept; /* an answer that could not be taken at once */
+};
+
+/* The event's. */
+struct event {
+	struct policy *policy;
+	const struct conf *conf;
+	struct pst_event *ev;
+	lua_State *co; /* NULL: it has ended */
+	uint64_t number;
+	enum stage stage;
+	const struct tick *tick; /* NULL: a hook */
+	int rcpt;		 /* that is selected */
+	uint64_t ids;
+	struct slot slot[SLOTS];
+	lua_State **strand; /* STRANDS of them, NULL: parallel() was not used */
+	bool paused;	    /* its slice was used up */
+	/* The answer at hand, while its continuation runs. */
+	uint64_t answered;
+	const struct pst_result *res;
+	char place[PLACE_MAX];
+	struct event *next, **at; /* of policy->live */
+};
+
+/* run.c */
+enum pst_verdict run_begin(struct pst_event *ev, enum stage st,
+    const struct tick *tick);
+enum pst_verdict run_go(struct event *r, int nargs);
+/* The run that L works for; raises where there is none. */
+struct event *run_of(lua_State *L);
+
+/* ask.c: */
+/* The answer to request number n is there: goes on. */
+enum pst_verdict answer_got(struct pst_event *ev, unsigned n,
+    const struct pst_result *res);
+/* What was answered and not looked at is kept, or all of it dropped. */
+void answer_keep(struct event *r);
+void answer_drop(struct event *r);
+/* One that was answered while the coroutine rested: its number, else 0. */
+uint64_t answer_ready(struct event *r);
+
+/* strand.c: coroutines of parallel() */
+void strand_drop(struct event *r);
+extern const struct luaL_Reg ask_functions[], strand_functions[],
+    host_functions[], body_functions[];
+
+/* hostlib.c: raises text with the place of the nearest line of the policy. */
+int host_fail(lua_State *L, const char *fmt, ...) PST_PRINTF(2, 3);
+void host_place(lua_State *L, char *dst, size_t n);
+/* The object whose event is argument 1 and whose recipient argument 2. */
+struct event *host_object(lua_State *L);
+struct event *host_event(lua_State *L);
+void host_select(struct event *r, int rcpt);
+
+/* boot.c: the instance's state with library and policy; -1 and *why. */
+int boot(struct pst_event *ev, struct policy *p, char *why, size_t n);
+
+/* failure.c */
+enum pst_verdict failure(struct event *r, const struct state_error *e);
+
+/* shadow.c */
+void shadow_set(struct event *r, lua_State *L, int rcpt, const char *fact,
+    const char *value);
+void shadow_say(struct event *r, lua_State *L, const char *what);
+enum pst_verdict shadow_end(struct event *r, const char *word, int code,
+    const char *text);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * An event: a coroutine from its first line to its verdict.
+ */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy.h"
+
+/* What happens inside a task is over when its coroutine is. */
+static void
+run_end(void *arg)
+{
+	struct event *r = arg;
+
+	if (r->co == NULL)
+		return;
+	answer_drop(r);
+	strand_drop(r);
+	state_thread_free(r->policy->state, &r->co);
+	*r->at = r->next;
+	if (r->next != NULL)
+		r->next->at = r->at;
+}
+
+static void
+run_enter(struct event *r)
+{
+	struct policy *p = r->policy;
+
+	r->next = p->live;
+	r->at = &p->live;
+	if (r->next != NULL)
+		r->next->at = &r->next;
+	p->live = r;
+}
+
+struct event *
+run_of(lua_State *L)
+{
+	struct event *r = state_arg(L);
+
+	if (r == NULL)
+		(void)host_fail(L, "not while the policy is loaded");
+	return r;
+}
+
+static void
+count(struct event *r, bool failed)
+{
+	const struct state_use *use = state_used(r->co);
+	const char *word = stage_word(r->stage);
+	char name[40];
+
+	(void)snprintf(name, sizeof(name), "calls_%s", word);
+	pst_count(r->ev, name);
+	(void)snprintf(name, sizeof(name), "instructions_%s", word);
+	pst_count_by(r->ev, name, (int64_t)use->instructions);
+	if (failed) {
+		(void)snprintf(name, sizeof(name), "errors_%s", word);
+		pst_count(r->ev, name);
+	}
+}
+
+static enum pst_verdict
+verdict(struct event *r, const char *word, int code, const char *enh,
+    const char *text)
+{
+	struct pst_event *ev = r->ev;
+
+	if (strcmp(word, "accept") == 0)
+		return PST_ACCEPT;
+	if (strcmp(word, "discard") == 0)
+		return PST_DISCARD;
+	if (strcmp(word, "reject") == 0)
+		return pst_reject(ev, code != 0 ? code : 550,
+		    enh[0] != '\0' ? enh : "5.7.1", "%s",
+		    text[0] != '\0' ? text : "Refused by policy");
+	if (strcmp(word, "tempfail") == 0)
+		return pst_tempfail(ev, code != 0 ? code : 451,
+		    enh[0] != '\0' ? enh : "4.7.1", "%s",
+		    text[0] != '\0' ? text : "Refused by policy for now");
+	if (strcmp(word, "quarantine") == 0)
+		return pst_quarantine(ev, "%s",
+		    text[0] != '\0' ? text : "by policy");
+	if (strcmp(word, "disconnect") == 0)
+		return pst_disconnect(ev, "%s",
+		    text[0] != '\0' ? text : "Closed by policy");
+	pst_log(ev, PST_ERROR, "\"%s\" is no verdict", word);
+	return PST_TEMPFAIL;
+}
+
+/* word, code, enhanced, text on its stack, or nothing. */
+static enum pst_verdict
+done(struct event *r, int nresults)
+{
+	lua_State *co = r->co;
+	const char *word = NULL, *enh = NULL, *text = NULL;
+	int code = 0;
+
+	if (nresults >= 4 && lua_type(co, -nresults) == LUA_TSTRING) {
+		word = lua_tostring(co, -nresults);
+		code = (int)lua_tointeger(co, -nresults + 1);
+		if (lua_type(co, -nresults + 2) == LUA_TSTRING)
+			enh = lua_tostring(co, -nresults + 2);
+		if (lua_type(co, -nresults + 3) == LUA_TSTRING)
+			text = lua_tostring(co, -nresults + 3);
+	}
+	if (r->conf->shadow)
+		return shadow_end(r, word, code, text != NULL ? text : "");
+	if (word == NULL || r->stage >= STAGE_NOTED)
+		return PST_CONTINUE;
+	return verdict(r, word, code, enh != NULL ? enh : "",
+	    text != NULL ? text : "");
+}
+
+static enum pst_verdict
+paused(struct pst_event *ev, const struct pst_result *res)
+{
+	struct event *r = pst_data(ev, PST_EVENT, struct event);
+
+	(void)res;
+	if (r == NULL || r->co == NULL)
+		return PST_TEMPFAIL;
+	return run_go(r, 0);
+}
+
+static enum pst_verdict
+tick_again(struct pst_event *ev, const struct pst_result *res)
+{
+	(void)res;
+	return run_begin(ev, STAGE_TICK, ev->arg);
+}
+
+enum pst_verdict
+run_go(struct event *r, int nargs)
+{
+	const struct tick *tick = r->tick;
+	struct pst_event *ev = r->ev;
+	enum pst_verdict v = PST_TEMPFAIL;
+	struct state_error e;
+	uint64_t ready;
+	enum run how;
+	int n = 0;
+
+	if (pst_has(ev, at))
+		pst_at(ev, r->place);
+	r->paused = false;
+	for (;;) {
+		how = state_resume(r->policy->state, r->co, nargs, r, &n);
+		answer_keep(r);
+		if (how != RUN_YIELD)
+			break;
+		lua_pop(r->co, n);
+		ready = answer_ready(r);
+		if (ready == 0)
+			return PST_WAIT;
+		lua_pushinteger(r->co, (lua_Integer)ready);
+		nargs = 1;
+	}
+	switch (how) {
+	case RUN_PAUSE:
+		r->paused = true;
+		return pst_timer(ev, 0, paused);
+	case RUN_YIELD:
+		break;
+	case RUN_DONE:
+		v = done(r, n);
+		break;
+	case RUN_ERROR:
+		state_error(r->policy->state, r->co, &e);
+		v = failure(r, &e);
+		break;
+	}
+	count(r, how == RUN_ERROR);
+	host_select(r, RCPT_NONE);
+	run_end(r);
+	return tick == NULL ? v : pst_timer(ev, tick->every, tick_again);
+}
+
+enum pst_verdict
+run_begin(struct pst_event *ev, enum stage st, const struct tick *tick)
+{
+	struct policy *p = pst_data(ev, PST_INSTANCE, struct policy);
+	struct event *r = pst_data(ev, PST_EVENT, struct event);
+	int fn;
+
+	if (p == NULL || p->state == NULL || r == NULL)
+		return PST_TEMPFAIL;
+	fn = tick != NULL ? tick->fn : p->fn[st];
+	r->policy = p;
+	r->conf = ev->conf;
+	r->ev = ev;
+	r->stage = st;
+	r->rcpt = RCPT_NONE;
+	if (fn == LUA_NOREF)
+		return r->conf->shadow ? shadow_end(r, NULL, 0, "") :
+					 PST_CONTINUE;
+	r->co = state_thread(p->state, NULL);
+	if (r->co == NULL) {
+		pst_log(ev, PST_ERROR, "no memory for a coroutine");
+		return PST_TEMPFAIL;
+	}
+	if (tick == NULL || r->tick == NULL)
+		pst_defer(ev, PST_EVENT, run_end, r);
+	r->tick = tick;
+	r->number = ++p->events;
+	r->place[0] = '\0';
+	run_enter(r);
+	(void)lua_rawgeti(r->co, LUA_REGISTRYINDEX, fn);
+	lua_pushinteger(r->co, (lua_Integer)r->number);
+	return run_go(r, 1);
+}
