@@ -356,19 +356,15 @@ set_word(struct inmsg *m, int rcpt, const char *value, struct err *why)
 static int
 set_after(struct inmsg *m, int rcpt, const char *value, struct err *why)
 {
-	struct str rest = str_c(value), word;
-	uint64_t n = 0;
+	struct str word;
+	msec wait;
 
 	if (m->cur != NULL)
 		return too_late(why);
-	if (value[0] == '\0')
-		return treat_after(inmsg_treat(m), rcpt, "", 0, why);
-	if (!str_split(&rest, ' ', &word) || word.n == 0 ||
-	    num_u64(rest, TREAT_HOLD_MAX / SECONDS(1), &n) < 0)
-		return err_text(why, "\"%s\" is not the word of a branch and "
-		    "a number of seconds up to 30 days", value);
-	return treat_after(inmsg_treat(m), rcpt,
-	    pool_strndup(m->pool, word.p, word.n), SECONDS((msec)n), why);
+	if (treat_read_after(value, &word, &wait, why) < 0)
+		return -1;
+	return treat_after(inmsg_treat(m), rcpt, pool_str(m->pool, word).p,
+	    wait, why);
 }
 
 /* Those of the session go to each message that begins after them. */

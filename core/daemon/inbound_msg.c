@@ -109,6 +109,8 @@ inmsg_planned(const struct inmsg *m, int rcpt)
 void
 inmsg_plan_drop(struct inmsg *m, unsigned rcpt)
 {
+	if (m->treat != NULL)
+		treat_forget(m->treat, (int)rcpt);
 	if (rcpt >= m->nplan || m->plan[rcpt] == NULL)
 		return;
 	scope_end(&m->plan[rcpt]->scope);

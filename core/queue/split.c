@@ -11,6 +11,7 @@ static void fill(struct branch *b, const struct treatment *is,
     const struct notes *notes);
 static void order(struct branch *v, const struct treatment **is, unsigned k,
     unsigned n);
+static void give_by(struct branch *b, const struct treatment *why);
 static void give_body(struct branch *b, const struct treatment *is,
     struct body_ref *body);
 
@@ -47,8 +48,8 @@ split(struct envelope *env, struct body_ref *body, const struct treat *t,
 		give_body(&v[k], is[k], body);
 		fill(&v[k], is[k], notes);
 		/* What holds for all is no reason: the other's word is. */
-		v[k].by = pool_strdup(v[k].env->pool,
-		    is[k] != treat_of(t, TREAT_ALL) ? is[k]->by : is[0]->by);
+		give_by(&v[k], is[k] != treat_of(t, TREAT_ALL) ? is[k] :
+		    is[0]);
 		order(v, is, k, n);
 	}
 	body_unref(&body);
@@ -148,6 +149,15 @@ fill(struct branch *b, const struct treatment *is, const struct notes *notes)
 	    pool_str(env->pool, str_c(is->quarantine)) : STR("");
 	env->not_before = is->hold > 0 ? env->queued + is->hold : 0;
 	branch_seal(b);
+}
+
+static void
+give_by(struct branch *b, const struct treatment *why)
+{
+	struct pool *pool = b->env->pool;
+
+	b->by = why->word == NULL ? pool_strdup(pool, why->by) :
+	    pool_printf(pool, "%s/%s", why->by, why->word);
 }
 
 static void

@@ -23,7 +23,8 @@ struct branch {
 				 * branch_seal() */
 	struct notes *notes;	/* so */
 	const char *by;		/* the instance because of which there is
-				 * more than one; in env's pool */
+				 * more than one, "/" and its word if it gave
+				 * one; in env's pool */
 	msec until;		/* with env->waits_for: not longer */
 	const char *word, *after; /* as in the treatment; in env's pool */
 	msec wait;

@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/obj.h"
 #include "mail/body.h"
 
@@ -140,22 +141,57 @@ treat_hold(struct treat *t, int rcpt, msec hold, struct err *why)
 	return 0;
 }
 
+int
+treat_is_word(struct str s, struct err *why)
+{
+	size_t i;
+
+	for (i = 0; i < s.n && i < TREAT_WORD_MAX; i++) {
+		if (!ch_alnum(s.p[i]) && strchr("_.-", s.p[i]) == NULL)
+			break;
+	}
+	if (i < s.n)
+		return err_text(why, "a branch's word has up to %d letters, "
+		    "digits, _, . and -", TREAT_WORD_MAX);
+	return 0;
+}
+
+int
+treat_read_after(const char *value, struct str *word_r, msec *wait_r,
+    struct err *why)
+{
+	struct str rest = str_c(value), word = STR("");
+	uint64_t n = 0;
+
+	if (rest.n > 0 && (!str_split(&rest, ' ', &word) || word.n == 0 ||
+		treat_is_word(word, NULL) < 0 ||
+		num_u64(rest, TREAT_HOLD_MAX / SECONDS(1), &n) < 0))
+		return err_text(why, "\"%s\" is not the word of a branch and "
+		    "a number of seconds up to 30 days", value);
+	*word_r = word;
+	*wait_r = SECONDS((msec)n);
+	return 0;
+}
+
 /* NULL for "". */
 static int
 read_word(struct treat *t, const char *word, const char **word_r,
     struct err *why)
 {
-	size_t i, n = strlen(word);
-
-	for (i = 0; i < n && i < TREAT_WORD_MAX; i++) {
-		if (!ch_alnum(word[i]) && strchr("_.-", word[i]) == NULL)
-			break;
-	}
-	if (i < n)
-		return err_text(why, "a branch's word has up to %d letters, "
-		    "digits, _, . and -", TREAT_WORD_MAX);
-	*word_r = n > 0 ? pool_strdup(t->pool, word) : NULL;
+	if (treat_is_word(str_c(word), why) < 0)
+		return -1;
+	*word_r = word[0] != '\0' ? pool_strdup(t->pool, word) : NULL;
 	return 0;
+}
+
+void
+treat_forget(struct treat *t, int rcpt)
+{
+	OBJ_CHECK(t, TREAT_MAGIC);
+	if ((unsigned)rcpt >= t->n || t->v[rcpt] == NULL)
+		return;
+	own_end(t->v[rcpt]);
+	t->v[rcpt] = NULL;
 }
 
 int

@@ -63,6 +63,12 @@ int treat_hold(struct treat *t, int rcpt, msec hold, struct err *why);
 int treat_word(struct treat *t, int rcpt, const char *word, struct err *why);
 int treat_after(struct treat *t, int rcpt, const char *word, msec wait,
     struct err *why);
+/* Could it be one? "WORD SECONDS" taken apart; "": none. */
+int treat_is_word(struct str word, struct err *why);
+int treat_read_after(const char *value, struct str *word_r, msec *wait_r,
+    struct err *why);
+/* That recipient is not taken: the next one has its number. */
+void treat_forget(struct treat *t, int rcpt);
 /* header: the received one with its Received, without the blank line; used by
  * the first call, which begins the body. */
 int treat_body(struct treat *t, int rcpt, struct str header, const void *p,

@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "base/obj.h"
 #include "mail/header.h"
+#include "queue/treat.h"
 #include "tls/tlswant.h"
 
 #define SUBJECT_MAGIC 0x7c61e203U
@@ -107,6 +108,7 @@ subject_mail(struct subject *s, const char *from, struct err *why)
 	s->fact[FACT_SENDER_DOMAIN] = folded(s, a.domain);
 	s->fact[FACT_MESSAGE_QUARANTINE] = s->fact[FACT_MESSAGE_HOLD] = NULL;
 	s->fact[FACT_RCPT_TLS] = s->fact[FACT_RCPT_ROUTE] = NULL;
+	s->fact[FACT_RCPT_BRANCH] = s->fact[FACT_RCPT_AFTER] = NULL;
 	return 0;
 }
 
@@ -144,6 +146,15 @@ same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* A recipient's own or that for all; "" takes it back. */
+static const char *
+said(const struct subject *s, enum fact f, const char *own)
+{
+	const char *is = own != NULL ? own : s->fact[f];
+
+	return is != NULL && is[0] != '\0' ? is : NULL;
+}
+
 void
 subject_split(struct subject *s)
 {
@@ -157,6 +168,10 @@ subject_split(struct subject *s)
 			b = s->rcpt[j];
 			if (edits_equal(a->edits, b->edits) &&
 			    a->body == b->body && same(a->hold, b->hold) &&
+			    same(said(s, FACT_RCPT_BRANCH, a->word),
+				said(s, FACT_RCPT_BRANCH, b->word)) &&
+			    same(said(s, FACT_RCPT_AFTER, a->after),
+				said(s, FACT_RCPT_AFTER, b->after)) &&
 			    same(a->quarantine, b->quarantine))
 				break;
 		}
@@ -258,7 +273,8 @@ get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 	struct subject_rcpt *r = at_hand(s, n);
 
 	if (r == NULL)
-		return f == FACT_RCPT_TLS || f == FACT_RCPT_ROUTE ?
+		return f == FACT_RCPT_TLS || f == FACT_RCPT_ROUTE ||
+		    f == FACT_RCPT_BRANCH || f == FACT_RCPT_AFTER ?
 		    s->fact[f] : NULL;
 	switch ((int)f) {
 	case FACT_RCPT:
@@ -273,6 +289,10 @@ get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 		return r->tls != NULL ? r->tls : s->fact[f];
 	case FACT_RCPT_ROUTE:
 		return r->route != NULL ? r->route : s->fact[f];
+	case FACT_RCPT_BRANCH:
+		return said(s, f, r->word);
+	case FACT_RCPT_AFTER:
+		return said(s, f, r->after);
 	case FACT_BRANCH_INDEX:
 		return s->nbranch > 0 ? pool_printf(pool, "%u", r->branch) :
 					NULL;
@@ -296,6 +316,8 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT_INDEX:
 	case FACT_RCPT_TLS:
 	case FACT_RCPT_ROUTE:
+	case FACT_RCPT_BRANCH:
+	case FACT_RCPT_AFTER:
 	case FACT_BRANCH_INDEX:
 		return get_rcpt(s, f, rcpt, pool);
 	case FACT_DIRECTION:
@@ -351,7 +373,9 @@ set_one(struct subject *s, enum fact f, struct subject_rcpt *r,
     const char *value, struct err *why)
 {
 	const char **slot = &s->fact[f];
+	struct str first;
 	uint64_t n;
+	msec max;
 
 	if (r != NULL && f == FACT_RCPT_TLS)
 		slot = &r->tls;
@@ -361,6 +385,16 @@ set_one(struct subject *s, enum fact f, struct subject_rcpt *r,
 		slot = &r->quarantine;
 	else if (r != NULL && f == FACT_MESSAGE_HOLD)
 		slot = &r->hold;
+	else if (r != NULL && f == FACT_RCPT_BRANCH)
+		slot = &r->word;
+	else if (r != NULL && f == FACT_RCPT_AFTER)
+		slot = &r->after;
+	if (f == FACT_RCPT_BRANCH &&
+	    treat_is_word(str_c(value), why) < 0)
+		return -1;
+	if (f == FACT_RCPT_AFTER &&
+	    treat_read_after(value, &first, &max, why) < 0)
+		return -1;
 	if (f == FACT_MESSAGE_HOLD && value != NULL &&
 	    num_u64(str_c(value), 366 * 86400, &n) < 0)
 		return err_text(why, "\"%s\" is no number of seconds", value);
@@ -386,6 +420,9 @@ set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 	r = at_hand(s, rcpt);
 	if (facts[f].set[0] == 'm' && (!s->message || s->at > HOOK_BRANCH))
 		return err_text(why, "%s cannot be set now", facts[f].name);
+	if ((f == FACT_RCPT_BRANCH || f == FACT_RCPT_AFTER) &&
+	    s->at == HOOK_BRANCH)
+		return err_text(why, "the branches are made");
 	if (facts[f].set[0] == 'd' && s->at != HOOK_DELIVER)
 		return err_text(why, "%s can be set at deliver",
 		    facts[f].name);

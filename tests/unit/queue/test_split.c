@@ -396,6 +396,30 @@ START_TEST(branches_are_still_so_after_a_restart)
 }
 END_TEST
 
+START_TEST(the_log_tells_who_and_with_which_word)
+{
+	treat_by(t, "policy");
+	ck_assert_int_eq(treat_word(t, 0, "partner", &why), 0);
+	ck_assert_int_eq(treat_word(t, 2, "other", &why), 0);
+	do_split();
+	ck_assert_uint_eq(n, 3);
+	ck_assert_str_eq(v[1].by, "policy/partner");
+	ck_assert_str_eq(v[2].by, "policy/other");
+}
+END_TEST
+
+START_TEST(who_is_not_taken_leaves_nothing_to_the_next)
+{
+	add(1, "X", "1");
+	ck_assert_int_eq(treat_word(t, 1, "x", &why), 0);
+	treat_forget(t, 1);
+	treat_forget(t, 1);
+	treat_forget(t, 99);
+	do_split();
+	ck_assert_uint_eq(n, 1);
+}
+END_TEST
+
 START_TEST(words_make_branches_and_say_who_goes_first)
 {
 	ck_assert_int_eq(treat_word(t, 1, "strict", &why), 0);
@@ -437,6 +461,8 @@ UNIT_SUITE(treat)
 	    branches_come_in_the_order_of_their_first_recipient);
 	tcase_add_test(tc, a_want_or_a_route_alone_does_not_split);
 	tcase_add_test(tc, words_make_branches_and_say_who_goes_first);
+	tcase_add_test(tc, the_log_tells_who_and_with_which_word);
+	tcase_add_test(tc, who_is_not_taken_leaves_nothing_to_the_next);
 	tcase_add_test(tc, an_edit_for_all_reaches_those_who_have_their_own);
 	tcase_add_test(tc, holds_and_quarantines_as_told);
 	tcase_add_test(tc, a_new_body_belongs_to_whom_it_was_written_for);
