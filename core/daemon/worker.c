@@ -42,6 +42,7 @@ static const char *suspect(void *, uint64_t);
 static void	frozen(void *, uint64_t);
 static void	host_alerts(void *, const struct host_alert *);
 static void	tell_alert(void *, json_t *);
+static void	held_alert(void *, uint64_t, const struct addr *, struct str);
 static void	tls_alert(void *, struct str, const char *, const char *,
 		    struct str);
 
@@ -170,6 +171,7 @@ worker_queue(struct worker *w, struct err *why)
 	struct relay_world world = { .loop = w->loop, .dns = w->dns,
 		.shm = w->env->shm, .ids = w->env->ids,
 		.worker = w->env->index, .tls_alert = tls_alert,
+		.held_alert = held_alert,
 		.alert_arg = w };
 
 	if (store_open(&w->store, w->loop, &s, why) != 0)
@@ -521,6 +523,24 @@ tls_alert(void *arg, struct str domain, const char *ip, const char *reason,
 	    "be had: %s", STR_FMT(domain), reason);
 	a.detail = pool_printf(pool, "Host: %s\nReason: %.*s", ip,
 	    STR_FMT(detail));
+	alerts_raise(w->alerts, &a);
+	pool_destroy(&pool);
+}
+
+static void
+held_alert(void *arg, uint64_t mid, const struct addr *rcpt, struct str why)
+{
+	struct host_alert a = { .severity = "Critical", .category = "System" };
+	struct worker *w;
+	struct pool *pool;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	pool = pool_new(0);
+	a.key = pool_printf(pool, "double_bounce:%.*s", STR_FMT(rcpt->domain));
+	a.text = pool_printf(pool, "MID %" PRIu64 ", a report to %.*s, is "
+	    "held: the TLS that its message needed could not be had", mid,
+	    STR_FMT(rcpt->full));
+	a.detail = pool_printf(pool, "Reason: %.*s", STR_FMT(why));
 	alerts_raise(w->alerts, &a);
 	pool_destroy(&pool);
 }

@@ -209,9 +209,11 @@ must_be_held(const struct qrep *rep, const struct rcpt *r)
 }
 
 static void
-hold_report(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
-    const struct qreport *v)
+hold_report(struct qrep *rep, const struct qunit *u, struct rcpt *r,
+    struct store_rcpt *s, const struct qreport *v)
 {
+	struct queue *q = rep->queue;
+
 	rep->hold = true;
 	s->next = rep->now;
 	know(rep, QUEUE_DEFERRED, v);
@@ -221,6 +223,8 @@ hold_report(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
 	    "delivered under the TLS level %s and is held: %.*s",
 	    rep->msg->mid, STR_FMT(r->addr.full),
 	    tlswant_name(rep->want.level), STR_FMT(v->text));
+	if (q->ops->held != NULL)
+		q->ops->held(q->arg, u, r, v->text);
 }
 
 static void
@@ -344,7 +348,7 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 		last.result = QRESULT_BOUNCE;
 		last.status = final_status(rep, v->tls);
 		if (must_be_held(rep, r))
-			hold_report(rep, r, s, &last);
+			hold_report(rep, u, r, s, &last);
 		else
 			give_up(rep, r, &last);
 		break;

@@ -116,6 +116,9 @@ struct queue_ops {
 	void (*queued)(void *arg, const struct envelope *env);
 	void (*told)(void *arg, enum queue_fate fate, const struct qunit *u,
 	    const struct qreport *v, unsigned n);
+	/* A report of ours to r waits for the administrator. */
+	void (*held)(void *arg, const struct qunit *u, const struct rcpt *r,
+	    struct str why);
 	/* What was told of that message so far is on the disk. */
 	void (*durable)(void *arg, uint64_t mid);
 };

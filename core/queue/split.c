@@ -104,8 +104,8 @@ split_log(const struct branch *v, unsigned n)
 		if (v[k].env->waits_for.n == 0)
 			continue;
 		clock_asctime(till, sizeof(till), v[k].until);
-		mail_log(EV_MID_WAITS, v[k].env->mid, v[k].env->waits_for,
-		    till);
+		mail_log(EV_MID_WAITS, v[k].env->mid,
+		    v[k].env->waits_for.p, till);
 	}
 }
 

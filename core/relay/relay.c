@@ -12,6 +12,8 @@ static void want(void *arg, const char *key, struct queue_want *w_r);
 static void due(void *arg, struct qhop *hop);
 static void queued(void *arg, const struct envelope *env);
 static void durable(void *arg, uint64_t mid);
+static void held(void *arg, const struct qunit *u, const struct rcpt *rc,
+    struct str why);
 static void told(void *arg, enum queue_fate fate, const struct qunit *u,
     const struct qreport *v, unsigned n);
 static void chain_text(const struct smtpc *c, struct buf *dst);
@@ -44,6 +46,7 @@ static const struct queue_ops queue_ops = {
 	.dsn = bounce_dsn,
 	.queued = queued,
 	.told = told,
+	.held = held,
 	.durable = durable,
 };
 
@@ -355,6 +358,16 @@ told(void *arg, enum queue_fate fate, const struct qunit *u,
 	relay_count(r, metric[fate], n);
 	if (r->asks->told != NULL)
 		r->asks->told(r->w.asks_arg, fate, u, v, n);
+}
+
+static void
+held(void *arg, const struct qunit *u, const struct rcpt *rc, struct str why)
+{
+	struct relay *r;
+
+	OBJ_CAST(r, arg, RELAY_MAGIC);
+	if (r->w.held_alert != NULL)
+		r->w.held_alert(r->w.alert_arg, qunit_mid(u), &rc->addr, why);
 }
 
 static void

@@ -201,6 +201,10 @@ struct relay_world {
 	 * was the matter; NULL: nobody wants to know. */
 	void (*tls_alert)(void *arg, struct str domain, const char *ip,
 	    const char *reason, struct str detail);
+	/* A report of ours to rcpt may not travel with less TLS than there is,
+	 * and waits for the administrator; or NULL. */
+	void (*held_alert)(void *arg, uint64_t mid, const struct addr *rcpt,
+	    struct str why);
 	void *alert_arg;
 };
 

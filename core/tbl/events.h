@@ -65,7 +65,7 @@ EVENT(MID_SPLIT, INFO, "split",
     "policy %s{policy|unknown}")
 EVENT(MID_WAITS, INFO, "waits",
     "MID %u{mid} waits for MID %s{for}, not longer than till %s{till}")
-EVENT(MID_GOES, INFO, "goes", "MID %u{mid} waits no longer: %e{why}")
+EVENT(MID_GOES, INFO, "goes", "MID %u{mid} waits no longer: %s{why}")
 EVENT(MID_QUEUED, INFO, "queued", "MID %u{mid} queued for delivery")
 EVENT(MID_QUARANTINED, INFO, "quarantined",
     "MID %u{mid} quarantined to \"%s{quarantine}\" (%e{reason})")

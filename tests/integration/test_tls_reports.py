@@ -86,6 +86,8 @@ def test_a_report_that_must_not_travel_in_clear_is_held(
         ("", "a@client.test", "held", "required", "starttls-not-supported")]
     server.wait_log(r"MID \d+: the report to <a@client\.test> could "
                     r"not be delivered under the TLS level required")
+    server.wait_log(r"Alert System/Critical: MID \d+, a report to a@client\."
+                    r"test, is held")
     assert said_nothing(back) and said_nothing(there)
     # Its host learns TLS, and the administrator lets it go.
     back.tls = pair
