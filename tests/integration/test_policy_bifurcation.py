@@ -144,8 +144,9 @@ def test_the_box_is_ticked_and_all_goes_well(rig):
     r.relay.wait_log(r"DCID \d+ peer certificate verified matched \S+ "
                      r"good\.test")
     text = "\n".join(r.relay.log_lines())
-    parent, child = re.search(r"MID (\d+) was split creating MID (\d+) due to "
-                              r"a per-recipient policy puppet/rule\n", text).groups()
+    parent, child = re.search(
+        r"MID (\d+) was split creating MID (\d+) due to "
+        r"a per-recipient policy puppet/rule\n", text).groups()
     assert text.count("was split") == 1
     places = [text.index(line) for line in [
         "MID %s ready" % parent, "was split creating MID %s" % child,
