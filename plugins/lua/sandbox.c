@@ -17,6 +17,8 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "lib.h"
+
 #define FILE_LARGEST (1024 * 1024) /* octets of what require() reads */
 #define NAME_LONGEST 128
 
@@ -59,11 +61,6 @@ sandbox_open(lua_State *L)
 	static const char *const base[] = { "_VERSION", "assert", "error",
 		"getmetatable", "ipairs", "next", "pairs", "rawequal", "rawget",
 		"rawlen", "select", "tonumber", "tostring", "type", NULL };
-	static const char *const table[] = { "concat", "insert", "move", "pack",
-		"remove", "sort", "unpack", NULL };
-	static const char *const string[] = { "byte", "char", "find", "format",
-		"gmatch", "gsub", "len", "lower", "match", "pack", "packsize",
-		"rep", "reverse", "sub", "unpack", "upper", NULL };
 	static const char *const os[] = { "clock", "date", "time", NULL };
 
 	lua_newtable(L);
@@ -81,17 +78,8 @@ sandbox_open(lua_State *L)
 	lua_pushcfunction(L, luaopen_utf8);
 	lua_call(L, 0, 1);
 	state_library(L, "utf8");
-	take(L, luaopen_table, table);
-	state_library(L, "table");
-	take(L, luaopen_string, string);
-	(void)lua_pushliteral(L, "");
-	(void)lua_getmetatable(L, -1);
-	lua_pushvalue(L, -3);
-	lua_setfield(L, -2, "__index");
-	lua_pushboolean(L, 0);
-	lua_setfield(L, -2, "__metatable");
-	lua_pop(L, 2);
-	state_library(L, "string");
+	strlib_open(L);
+	tablib_open(L);
 }
 
 /* Pushes a table of what names says of the library that open makes. */
@@ -455,4 +443,34 @@ proxy_next(lua_State *L)
 		return 2;
 	lua_pushnil(L);
 	return 1;
+}
+
+void
+lib_index(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+	enum { LINKS = 100 };
+	int i;
+
+	for (i = 0; i < LINKS; i++) {
+		if (lua_istable(L, -2)) {
+			lua_pushvalue(L, -1);
+			if (lua_rawget(L, -3) != LUA_TNIL)
+				break;
+			lua_pop(L, 1);
+		}
+		if (luaL_getmetafield(L, -2, "__index") == LUA_TNIL) {
+			lua_pushnil(L);
+			break;
+		}
+		if (lua_isfunction(L, -1)) {
+			lua_insert(L, -3);
+			lua_callk(L, 2, 1, ctx, k);
+			return;
+		}
+		lua_replace(L, -3);
+	}
+	if (i == LINKS)
+		(void)luaL_error(L, "'__index' chain too long");
+	lua_replace(L, -3);
+	lua_pop(L, 1);
 }
