@@ -7,6 +7,9 @@
 
 #include <lua.h>
 
+void iplib_open(lua_State *L);
+void jsonlib_open(lua_State *L);
+void maillib_open(lua_State *L);
 void strlib_open(lua_State *L);
 void tablib_open(lua_State *L);
 

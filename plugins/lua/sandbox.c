@@ -80,6 +80,9 @@ sandbox_open(lua_State *L)
 	state_library(L, "utf8");
 	strlib_open(L);
 	tablib_open(L);
+	iplib_open(L);
+	jsonlib_open(L);
+	maillib_open(L);
 }
 
 /* Pushes a table of what names says of the library that open makes. */

@@ -403,10 +403,15 @@ static const struct script modules[] = {
 START_TEST(modules_come_from_the_folder_of_the_policy)
 {
 	static const struct state_limits limits = TRY_LIMITS;
+	static const char *const made[] = { "x.lua", "dir", "dir/sub",
+		"dir/sub.lua", "dir/one.lua", "dir/sub/two.lua",
+		"dir/nothing.lua", "dir/self.lua", "dir/bad.lua", "dir/bin.lua",
+		"dir/loop.lua", "dir/link.lua", "dir/out.lua", "dir/outdir" };
 	const struct script *t = &modules[_i];
 	char base[] = "state-XXXXXX", why[512] = "";
 	struct state *s;
 	bool fails = t->want[0] != '\0';
+	size_t n;
 
 	ck_assert_ptr_nonnull(mkdtemp(base));
 	ck_assert_int_eq(chdir(base), 0);
@@ -432,7 +437,10 @@ START_TEST(modules_come_from_the_folder_of_the_policy)
 	    sizeof(why)), fails ? -1 : 0);
 	ck_assert_str_eq(why, t->want);
 	state_destroy(&s);
+	for (n = sizeof(made) / sizeof(made[0]); n > 0; n--)
+		ck_assert_int_eq(remove(made[n - 1]), 0);
 	ck_assert_int_eq(chdir(".."), 0);
+	ck_assert_int_eq(rmdir(base), 0);
 }
 END_TEST
 
