@@ -225,6 +225,14 @@ worker_control(struct worker *w, struct err *why)
 static void
 worker_end(struct worker *w)
 {
+	/* The loop turns below, for plugins that stop, when queue and sessions
+	 * are gone: neither the beat nor the master may ask about them. */
+	w->serving = false;
+	w->stopping = true;
+	if (w->loop != NULL) {
+		loop_timer_clear(&w->beat);
+		loop_timer_clear(&w->stop_late);
+	}
 	if (w->inbound != NULL)
 		inbound_kill(w->inbound);
 	/* What the disk still owes is told while all are there to hear it. */
@@ -246,8 +254,6 @@ worker_end(struct worker *w)
 	host_destroy(&w->host);
 	dns_destroy(&w->dns);
 	if (w->loop != NULL) {
-		loop_timer_clear(&w->beat);
-		loop_timer_clear(&w->stop_late);
 		if (w->term != NULL)
 			loop_signal_stop(&w->term);
 		ipc_destroy(&w->ipc);

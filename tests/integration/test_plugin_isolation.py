@@ -2,6 +2,7 @@
 that what was accepted arrives once."""
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -108,6 +109,16 @@ def test_who_is_slow_is_named(relay, sink):
     server.wait_log(r"Plugin wicked blocked everything for \d+ ms at eom "
                     r"MID \d+ ICID \d+")
     sink.wait(1)
+
+
+def test_who_is_slow_to_stop_takes_nobody_along(relay, sink):
+    server = relay(sink.port, config(sender="", stop="slow 1500"))
+    pids = server.worker_pids()
+    server.stop()
+    lines = server.log_lines()
+    assert len(pids) == len([line for line in lines if re.match(
+        r"Plugin wicked blocked everything for \d+ ms at stop", line)])
+    assert not [line for line in lines if "signal" in line], server.tail()
 
 
 def test_memory_of_an_instance_is_counted(relay, sink):

@@ -25,7 +25,7 @@
 
 struct conf {
 	const char *connect, *mail, *rcpt, *eom, *deliver, *queued, *delivered,
-	    *policy, *start, *sender, *said;
+	    *policy, *start, *stop, *sender, *said;
 };
 
 #define DEED(name) PST_STRING(struct conf, name, "", "deed at " #name)
@@ -33,6 +33,7 @@ struct conf {
 static const struct pst_option options[] = {
 	DEED(connect), DEED(mail), DEED(rcpt), DEED(eom), DEED(deliver),
 	DEED(queued), DEED(delivered), DEED(policy), DEED(start),
+	DEED(stop),
 	PST_STRING(struct conf, sender, "", "only for this sender"),
 	PST_STRING(struct conf, said, "", "for the log"),
 	PST_END
@@ -118,7 +119,8 @@ on_any(struct pst_event *ev)
 	} v[] = { { PST_ON_CONNECT, c->connect }, { PST_ON_MAIL, c->mail },
 		{ PST_ON_RCPT, c->rcpt }, { PST_ON_EOM, c->eom },
 		{ PST_ON_DELIVER, c->deliver }, { PST_ON_QUEUED, c->queued },
-		{ PST_ON_DELIVERED, c->delivered } };
+		{ PST_ON_DELIVERED, c->delivered },
+		{ PST_ON_STOP, c->stop } };
 	size_t i;
 
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -154,6 +156,7 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_ON_RCPT, on_any), PST_HOOK(PST_ON_EOM, on_any),
 	PST_HOOK(PST_ON_DELIVER, on_any), PST_HOOK(PST_ON_QUEUED, on_any),
 	PST_HOOK(PST_ON_DELIVERED, on_any), PST_HOOK(PST_ON_START, on_start),
+	PST_HOOK(PST_ON_STOP, on_any),
 #ifdef WICKED_POLICY
 	PST_HOOK(PST_TLS_POLICY_RCPT, on_policy),
 #endif
