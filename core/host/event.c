@@ -399,10 +399,13 @@ judge(struct event *ev, enum pst_verdict v)
 	}
 }
 
-/* An alert is for somebody who may be hard to reach. */
+/* An alert is for somebody who may be hard to reach; a test of a policy lets
+ * days pass. */
 static msec
 patience(const struct event *ev)
 {
+	if (ev->on == ON_POLICY_ASK)
+		return HOURS(24 * 3650);
 	return ev->on == ON_ALERT_EMIT ? MINUTES(15) : ev->inst->timeout;
 }
 

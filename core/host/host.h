@@ -39,7 +39,7 @@ struct host_alert {
 	const char *severity, *category, *key, *text, *detail;
 };
 
-/* What posternstub replaces: how the world outside is reached. */
+/* What a trial replaces: how the world outside is reached. */
 struct host_net {
 	struct dns_query *(*dns)(struct dns *d, const char *name,
 	    enum dns_type type, dns_fn *fn, void *arg);
@@ -49,6 +49,9 @@ struct host_net {
 	    const struct pst_http *q, void (*fn)(void *arg,
 		const struct pst_result *r), void *arg);
 	void (*http_cancel)(struct http **hp);
+	/* http is asked for the values of tables as well: method LOOKUP,
+	 * content_type the table, body the key. No instance is. */
+	bool tables;
 };
 
 struct host_world {

@@ -119,6 +119,16 @@ ask_drop(struct request *rq)
 	op_cancel(&rq->op);
 }
 
+static void
+ask_net_table(struct request *rq)
+{
+	struct pst_http q = { .size = sizeof(q), .method = "LOOKUP",
+		.url = "", .content_type = rq->table,
+		.body = rq->lookup.key };
+
+	rq->http = rq->ev->engine->net->http(NULL, &q, on_http, rq);
+}
+
 void
 ask_lookup(struct request *rq)
 {
@@ -128,6 +138,10 @@ ask_lookup(struct request *rq)
 	struct op_answer answer;
 	struct instance *i;
 
+	if (rq->ev->engine->net->tables) {
+		ask_net_table(rq);
+		return;
+	}
 	/* A task goes on until its generation ends; tables may end first. */
 	i = rq->ev->inst->gen->refs == 0 ? NULL :
 	    instance_find(rq->ev->inst->gen, rq->table);

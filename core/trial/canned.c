@@ -38,6 +38,7 @@ struct canned {
 	struct pool *pool;
 	struct loop *loop;
 	struct row *rows;
+	bool latest, empty;
 	unsigned asked, fail_at;
 	enum canned_fault fault;
 	struct buf requests, unknown;
@@ -119,8 +120,9 @@ canned_add(struct canned *c, enum canned_kind kind,
 		return -1;
 	if (kind == CANNED_LOOKUP)
 		add_lookup(r);
-	for (p = &c->rows; *p != NULL; p = &(*p)->next)
+	for (p = &c->rows; *p != NULL && !c->latest; p = &(*p)->next)
 		;
+	r->next = *p;
 	*p = r;
 	return 0;
 }
@@ -373,6 +375,8 @@ answer_dns(const struct ask *a)
 		out.why = "timeout";
 	else if (a->fault == CANNED_ERROR)
 		out.why = "the server failed";
+	else if (r == NULL && a->canned->empty)
+		out.status = DNS_NXDOMAIN;
 	else if (r == NULL)
 		out.why = "the script says nothing about it";
 	else {
@@ -430,6 +434,14 @@ answer(void *arg)
 		answer_http(&copy);
 }
 
+const struct host_net canned_net_tables = {
+	.dns = ask_dns,
+	.dns_cancel = cancel_dns,
+	.http = ask_http,
+	.http_cancel = cancel_http,
+	.tables = true,
+};
+
 const struct host_net canned_net = {
 	.dns = ask_dns,
 	.dns_cancel = cancel_dns,
@@ -441,6 +453,20 @@ struct dns *
 canned_dns(struct canned *c)
 {
 	return (struct dns *)(void *)c;
+}
+
+void
+canned_latest(struct canned *c)
+{
+	OBJ_CHECK(c, CANNED_MAGIC);
+	c->latest = true;
+}
+
+void
+canned_empty(struct canned *c)
+{
+	OBJ_CHECK(c, CANNED_MAGIC);
+	c->empty = true;
 }
 
 void

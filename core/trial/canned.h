@@ -34,6 +34,8 @@ struct canned_word {
 struct canned;
 
 extern const struct host_net canned_net;
+/* So, and it answers for every table. */
+extern const struct host_net canned_net_tables;
 /* lookup/1 from what was told, for host_builtin(). */
 extern const struct pst_plugin canned_table;
 
@@ -46,6 +48,10 @@ int canned_add(struct canned *c, enum canned_kind kind,
 struct dns *canned_dns(struct canned *c);
 /* The n-th question from now on (from 1; 0: none) has that fault. */
 void canned_fail(struct canned *c, unsigned n, enum canned_fault how);
+/* From now on what is told counts before what was told earlier. */
+void canned_latest(struct canned *c);
+/* Names and keys that nothing was told about do not exist. */
+void canned_empty(struct canned *c);
 unsigned canned_asked(const struct canned *c);
 /* HTTP requests so far, as text; and what nothing is said about, lines. */
 struct str canned_requests(const struct canned *c);

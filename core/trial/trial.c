@@ -20,9 +20,8 @@ static void	on_hook(void *arg, const struct hook_verdict *v);
 static void	on_op(void *arg, const struct op_answer *a);
 static bool	wait_for_it(struct trial *t);
 
-int
-trial_init(struct trial *t, const char *hostname, const char *listener,
-    struct err *why)
+static void
+begin(struct trial *t, const char *hostname, const char *listener)
 {
 	struct log_conf log = { .level = LOG_LV_DEBUG, .sync = true };
 	struct log_sink sink = { .emit = log_line, .flush = log_nothing,
@@ -33,18 +32,34 @@ trial_init(struct trial *t, const char *hostname, const char *listener,
 	t->pool = pool_new(0);
 	buf_init(&t->log, TEXT_MAX);
 	buf_init(&t->alerts, TEXT_MAX);
-	clock_fake(TRIAL_WALL);
 	log_open(&log);
 	log_sinks_set(&sink, 1);
+	t->subject = subject_new(t->pool);
+	t->subject->fact[FACT_HOST] = hostname;
+	t->subject->fact[FACT_WORKER] = "0";
+	t->subject->fact[FACT_LISTENER] = listener;
+}
+
+void
+trial_live(struct trial *t, struct loop *loop, struct dns *dns,
+    const char *hostname, const char *listener)
+{
+	begin(t, hostname, listener);
+	t->loop = loop;
+	t->dns = dns;
+}
+
+int
+trial_init(struct trial *t, const char *hostname, const char *listener,
+    struct err *why)
+{
+	clock_fake(TRIAL_WALL);
+	begin(t, hostname, listener);
 	t->loop = loop_new();
 	t->shm = shm_new(1, why);
 	if (t->shm == NULL)
 		return -1;
 	t->canned = canned_new(t->pool, t->loop);
-	t->subject = subject_new(t->pool);
-	t->subject->fact[FACT_HOST] = hostname;
-	t->subject->fact[FACT_WORKER] = "0";
-	t->subject->fact[FACT_LISTENER] = listener;
 	return 0;
 }
 
@@ -60,13 +75,14 @@ trial_fini(struct trial *t)
 		trial_settle(t, 0);
 	}
 	host_destroy(&t->host);
-	conf_unref(&t->conf);
+	conf_unref(&t->owned);
 	shm_destroy(&t->shm);
 	log_close();
 	buf_fini(&t->log);
 	buf_fini(&t->alerts);
 	pool_destroy(&t->pool);
-	loop_destroy(&t->loop);
+	if (t->dns == NULL)
+		loop_destroy(&t->loop);
 	OBJ_FINI(t);
 }
 
@@ -92,10 +108,14 @@ int
 trial_load(struct trial *t, struct err *why)
 {
 	struct host_world w = { .loop = t->loop, .shm = t->shm,
-		.dns = canned_dns(t->canned), .hostname = t->hostname,
-		.net = &canned_net, .alert = on_alert, .arg = t };
+		.dns = t->dns, .hostname = t->hostname, .alert = on_alert,
+		.arg = t };
 
 	OBJ_CHECK(t, TRIAL_MAGIC);
+	if (t->canned != NULL) {
+		w.dns = canned_dns(t->canned);
+		w.net = t->tables ? &canned_net_tables : &canned_net;
+	}
 	t->host = host_new(&w);
 	return host_load(t->host, t->conf, &conf_reader_plain, &t->gen, why);
 }
@@ -106,8 +126,7 @@ trial_start(struct trial *t, struct err *why)
 	OBJ_CHECK(t, TRIAL_MAGIC);
 	t->answered = false;
 	host_start(t->gen, on_started, t);
-	while (!t->answered && loop_step_fake(t->loop,
-	    clock_now() + PATIENCE))
+	while (!t->answered && trial_step(t))
 		;
 	if (!t->answered)
 		return err_text(why, "%s: a start hook never ends",
@@ -173,8 +192,7 @@ wait_for_it(struct trial *t)
 			t->gone = true;
 			return false;
 		}
-		if (!loop_step_fake(t->loop, clock_now() + PATIENCE) &&
-		    !t->answered) {
+		if (!trial_step(t) && !t->answered) {
 			(void)err_text(&t->broken, "it waits, and nothing "
 			    "can happen any more");
 			t->gone = true;
@@ -227,11 +245,24 @@ on_alert(void *arg, const struct host_alert *a)
 	    a->category, a->key, a->text);
 }
 
+bool
+trial_step(struct trial *t)
+{
+	if (t->canned != NULL)
+		return loop_step_fake(t->loop, clock_now() + PATIENCE);
+	loop_once(t->loop, true);
+	return true;
+}
+
 void
 trial_settle(struct trial *t, msec for_ms)
 {
 	msec until = clock_now() + for_ms;
 
+	if (t->canned == NULL) {
+		loop_once(t->loop, false);
+		return;
+	}
 	while (loop_step_fake(t->loop, until))
 		;
 }

@@ -43,14 +43,17 @@ struct trial {
 	const char *hostname, *listener;
 	struct pool *pool;
 	struct loop *loop;
-	struct canned *canned;
+	struct canned *canned;	/* NULL: the world is the real one */
+	struct dns *dns;	/* of a live trial; the caller's */
 	struct shm *shm;
-	struct conf *conf;	/* the caller's, before trial_load() */
+	const struct conf *conf; /* before trial_load() */
+	struct conf *owned;	/* that goes with it, or NULL */
 	struct host *host;
 	struct host_gen *gen;
 	struct subject *subject;
 	struct buf log, alerts; /* all lines so far */
 	uint64_t icid, mid;
+	bool tables;		/* canned for every table there is */
 	bool lenient;
 	bool gone;		/* the client has left for good */
 	struct err broken;	/* it cannot go on: text, or "" */
@@ -73,6 +76,9 @@ struct trial_client {
 	const char *tls_version, *tls_cipher;
 };
 
+/* A trial with real time and the real world; dns: the caller's, of loop. */
+void trial_live(struct trial *t, struct loop *loop, struct dns *dns,
+    const char *hostname, const char *listener);
 /* Pool, clock, log, loop, canned world and subject; hostname and listener are
  * as its facts have them. -1 and why: trial_fini() it all the same. */
 int trial_init(struct trial *t, const char *hostname, const char *listener,
@@ -88,6 +94,8 @@ bool trial_ask_op(struct trial *t, struct instance *i, const char *op,
     bool may_wait, void *arg);
 /* What the last turn came to. */
 enum pst_verdict trial_verdict(const struct trial *t);
+/* Lets something happen, and time pass; false: there is nothing to come. */
+bool trial_step(struct trial *t);
 /* What runs by itself: reports, tasks, timers. */
 void trial_settle(struct trial *t, msec for_ms);
 /* Says so in broken unless ok. */

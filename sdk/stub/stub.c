@@ -81,11 +81,12 @@ load(struct stub *st, struct err *why)
 	buf_init(&text, TEXT_MAX);
 	rc = conftext(st, &text, why);
 	if (rc == 0)
-		rc = conf_parse(&st->t.conf, st->script->file,
+		rc = conf_parse(&st->t.owned, st->script->file,
 		    buf_str(&text), &conf_reader_plain, why);
 	buf_fini(&text);
 	if (rc < 0)
 		return -1;
+	st->t.conf = st->t.owned;
 	host_builtin(builtins);
 	return trial_load(&st->t, why);
 }

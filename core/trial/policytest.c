@@ -1,0 +1,133 @@
+#include "trial/policytest.h"
+
+#include <string.h>
+
+#include "trial/drive.h"
+
+void
+policytest_only(struct conf *dst, const struct conf *conf, struct pool *pool)
+{
+	static const char *const none[] = { NULL };
+	unsigned i;
+
+	*dst = *conf;
+	dst->plugins = NULL;
+	dst->plugin = pool_alloc(pool, (conf->nplugin + 1) *
+	    sizeof(dst->plugin[0]));
+	dst->nplugin = 0;
+	for (i = 0; i < conf->nplugin; i++) {
+		if (strcmp(conf->plugin[i].plugin, POLICY_ENGINE) == 0)
+			dst->plugin[dst->nplugin++] = conf->plugin[i];
+	}
+	dst->order = (struct conf_order){
+#define PARAM_ORDER(name, type, def, range, help) .name = none,
+#include "tbl/params.h"
+	};
+}
+
+int
+policytest_open(struct trial *t, const struct conf *conf, struct err *why)
+{
+	struct conf *only;
+
+	if (trial_init(t, conf->top.hostname, "test", why) == 0) {
+		only = POOL_NEW(t->pool, struct conf);
+		policytest_only(only, conf, t->pool);
+		t->conf = only;
+		t->tables = true;
+		canned_latest(t->canned);
+		if (trial_load(t, why) == 0 && trial_start(t, why) == 0)
+			return 0;
+	}
+	trial_fini(t);
+	return -1;
+}
+
+static int
+ask(struct trial *t, const char *instance, const char *word, size_t n,
+    json_t **answer_r, struct err *why)
+{
+	json_t *q = json_pack("{s:s, s:I}", "ask", word, "n", (json_int_t)n);
+	int r = drive_ask(t, instance, q, answer_r, why);
+
+	json_decref(q);
+	return r;
+}
+
+/* One, in a world of its own. */
+static int
+run_one(const struct conf *conf, const char *instance, size_t n,
+    json_t **result_r, struct err *why)
+{
+	struct trial t;
+	int r;
+
+	if (policytest_open(&t, conf, why) < 0)
+		return -1;
+	r = ask(&t, instance, "test", n, result_r, why);
+	trial_fini(&t);
+	return r;
+}
+
+int
+policytest_run(const struct conf *conf, const char *instance,
+    policytest_fn *fn, void *arg, struct err *why)
+{
+	json_t *tests = NULL, *result;
+	struct trial t;
+	int r, failed = 0;
+	size_t i;
+
+	if (policytest_open(&t, conf, why) < 0)
+		return -1;
+	r = ask(&t, instance, "tests", 0, &tests, why);
+	trial_fini(&t);
+	for (i = 0; r == 0 && i < json_array_size(tests); i++) {
+		result = NULL;
+		if (run_one(conf, instance, i, &result, why) < 0)
+			result = json_pack("{s:b, s:[s]}", "ok", 0,
+			    "failures", why->text);
+		failed += !json_is_true(json_object_get(result, "ok"));
+		fn(arg, json_array_get(tests, i), result);
+		json_decref(result);
+	}
+	json_decref(tests);
+	return r < 0 ? -1 : failed;
+}
+
+/* The first that failed, in the words of its first failure. */
+static void
+keep_first(void *arg, const json_t *test, const json_t *result)
+{
+	struct err *why = arg;
+	const char *text;
+
+	if (why->text[0] != '\0' || json_is_true(json_object_get(result, "ok")))
+		return;
+	text = json_string_value(json_array_get(json_object_get(result,
+	    "failures"), 0));
+	(void)err_text(why, "%s (test \"%s\")", text != NULL ? text : "failed",
+	    json_string_value(json_object_get(test, "name")));
+}
+
+int
+policytest_all(const struct conf *conf, struct err *why)
+{
+	struct err first = ERR_INIT;
+	unsigned i;
+	int failed;
+
+	for (i = 0; i < conf->nplugin; i++) {
+		if (strcmp(conf->plugin[i].plugin, POLICY_ENGINE) != 0)
+			continue;
+		failed = policytest_run(conf, conf->plugin[i].name, keep_first,
+		    &first, why);
+		if (failed < 0)
+			return -1;
+		if (failed > 0) {
+			*why = first;
+			return -1;
+		}
+	}
+	return 0;
+}

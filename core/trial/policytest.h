@@ -1,0 +1,35 @@
+/*
+ * The policies of a configuration, tried by themselves: compiled, and their
+ * test() blocks run, each in a trial of its own in which nothing is real.
+ */
+#ifndef TRIAL_POLICYTEST_H
+#define TRIAL_POLICYTEST_H
+
+#include <jansson.h>
+
+#include "trial/trial.h"
+
+/* The plugin that policies are instances of. */
+#define POLICY_ENGINE "lua"
+
+/* A copy of conf with the policies alone: of instances that are no policies
+ * nothing is needed, tables are canned. It points into conf. */
+void policytest_only(struct conf *dst, const struct conf *conf,
+    struct pool *pool);
+/* A trial with the policies of conf, which are compiled. why begins with file
+ * and line of what is wrong. t is to be given to trial_fini() if 0. */
+int policytest_open(struct trial *t, const struct conf *conf, struct err *why);
+
+/* Of {"ask":"tests"} and {"ask":"test"}. */
+typedef void policytest_fn(void *arg, const json_t *test,
+    const json_t *result);
+/* Runs the tests of an instance, in order; how many failed, or -1 and why. */
+int policytest_run(const struct conf *conf, const char *instance,
+    policytest_fn *fn, void *arg, struct err *why);
+
+/* Compiles all of them and runs the tests; 0, or -1 and what went wrong first.
+ * Leaves clock and log of the process as they are not wanted: for one of its
+ * own. */
+int policytest_all(const struct conf *conf, struct err *why);
+
+#endif
