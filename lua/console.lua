@@ -9,7 +9,6 @@ local engine = require "engine"
 
 local console = {}
 
-local json = _G.json
 local answer_of, dns_of = host.answer, host.dns
 local lookup_of, http_of = host.lookup, host.http
 
@@ -23,10 +22,10 @@ end
 -- ---- Tests ----------------------------------------------------------------
 
 local function drive(what)
-  local id = host.drive(json.encode(what))
+  local id = host.drive(what)
   repeat until host.yield(id) == id
   local _, _, items = answer_of(id)
-  local answer = json.decode(items[1])
+  local answer = host.decode(items[1])
   if answer.error then host.fail(answer.error) end
   return answer
 end
@@ -291,8 +290,8 @@ end
 
 -- What C runs for an event of the command line.
 function console.run()
-  local answer = console.ask(json.decode(host.question()))
-  host.reply(json.encode(answer))
+  local answer = console.ask(host.question())
+  host.reply(answer)
 end
 
 return console

@@ -28,6 +28,19 @@ static json_t	*carry_out(struct trial *t, const json_t *what);
 static json_t	*can(struct trial *t, const json_t *what);
 static json_t	*problem(const char *text);
 
+static int
+put(const char *p, size_t n, void *arg)
+{
+	return buf_add(arg, p, n);
+}
+
+static void
+json_text(const json_t *v, struct buf *dst)
+{
+	buf_init(dst, ANSWER_MAX);
+	(void)json_dump_callback(v, put, dst, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
 int
 drive_ask(struct trial *t, const char *instance, const json_t *question,
     json_t **answer_r, struct err *why)
@@ -35,12 +48,13 @@ drive_ask(struct trial *t, const char *instance, const json_t *question,
 	struct driving d = { .magic = DRIVING_MAGIC, .t = t };
 	struct pst_policy_ask ask = { .size = sizeof(ask),
 		.drive = engine_asks, .driver = &d };
-	char *text = json_dumps(question, JSON_COMPACT | JSON_ENCODE_ANY);
+	struct buf text;
 	size_t before = buf_len(&t->log);
 	struct str log;
 	int r = -1;
 
-	ask.question = (struct pst_str){ text, strlen(text) };
+	json_text(question, &text);
+	ask.question = (struct pst_str){ buf_p(&text), buf_len(&text) };
 	buf_init(&d.what, ANSWER_MAX);
 	d.engine = instance_find(t->gen, instance);
 	if (d.engine == NULL) {
@@ -50,7 +64,8 @@ drive_ask(struct trial *t, const char *instance, const json_t *question,
 		    engine_said, &d, &d.run);
 		while (!d.done)
 			go_on(&d);
-		*answer_r = d.said.verdict != PST_CONTINUE ? NULL :
+		*answer_r = d.said.verdict != PST_CONTINUE ||
+		    ask.answer.p == NULL ? NULL :
 		    json_loadb(ask.answer.p, ask.answer.n, JSON_DECODE_ANY,
 			NULL);
 		r = *answer_r != NULL ? 0 : -1;
@@ -61,7 +76,7 @@ drive_ask(struct trial *t, const char *instance, const json_t *question,
 			    log.n > 0 ? ":\n" : "", (int)log.n, log.p);
 	}
 	buf_fini(&d.what);
-	free(text);
+	buf_fini(&text);
 	return r;
 }
 
@@ -95,7 +110,7 @@ go_on(struct driving *d)
 	struct pst_policy_answer answer = { .size = sizeof(answer) };
 	struct op_answer said;
 	json_t *what, *result;
-	char *text;
+	struct buf text;
 
 	if (!d->asked) {
 		if (trial_step(d->t) || d->done)
@@ -109,12 +124,12 @@ go_on(struct driving *d)
 	what = json_loads(buf_p(&d->what), 0, NULL);
 	result = carry_out(d->t, what);
 	json_decref(what);
-	text = json_dumps(result, JSON_COMPACT);
+	json_text(result, &text);
 	json_decref(result);
 	answer.id = d->id;
-	answer.answer = (struct pst_str){ text, strlen(text) };
+	answer.answer = (struct pst_str){ buf_p(&text), buf_len(&text) };
 	op_now(d->engine, PST_POLICY_ANSWER, NULL, &answer, &said);
-	free(text);
+	buf_fini(&text);
 }
 
 static json_t *

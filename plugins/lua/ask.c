@@ -139,7 +139,7 @@ answer_got(struct pst_event *ev, unsigned n, const struct pst_result *res)
 }
 
 /* Takes a slot; its number's continuation is for the request that follows. */
-static pst_then *
+pst_then *
 slot_take(lua_State *L, struct event *r)
 {
 	unsigned i;

@@ -100,6 +100,7 @@ push_host(lua_State *L)
 	luaL_setfuncs(L, ask_functions, 0);
 	luaL_setfuncs(L, body_functions, 0);
 	luaL_setfuncs(L, strand_functions, 0);
+	luaL_setfuncs(L, console_functions, 0);
 }
 
 /* Protected: p is a light userdata. Leaves the table of lua/events.lua. */
@@ -163,6 +164,9 @@ take_wants(lua_State *L)
 	}
 	lua_pop(L, 2);
 	take_ticks(L, p);
+	(void)push_embedded(L, "console");
+	(void)lua_getfield(L, -1, "run");
+	p->fn[STAGE_CONSOLE] = luaL_ref(L, LUA_REGISTRYINDEX);
 	return 0;
 }
 

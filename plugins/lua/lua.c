@@ -4,6 +4,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include <engine/policy.h>
+
 #include "policy.h"
 
 static const struct pst_option options[] = {
@@ -29,7 +31,7 @@ static const struct pst_option options[] = {
 static const char *const stage_words[STAGE_COUNT] = {
 	"connect", "helo", "tls", "mail", "rcpt", "data", "headers", "message",
 	"branch", "deliver", "disconnect", "queued", "delivered", "deferred",
-	"bounced", "tick"
+	"bounced", "tick", "console"
 };
 
 static const char *
@@ -142,6 +144,8 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_ON_DELIVERED, on_delivered),
 	PST_HOOK(PST_ON_DEFERRED, on_deferred),
 	PST_HOOK(PST_ON_BOUNCED, on_bounced),
+	PST_HOOK(PST_POLICY_ASK, console_ask),
+	PST_HOOK(PST_POLICY_ANSWER, console_answer),
 	PST_END
 };
 

@@ -9,6 +9,7 @@
  *	hostlib.c  what lua/ sees as require "host"
  *	bodylib.c  the part of it that reads content
  *	failure.c  what becomes of errors
+ *	console.c  what `postern policy` asks
  *	shadow.c   a policy that only looks
  *
  * Nothing may allocate in the state outside of a protected call: above the
@@ -46,7 +47,7 @@ enum stage {
 	STAGE_CONNECT, STAGE_HELO, STAGE_TLS, STAGE_MAIL, STAGE_RCPT,
 	STAGE_DATA, STAGE_HEADERS, STAGE_MESSAGE, STAGE_BRANCH, STAGE_DELIVER,
 	STAGE_DISCONNECT, STAGE_QUEUED, STAGE_DELIVERED, STAGE_DEFERRED,
-	STAGE_BOUNCED, STAGE_TICK, STAGE_COUNT
+	STAGE_BOUNCED, STAGE_TICK, STAGE_CONSOLE, STAGE_COUNT
 };
 #define STAGE_NOTED STAGE_DISCONNECT /* from it on the verdict is ignored */
 
@@ -129,6 +130,14 @@ void host_select(struct event *r, int rcpt);
 
 /* boot.c: the instance's state with library and policy; -1 and *why. */
 int boot(struct pst_event *ev, struct policy *p, char *why, size_t n);
+
+/* ask.c: takes a slot and pushes its number, for the request that follows. */
+pst_then *slot_take(lua_State *L, struct event *r);
+
+/* console.c */
+enum pst_verdict console_ask(struct pst_event *ev);
+enum pst_verdict console_answer(struct pst_event *ev);
+extern const struct luaL_Reg console_functions[];
 
 /* failure.c */
 enum pst_verdict failure(struct event *r, const struct state_error *e);

@@ -1,0 +1,232 @@
+#include "cli/policy.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+#include "mail/header.h"
+#include "trial/drive.h"
+#include "trial/policytest.h"
+
+#define EML_MAX (64 * 1024 * 1024)
+
+static int	read_eml(json_t *m, const char *file, struct err *why);
+static int	open_live(struct trial *t, const struct conf *conf,
+		    struct err *why);
+static void	close_trial(struct trial *t);
+static int	run(struct trial *t, const struct policy_message *m,
+		    json_t **out_r, struct err *why);
+
+/* A file alone has the usual settings. */
+int
+policy_conf(struct conf **c_r, const char *conf_file, const char *file,
+    struct err *why)
+{
+	const char *boot = conf_file != NULL ? conf_file : CLI_CONF;
+	char path[PATH_MAX];
+	struct buf text;
+	size_t i;
+	int r;
+
+	if (file == NULL || conf_file != NULL) {
+		if (conf_load(c_r, boot, &conf_reader_plain, why) != 0)
+			return -1;
+		if (file == NULL)
+			return 0;
+		conf_unref(c_r);
+	}
+	if (realpath(file, path) == NULL)
+		return err_errno(why, "%s", file);
+	buf_init(&text, 65536);
+	(void)buf_add_c(&text, "policy { file = \"");
+	for (i = 0; path[i] != '\0'; i++)
+		(void)buf_printf(&text, "\\%03u",
+		    (unsigned)(unsigned char)path[i]);
+	(void)buf_add_c(&text, "\" }");
+	r = conf_parse(c_r, "postern.lua", buf_str(&text), &conf_reader_plain,
+	    why);
+	buf_fini(&text);
+	return r;
+}
+
+int
+policy_option(struct policy_message *m, int c, const char *value)
+{
+	switch (c) {
+	case 'f':
+		m->from = value;
+		return 0;
+	case 'r':
+		if (m->nrcpt == POLICY_RCPTS)
+			return -1;
+		m->rcpt[m->nrcpt++] = value;
+		return 0;
+	case 'i':
+		m->ip = value;
+		return 0;
+	case 'H':
+		m->helo = value;
+		return 0;
+	case 'n':
+		m->name = value;
+		return 0;
+	case 'a':
+		m->auth = value;
+		return 0;
+	case 't':
+		m->tls = value;
+		return 0;
+	case 'l':
+		m->listener = value;
+		return 0;
+	case 'L':
+		m->live = true;
+		return 0;
+	}
+	return -1;
+}
+
+static void
+put(json_t *o, const char *key, const char *value)
+{
+	if (value != NULL)
+		(void)json_object_set_new(o, key, json_string(value));
+}
+
+static json_t *
+message_json(const struct policy_message *m, struct err *why)
+{
+	json_t *o = json_object(), *rcpt = json_array();
+	unsigned i;
+
+	put(o, "from", m->from);
+	put(o, "ip", m->ip);
+	put(o, "helo", m->helo);
+	put(o, "name", m->name);
+	put(o, "auth", m->auth);
+	put(o, "listener", m->listener);
+	for (i = 0; i < m->nrcpt; i++)
+		(void)json_array_append_new(rcpt, json_string(m->rcpt[i]));
+	(void)json_object_set_new(o, "rcpt", rcpt);
+	if (m->tls != NULL)
+		(void)json_object_set_new(o, "tls", json_pack("{s:s}",
+		    "version", m->tls));
+	if (m->eml != NULL && read_eml(o, m->eml, why) < 0) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+static int
+read_eml(json_t *m, const char *file, struct err *why)
+{
+	struct pool *pool = pool_new(0);
+	json_t *fields = json_array();
+	struct header h;
+	struct buf text;
+	struct str all, body, line;
+	size_t i;
+	int r;
+
+	buf_init(&text, EML_MAX);
+	r = file_read(&text, file, why);
+	all = buf_str(&text);
+	header_parse(pool, all, 100000, &h);
+	for (i = 0; i < h.n; i++)
+		(void)json_array_append_new(fields, json_pack("[s%, s%]",
+		    h.v[i].name.p, h.v[i].name.n,
+		    str_trim(h.v[i].value).p, str_trim(h.v[i].value).n));
+	body = str_n(all.p + h.bytes, all.n - h.bytes);
+	(void)str_split(&body, '\n', &line);
+	(void)json_object_set_new(m, "headers", fields);
+	(void)json_object_set_new(m, "body", json_stringn_nocheck(body.p,
+	    body.n));
+	buf_fini(&text);
+	pool_destroy(&pool);
+	return r;
+}
+
+int
+policy_try(const struct conf *conf, const struct policy_message *m,
+    json_t **out_r, struct err *why)
+{
+	struct trial t;
+	int r;
+
+	r = m->live ? open_live(&t, conf, why) : policytest_open(&t, conf, why);
+	if (r < 0)
+		return -1;
+	if (!m->live)
+		canned_empty(t.canned);
+	r = run(&t, m, out_r, why);
+	close_trial(&t);
+	return r;
+}
+
+static int
+open_live(struct trial *t, const struct conf *conf, struct err *why)
+{
+	struct dns_conf d = { .servers = conf->dns.servers,
+		.records = conf->dns.records,
+		.trust_anchor = conf->dns.trust_anchor,
+		.timeout = conf->dns.timeout };
+	struct loop *loop = loop_new();
+	struct dns *dns;
+
+	if (dns_new(&dns, loop, &d, why) != 0) {
+		loop_destroy(&loop);
+		return -1;
+	}
+	trial_live(t, loop, dns, conf->top.hostname, "test");
+	t->conf = conf;
+	if (trial_load(t, why) == 0 && trial_start(t, why) == 0)
+		return 0;
+	close_trial(t);
+	return -1;
+}
+
+/* The resolver belongs to the loop, plugins may use both to the end. */
+static void
+close_trial(struct trial *t)
+{
+	struct loop *loop = t->loop;
+	struct dns *dns = t->dns;
+
+	trial_fini(t);
+	if (dns == NULL)
+		return;
+	dns_destroy(&dns);
+	loop_destroy(&loop);
+}
+
+static int
+run(struct trial *t, const struct policy_message *m, json_t **out_r,
+    struct err *why)
+{
+	json_t *q = json_pack("{s:s, s:b}", "ask", "trace", "on", 1);
+	json_t *traced = json_pack("{s:s}", "ask", "traced"), *said = NULL;
+	json_t *message = message_json(m, why), *result = NULL;
+	bool has = instance_find(t->gen, "policy") != NULL;
+	int r = message == NULL ? -1 : 0;
+
+	if (r == 0 && has)
+		r = drive_ask(t, "policy", q, &said, why);
+	json_decref(said);
+	said = NULL;
+	if (r == 0)
+		result = drive_send(t, message);
+	if (r == 0 && has)
+		r = drive_ask(t, "policy", traced, &said, why);
+	if (r == 0)
+		*out_r = json_pack("{s:o, s:o}", "tried",
+		    said != NULL ? said : json_array(), "result", result);
+	else
+		json_decref(result);
+	json_decref(q);
+	json_decref(traced);
+	json_decref(message);
+	return r;
+}
