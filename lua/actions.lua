@@ -374,14 +374,14 @@ local function compile_copies(rule, spec, fail)
     local all = table.concat(to, ", ")
     add(rule, "redirect", "redirect " .. all, first_wins("redirect", all,
       function(c, i)
-        c.sent_to[i] = to
+        c.sent_to[i] = { to = to, place = rule.place }
         c.moves = true
       end))
   end
   if spec.bcc ~= nil then
     local to = addresses("bcc", spec.bcc, fail)
-    add(rule, "bcc", "bcc " .. table.concat(to, ", "), function(c, _, list, m)
-      c:copy(to, list, m)
+    add(rule, "bcc", "bcc " .. table.concat(to, ", "), function(c, r, list, m)
+      c:copy(to, r, list, m)
     end)
   end
 end
@@ -473,6 +473,8 @@ end
 
 local alert_fields = { key = true, severity = true, every = true, text = true }
 
+local severities = { critical = true, warning = true, info = true }
+
 local function compile_alert(rule, spec, env, fail)
   local v = spec.alert
   if v == nil or v == false then return end
@@ -490,6 +492,9 @@ local function compile_alert(rule, spec, env, fail)
     a[k] = x
   end
   if a.every then seconds("alert.every", a.every, fail) end
+  if a.severity and not severities[a.severity] then
+    fail(values.unknown(a.severity, severities, "alert.severity"))
+  end
   a.key = a.key or "rule:" .. rule.name
   a.text = a.text or ('rule "%s" matched'):format(rule.name)
   add(rule, "alert", "alert " .. a.key, function() env.alert(a) end)

@@ -1,5 +1,5 @@
--- The events of a policy: what on(), default() and test() register, and who is
--- asked in which order.
+-- The events of a policy: what on() and test() register, and who is asked in
+-- which order. rule and default are ruling.lua's.
 --
 -- C calls, by way of events.lua, one function per event with the objects of
 -- that event: engine.connect(conn), engine.rcpt(rcpt, msg, conn). It returns
@@ -14,7 +14,6 @@ local host = require "host"
 
 local engine = {
   api = {},      -- what a policy sees as globals
-  defaults = {}, -- of default{}
   tests = {},    -- of test(): name, f, place
   handlers = {}, -- by event, in the order of on(): f, place, every
 }
@@ -145,11 +144,6 @@ function api.on(event, f, every)
   local list = engine.handlers[event] or {}
   list[#list + 1] = { f = f, place = host.where(), every = every }
   engine.handlers[event] = list
-end
-
-function api.default(t)
-  if type(t) ~= "table" then host.fail("default: it takes a table") end
-  for key, value in pairs(t) do engine.defaults[key] = value end
 end
 
 function api.test(name, f)

@@ -4,6 +4,7 @@
 local host = require "host"
 local engine = require "engine"
 local objects = require "objects"
+local ruling = require "ruling"
 local waits = require "waits"
 
 objects.api, objects.waits = engine.api, waits
@@ -41,6 +42,7 @@ end
 
 -- The policy was loaded.
 function events.loaded()
+  ruling.loaded()
   for name in pairs(ARGUMENTS) do events.wants[name] = engine.wants(name) end
   for i, tick in ipairs(engine.handlers.tick or {}) do
     events.ticks[i] = { every = tick.every, run = function()

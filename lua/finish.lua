@@ -119,10 +119,11 @@ local function level_of(c, who)
   return most
 end
 
-local function add_copy(c, has, to, level)
+local function add_copy(c, has, to, level, place)
   local key = to:lower()
   if has[key] then return end
   has[key] = true
+  if c.env.at then c.env.at(place) end
   local rcpt = c.msg:add_recipient(to, { quiet = true })
   if level and level ~= "none" then rcpt:tls(level) end
 end
@@ -135,13 +136,16 @@ local function move(c)
     end
   end
   for i = 1, c.n do
-    for _, a in ipairs(c.sent_to[i] or {}) do
-      new[#new + 1] = { a, level_of(c, { i }) }
+    local goes = c.sent_to[i]
+    for _, a in ipairs(goes and goes.to or {}) do
+      new[#new + 1] = { a, level_of(c, { i }), goes.place }
     end
   end
   for _, copy in ipairs(c.copies or {}) do
     local level = level_of(c, copy.who)
-    for _, a in ipairs(copy.to) do new[#new + 1] = { a, level } end
+    for _, a in ipairs(copy.to) do
+      new[#new + 1] = { a, level, copy.place }
+    end
   end
   -- Of several reasons for one address the strictest level counts.
   local strictest = {}
@@ -154,14 +158,14 @@ local function move(c)
   for i = 1, c.n do
     local key = c.rcpts[i].address:lower()
     local goes = c.sent_to[i]
-    for _, a in ipairs(goes or {}) do
+    for _, a in ipairs(goes and goes.to or {}) do
       -- Redirected to where it goes anyway.
       if a:lower() == key then goes, has[key] = nil, true end
     end
     if goes or c.drop[i] then c.leaving[i] = true end
   end
   for _, v in ipairs(new) do
-    add_copy(c, has, v[1], strictest[v[1]:lower()])
+    add_copy(c, has, v[1], strictest[v[1]:lower()], v[3])
   end
   for i = 1, c.n do
     if c.leaving[i] then c.rcpts[i]:drop() end

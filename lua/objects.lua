@@ -254,8 +254,10 @@ body_meta.__len = function(o) return host.body_size(o[EVENT]) end
 
 local rcpt_methods = methods {}
 
-function rcpt_methods:branch(word) put(self, "rcpt.branch", line("the word",
-  word)) end
+function rcpt_methods:branch(word)
+  if word == nil then return get(self[EVENT], self[AT], "rcpt.branch") end
+  put(self, "rcpt.branch", line("the word", word))
+end
 
 function rcpt_methods:after(word, seconds)
   put(self, "rcpt.after", ("%s %d"):format(line("the word", word),

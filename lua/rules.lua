@@ -5,10 +5,11 @@
 --   set:seal()              the policy's file has run: compiles the index
 --   set:empty()             there is nothing to ask
 --   set:message(msg, conn)  asks all rules; a verdict or nil
---   set:list()              the rules, for people: name, place, when, says, …
+--   set:list()              the rules, for people: name, place, when and says
+--                           as texts, …
 --   set:lint()              what is odd about them: { place, severity, text }
---   set.trace = f           f{ rule, place, matched, field, value, text }, for
---                           each rule that is asked
+--   set.trace = f           f{ rule, place, matched, field, value, recipients,
+--                           says, text }, for each rule that is asked
 --
 -- env is what the rules need of the program:
 --   env.where()        place of the policy's line ("policy.lua:7") that called
@@ -17,7 +18,7 @@
 --   env.log(level, text), env.alert{}, env.now() (seconds since 1970)
 --   env.count(name, by)  optional: a metric
 --   env.spent()          optional: instructions used by this event so far
---   env.at(place)        optional: what is at work now
+--   env.at(place)        optional: the rule at work, for errors
 --
 -- Meaning (requirements 3.3, policy.md 4.1; postern-policy(7) for people):
 -- All matching rules apply, top down. A rule with conditions about recipients
@@ -42,7 +43,7 @@ local set_methods = {}
 local set_meta = { __index = set_methods }
 
 -- Rules that have metrics of their own: an instance may have 100.
-local MOST_METRICS = 30
+local MOST_METRICS = 20
 local MOST_NOTICES = 10
 
 local scope = { sender_domain = true, direction = true }
@@ -125,8 +126,12 @@ local function conditions_of(rule, spec, env, fail)
   for _, field in ipairs(values.sorted(scope)) do
     if spec[field] ~= nil then one(field, spec[field]) end
   end
-  rule.when = when
   rule.key = choose_key(rule)
+  -- Texts to look through, lookups, functions.
+  local last = { rule.of[#rule.of], rule.about[#rule.about] }
+  for _, cond in pairs(last) do
+    if cond.cost >= 3 then rule.slow = true end
+  end
   rule.rest_of, rule.rest_about = {}, {}
   for _, cond in ipairs(rule.of) do
     if cond ~= rule.key then rule.rest_of[#rule.rest_of + 1] = cond end
@@ -266,11 +271,11 @@ local arrays = { "route", "route_by", "hold", "hold_by", "redirect",
 local context = {}
 local context_meta = { __index = context }
 
-function context:copy(to, list, m)
+function context:copy(to, rule, list, m)
   local who = {}
   for k = 1, m do who[k] = list[k] end
   self.copies = self.copies or {}
-  self.copies[#self.copies + 1] = { to = to, who = who }
+  self.copies[#self.copies + 1] = { to = to, who = who, place = rule.place }
   self.moves = true
 end
 
@@ -400,16 +405,38 @@ local function show(v)
   return tostring(v)
 end
 
+-- A value as it stands in a policy, near enough.
+local function shown(v)
+  if type(v) == "string" then return ("%q"):format(v) end
+  if type(v) == "function" then return "a function" end
+  if not values.plain(v) then
+    return type(v) == "table" and "a lookup" or tostring(v)
+  end
+  local out = {}
+  for i, x in ipairs(v) do out[i] = shown(x) end
+  if #out == 0 then
+    for i, k in ipairs(values.sorted(v)) do
+      out[i] = k .. " = " .. shown(v[k])
+    end
+  end
+  return #out > 0 and "{ " .. table.concat(out, ", ") .. " }" or "{}"
+end
+
+-- What a rule does, in words.
+local function says(rule)
+  local out = {}
+  for k, a in ipairs(rule.would or rule.acts) do out[k] = a.say end
+  if rule.stop then out[#out + 1] = "stop" end
+  return (rule.test and "test only: " or "") .. table.concat(out, "; ")
+end
+
 local function told(set, c, rule, cond, value, list, m)
   local t = { rule = rule.name, place = rule.place, matched = list ~= nil,
     field = cond and cond.field, value = value }
   if list then
-    t.recipients, t.says = {}, {}
-    for k = 1, m do t.recipients[k] = c.rcpts[list[k]].address end
-    for k, a in ipairs(rule.would or rule.acts) do t.says[k] = a.say end
-    t.text = ('rule "%s" (%s): yes, for %s: %s%s'):format(rule.name,
-      rule.place, table.concat(t.recipients, ", "),
-      rule.test and "test only: " or "", table.concat(t.says, "; "))
+    t.recipients, t.says = c:names(list, m), says(rule)
+    t.text = ('rule "%s" (%s): yes, for %s: %s'):format(rule.name, rule.place,
+      t.recipients, t.says)
   else
     local is = show(value)
     t.text = ('rule "%s" (%s): no, %s%s'):format(rule.name, rule.place,
@@ -449,6 +476,7 @@ end
 local function applies(set, c, rule, found)
   local traced = set.trace ~= nil
   rule.tried = rule.tried + 1
+  if rule.slow and set.env.at then set.env.at(rule.place) end
   if rule.until_time and set.env.now() >= rule.until_time then
     if traced then
       told(set, c, rule, { field = "expires" }, rule.expires)
@@ -481,6 +509,7 @@ end
 local function carry_out(set, c, rule, list, m)
   local all = m == c.n
   c.dirty = true
+  if set.env.at then set.env.at(rule.place) end
   rule.matched = rule.matched + 1
   for k = 1, #rule.acts do
     local act = rule.acts[k]
@@ -494,26 +523,33 @@ local function carry_out(set, c, rule, list, m)
   if rule.metric and set.env.count then set.env.count(rule.metric, 1) end
 end
 
-local function try(set, c, number)
-  local rule = set.active[number]
+-- What is used is measured where it can be more than a few steps.
+local function measured(set, c, rule, found)
   local env = set.env
-  local found = c.hits[number]
-  if env.at then env.at(rule.place) end
-  local before = env.spent and env.spent()
+  local before = env.spent()
   local list, m = applies(set, c, rule, found)
   if list then carry_out(set, c, rule, list, m) end
+  local spent = env.spent() - before
+  rule.spent = rule.spent + spent
+  if spent > 0 and rule.metric_spent and env.count then
+    env.count(rule.metric_spent, spent)
+  end
+  return list
+end
+
+local function try(set, c, number)
+  local rule = set.active[number]
+  local found = c.hits[number]
+  local list, m
+  if rule.slow and set.env.spent then
+    list = measured(set, c, rule, found)
+  else
+    list, m = applies(set, c, rule, found)
+    if list then carry_out(set, c, rule, list, m) end
+  end
   if list and list ~= c.everybody and list ~= found then
     clear(list)
     c.spare[#c.spare + 1] = list
-  end
-  if before then
-    local spent = env.spent() - before
-    if spent > 0 then
-      rule.spent = rule.spent + spent
-      if rule.metric_spent and env.count then
-        env.count(rule.metric_spent, spent)
-      end
-    end
   end
 end
 
@@ -570,10 +606,14 @@ end
 function set_methods:list()
   local out = {}
   for i, rule in ipairs(self.all) do
-    local says = {}
-    for k, a in ipairs(rule.would or rule.acts) do says[k] = a.say end
-    out[i] = { name = rule.name, place = rule.place, says = says,
-      when = rule.when, description = rule.description,
+    local when = {}
+    for _, list in ipairs { rule.about, rule.of } do
+      for _, cond in ipairs(list) do
+        when[#when + 1] = cond.field .. " = " .. shown(cond.value)
+      end
+    end
+    out[i] = { name = rule.name, place = rule.place, says = says(rule),
+      when = table.concat(when, ", "), description = rule.description,
       expires = rule.expires, enabled = rule.enabled,
       test = rule.test or false, stop = rule.stop or false,
       tried = rule.tried, matched = rule.matched, spent = rule.spent }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "embedded.h"
 #include "policy.h"
 
 /* One line each, whatever is in it. */
@@ -51,7 +52,11 @@ may_accept(const struct event *r)
 enum pst_verdict
 failure(struct event *r, const struct state_error *e)
 {
-	const char *place = e->place[0] != '\0' ? e->place : r->place;
+	/* Errors of rules are the library's; who is at work is known. */
+	bool ours = strncmp(e->place, EMBEDDED_PLACE,
+	    strlen(EMBEDDED_PLACE)) == 0;
+	const char *place = e->place[0] == '\0' ||
+		(ours && r->place[0] != '\0') ? r->place : e->place;
 	const char *how = r->conf->on_error;
 	char text[700], key[100];
 

@@ -272,7 +272,7 @@ test("default: for recipients to whom no rule gave TLS", function()
   eq(none.send { rcpt = { a } }[a].tls, "required")
 end)
 
-test("matches and tries are counted, the first rules by name", function()
+test("matches are counted for the first rules, steps for slow ones", function()
   local w = fake.world()
   local spent = 0
   w.env.spent = function()
@@ -285,11 +285,25 @@ test("matches and tries are counted, the first rules by name", function()
   w.send { rcpt = { a } }
   w.send { rcpt = { b } }
   eq(w.counts, { rule_partner_force_tls_matches = 2,
-    rule_partner_force_tls_steps = 200,
     rule_partner_force_tls_2_steps = 300 })
   local list = w.set:list()
-  eq({ list[1].tried, list[1].matched, list[1].spent }, { 2, 2, 200 })
-  eq({ list[2].tried, list[2].matched }, { 3, 0 })
+  eq({ list[1].tried, list[1].matched, list[1].spent }, { 2, 2, 0 })
+  eq({ list[2].tried, list[2].matched, list[2].spent }, { 3, 0, 300 })
+end)
+
+test("the list of rules tells conditions and actions in words", function()
+  local w = fake.world()
+  w.rule "one" { when = { rcpt_domain = { ".p.example", (fake.lookup {}) },
+    header = { name = "X", value = "y" }, auth = true,
+    size_over = 5 }, tls = "required", stop = true }
+  w.rule "two" { when = { sender = function() end }, tag = "[x]", test = true,
+    description = "d", expires = "2026-12-31" }
+  local list = w.set:list()
+  eq(list[1].when, 'rcpt_domain = { ".p.example", a lookup }, auth = true, ' ..
+    'size_over = 5, header = { name = "X", value = "y" }')
+  eq(list[1].says, "tls required; stop")
+  eq({ list[2].when, list[2].says, list[2].description, list[2].expires },
+    { "sender = a function", "test only: tag [x]", "d", "2026-12-31" })
 end)
 
 test("trace: each rule, why or why not", function()

@@ -87,6 +87,8 @@ local cases = {
     "text = }" },
   { { alert = { evry = "1h" } },
     'alert: "evry" is not known (did you mean "every"?)' },
+  { { alert = { severity = "warnin" } }, 'alert.severity "warnin" is not ' ..
+    'known (did you mean "warning"?)' },
   { { tag = "[x]", test = "body" },
     'test: true, "header", "subject" or { header =, subject =, bcc = }' },
 }

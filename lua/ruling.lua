@@ -1,0 +1,50 @@
+-- Joins rules to the engine: the globals rule and default of a policy, and the
+-- rules' turn at "message", before the handlers.
+--
+-- engine.rules is the set (rules.lua): to list, lint and trace it.
+
+local host = require "host"
+local engine = require "engine"
+local rules = require "rules"
+local waits = require "waits"
+
+local ruling = {}
+
+local function verdict(v)
+  if not engine.is_verdict(v) then return nil end
+  return v.word, v.code ~= 0 and ("%s %d"):format(v.word, v.code) or v.word
+end
+
+-- Checked now, so that a bad expression is found when the policy is loaded.
+local function expression(pattern, caseless)
+  local match = (_G.re or host.fail("there are no regular expressions")).match
+  if caseless then pattern = "(?i)" .. pattern end
+  match(pattern, "")
+  return function(s) return match(pattern, s) ~= nil end
+end
+
+local set = rules.new {
+  where = host.where, verdict = verdict, re = expression, log = host.log,
+  alert = waits.alert, count = host.count, spent = host.spent, at = host.at,
+  now = waits.now,
+}
+engine.rules = set
+engine.api.rule, engine.api.default = set.rule, set.default
+
+local wants, ask = engine.wants, engine.message
+
+function engine.wants(event)
+  return wants(event) or (event == "message" and not set:empty())
+end
+
+-- The rules' reply is the message's: handlers are then not asked.
+function engine.message(msg, conn)
+  local v = set:message(msg, conn)
+  if v ~= nil then return v end
+  return ask(msg, conn)
+end
+
+-- The policy was loaded.
+function ruling.loaded() set:seal() end
+
+return ruling
