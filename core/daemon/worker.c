@@ -300,8 +300,8 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 	}
 	while (n > 0)
 		(void)close(fds[--n]);
-	if (type == NULL)
-		return;
+	if (type == NULL || w->conf == NULL)
+		return; /* it has ended */
 	if (strcmp(type, "tickets") == 0) {
 		worker_tickets(w, msg);
 	} else if (strcmp(type, "switch") == 0) {

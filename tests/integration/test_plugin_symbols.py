@@ -136,3 +136,28 @@ def test_a_plugin_with_openssl_and_our_tls_do_not_meet(folder, makers):
            if row.get("event") != "plugin_slow" and
            row.get("level") not in (None, "info", "Info", "debug")]
     assert not bad, bad
+
+
+TAKEN = """
+#include <stdlib.h>
+void *SSL_CTX_new(void *method) { (void)method; abort(); }
+"""
+
+
+def test_names_that_another_library_took_refuse_the_start(folder, makers):
+    source = base.write_file(os.path.join(folder, "taken.c"), TAKEN)
+    taken = os.path.join(folder, "taken.so")
+    base.run(["cc", "-shared", "-fPIC", "-o", taken, source])
+    env = {"LD_PRELOAD": taken}
+    shared = "(shared)" in base.run([base.POSTERN_BIN, "version"]).text
+    server = makers.add(postern.Postern(None, {}, env=env))
+    if not shared:
+        # Linked statically and hidden, ours are out of reach.
+        server.start()
+        server.stop()
+        return
+    done = base.run([base.POSTERN_BIN, "serve", "-c", server.conf_file],
+                    env=dict(os.environ, **env), check=False)
+    assert done.returncode != 0
+    assert re.search(r"SSL_CTX_new comes from %s, not from BoringSSL in "
+                     r"/\S+/libssl\.so" % re.escape(taken), done.text)
