@@ -10,6 +10,7 @@
 void iplib_open(lua_State *L);
 void jsonlib_open(lua_State *L);
 void maillib_open(lua_State *L);
+void relib_open(lua_State *L);
 void strlib_open(lua_State *L);
 void tablib_open(lua_State *L);
 

@@ -15,7 +15,7 @@
 #define PATTERN_DEPTH 200 /* items with a choice, captures */
 #define PATTERN_STEPS 1024
 
-enum { PATTERN_OPEN = -1, PATTERN_POSITION = -2 };
+enum { PATTERN_OPEN = -1, PATTERN_POSITION = -2, PATTERN_UNSET = -3 };
 
 struct pattern {
 	const char *subject, *end;

@@ -83,6 +83,7 @@ sandbox_open(lua_State *L)
 	iplib_open(L);
 	jsonlib_open(L);
 	maillib_open(L);
+	relib_open(L);
 }
 
 /* Pushes a table of what names says of the library that open makes. */

@@ -110,6 +110,47 @@ static const struct {
 	{ "return mail.address('a@' .. ('b.'):rep(130) .. 'c')",
 	  "ok nil domain too long" },
 	{ "return mail.address('a>')", "ok nil '>' without '<'" },
+	/* re */
+	{ "return re.match('(\\\\d+)-(\\\\d+)?', 'a 12-'), re.match('b+', "
+	  "'abbc'), re.match('x', 'abc')", "ok 12 bb nil" },
+	{ "return re.match('(a)|(b)', 'b')", "ok nil b" },
+	{ "return re.find('B(.)', 'abc', 'i')", "ok 2 3 c" },
+	{ "return re.gsub('[aeiou]', 'education', '<%0>')",
+	  "ok <e>d<u>c<a>t<i><o>n 5" },
+	{ "return re.gsub('(x)|(y)', 'xy', '[%1%2]')", "ok [x][y] 2" },
+	{ "return re.gsub('\\\\b', 'ab cd', '|')", "ok |ab| |cd| 4" },
+	{ "return re.gsub('x*', 'abc', '-')", "ok -a-b-c- 4" },
+	{ "return re.gsub('.', 'abc', function(c) return c .. wait() end)",
+	  "ok a1b2c3 3" },
+	{ "return re.gsub('.', 'abc', { a = 1, b = false })", "ok 1bc 3" },
+	{ "local t = {} for k, v in re.gmatch('(\\\\w+)=(\\\\w+)', "
+	  "'a=1, b=2') do t[#t + 1] = k .. v end return table.concat(t, ';')",
+	  "ok a1;b2" },
+	{ "local n = 0 for w in re.gmatch('', 'abc') do n = n + 1 end return n",
+	  "ok 4" },
+	{ "return re.match('^.$', '\303\244'), re.match('^.$', '\303\244', "
+	  "'u') ~= nil", "ok nil true" },
+	{ "return re.match('^' .. re.quote('a.b*[c]\\0+') .. '$', "
+	  "'a.b*[c]\\0+') ~= nil, re.match(re.quote('a.b'), 'axb')",
+	  "ok true nil" },
+	{ "re.match('(', 'x')", "error t.lua:1: re: missing closing "
+	  "parenthesis at octet 2" },
+	{ "re.match('x', 'x', 'q')", "error t.lua:1: re: 'q' is no flag" },
+	{ "re.match(('x'):rep(5000), 'x')", "error t.lua:1: re: an expression "
+	  "of 5000 octets, 4096 are the most" },
+	{ "re.match(('(x)'):rep(33), 'x')", "error t.lua:1: re: 33 groups, 32 "
+	  "are the most" },
+	{ "re.match('.', ('x'):rep(65537))", "error t.lua:1: a subject of "
+	  "65537 octets: expressions take 65536" },
+	{ "return re.match('^(a+)+$', ('a'):rep(40) .. 'b')", STEPS },
+	{ "while true do pcall(re.match, '^(a+)+$', ('a'):rep(40) .. "
+	  "'b') end",
+	  STEPS },
+	{ "while true do re.match('(?:a|aa)+$', ('a'):rep(16) .. 'b') end",
+	  STEPS },
+	{ "while true do re.match('[^b]*b', ('a'):rep(60000)) end", STEPS },
+	{ "re.match('^(x+x+)+y', ('x'):rep(60000))", STEPS },
+	{ "for i = 1, 1000 do re.match('a' .. i, 'a') end return 1", "ok 1" },
 	/* glob */
 	{ "return glob('*.example', 'a.example'), glob('*.example', 'example'),"
 	  " glob('a?c', 'abc'), glob('a?c', 'ac'), glob('', ''), glob('*', ''),"
