@@ -320,10 +320,14 @@ headers_seen(struct session *s, const struct hook_verdict *hv,
 void
 inmsg_heard(struct inmsg *m, const struct hook_verdict *hv)
 {
+	struct hook_verdict drop = { .act = HOOK_DISCARD, .by = m->drop_by };
+
 	if (hv->quarantine[0] != '\0')
 		inmsg_quarantine(m, TREAT_ALL, hv->quarantine);
 	if (hv->act != HOOK_GO)
 		inmsg_end_set(m, hv);
+	else if (m->cur == NULL && envelope_pending(m->env) == 0)
+		inmsg_end_set(m, &drop);
 }
 
 /* The answer to a piece, unless somebody still thinks about it. */

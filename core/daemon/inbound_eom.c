@@ -243,14 +243,14 @@ static enum smtpd_step
 submit(struct session *s)
 {
 	struct inmsg *m = s->m;
-	unsigned i, n = m->nbranch;
+	unsigned i, n = m->nbranch, all = n + m->nnotice;
 	struct branch *v = m->branch;
 	struct accepted *a;
 
-	a = mem_zalloc(sizeof(*a) + (n > 0 ? n : 1) * sizeof(a->mid[0]));
+	a = mem_zalloc(sizeof(*a) + (all > 0 ? all : 1) * sizeof(a->mid[0]));
 	OBJ_INIT(a, ACCEPTED_MAGIC);
 	a->s = s;
-	a->n = n > 0 ? n : 1;
+	a->n = all > 0 ? all : 1;
 	a->mid[0] = s->mid;
 	for (i = 0; i < n; i++) {
 		a->mid[i] = v[i].env->mid;
@@ -267,8 +267,12 @@ submit(struct session *s)
 	s->busy++;
 	if (n > 0) {
 		m->branch = NULL;
+		if (all > n)
+			inmsg_notices(m, &v, n);
+		for (i = n; i < all; i++)
+			a->mid[i] = v[i].env->mid;
 		inmsg_destroy(&s->m);
-		queue_submit_branches(s->in->w.queue, v, n, submitted, a);
+		queue_submit_branches(s->in->w.queue, v, all, submitted, a);
 		mem_free(v);
 	} else {
 		inmsg_submit(&s->m, submitted, a);

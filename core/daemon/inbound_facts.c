@@ -402,6 +402,42 @@ nrcpt(void *arg)
 	return s->m != NULL ? inmsg_nrcpt(s->m) : 0;
 }
 
+static bool
+dropped(void *arg, int rcpt)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	return s->m != NULL && inmsg_rcpt_dropped(s->m, rcpt);
+}
+
+static int
+rcpt_add(void *arg, const char *address, int flags, struct err *why)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	return s->m != NULL ? inmsg_rcpt_add(s->m, address, flags, why) : -1;
+}
+
+static int
+rcpt_drop(void *arg, int rcpt, const char *by, struct err *why)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	return s->m != NULL ? inmsg_rcpt_drop(s->m, rcpt, by, why) : -1;
+}
+
+static int
+notify(void *arg, const struct about_notice *n, struct err *why)
+{
+	struct session *s;
+
+	OBJ_CAST(s, arg, SESSION_MAGIC);
+	return s->m != NULL ? inmsg_notify(s->m, n, why) : -1;
+}
+
 static const struct header *
 header(void *arg, int rcpt)
 {
@@ -478,6 +514,10 @@ const struct about_ops session_about = {
 	.notes = notes,
 	.notes_set = notes_settable,
 	.nrcpt = nrcpt,
+	.dropped = dropped,
+	.rcpt_add = rcpt_add,
+	.rcpt_drop = rcpt_drop,
+	.notify = notify,
 	.header = header,
 	.edit = edit,
 	.body = body,

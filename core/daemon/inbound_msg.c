@@ -70,6 +70,9 @@ inmsg_destroy(struct inmsg **mp)
 	for (i = 0; m->branch != NULL && i < m->nbranch; i++)
 		branch_drop(&m->branch[i]);
 	mem_free(m->branch);
+	for (i = 0; i < m->nnotice; i++)
+		branch_drop(&m->notice[i]);
+	mem_free(m->notice);
 	body_unref(&m->body);
 	if (m->env_ours)
 		envelope_destroy(&m->env);
@@ -433,7 +436,8 @@ inmsg_split(struct inmsg *m, bool always, struct err *why)
 		if (route != NULL)
 			r->route = str_c(route);
 	}
-	if (m->treat == NULL && m->notes == NULL && !always)
+	if (m->treat == NULL && m->notes == NULL && m->nnotice == 0 &&
+	    !always)
 		return 0;
 	if (treat_check(inmsg_treat(m), why) < 0)
 		return -1;

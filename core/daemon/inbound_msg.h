@@ -99,6 +99,8 @@ struct inmsg {
 	struct err end_reply;
 	const char *end_by;
 	const char *drop_by;	  /* who dropped recipients */
+	struct branch *notice;	  /* messages of ours that go with it */
+	unsigned nnotice;
 };
 
 void inmsg_new(struct session *s, struct envelope *env);
@@ -143,6 +145,18 @@ void inmsg_branch(struct inmsg *m, unsigned i);
 int inmsg_branch_end(struct inmsg *m, struct err *why);
 struct rcpt *inmsg_branch_rcpt(const struct inmsg *m, unsigned n);
 unsigned inmsg_nrcpt(const struct inmsg *m); /* of the branch, if it is one */
+
+/* inbound_rcpt.c: recipients that plugins add and drop, and notices. A number,
+ * or -1 and why. */
+int inmsg_rcpt_add(struct inmsg *m, const char *address, int flags,
+    struct err *why);
+int inmsg_rcpt_drop(struct inmsg *m, int rcpt, const char *by,
+    struct err *why);
+bool inmsg_rcpt_dropped(const struct inmsg *m, int rcpt);
+int inmsg_notify(struct inmsg *m, const struct about_notice *n,
+    struct err *why);
+/* Those of m, m->nnotice of them, as messages behind the n of *v; logged. */
+void inmsg_notices(struct inmsg *m, struct branch **v, unsigned n);
 
 /* inbound_facts.c */
 extern const struct about_ops session_about;

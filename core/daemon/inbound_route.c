@@ -79,7 +79,8 @@ next(struct session *s)
 	struct inmsg_routing *r = m->routing;
 
 	while (r->rcpt < m->env->nrcpt &&
-	    (r->who == NULL || inmsg_route(m, (int)r->rcpt) != NULL)) {
+	    (r->who == NULL || inmsg_route(m, (int)r->rcpt) != NULL ||
+		inmsg_rcpt_dropped(m, (int)r->rcpt))) {
 		r->rcpt++;
 		r->who = op_next(s->conf->plugins, PST_ROUTE_ROUTE, NULL);
 	}

@@ -27,6 +27,11 @@ enum fact {
 	FACT_COUNT
 };
 
+/* A message from us; text has lines with LF between them. */
+struct about_notice {
+	const char *to, *subject, *text, *by;
+};
+
 /* A NULL function: there is nothing of the kind here. */
 struct about_ops {
 	/* Text of the object's or of pool; NULL: not set. */
@@ -37,7 +42,16 @@ struct about_ops {
 	    struct err *why);
 	struct notes *(*notes)(void *arg);
 	bool (*notes_set)(void *arg); /* may they be set now? NULL: no */
+	/* How many there were ever: numbers stay when some are dropped. */
 	unsigned (*nrcpt)(void *arg);
+	bool (*dropped)(void *arg, int rcpt); /* NULL: none is */
+	/* flags: enum pst_rcpt_flag; its number, or -1. */
+	int (*rcpt_add)(void *arg, const char *address, int flags,
+	    struct err *why);
+	int (*rcpt_drop)(void *arg, int rcpt, const char *by,
+	    struct err *why);
+	int (*notify)(void *arg, const struct about_notice *n,
+	    struct err *why);
 	/* The header as edited so far, ours first. */
 	const struct header *(*header)(void *arg, int rcpt);
 	int (*edit)(void *arg, int rcpt, enum edit_op op, const char *name,

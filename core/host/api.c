@@ -60,6 +60,9 @@ const struct pst_api api_table = {
 	.park = api_park,
 	.wake = api_wake,
 	.rcpt = api_rcpt,
+	.rcpt_add = api_rcpt_add,
+	.rcpt_drop = api_rcpt_drop,
+	.notify = api_notify,
 	.at = api_at,
 	.mute = api_mute,
 };

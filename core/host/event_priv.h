@@ -231,6 +231,13 @@ int api_edit(struct pst_event *, enum pst_edit, const char *, unsigned,
 bool api_body(struct pst_event *, uint64_t *, struct pst_str *);
 int api_body_write(struct pst_event *, const void *, size_t);
 enum pst_verdict api_each_rcpt(struct pst_event *, pst_fn *);
+
+/* rcpts.c */
+/* The recipient at hand gets nothing any more. */
+bool event_rcpt_gone(const struct event *ev);
 int api_rcpt(struct pst_event *, int);
+int api_rcpt_add(struct pst_event *, const char *, int);
+int api_rcpt_drop(struct pst_event *);
+int api_notify(struct pst_event *, const struct pst_notice *);
 
 #endif

@@ -92,6 +92,8 @@ api_set(struct pst_event *pub, const char *name, const char *value)
 		return -1;
 	} else if (value == NULL)
 		r = err_text(&why, "it needs a value");
+	else if (event_rcpt_gone(ev))
+		r = err_text(&why, "that recipient was dropped");
 	else if (a->ops->set == NULL || !may_set(ev, (enum fact)f))
 		r = err_text(&why, "it cannot be set here");
 	else

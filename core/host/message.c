@@ -56,6 +56,8 @@ api_edit(struct pst_event *pub, enum pst_edit op, const char *name,
 	a = ev->about;
 	if ((unsigned)op > PST_HEADER_DELETE)
 		(void)err_text(&why, "there is no edit %d", (int)op);
+	else if (event_rcpt_gone(ev))
+		(void)err_text(&why, "that recipient was dropped");
 	else if (a->ops->edit == NULL)
 		(void)err_text(&why, "there is no header to edit here");
 	else if (a->ops->edit(a->arg, ev->rcpt, (enum edit_op)op, name, nth,
@@ -91,7 +93,9 @@ api_body_write(struct pst_event *pub, const void *p, size_t n)
 	if (ev == NULL)
 		return -1;
 	a = ev->about;
-	if (a->ops->body_write == NULL)
+	if (event_rcpt_gone(ev))
+		(void)err_text(&why, "that recipient was dropped");
+	else if (a->ops->body_write == NULL)
 		(void)err_text(&why, "there is no body to write here");
 	else if (a->ops->body_write(a->arg, ev->rcpt, p, n, &why) == 0)
 		return 0;
@@ -118,7 +122,8 @@ api_each_rcpt(struct pst_event *pub, pst_fn *fn)
 	ev->alone = true;
 	for (i = 0; i < n && v == PST_CONTINUE && !ev->dead; i++) {
 		ev->rcpt = i;
-		v = fn(pub);
+		if (!event_rcpt_gone(ev))
+			v = fn(pub);
 	}
 	ev->alone = false;
 	ev->rcpt = before;
@@ -126,25 +131,6 @@ api_each_rcpt(struct pst_event *pub, pst_fn *fn)
 		return v;
 	ev->fault = "it waits inside each_rcpt";
 	return PST_TEMPFAIL;
-}
-
-int
-api_rcpt(struct pst_event *pub, int index)
-{
-	struct event *ev = event_of(pub);
-	const struct about *a;
-
-	if (ev == NULL)
-		return -1;
-	a = ev->about;
-	if (ev->alone || a->rcpt >= 0 || a->ops->nrcpt == NULL) {
-		event_misuse(ev, "no recipient can be chosen here");
-		return -1;
-	}
-	if (index >= 0 && (unsigned)index >= a->ops->nrcpt(a->arg))
-		return -1;
-	ev->rcpt = index < 0 ? -1 : index;
-	return 0;
 }
 
 static const struct header *

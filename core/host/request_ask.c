@@ -19,8 +19,6 @@ const struct host_net request_net = {
 	.http_cancel = http_cancel,
 };
 
-static const struct about_ops no_ops;
-
 static int dns_type_of(const char *word);
 static void on_dns(void *arg, const struct dns_answer *a);
 static void dns_items(struct request *rq, const struct dns_answer *a);
@@ -133,8 +131,9 @@ void
 ask_lookup(struct request *rq)
 {
 	const struct about *a = rq->ev->about;
-	struct about about = { .ops = &no_ops, .icid = a->icid,
-		.mid = a->mid, .dcid = a->dcid, .rcpt = -1 };
+	struct about about = { .ops = &peek_ops, .arg = rq->ev,
+		.icid = a->icid, .mid = a->mid, .dcid = a->dcid,
+		.rcpt = rq->ev->rcpt };
 	struct op_answer answer;
 	struct instance *i;
 

@@ -42,6 +42,9 @@ struct request {
 	struct pst_lookup lookup;
 };
 
+/* peek.c: what an event (arg) is about, to be read by the table it asks. */
+extern const struct about_ops peek_ops;
+
 /* NULL: it cannot be; the event is at fault. */
 struct request *request_new(struct pst_event *pub, enum request_kind kind,
     pst_then *then);

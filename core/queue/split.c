@@ -25,11 +25,13 @@ split(struct envelope *env, struct body_ref *body, const struct treat *t,
 	struct rcpt *r;
 	unsigned i, k, n = 0;
 
-	ASSERT(env->nrcpt > 0);
+	ASSERT(envelope_pending(env) > 0);
 	is = mem_array(env->nrcpt, sizeof(const struct treatment *));
 	v = mem_array(env->nrcpt, sizeof(*v));
 	for (i = 0; i < env->nrcpt; i++) {
 		r = env->rcpt[i];
+		if (r->state != RCPT_PENDING) /* it was dropped */
+			continue;
 		is[n] = treat_of(t, (int)i);
 		for (k = 0; !treatment_equal(is[k], is[n]);)
 			k++;

@@ -71,6 +71,9 @@ EVENT(MID_QUARANTINED, INFO, "quarantined",
     "MID %u{mid} quarantined to \"%s{quarantine}\" (%e{reason})")
 EVENT(MID_ABORTED, INFO, "aborted",
     "Message aborted MID %u{mid} %e{why|unknown reason}")
+EVENT(MID_BASED_ON, INFO, "based_on",
+    "MID %u{mid} was generated based on MID %u{of} by %s{agent} filter "
+    "'%s{filter}'")
 EVENT(MID_BOUNCE_OF, INFO, "generated",
     "MID %u{mid} was generated for bounce of MID %u{of}")
 

@@ -309,11 +309,14 @@ struct pst_api {
  * Recipients, at "headers" and "eom" (ABI 1.1). rcpt: "rcpt.*", set, edit and
  * data are that recipient's from now on, also behind a wait; -1: the message's
  * again; returns 0, or -1: there is none, or we are inside each_rcpt. rcpt_add:
- * one more, with what holds for all so far; its index, or -1 (not an address,
- * too many, not now). rcpt_drop: the one that is selected gets nothing, and
- * nobody is told but the log; without recipients the message is discarded.
- * notify: queued when the message is, from the null sender; 0 or -1: a report
- * answers no report, and a message has at most 10.
+ * one more, with what holds for all so far; its index, that of one who is there
+ * already, or -1 (not an address, too many, not now). rcpt_drop: the one that
+ * is selected gets nothing, and nobody is told but the log; without recipients
+ * at the hook's end the message is discarded. Who is dropped keeps the number
+ * and is counted by "message.rcpts", but cannot be selected. notify: queued
+ * when the message is (not if it is refused or discarded), from the null
+ * sender; 0 or -1: a report answers no report, whoever wrote to a list or by
+ * machine gets no answer, and a message has at most 10.
  */
 #define pst_rcpt(ev, i) (ev)->api->rcpt((ev), (i))
 #define pst_rcpt_add(ev, address, flags)                                       \

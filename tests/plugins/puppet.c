@@ -4,8 +4,9 @@
  *	plugin "puppet" { mail = "if sender a@b.example; reject 550 5.7.1 no",
  *	    eom = "wait 100; edit add X-Test yes", log = "client.ip mid" }
  *
- * There is an option for each hook, and begin, chunk, last, route, decide;
- * steps are divided by ";" and run in turn, until one of them says something.
+ * There is an option for each hook, and start, begin, chunk, last, route,
+ * decide; steps are divided by ";" and run in turn, until one of them says
+ * something.
  * A text that needs a ";" writes "\,", a line end of a body is "\n".
  *
  *	accept, discard, continue	the verdict
@@ -24,6 +25,10 @@
  *	footer TEXT			the old one and this
  *	each STEP			STEP for each recipient
  *	for ADDRESS STEP		STEP for that recipient
+ *	rcpt N				what follows is about that one, -1: all
+ *	add ADDRESS, bcc ADDRESS, drop	recipients
+ *	notify TO SUBJECT TEXT		"_" is a blank in SUBJECT
+ *	at PLACE, mute HOOK
  *	get FACT			logged, as what follows: FACT=VALUE
  *	header NAME			"NAME: VALUE" of each
  *	fields				"fields NAME NAME …"
@@ -53,7 +58,7 @@ enum { STEP_MAX = 2000, WORD_MAX = 200 };
 struct conf {
 	const char *connect, *helo, *tls, *mail, *rcpt, *data, *headers, *eom,
 	    *branch, *deliver, *disconnect, *queued, *delivered, *deferred,
-	    *bounced, *begin, *chunk, *last, *route, *decide;
+	    *bounced, *start, *begin, *chunk, *last, *route, *decide;
 	const char *log;
 };
 
@@ -63,8 +68,8 @@ static const struct pst_option options[] = {
 	STEPS(connect), STEPS(helo), STEPS(tls), STEPS(mail), STEPS(rcpt),
 	STEPS(data), STEPS(headers), STEPS(eom), STEPS(branch),
 	STEPS(deliver), STEPS(disconnect), STEPS(queued), STEPS(delivered),
-	STEPS(deferred), STEPS(bounced), STEPS(begin), STEPS(chunk),
-	STEPS(last), STEPS(route), STEPS(decide),
+	STEPS(deferred), STEPS(bounced), STEPS(start), STEPS(begin),
+	STEPS(chunk), STEPS(last), STEPS(route), STEPS(decide),
 	PST_STRING(struct conf, log, "", "facts to log at each hook"),
 	PST_END
 };
@@ -101,7 +106,8 @@ steps_of(const struct pst_event *ev)
 		{ PST_ON_QUEUED, c->queued },
 		{ PST_ON_DELIVERED, c->delivered },
 		{ PST_ON_DEFERRED, c->deferred },
-		{ PST_ON_BOUNCED, c->bounced }, { PST_FILTER_BEGIN, c->begin },
+		{ PST_ON_BOUNCED, c->bounced }, { PST_ON_START, c->start },
+		{ PST_FILTER_BEGIN, c->begin },
 		{ PST_FILTER_CHUNK, c->chunk }, { PST_FILTER_END, c->last },
 		{ PST_ROUTE_ROUTE, c->route },
 		{ PST_TLS_POLICY_DECIDE, c->decide } };
@@ -375,6 +381,45 @@ waited(struct pst_event *ev, const struct pst_result *res)
 	return run(ev);
 }
 
+static void
+notify(struct pst_event *ev, char *text)
+{
+	struct pst_notice n = { .size = sizeof(n) };
+	char *subject, *p;
+
+	n.to = word(&text);
+	subject = word(&text);
+	for (p = subject; *p != '\0'; p++)
+		*p = *p == '_' ? ' ' : *p;
+	n.subject = subject;
+	n.text = text;
+	pst_log(ev, PST_INFO, "notify %d", pst_notify(ev, &n));
+}
+
+/* What came with ABI 1.1; false: it is none of that. */
+static bool
+later(struct pst_event *ev, const char *what, char *text)
+{
+	if (strcmp(what, "rcpt") == 0)
+		pst_log(ev, PST_INFO, "rcpt %d", pst_rcpt(ev, atoi(text)));
+	else if (strcmp(what, "add") == 0)
+		pst_log(ev, PST_INFO, "add %d", pst_rcpt_add(ev, text, 0));
+	else if (strcmp(what, "bcc") == 0)
+		pst_log(ev, PST_INFO, "bcc %d",
+		    pst_rcpt_add(ev, text, PST_RCPT_QUIET));
+	else if (strcmp(what, "drop") == 0)
+		pst_log(ev, PST_INFO, "drop %d", pst_rcpt_drop(ev));
+	else if (strcmp(what, "notify") == 0)
+		notify(ev, text);
+	else if (strcmp(what, "at") == 0)
+		pst_at(ev, text);
+	else if (strcmp(what, "mute") == 0)
+		(void)pst_mute(ev, text);
+	else
+		return false;
+	return true;
+}
+
 /* One step: a verdict, or GO. */
 static int
 step(struct pst_event *ev, char *text)
@@ -428,7 +473,7 @@ step(struct pst_event *ev, char *text)
 		mark(ev, text);
 	} else if (strcmp(what, "hop") == 0) {
 		show_hop(ev);
-	} else if (!answer(ev, what, text)) {
+	} else if (!later(ev, what, text) && !answer(ev, what, text)) {
 		show(ev, what, text);
 	}
 	return GO;
@@ -493,7 +538,8 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_ON_BRANCH, on_any), PST_HOOK(PST_ON_DELIVER, on_any),
 	PST_HOOK(PST_ON_DISCONNECT, on_any), PST_HOOK(PST_ON_QUEUED, on_any),
 	PST_HOOK(PST_ON_DELIVERED, on_any), PST_HOOK(PST_ON_DEFERRED, on_any),
-	PST_HOOK(PST_ON_BOUNCED, on_any), PST_HOOK(PST_FILTER_BEGIN, on_any),
+	PST_HOOK(PST_ON_BOUNCED, on_any), PST_HOOK(PST_ON_START, on_any),
+	PST_HOOK(PST_FILTER_BEGIN, on_any),
 	PST_HOOK(PST_FILTER_CHUNK, on_any), PST_HOOK(PST_FILTER_END, on_any),
 	PST_HOOK(PST_ROUTE_ROUTE, on_any),
 	PST_HOOK(PST_TLS_POLICY_DECIDE, on_any),

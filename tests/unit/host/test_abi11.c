@@ -311,6 +311,209 @@ START_TEST(does_not_choose_where_one_is_given)
 }
 END_TEST
 
+/* ---- Added, dropped, told ------------------------------------------------ */
+
+static bool gone[3];
+
+static bool
+is_dropped(void *arg, int rcpt)
+{
+	(void)arg;
+	return rcpt < 3 && gone[rcpt];
+}
+
+static unsigned
+three(void *arg)
+{
+	(void)arg;
+	return 3;
+}
+
+static int
+adds(void *arg, const char *address, int flags, struct err *why)
+{
+	(void)arg;
+	if (address[0] == '-')
+		return err_text(why, "that is no address");
+	strcat(trace, address);
+	strcat(trace, flags == PST_RCPT_QUIET ? " quiet " : " ");
+	return 3;
+}
+
+static int
+drops(void *arg, int rcpt, const char *by, struct err *why)
+{
+	(void)arg;
+	(void)why;
+	gone[rcpt] = true;
+	strcat(trace, by);
+	strcat(trace, " dropped ");
+	return 0;
+}
+
+static int
+tells(void *arg, const struct about_notice *n, struct err *why)
+{
+	(void)arg;
+	(void)why;
+	strcat(trace, n->to);
+	strcat(trace, n->subject);
+	strcat(trace, n->text);
+	strcat(trace, n->by);
+	return 0;
+}
+
+static int
+sets(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
+{
+	(void)arg;
+	(void)f;
+	(void)why;
+	strcat(trace, rcpt < 0 ? "all " : "one ");
+	strcat(trace, value);
+	return 0;
+}
+
+static const char *
+text_of(void *arg, enum fact f, int rcpt, struct pool *pool)
+{
+	(void)arg;
+	return f == FACT_RCPT_INDEX ? pool_printf(pool, "%d", rcpt) : "fact";
+}
+
+static const struct about_ops mail_ops = {
+	.get = text_of,
+	.set = sets,
+	.nrcpt = three,
+	.dropped = is_dropped,
+	.rcpt_add = adds,
+	.rcpt_drop = drops,
+	.notify = tells,
+};
+
+static enum pst_verdict
+index_of(struct pst_event *ev)
+{
+	strcat(trace, pst_get(ev, "rcpt.index"));
+	return PST_CONTINUE;
+}
+
+static enum pst_verdict
+changes_recipients(struct pst_event *ev)
+{
+	struct pst_notice n = { .size = sizeof(n), .to = "a@b" };
+	struct pst_notice old = { .size = 8, .to = "a@b" };
+
+	ck_assert_int_eq(pst_rcpt_add(ev, "x@y", 0), 3);
+	ck_assert_int_eq(pst_rcpt_add(ev, "z@y", PST_RCPT_QUIET), 3);
+	ck_assert_int_eq(pst_rcpt_add(ev, "-", 0), -1);
+	ck_assert_int_eq(pst_rcpt_add(ev, "x@y", 2), -1);
+	ck_assert_int_eq(pst_rcpt_drop(ev), -1);
+	ck_assert_int_eq(pst_rcpt(ev, 1), 0);
+	ck_assert_int_eq(pst_rcpt_drop(ev), 0);
+	ck_assert_int_eq(pst_rcpt_drop(ev), 0);
+	ck_assert_int_eq(pst_set(ev, "rcpt.tls", "x"), -1);
+	ck_assert_int_eq(pst_header_add(ev, "A", "x"), -1);
+	ck_assert_int_eq(pst_body_write(ev, "x", 1), -1);
+	ck_assert_int_eq(pst_rcpt(ev, -1), 0);
+	ck_assert_int_eq(pst_rcpt(ev, 1), -1);
+	ck_assert_int_eq(pst_each_rcpt(ev, index_of), PST_CONTINUE);
+	ck_assert_int_eq(pst_notify(ev, &n), 0);
+	ck_assert_int_eq(pst_notify(ev, &old), -1);
+	return PST_CONTINUE;
+}
+
+ONE(eom_changes, PST_ON_EOM, changes_recipients);
+ONE(headers_changes, PST_ON_HEADERS, changes_recipients);
+
+START_TEST(changes_whom_a_message_goes_to)
+{
+	memset(gone, 0, sizeof(gone));
+	rig.about.ops = &mail_ops;
+	(void)rig_add("a", _i == 0 ? eom_changes : headers_changes);
+	(void)rig_hook(_i == 0 ? HOOK_EOM : HOOK_HEADERS);
+	ck_assert_int_eq(rig.v.act, HOOK_GO);
+	ck_assert_str_eq(trace, "x@y z@y quiet a dropped 02a@ba");
+	ck_assert_ptr_nonnull(strstr(rig_log(), "a recipient cannot be added: "
+	    "that is no address"));
+	ck_assert_ptr_nonnull(strstr(rig_log(), "rcpt.tls cannot be set: that "
+	    "recipient was dropped"));
+}
+END_TEST
+
+static enum pst_verdict
+changes_too_late(struct pst_event *ev)
+{
+	struct pst_notice n = { .size = sizeof(n), .to = "a@b" };
+
+	ck_assert_int_eq(pst_rcpt_add(ev, "x@y", 0), -1);
+	(void)pst_rcpt(ev, 1);
+	ck_assert_int_eq(pst_rcpt_drop(ev), -1);
+	ck_assert_int_eq(pst_notify(ev, &n), -1);
+	return PST_CONTINUE;
+}
+
+ONE(branch_changes, PST_ON_BRANCH, changes_too_late);
+ONE(data_changes, PST_ON_DATA, changes_too_late);
+
+START_TEST(changes_nobody_at_other_hooks)
+{
+	rig.about.ops = &mail_ops;
+	(void)rig_add("a", _i == 0 ? branch_changes : data_changes);
+	(void)rig_hook(_i == 0 ? HOOK_BRANCH : HOOK_DATA);
+	ck_assert_str_eq(trace, "");
+}
+END_TEST
+
+/* ---- Tables -------------------------------------------------------------- */
+
+static enum pst_verdict
+looks(struct pst_event *ev)
+{
+	ck_assert_str_eq(pst_get(ev, "sender"), "fact");
+	ck_assert_str_eq(pst_get(ev, "rcpt.index"), "2");
+	ck_assert_str_eq(pst_get(ev, "mid"), "fact");
+	ck_assert_int_eq(pst_set(ev, "rcpt.tls", "x"), -1);
+	ck_assert_int_eq(pst_set(ev, "note.x", "x"), -1);
+	ck_assert_int_eq(pst_header_add(ev, "A", "x"), -1);
+	ck_assert_int_eq(pst_body_write(ev, "x", 1), -1);
+	ck_assert_int_eq(pst_rcpt_add(ev, "x@y", 0), -1);
+	strcat(trace, "looked ");
+	return PST_CONTINUE;
+}
+
+static enum pst_verdict
+answered(struct pst_event *ev, const struct pst_result *r)
+{
+	(void)ev;
+	ck_assert_int_eq(r->status, PST_NOTFOUND);
+	return PST_CONTINUE;
+}
+
+static enum pst_verdict
+asks_table(struct pst_event *ev)
+{
+	ck_assert_int_eq(pst_rcpt(ev, 2), 0);
+	return pst_lookup(ev, "table", "key", answered);
+}
+
+ONE(eom_asks_table, PST_ON_EOM, asks_table);
+ONE(get_looks, "lookup/1.get", looks);
+
+START_TEST(a_table_reads_what_the_asker_is_about)
+{
+	memset(gone, 0, sizeof(gone));
+	rig.about.ops = &mail_ops;
+	(void)rig_add("a", eom_asks_table);
+	(void)rig_add("table", get_looks);
+	ck_assert(!rig_hook(HOOK_EOM));
+	rig_run(10);
+	ck_assert_uint_eq(rig.answers, 1);
+	ck_assert_int_eq(rig.v.act, HOOK_GO);
+	ck_assert_str_eq(trace, "looked ");
+}
+END_TEST
+
 UNIT_SUITE(abi11)
 {
 	tcase_add_checked_fixture(tc, begin, rig_end);
@@ -324,4 +527,7 @@ UNIT_SUITE(abi11)
 	tcase_add_test(tc, can_mute_itself_at_start_only);
 	tcase_add_test(tc, chooses_a_recipient_across_waits);
 	tcase_add_loop_test(tc, does_not_choose_where_one_is_given, 0, 2);
+	tcase_add_loop_test(tc, changes_whom_a_message_goes_to, 0, 2);
+	tcase_add_loop_test(tc, changes_nobody_at_other_hooks, 0, 2);
+	tcase_add_test(tc, a_table_reads_what_the_asker_is_about);
 }
