@@ -155,11 +155,23 @@ class SplitArrivals(loads.Arrivals):
                           for rcpt in load.RCPTS) - set(self.times))
 
 
-def test_a_split_loses_and_doubles_nobody_when_all_is_killed(relay, sink):
+@pytest.mark.parametrize("more", [
+    "", ";for a@next.test set rcpt.branch first"
+    ";for b@next.test set rcpt.after first 3600"
+    ";for c@next.test set rcpt.after first 1"], ids=["free", "after"])
+def test_a_split_loses_and_doubles_nobody_when_all_is_killed(relay, sink,
+                                                             more):
+    chance = random.Random(5)
+
+    def sometimes(session, _):
+        later = chance.random() < 0.1
+        session.write(b"450 4.2.0 later\r\n" if later else b"250 ok\r\n")
+        return "450" if later else "250"
+    sink.fault("rcpt", sometimes)
     arrivals = SplitArrivals(sink)
     server = relay(sink.port, config(
         eom="for b@next.test edit add X-Branch b;"
-            "for c@next.test edit add X-Branch c"))
+            "for c@next.test edit add X-Branch c" + more))
     load = SplitLoad(server, threads=4).start()
     chance = random.Random(3)
     moments = []
