@@ -56,14 +56,16 @@ def directory(makers):
 class PowerCut:
     """One relay under load on one disk, and what a power cut leaves of it."""
 
-    def __init__(self, makers, directory, name, env=None):
+    def __init__(self, makers, directory, name, env=None, config=None,
+                 load=loads.Load):
         self.makers = makers
         self.directory = directory
         self.name = name
         self.disk = makers.add(Disk(directory))
         self.server = makers.add(postern.Postern(
-            base.free_port(), spool=self.disk.spool(), env=env)).start()
-        self.load = loads.Load(self.server).start()
+            base.free_port(), config, spool=self.disk.spool(),
+            env=env)).start()
+        self.load = load(self.server).start()
 
     def cut(self, count):
         """Copy the disk as it is at one moment under load."""
@@ -84,15 +86,15 @@ class PowerCut:
         self.server.kill()
 
 
-def survivors(makers, sink, disk, known, load):
+def survivors(makers, sink, disk, known, load, of=loads.Arrivals):
     """Start on the copied disk; which acknowledged messages are missing."""
-    arrivals = loads.Arrivals(sink)
+    arrivals = of(sink)
     server = makers.add(postern.Postern(sink.port,
                                         spool=disk.spool())).start()
     base.wait_for(lambda: server.queue_count() == 0, "an empty queue")
     server.stop()
     assert not arrivals.corrupted(load)
-    return sorted(set(known) - set(arrivals.times))
+    return arrivals.missing(known)
 
 
 def test_a_power_cut_loses_nothing_that_was_acknowledged(makers, make_sink,
@@ -104,6 +106,24 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(makers, make_sink,
         missing = survivors(makers, make_sink(), disk, known, power.load)
         print("%d acknowledged, %d missing" % (len(known), len(missing)))
         assert not missing, missing[:5]
+
+
+def test_a_power_cut_loses_no_branch(makers, make_sink, directory):
+    plugins = os.path.join(os.path.dirname(base.POSTERN_BIN), "tests",
+                           "plugins")
+    power = PowerCut(makers, directory, "split", None, {
+        "plugin_dirs": [plugins], "plugin": {"puppet": {
+            "eom": "for b@next.test edit add X-Branch b;"
+                   "for c@next.test edit add X-Branch c;"
+                   "for a@next.test set rcpt.branch first;"
+                   "for c@next.test set rcpt.after first 3600"}}},
+        loads.SplitLoad)
+    known, disk = power.cut(100)
+    power.end()
+    missing = survivors(makers, make_sink(), disk, known, power.load,
+                        loads.SplitArrivals)
+    print("%d acknowledged, %d missing" % (len(known), len(missing)))
+    assert not missing, missing[:5]
 
 
 def test_without_fsync_a_power_cut_does_lose_mail(makers, make_sink,

@@ -130,31 +130,6 @@ def test_large_contents_leave_edited(relay, sink):
     assert got["b@b.test"].header("X-First") == "yes"
 
 
-class SplitLoad(loads.Load):
-    RCPTS = ["a@next.test", "b@next.test", "c@next.test"]
-
-
-class SplitArrivals(loads.Arrivals):
-    """By recipient; the branch of b has a header of its own."""
-
-    def _note(self, m):
-        ident = (m.header("Message-ID") or "").strip("<>")
-        with self.lock:
-            for rcpt in m.recipients:
-                assert (m.header("X-Branch") or "-")[0] == {
-                    "b": "b", "c": "c"}.get(rcpt[0], "-"), rcpt
-                assert not set(SplitLoad.RCPTS) - set(m.recipients) & set(
-                    re.findall(r"\w@next\.test", m.header("Received") or ""))
-                self.times.setdefault((ident, rcpt[0]), []).append(
-                    time.monotonic())
-            self.digests.setdefault(ident, set()).add(m.digest())
-
-    def lost(self, load):
-        return sorted(set((ident, rcpt[0])
-                          for ident in dict(load.acknowledged)
-                          for rcpt in load.RCPTS) - set(self.times))
-
-
 @pytest.mark.parametrize("more", [
     "", ";for a@next.test set rcpt.branch first"
     ";for b@next.test set rcpt.after first 3600"
@@ -168,11 +143,11 @@ def test_a_split_loses_and_doubles_nobody_when_all_is_killed(relay, sink,
         session.write(b"450 4.2.0 later\r\n" if later else b"250 ok\r\n")
         return "450" if later else "250"
     sink.fault("rcpt", sometimes)
-    arrivals = SplitArrivals(sink)
+    arrivals = loads.SplitArrivals(sink)
     server = relay(sink.port, config(
         eom="for b@next.test edit add X-Branch b;"
             "for c@next.test edit add X-Branch c" + more))
-    load = SplitLoad(server, threads=4).start()
+    load = loads.SplitLoad(server, threads=4).start()
     chance = random.Random(3)
     moments = []
     try:

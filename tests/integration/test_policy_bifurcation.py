@@ -317,3 +317,134 @@ def test_the_sender_is_warned_and_told_until_when(rig):
     r.relay.cli("queue", "delete", "--to", D)
     r.relay.wait_empty()
     assert len(r.reports()) == 1
+
+
+# ---- by rules ----
+
+def rules(text):
+    """A policy of these rules."""
+    place = base.private_dir("policy")
+    os.chmod(place, 0o755)
+    path = base.write_file(place + "/policy.lua", text)
+    os.chmod(path, 0o644)
+    return {"policy": {"file": path}}
+
+
+RULE = """
+rule "partner" {
+  when = { %s },
+  tls = "required-verify deadline=%s",
+  others = "%s",
+}
+"""
+
+
+def test_a_rule_with_the_box_ticked_splits(rig):
+    r = rig(**rules(RULE % ('rcpt = "a@good.test"', "24h", "opportunistic")))
+    r.send(["a@good.test", B, C, D])
+    a, b, c, d = r.wait("a@good.test", B, C, D)
+    r.relay.wait_empty()
+    assert_whole(r, [a, b, c, d])
+    assert (bool(a["tls"]), bool(b["tls"]), bool(c["tls"]), d["tls"]) == (
+        True, True, True, None)
+    assert [m.groups() for m in r.lines(
+        r"MID (\d+) was split creating MID (\d+) due to a per-recipient "
+        r"policy ")] == [("1", "2")]
+    assert r.lines(r"Delivery start DCID \d+ MID 1 to RID \[0\]")
+
+
+def test_a_rule_with_the_box_ticked_never_sends_less(rig):
+    r = rig(**rules(RULE % ('rcpt = "a@self.test"', "2s", "opportunistic")))
+    r.send(["a@self.test", B, D])
+    b, d = r.wait(B, D)
+    assert b["tls"] and not d["tls"]
+    report, = r.reports()
+    assert "a@self.test" in person_of(r, report)[1]["Final-Recipient"]
+    assert report["tls"] and b"MAIL" not in r.clear_text("client.test")
+    r.relay.wait_empty()
+    assert not r.arrived("a@self.test")
+
+
+def test_a_rule_with_the_box_not_ticked_forces_all(rig):
+    r = rig(**rules(RULE % ('rcpt = "a@good.test"', "2s", "same")))
+    r.send([B, "a@good.test", C, D])
+    a, b = r.wait("a@good.test", B)
+    assert a["tls"] and b["tls"]
+    named = sorted(person_of(r, m)[1]["Final-Recipient"].split(";")[1].strip()
+                   for m in r.reports(2))
+    assert named == [C, D]
+    r.relay.wait_empty()
+    assert len(r.arrived()) == 2 and len(r.reports(2)) == 2
+    assert not r.lines("was split")
+    assert b"RCPT" not in r.clear_text("clear.test")
+
+
+@pytest.mark.parametrize("others", ["opportunistic", "same"])
+def test_a_rule_by_subject_splits_nothing_and_forces_all(rig, others):
+    r = rig(**rules(RULE % ('subject = "*secret*"', "1s", others)))
+    r.send(["a@good.test", B, D], subject="a secret")
+    a, b = r.wait("a@good.test", B)
+    assert a["tls"] and b["tls"]
+    report, = r.reports()
+    assert D in person_of(r, report)[1]["Final-Recipient"]
+    r.relay.wait_empty()
+    assert not r.lines("was split") and not r.arrived(D)
+
+
+@pytest.mark.parametrize("others", ["opportunistic", "same"])
+def test_a_rule_that_nobody_matches_does_nothing(rig, others):
+    r = rig(**rules(RULE % ('rcpt = "nobody@good.test"', "1s", others)))
+    r.send([B, C, D])
+    assert not r.wait(B, C, D)[2]["tls"]
+    r.relay.wait_empty()
+    assert not r.lines("was split") and not r.lines("Delayed")
+
+
+def test_a_rule_for_an_address_is_one_for_its_domain_in_the_message(rig):
+    """S0-13."""
+    r = rig(**rules(RULE % ('rcpt = "boss@self.test"', "1s",
+                            "opportunistic")))
+    r.send(["boss@self.test", C, D])
+    r.wait(D)
+    r.reports()
+    r.relay.wait_empty()
+    assert not r.arrived(C) and not r.arrived("boss@self.test")
+    assert len(r.lines("was split")) == 1
+
+
+def test_of_two_real_rules_the_stricter_wins_for_each(rig):
+    r = rig(**rules("""
+rule "both" {
+  when = { rcpt = { "a@self.test", "b@fine.test" } },
+  tls = "required deadline=2s", others = "opportunistic",
+}
+rule "one" {
+  when = { rcpt = "a@self.test" },
+  tls = "required-verify deadline=2s", others = "opportunistic",
+}
+"""))
+    r.send(["a@self.test", B, D])
+    b, d = r.wait(B, D)
+    assert b["tls"] and not d["tls"]
+    assert "a@self.test" in person_of(r, r.reports()[0])[1]["Final-Recipient"]
+    r.relay.wait_empty()
+    assert 1 <= len(r.lines("was split")) <= 2
+    assert not r.arrived("a@self.test")
+
+
+def test_the_guard_of_a_rule_keeps_the_others_back(rig):
+    r = rig(**rules("""
+rule "guarded" {
+  when = { rcpt = "a@self.test" },
+  tls = "required-verify deadline=1h", others = "opportunistic",
+  strict_first = "3s",
+}
+"""))
+    r.send(["a@self.test", B, D])
+    r.relay.wait_log(r"MID 2 waits for MID 1, ")
+    r.relay.wait_log(r"Delayed: .* MID 1 to RID 0 ", count=2)
+    assert not r.arrived()
+    r.wait(B, D)
+    r.relay.wait_log("MID 2 waits no longer: it has waited long enough")
+    r.relay.cli("queue", "delete", "1")
+    r.relay.wait_empty()

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import threading
 import time
 
@@ -107,7 +108,10 @@ class Arrivals:
             self.digests.setdefault(ident, set()).add(message.digest())
 
     def lost(self, load):
-        return sorted(set(dict(load.acknowledged)) - set(self.times))
+        return self.missing(dict(load.acknowledged))
+
+    def missing(self, known):
+        return sorted(set(known) - set(self.times))
 
     def corrupted(self, load):
         return sorted(ident for ident, digests in self.digests.items()
@@ -134,3 +138,27 @@ class Arrivals:
                 assert any(-0.5 <= moment - time_before <= within
                            for moment in moments), (
                     "%s came again without a crash" % ident)
+
+
+class SplitLoad(Load):
+    RCPTS = ["a@next.test", "b@next.test", "c@next.test"]
+
+
+class SplitArrivals(Arrivals):
+    """By recipient; the branch of b has a header of its own."""
+
+    def _note(self, m):
+        ident = (m.header("Message-ID") or "").strip("<>")
+        with self.lock:
+            for rcpt in m.recipients:
+                assert (m.header("X-Branch") or "-")[0] == {
+                    "b": "b", "c": "c"}.get(rcpt[0], "-"), rcpt
+                assert not set(SplitLoad.RCPTS) - set(m.recipients) & set(
+                    re.findall(r"\w@next\.test", m.header("Received") or ""))
+                self.times.setdefault((ident, rcpt[0]), []).append(
+                    time.monotonic())
+            self.digests.setdefault(ident, set()).add(m.digest())
+
+    def missing(self, known):
+        return sorted(set((ident, rcpt[0]) for ident in known
+                          for rcpt in SplitLoad.RCPTS) - set(self.times))
