@@ -28,18 +28,25 @@ local function set_branch(rcpt, word)
   return old and old .. "-" .. word or word
 end
 
--- { want =, guard =, first =, word = } in the order of their first recipients;
--- nil if everybody wants the same.
+-- What the want demands of a connection: how long it is insisted on is no
+-- reason to tell recipients apart.
+local function demand(rcpt)
+  local _, text = rcpt:tls()
+  return (text:gsub(" deadline=%S+", ""):gsub(" warn_after=%S+", ""))
+end
+
+-- { guard =, word = } in the order of their first recipients; nil if everybody
+-- wants the same.
 local function groups(c)
   local list, by, same, one = {}, {}, true, nil
   for i = 1, c.n do
-    local _, text = c.rcpts[i]:tls()
+    local text = demand(c.rcpts[i])
     if one == nil then one = text end
     if text ~= one then same = false end
     if c.apart[i] then
       local g = by[text]
       if not g then
-        g = { guard = 0, first = i, word = "tls-" .. #list + 1 }
+        g = { guard = 0, word = "tls-" .. #list + 1 }
         by[text] = g
         list[#list + 1] = g
       end

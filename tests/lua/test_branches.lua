@@ -92,6 +92,15 @@ test("ticked and unticked boxes together", function()
     { "required-verify/-", "required-verify/-", "required-verify/-" })
 end)
 
+test("how long TLS is insisted on tells nobody apart", function()
+  eq(treat({ force(a, { hold = "1h" }), force(b, { others = "same" }) },
+    { a, b, c }), { "required-verify deadline=3600s/-", "required-verify/-",
+    "required-verify/-" })
+  eq(treat({ force(a, { hold = "1h" }), force(b, { hold = "2h" }) },
+    { a, b, c }), { "required-verify deadline=3600s/tls-1",
+    "required-verify deadline=7200s/tls-1", "-/-" })
+end)
+
 test("the order of recipients decides the words, not that of the rules",
   function()
     local x, y = force(a), force(b, { tls = "required" })
