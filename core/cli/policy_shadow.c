@@ -51,11 +51,13 @@ static size_t
 list(FILE *f, json_t *all)
 {
 	char line[LINE_MAX_OCTETS];
+	struct str whole;
 	struct str when, text;
 	size_t n = 0;
 
 	while (fgets(line, sizeof(line), f) != NULL) {
-		if (!difference(str_trim(str_c(line)), &when, &text))
+		whole = str_n(line, strcspn(line, "\r\n"));
+		if (!difference(whole, &when, &text))
 			continue;
 		n++;
 		if (all == NULL)

@@ -2,6 +2,7 @@
 
 #include "daemon/plugapart.h"
 #include "host/host.h"
+#include "trial/policytest.h"
 
 struct checking {
 	const struct conf *conf;
@@ -39,7 +40,9 @@ load_all(void *arg, int says, struct err *why)
 	struct host_gen *g;
 
 	world.loop = loop_new();
-	return host_load(host_new(&world), c->conf, c->reader, &g, why);
+	if (host_load(host_new(&world), c->conf, c->reader, &g, why) != 0)
+		return -1;
+	return policytest_all(c->conf, why);
 }
 
 static void

@@ -1,6 +1,7 @@
 /*
  * A configuration's plugins, tried in a process of their own: their files are
- * opened and their options read, nothing is started. The process has the
+ * opened and their options read, nothing is started; but policies are compiled
+ * and their tests run (trial/policytest.h). The process has the
  * workers' rights; if it dies, why names the plugin and the signal.
  *
  * It blocks until that is done, 20 s at most.

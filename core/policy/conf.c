@@ -1,5 +1,7 @@
 #include "policy/conf_priv.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -66,6 +68,7 @@ conf_parse(struct conf **conf_r, const char *file, struct str text,
     const struct conf_reader *reader, struct err *why)
 {
 	struct job j = { .reader = reader };
+	char path[PATH_MAX];
 	const char *slash;
 	struct conf *c;
 
@@ -78,6 +81,10 @@ conf_parse(struct conf **conf_r, const char *file, struct str text,
 	j.c = c;
 	c->dir = slash == NULL ? "." : slash == c->file ? "" :
 	    pool_strndup(c->pool, c->file, (size_t)(slash - c->file));
+	/* Paths in it are absolute wherever we were called. */
+	if (c->dir[0] != '/' && c->dir[0] != '\0' &&
+	    realpath(c->dir, path) != NULL)
+		c->dir = pool_strdup(c->pool, path);
 	j.script.pool = c->pool;
 	j.script.file = c->file;
 	j.script.text = text;

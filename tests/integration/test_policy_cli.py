@@ -1,0 +1,129 @@
+"""postern policy: a policy is checked, tested and traced without a server."""
+
+import json
+import subprocess
+
+import pytest
+
+from lib import base
+
+POLICY = """\
+on("rcpt", function(rcpt)
+  if rcpt.domain == "partner.example" then rcpt:tls("required-verify") end
+  if rcpt.domain == "closed.example" then return reject(550, "5.7.1", "no") end
+end)
+
+local listed = lookup "listed"
+on("mail", function(msg)
+  if listed[msg.sender] then return reject("listed") end
+end)
+
+test("partner is forced, others are not", function(t)
+  local r = t:send { from = "a@us.example",
+    rcpt = { "x@partner.example", "y@other.example" } }
+  t:eq(r:rcpt("x@partner.example").tls, "required-verify")
+  t:eq(r:rcpt("y@other.example").tls, nil)
+  t:eq(r.reply.code, 250)
+end)
+
+test("without its table nothing is taken", function(t)
+  t:fail("file listed")
+  t:eq(t:send { rcpt = "x@partner.example" }.reply.code, 451)
+end)
+
+test("who is listed is refused", function(t)
+  t:lookup("listed", "a@us.example", "yes")
+  local r = t:send { from = "a@us.example", rcpt = "x@partner.example" }
+  t:eq(r.reply.code, 550)
+  t:eq(r.stage, "mail")
+end)
+"""
+
+
+@pytest.fixture
+def policy(tmp_path):
+    """policy(verb, ..., text=) runs it on a file of that text."""
+    path = tmp_path / "policy.lua"
+
+    def run(*args, text=POLICY):
+        path.write_text(text)
+        return subprocess.run(
+            [base.POSTERN_BIN, "policy", *args], cwd=tmp_path,
+            capture_output=True, text=True, check=False)
+    return run
+
+
+def test_tests_of_a_policy_run_without_a_server(policy):
+    done = policy("test", "policy.lua")
+    assert done.stdout.splitlines() == [
+        "ok 1 - partner is forced, others are not",
+        "ok 2 - without its table nothing is taken",
+        "ok 3 - who is listed is refused", "1..3"]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_test_that_fails_says_where_and_what(policy):
+    text = POLICY.replace('"listed", "a@us', '"listed", "b@us')
+    done = policy("test", "policy.lua", text=text)
+    assert done.returncode == 1
+    assert "not ok 3 - who is listed is refused" in done.stdout
+    assert "# policy.lua:27: it is 250, not 550" in done.stdout
+    done = policy("test", "--json", "policy.lua", text=text)
+    rows = json.loads(done.stdout)
+    assert [row["ok"] for row in rows] == [True, True, False]
+    assert rows[2]["failures"][0] == "policy.lua:27: it is 250, not 550"
+    assert (rows[2]["file"], rows[2]["line"]) == ("policy.lua", 24)
+
+
+def test_an_error_in_a_test_is_its_failure_only(policy):
+    done = policy("test", "policy.lua",
+                  text='test("a", function(t) error("oops") end)\n'
+                       'test("b", function(t) t:ok(true) end)\n')
+    assert done.stdout == ("not ok 1 - a\n# policy.lua:1: oops\n"
+                           "ok 2 - b\n1..2\n")
+    assert done.returncode == 1
+
+
+def test_a_policy_that_does_not_compile_is_told_with_its_line(policy):
+    done = policy("check", "policy.lua", text="\non('rcpt', functoin() end)\n")
+    assert done.returncode == 1
+    assert "policy.lua:2:" in done.stderr
+    assert policy("check", "policy.lua").returncode == 0
+
+
+def test_a_trace_shows_questions_recipients_and_the_answer(policy, tmp_path):
+    (tmp_path / "postern.lua").write_text(
+        'policy { file = "policy.lua" }\n')
+    args = ["trace", "-c", "postern.lua", "--from", "a@us.example", "--rcpt",
+            "x@partner.example", "--rcpt", "z@closed.example"]
+    done = policy(*args)
+    assert done.returncode == 0, done.stderr
+    assert "ask  lookup listed a@us.example: notfound" in done.stdout
+    assert "x@partner.example: tls required-verify" in done.stdout
+    assert "z@closed.example: refused, 550 5.7.1 no" in done.stdout
+    assert "branch 0: x@partner.example" in done.stdout
+    out = json.loads(policy(*args, "--json").stdout)
+    assert out["result"]["rcpt"][0]["tls"] == "required-verify"
+    assert out["result"]["reply"]["code"] == 250
+
+
+def test_what_cannot_be_said_and_wrong_usage_have_their_status(policy):
+    assert policy("test", "missing.lua").returncode == 2
+    assert policy("trace").returncode == 64
+    assert policy("nonsense").returncode == 64
+    assert policy("--help").returncode == 0
+
+
+def test_differences_of_a_shadow_are_read_from_the_log(policy, tmp_path):
+    log = tmp_path / "mail.log"
+    log.write_text(
+        "Sun Nov 22 06:00:00 2026 Info: MID 3 queued for delivery\n"
+        "Sun Nov 22 06:00:00 2026 Info: MID 3 policy.shadow: RID 0: preferred "
+        "-> required-verify by new.lua:14\n")
+    done = policy("shadow", "mail.log")
+    assert done.returncode == 1
+    assert done.stdout == (
+        "Sun Nov 22 06:00:00 2026 Info: RID 0: preferred -> required-verify "
+        "by new.lua:14\n")
+    log.write_text("")
+    assert policy("shadow", "mail.log").returncode == 0
