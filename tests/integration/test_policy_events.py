@@ -1,0 +1,319 @@
+"""The policy's events over real sockets: what handlers see, say and set, what
+they wait for, and that a bad one costs the message at hand only."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from lib import base, client
+from lib.client import message
+
+LATER = {"bounce_profile": {"default": {"first_retry": "1h",
+                                        "max_retry": "1h"}}}
+BUILD = os.path.dirname(base.POSTERN_BIN)
+
+
+@pytest.fixture
+def folder():
+    path = base.private_dir("policy")
+    yield path
+    base.remove_dir(path)
+
+
+@pytest.fixture
+def policy(relay, sink, folder):
+    """policy(text, policy={settings}, ...): a relay with that policy."""
+    def make(text, settings=None, **changes):
+        path = os.path.join(folder, "policy.lua")
+        base.write_file(path, text)
+        block = dict({"file": path}, **(settings or {}))
+        return relay(sink.port, dict(LATER, policy=block, **changes))
+    make.sink = sink
+    make.folder = folder
+    return make
+
+
+def answers(server, sender="a@a.test", rcpts=("b@b.test",), body="x\r\n",
+            headers=None):
+    """The replies by command, as far as it goes; "end": that to the data."""
+    said = {}
+    with server.client(banner=False) as c:
+        said["connect"] = c.reply()
+        lines = [("helo", "EHLO client.test"),
+                 ("mail", "MAIL FROM:<%s>" % sender),
+                 *(("rcpt", "RCPT TO:<%s>" % r) for r in rcpts),
+                 ("data", "DATA")]
+        if said["connect"][0] != "2":
+            return said
+        for name, line in lines:
+            said[name] = c.cmd(line)
+            if said[name][0] not in "23":
+                return said
+        c.send(client.stuff((headers or b"") + message(body=body)) + b".\r\n")
+        said["end"] = c.reply()
+    return said
+
+
+def last(server, **how):
+    return list(answers(server, **how).items())[-1]
+
+
+WHERE = {"connect": "connect", "helo": "helo", "mail": "mail", "rcpt": "rcpt",
+         "data": "data", "headers": "end", "message": "end", "branch": "end"}
+
+
+@pytest.mark.parametrize("event", list(WHERE))
+def test_a_verdict_is_said_where_it_belongs(policy, event):
+    server = policy('on("%s", function() sleep(0.01)\n'
+                    'return reject(554, "5.7.9", "no " .. "thanks") end)'
+                    % event)
+    where, reply = last(server)
+    assert (where, reply) == (WHERE[event], "554 5.7.9 no thanks")
+    assert not policy.sink.messages
+
+
+BAD = {
+    "an error": ("local x = nil\nreturn x.y", "policy.lua:3: attempt to index"),
+    "a value that is no verdict": ("return 42", "returned a number"),
+    "an endless loop": ("while true do end", "instructions"),
+    "a loop that pcall() is to keep alive":
+        ("while true do pcall(function() while true do end end) end",
+         "instructions"),
+    "a memory bomb": ("local t = {}\nfor i = 1, 1e9 do t[i] = {} end",
+                      "memory|instructions"),
+    "a long string": ('local s = ("x"):rep(1e9)', "memory"),
+    "a pattern bomb": ('local s = ("a"):rep(30)\ns:find(("a-"):rep(30) .. "b")',
+                       "instructions|steps"),
+    "deep recursion": ("local function f() return 1 + f() end\nf()",
+                       "overflow|memory|instructions"),
+    "a global": ("counter = 1", "global 'counter'"),
+    "a yield inside sort": (
+        "table.sort({3, 1, 2}, function(a, b) sleep(0.001)\n"
+        "return a < b end) error('sorted')", "sorted|yield"),
+    "an object kept from before":
+        ('if not rawget(kept, 1) then rawset(kept, 1, x) end\n'
+         'error("kept")', "kept|read"),
+}
+
+
+@pytest.mark.sanitizer
+@pytest.mark.parametrize("what", list(BAD))
+@pytest.mark.parametrize("event", list(WHERE))
+def test_a_bad_handler_costs_this_message_only(policy, event, what):
+    script, said = BAD[what]
+    server = policy(
+        'on("%s", function(x, y, z)\nif (x.sender or x.helo or "bad") '
+        ':find("good", 1, true) then return end\n%s\nend)' % (event, script)
+        if event not in ("connect", "rcpt", "branch") else
+        'local n = 0\nlocal kept = {}\non("%s", function(x, msg, z)\n'
+        'n = n + 1 if n > 1 then return end\n%s\nend)' % (event, script))
+    workers = server.worker_pids()
+    where, reply = last(server)
+    assert where == WHERE[event]
+    assert reply.startswith("421 " if event == "connect" else "451 4.3.5"), \
+        reply
+    line = server.wait_log(r"policy error policy\.lua:\d+: .*(%s)" % said)
+    assert line
+    with server.client() as c:
+        c.start("good.test")
+        assert c.deliver("good@a.test", ["b@b.test"], message())
+    policy.sink.wait()
+    assert server.worker_pids() == workers
+
+
+def test_an_error_before_sending_puts_the_message_off(policy):
+    server = policy('on("deliver", function(a) error("no") end)',
+                    {"on_error": "accept"})
+    assert last(server)[1].startswith("250")
+    server.wait_log(r"policy error policy\.lua:1: no")
+    rows = base.wait_for(lambda: [
+        row for row in server.cli_json("queue", "list") if row["reason"]],
+        server.tail)
+    assert "policy error" in rows[0]["reason"]
+    assert not policy.sink.messages
+
+
+@pytest.mark.parametrize("how, tls, reply", [
+    ("tempfail", False, "451 4.3.5"), ("reject", False, "554 5.3.5"),
+    ("accept", False, "250"), ("accept", True, "451 4.3.5")])
+def test_what_an_error_means_is_configured_but_costs_no_tls(
+        policy, how, tls, reply):
+    server = policy('on("message", function(msg) error("no")\n%s end)' %
+                    ('msg:tls("required")' if tls else ""),
+                    {"on_error": how})
+    assert last(server)[1].startswith(reply)
+
+
+@pytest.mark.parametrize("text, said", [
+    ("on(", r"policy\.lua:1: "),
+    ('\non("rctp", function() end)', r'policy\.lua:2: .*did you mean "rcpt"'),
+    ("\n\nlocal x = nil + 1", r"policy\.lua:3: "),
+    ("while true do end", "instructions"),
+])
+def test_a_policy_that_does_not_load_leaves_the_old_one(policy, text, said):
+    server = policy('on("mail", function() return reject("the old") end)')
+    base.write_file(os.path.join(policy.folder, "policy.lua"), text)
+    server.signal(signal.SIGHUP)
+    server.wait_log("configuration 1 stays: .*" + said)
+    assert last(server)[1] == "550 5.7.1 the old"
+
+
+def test_a_reload_brings_the_new_policy(policy):
+    server = policy('on("mail", function() return reject("the old") end)')
+    base.write_file(os.path.join(policy.folder, "policy.lua"),
+                    'on("mail", function() return reject("the new") end)')
+    server.signal(signal.SIGHUP)
+    base.wait_for(lambda: last(server)[1] == "550 5.7.1 the new", server.tail)
+
+
+def test_a_handler_sees_the_client_and_the_message(policy):
+    server = policy("""
+on("message", function(msg, conn)
+  log.info("seen %s %s %s %s %d %d %s %s", conn.ip, conn.helo, msg.sender,
+    msg.sender_domain, #msg.recipients, msg.size,
+    msg.recipients[2].address, tostring(conn.tls))
+  for i, rcpt in ipairs(msg.recipients) do log.info("to %d %s", i,
+    rcpt.domain) end
+  log.info("subject %s, body %q, found %d", msg:header("Subject"),
+    msg:body():sub(1, 3), msg:body():find("line"))
+end)""")
+    assert last(server, rcpts=["b@b.test", "c@c.test"],
+                body="one line\r\n")[1].startswith("250")
+    server.wait_log(r"seen 127\.0\.0\.1 client\.test a@a\.test a\.test 2 \d+ "
+                    r"c@c\.test nil")
+    server.wait_log(r"to 2 c\.test")
+    server.wait_log(r'body "one", found 5')
+
+
+def test_header_edits_go_to_whom_they_were_made_for(policy):
+    server = policy("""
+on("message", function(msg)
+  msg:add_header("X-All", "yes")
+  msg.recipients["c@c.test"]:set_header("X-One", "only")
+end)""")
+    assert last(server, rcpts=["b@b.test", "c@c.test"])[1].startswith("250")
+    mails = policy.sink.wait(2)
+    for mail in mails:
+        assert b"X-All: yes" in mail.data
+        assert (b"X-One: only" in mail.data) == (
+            mail.recipients == ["c@c.test"])
+
+
+def test_tls_that_a_handler_wants_is_never_done_without(policy):
+    server = policy('on("rcpt", function(rcpt) if rcpt.domain == "c.test" '
+                    'then rcpt:tls("required") end end)')
+    assert last(server, rcpts=["b@b.test", "c@c.test"])[1].startswith("250")
+    assert policy.sink.wait()[0].recipients == ["b@b.test"]
+    base.wait_for(lambda: [row for row in server.cli_json("queue", "list")
+                           if row["rcpt"] == "c@c.test" and row["reason"]],
+                  server.tail)
+    assert len(policy.sink.messages) == 1
+
+
+def test_a_table_that_fails_is_451_unless_it_is_tried(policy):
+    tables = {"plugin_dirs": [os.path.join(BUILD, "plugins", "lookup_file")]}
+    path = os.path.join(policy.folder, "levels")
+    base.write_file(path, "b.test none\n")
+    tables["plugin"] = {("lookup_file", "levels"): {"file": path}}
+    server = policy("""
+local levels, gone = lookup "levels", lookup "gone"
+on("rcpt", function(rcpt)
+  log.info("level %s %s", tostring(levels[rcpt.domain]),
+    tostring(levels["other.test"]))
+  local value, err = try(function() return gone.x end)
+  log.info("tried %s %s", tostring(value), err)
+  if rcpt.localpart == "bad" then return gone.x end
+end)""", **tables)
+    assert last(server)[1].startswith("250")
+    server.wait_log("level none nil")
+    server.wait_log('tried nil policy.lua:6: lookup "gone": gone is no table')
+    assert last(server, rcpts=["bad@b.test"])[1].startswith("451 4.3.5")
+
+
+def test_one_fetch_is_enough_for_all_who_wait(policy):
+    server = policy("""
+local n = 0
+local slow = cache("1h", function(key) n = n + 1 sleep(0.2) return n end)
+on("mail", function(msg) log.info("value %d", slow("x")) end)
+""", workers=1)
+    peers = [server.client() for _ in range(8)]
+    for peer in peers:
+        peer.ehlo()
+    for peer in peers:
+        peer.send(b"MAIL FROM:<a@a.test>\r\n")
+    for peer in peers:
+        assert peer.reply().startswith("250")
+        peer.close()
+    server.wait_log("value 1", count=8)
+
+
+def test_a_client_that_leaves_leaves_its_fetch_to_the_next(policy):
+    server = policy("""
+local n = 0
+local slow = cache("1h", function() n = n + 1 log.info("fetch %d", n)
+  sleep(n == 1 and 3600 or 0) return n end)
+on("mail", function(msg) log.info("value %d", slow("x")) end)
+""", workers=1)
+    first = server.client()
+    first.ehlo()
+    first.send(b"MAIL FROM:<a@a.test>\r\n")
+    server.wait_log("fetch 1")
+    with server.client() as second:
+        second.ehlo()
+        second.send(b"MAIL FROM:<a@a.test>\r\n")
+        first.close()
+        assert second.reply().startswith("250")
+    server.wait_log("value 2")
+
+
+def test_a_limit_counts_over_all_workers(policy):
+    server = policy("""
+on("mail", function(msg)
+  if ratelimit("sender:" .. msg.sender, "3/1h") then
+    return tempfail(450, "4.7.1", "too many")
+  end
+end)""", workers=2)
+    said = [last(server)[1][:3] for _ in range(5)]
+    assert said == ["250"] * 3 + ["450"] * 2
+
+
+def test_ticks_come_and_do_not_stop_at_an_error(policy):
+    server = policy('on("tick", function() log.info("tick") error("tock") '
+                    'end, "1s")', workers=1)
+    server.wait_log(r"policy error policy\.lua:1: tock", count=2)
+
+
+def test_a_shadow_changes_nothing_and_tells_what_it_would(policy):
+    shadow = os.path.join(policy.folder, "new.lua")
+    base.write_file(shadow, """
+on("rcpt", function(rcpt)
+  rcpt:tls(rcpt.domain == "c.test" and "required-verify" or "preferred")
+end)
+on("message", function(msg)
+  msg:add_header("X-Shadow", "yes")
+  if msg.sender == "bad@a.test" then return reject("no") end
+end)""")
+    server = policy('on("rcpt", function(rcpt) rcpt:tls("preferred") end)',
+                    {"shadow": shadow})
+    assert last(server, rcpts=["b@b.test", "c@c.test"])[1].startswith("250")
+    assert b"X-Shadow" not in policy.sink.wait()[0].data
+    server.wait_log(r"MID \d+ .*RID 1: preferred -> required-verify by "
+                    r"new\.lua:3")
+    assert last(server, sender="bad@a.test")[1].startswith("250")
+    server.wait_log(r"continue -> reject")
+    assert not [x for x in server.log_lines()
+                if re.search("RID 0: .*->", x)]
+
+
+def test_what_becomes_of_mail_is_told(policy):
+    server = policy("""
+on("delivered", function(a) log.info("delivered %s %s", a.mx, a.reply) end)
+on("deliver", function(a) log.info("try %d to %s", a.n, a.domain) end)
+on("queued", function(a) log.info("queued %d", a.id) end)
+on("disconnect", function(conn) log.info("gone %s", conn.ip) end)
+""")
+    assert last(server)[1].startswith("250")
+    for line in ("try 1 to ", "delivered ", r"queued \d+", "gone 127"):
+        server.wait_log(line)
