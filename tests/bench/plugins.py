@@ -11,6 +11,7 @@ from lib import base, dnsserver
 BUILD = os.path.dirname(base.POSTERN_BIN)
 DIRS = [os.path.join(BUILD, "tests", "plugins"),
         os.path.join(BUILD, "plugins", "rate")]
+HERE = os.path.dirname(os.path.abspath(__file__))
 ZONE = "bench.test"
 
 LOAD = {"recipients": 1, "domains": 1, "bytes": 4096, "connections": 50,
@@ -18,12 +19,17 @@ LOAD = {"recipients": 1, "domains": 1, "bytes": 4096, "connections": 50,
         "resume": False, "pair": None, "secure_source": False}
 
 
+def policy(name):
+    """The boot file's block for one of the policies beside this."""
+    return {"policy": {"file": os.path.join(HERE, "policies", name + ".lua")}}
+
+
 def noops(count):
     return {("noop", "n%d" % i): {} for i in range(1, count + 1)}
 
 
 # plugins: blocks of the boot file. of: the case it is a part of, "none" unless
-# named. part: the least part of that one's rate. dns: the resolver, a file of
+# named. settings: other blocks. part: the least part of that one's rate. dns: the resolver, a file of
 # records or an nsd (time to live 0, so that each message asks it).
 CASES = [
     {"name": "no plugin", "key": "none"},
@@ -47,6 +53,14 @@ CASES = [
     {"name": "5 recipients, branches", "key": "branch", "recipients": 5,
      "domains": 5, "share": 3, "of": "rcpt5",
      "plugins": {"chore": {"work": "branch"}}},
+    {"name": "lua, empty handler at message", "key": "lua",
+     "settings": policy("empty")},
+    {"name": "lua, one rule", "key": "lua-rule", "part": 0.95,
+     "settings": policy("rule")},
+    {"name": "lua, handler per recipient", "key": "lua-rcpt", "of": "rcpt5",
+     "recipients": 5, "domains": 5, "share": 3, "settings": policy("rcpt")},
+    {"name": "lua, awaits DNS", "key": "lua-dns", "dns": "records",
+     "settings": policy("dns")},
 ]
 
 
@@ -81,9 +95,10 @@ def load_of(case, messages):
 
 
 def settings_of(case, resolver):
-    if "plugins" not in case:
-        return {}
-    return dict(resolver.settings, plugin_dirs=DIRS, plugin=case["plugins"])
+    settings = dict(resolver.settings, **case.get("settings", {}))
+    if "plugins" in case:
+        settings.update(plugin_dirs=DIRS, plugin=case["plugins"])
+    return settings
 
 
 def measure_case(case, messages, binary):

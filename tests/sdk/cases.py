@@ -11,6 +11,7 @@ class Case:
     says: list = field(default_factory=list)
     plugins: dict = field(default_factory=dict)
     options: list = field(default_factory=list)
+    files: dict = field(default_factory=dict)   # "@/" is where they are
 
 
 def plugin(name, hooks, code):
@@ -235,7 +236,54 @@ on_mail(struct pst_event *ev)
 }
 """)
 
+POLICY = """
+local t = lookup "partners"
+on("rcpt", function(rcpt, msg, conn)
+  local level = t[rcpt.domain]
+  if level then rcpt:tls(level) end
+  if rcpt.localpart == "no" then return reject(550, "5.7.1", conn.ip) end
+  if rcpt.localpart == "bug" then local x = nil; x.y = 1 end
+end)
+on("message", function(msg)
+  local a, b = parallel {
+    function() return dns.a("x.example") end,
+    function() sleep(1) return http.get("http://h.example/").json.n end }
+  msg:add_header("X-A", a[1] .. "/" .. b)
+  for _, r in ipairs(msg.recipients) do
+    r:set_header("X-R", r.address .. " " .. r:tls())
+    if msg:header("Subject") == "strict" then r:tls("required-verify") end
+  end
+  local found = msg:body():find("two")
+  for line in msg:body():lines() do log.info("line %s at %d", line, found) end
+end)
+on("deliver", function(a) if a.mx == "mx.example" then a:tls("required") end
+end)
+"""
+
+
 CASES = [
+    Case("a policy is asked, waits and sets, and no fault gets past it",
+         "plugin lua file=@/policy.lua\n"
+         "lookup partners p.example = required\nlookup partners * = none\n"
+         "dns x.example A 192.0.2.7\n"
+         "http GET http://h.example/ = 200 \"{\\\"n\\\":5}\"\n"
+         "session 192.0.2.1\nmail a@us.example -> continue\n"
+         "rcpt x@p.example -> continue\n"
+         "expect fact rcpt.tls ~ /^required/ for x@p.example\n"
+         "rcpt no@p.example -> reject 550 5.7.1 \"192.0.2.1\"\n"
+         "rcpt bug@q.example -> tempfail 451 4.3.5\n"
+         "expect alert /policy:policy.lua:7/\n"
+         "expect count errors_rcpt = 1\n"
+         "rcpt y@q.example -> continue\nheader Subject: strict\n"
+         "body \"one\\r\\ntwo\\r\\n\"\neom -> continue\n"
+         "expect header X-A = \"192.0.2.7/5\"\n"
+         "expect header X-R = \"y@q.example opportunistic\" "
+         "for y@q.example\n"
+         "expect fact rcpt.tls ~ /^required-verify/ for y@q.example\n"
+         "expect branches = 2\nexpect log /line two at 6/\n"
+         "deliver host=mx.example -> continue\n"
+         "expect fact deliver.tls ~ /^required/\n"
+         "chaos eom -> never accept\n", files={"policy.lua": POLICY}),
     Case("records of each type arrive as they were written",
          "plugin ./records.so\n" + "".join(
              "dns x.example %s %s\n" % pair for pair in (

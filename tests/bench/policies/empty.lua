@@ -1,0 +1,1 @@
+on("message", function() end)

@@ -1,0 +1,4 @@
+rule "partner" {
+  when = { rcpt_domain = ".partner.example" },
+  tls = "required-verify",
+}
