@@ -1,5 +1,6 @@
 #include "trial/subject.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -63,7 +64,7 @@ subject_end_message(struct subject *s)
 		s->rcpt[i] = NULL;
 	}
 	scope_end(&s->message_scope);
-	s->nrcpt = s->nbranch = 0;
+	s->nrcpt = s->nbranch = s->notices = 0;
 	s->message = false;
 	s->notes = NULL;
 	s->edits = NULL;
@@ -164,9 +165,12 @@ subject_split(struct subject *s)
 	s->nbranch = 0;
 	for (i = 0; i < s->nrcpt; i++) {
 		a = s->rcpt[i];
+		a->branch = UINT_MAX;
+		if (a->dropped)
+			continue;
 		for (j = 0; j < i; j++) {
 			b = s->rcpt[j];
-			if (edits_equal(a->edits, b->edits) &&
+			if (!b->dropped && edits_equal(a->edits, b->edits) &&
 			    a->body == b->body && same(a->hold, b->hold) &&
 			    same(said(s, FACT_RCPT_BRANCH, a->word),
 				said(s, FACT_RCPT_BRANCH, b->word)) &&
@@ -186,18 +190,6 @@ subject_branch(struct subject *s, unsigned branch)
 
 	for (i = 0; i < s->nrcpt; i++) {
 		if (s->rcpt[i]->branch == branch)
-			return (int)i;
-	}
-	return -1;
-}
-
-int
-subject_find(const struct subject *s, const char *address)
-{
-	unsigned i;
-
-	for (i = 0; i < s->nrcpt; i++) {
-		if (str_ieq_c(s->rcpt[i]->addr.full, address))
 			return (int)i;
 	}
 	return -1;
@@ -589,6 +581,10 @@ const struct about_ops subject_ops = {
 	.notes = notes,
 	.notes_set = notes_may,
 	.nrcpt = nrcpt,
+	.dropped = subject_dropped,
+	.rcpt_add = subject_add,
+	.rcpt_drop = subject_drop,
+	.notify = subject_notify,
 	.header = header,
 	.edit = edit,
 	.body = body,

@@ -25,6 +25,7 @@ struct subject_rcpt {
 	struct buf *body; /* NULL: the message's */
 	struct scope *scope;
 	unsigned branch;
+	bool dropped; /* it is in none */
 };
 
 struct subject {
@@ -41,7 +42,7 @@ struct subject {
 	struct buf *body;   /* a new one for all */
 	struct subject_rcpt *rcpt[SUBJECT_RCPTS + 1];
 	unsigned nrcpt;	    /* the one asked about at RCPT is behind them */
-	unsigned nbranch;
+	unsigned nbranch, notices;
 };
 
 extern const struct about_ops subject_ops;
@@ -63,6 +64,11 @@ int subject_find(const struct subject *s, const char *address);
 /* Header and body as that recipient (-1: anybody) gets them. */
 void subject_header_text(struct subject *s, int rcpt, struct buf *dst);
 struct str subject_body_of(const struct subject *s, int rcpt);
+/* subject_rcpt.c: as struct about_ops has them. */
+bool subject_dropped(void *arg, int rcpt);
+int subject_add(void *arg, const char *address, int flags, struct err *why);
+int subject_drop(void *arg, int rcpt, const char *by, struct err *why);
+int subject_notify(void *arg, const struct about_notice *n, struct err *why);
 /* A fact by its name; false: there is none. */
 bool subject_fact(const char *name, enum fact *f_r);
 const char *subject_fact_name(enum fact f);

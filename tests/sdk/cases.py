@@ -368,4 +368,33 @@ CASES = [
          "plugin ./careless.so\n" + MAIL % "", 0,
          ["# not in the script: dns x.example A"],
          {"careless": CARELESS}),
+    Case("recipients come and go, and people are told something", """
+plugin ./recipients.so
+session 192.0.2.1
+mail a@us.example
+rcpt b@us.example
+rcpt c@us.example
+data
+header Subject: x
+body "y"
+eom
+expect fact rcpt.branch = far for z@far.example
+expect log ~ /notice of recipients to <a@us.example>: Hi/
+expect log ~ /recipient was dropped/
+""", plugins={"recipients": plugin("recipients", "PST_ON_EOM:on_eom", """
+static enum pst_verdict
+on_eom(struct pst_event *ev)
+{
+	struct pst_notice n = { .size = sizeof(n), .to = "a@us.example",
+		.subject = "Hi", .text = "text" };
+	int i = pst_rcpt_add(ev, "z@far.example", PST_RCPT_QUIET);
+
+	if (i != 2 || pst_rcpt(ev, i) != 0 ||
+	    pst_set(ev, "rcpt.branch", "far") != 0 || pst_rcpt(ev, 0) != 0 ||
+	    pst_rcpt_drop(ev) != 0 || pst_rcpt(ev, 0) != -1 ||
+	    pst_set(ev, "rcpt.branch", "x") != -1 || pst_notify(ev, &n) != 0)
+		return PST_REJECT;
+	return PST_CONTINUE;
+}
+""")}),
 ]
