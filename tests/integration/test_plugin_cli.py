@@ -120,7 +120,7 @@ def test_without_a_relay_the_boot_file_is_listed(folder):
     status, rows = told("order", "-c", path, "mail")
     assert rows == [{"hook": "mail", "instances": [
         {"instance": "second", "why": "named in plugin_order"},
-        {"instance": "plain", "why": "order of the blocks"}]}]
+        {"instance": "plain", "why": "order of the blocks"}], "muted": []}]
 
 
 def test_a_relay_that_was_killed_is_not_running(relay, sink, folder):
