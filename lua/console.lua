@@ -77,7 +77,7 @@ end
 
 local known = { from = true, rcpt = true, headers = true, body = true,
   ip = true, name = true, helo = true, tls = true, auth = true,
-  listener = true }
+  listener = true, relay = true }
 
 local test_methods = {}
 local test_meta = { __index = test_methods }

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "mail/header.h"
 #include "mail/notes.h"
 #include "trial/drive.h"
@@ -14,6 +15,8 @@ static void	envelope(struct trial *t, const json_t *m, json_t *rcpts);
 static void	content(struct trial *t, const json_t *m);
 static json_t	*reply_of(const struct trial *t);
 static void	describe(struct trial *t, json_t *rcpt, int i);
+static void	hold(struct trial *t, json_t *o, int rcpt);
+static void	add_others(struct trial *t, json_t *rcpts);
 static json_t	*branches_of(struct trial *t);
 static json_t	*finish(struct trial *t, json_t *rcpts);
 
@@ -68,12 +71,16 @@ static void
 session(struct trial *t, const json_t *m)
 {
 	const json_t *tls = json_object_get(m, "tls");
+	const json_t *relay = json_object_get(m, "relay");
 	struct trial_client c = { .ip = keep(t, m, "ip", "192.0.2.1"),
 		.name = keep(t, m, "name", NULL),
 		.helo = keep(t, m, "helo", "client.example"),
 		.auth = keep(t, m, "auth", NULL),
 		.listener = keep(t, m, "listener", NULL) };
 
+	/* Who has authenticated may send to anywhere, as with the relay. */
+	t->subject->fact[FACT_CLIENT_RELAY] = json_is_true(relay) ||
+		(relay == NULL && c.auth != NULL) ? "yes" : NULL;
 	if (json_is_true(tls)) {
 		c.tls_version = "TLSv1.3";
 		c.tls_cipher = "TLS_AES_256_GCM_SHA384";
@@ -180,6 +187,19 @@ set_fact(struct trial *t, json_t *o, const char *key, enum fact f, int rcpt)
 		(void)json_object_set_new(o, key, json_string_nocheck(s));
 }
 
+/* Seconds. */
+static void
+hold(struct trial *t, json_t *o, int rcpt)
+{
+	const char *s = subject_ops.get(t->subject, FACT_MESSAGE_HOLD, rcpt,
+	    t->pool);
+	uint64_t n;
+
+	if (s != NULL && num_u64(str_c(s), UINT32_MAX, &n) == 0 && n > 0)
+		(void)json_object_set_new(o, "hold",
+		    json_integer((json_int_t)n));
+}
+
 static json_t *
 header_of(struct trial *t, int rcpt)
 {
@@ -215,8 +235,10 @@ describe(struct trial *t, json_t *o, int i)
 	    json_stringn_nocheck(want, strcspn(want, " ")));
 	set_fact(t, o, "route", FACT_RCPT_ROUTE, i);
 	set_fact(t, o, "quarantine", FACT_MESSAGE_QUARANTINE, i);
-	set_fact(t, o, "hold", FACT_MESSAGE_HOLD, i);
-	if (s->nbranch > 0)
+	hold(t, o, i);
+	if (s->rcpt[i]->dropped)
+		(void)json_object_set_new(o, "dropped", json_true());
+	else if (s->nbranch > 0)
 		(void)json_object_set_new(o, "branch",
 		    json_integer(s->rcpt[i]->branch));
 	if (s->body_at != 0) {
@@ -237,7 +259,7 @@ branches_of(struct trial *t)
 	for (k = 0; k < s->nbranch; k++) {
 		rcpts = json_array();
 		for (i = 0; i < s->nrcpt; i++) {
-			if (s->rcpt[i]->branch == k)
+			if (!s->rcpt[i]->dropped && s->rcpt[i]->branch == k)
 				(void)json_array_append_new(rcpts,
 				    json_stringn_nocheck(
 					s->rcpt[i]->addr.full.p,
@@ -246,10 +268,37 @@ branches_of(struct trial *t)
 		b = json_pack("{s:o}", "rcpt", rcpts);
 		first = subject_branch(s, k);
 		set_fact(t, b, "quarantine", FACT_MESSAGE_QUARANTINE, first);
-		set_fact(t, b, "hold", FACT_MESSAGE_HOLD, first);
+		hold(t, b, first);
 		(void)json_array_append_new(out, b);
 	}
 	return out;
+}
+
+/* Those that a plugin has added. */
+static void
+add_others(struct trial *t, json_t *rcpts)
+{
+	struct subject *s = t->subject;
+	size_t k, known = json_array_size(rcpts);
+	const char *address;
+	unsigned i;
+	json_t *o;
+
+	for (i = 0; i < s->nrcpt; i++) {
+		for (k = 0; k < known; k++) {
+			address = json_string_value(json_object_get(
+			    json_array_get(rcpts, k), "address"));
+			if (str_ieq_c(s->rcpt[i]->addr.full, address))
+				break;
+		}
+		if (k < known)
+			continue;
+		o = json_pack("{s:s%, s:b, s:b}", "address",
+		    s->rcpt[i]->addr.full.p, s->rcpt[i]->addr.full.n, "taken",
+		    1, "added", 1);
+		describe(t, o, (int)i);
+		(void)json_array_append_new(rcpts, o);
+	}
 }
 
 static json_t *
@@ -268,6 +317,7 @@ finish(struct trial *t, json_t *rcpts)
 		if (i >= 0)
 			describe(t, o, i);
 	}
+	add_others(t, rcpts);
 	for (k = 0; s->notes != NULL && notes_at(s->notes, (unsigned)k, &name,
 	    &value); k++)
 		(void)json_object_set_new(notes_o, name, json_string(value));

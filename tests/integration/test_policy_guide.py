@@ -1,5 +1,5 @@
-"""The policies that people begin with: docs/policy-guide.md and conf/ do what
-their own tests say, and nothing about them is odd."""
+"""The policies that people begin with: docs/policy-guide.md, conf/ and the
+cookbook do what their own tests say, and nothing about them is odd."""
 
 import os
 import re
@@ -18,8 +18,11 @@ def text_of(name):
 
 GUIDE = re.findall(r"^```lua\n(.*?)^```", text_of("docs/policy-guide.md"),
                    re.MULTILINE | re.DOTALL)
+COOKBOOK = os.path.join("lua", "cookbook")
 POLICIES = dict([("guide-%d" % i, text) for i, text in enumerate(GUIDE)],
                 example=text_of("conf/policy.lua"))
+POLICIES.update((name, text_of(os.path.join(COOKBOOK, name)))
+                for name in os.listdir(os.path.join(ROOT, COOKBOOK)))
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
