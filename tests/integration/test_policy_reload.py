@@ -41,6 +41,7 @@ def test_a_message_keeps_the_policy_of_its_beginning(relay, sink):
         server.wait_log("configuration 3")
         client.data(message())
         client.quit()
+    server.wait_empty()
     with server.client() as client:
         client.start()
         client.deliver("a@b.test", ["c@d.test"], message())
