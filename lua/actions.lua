@@ -463,10 +463,13 @@ local function compile_notify(rule, spec, fail)
   end
   add(rule, "notify", "notify " .. table.concat(values.sorted(v), ", "),
     function(c, r, list, m)
-      if n.sender then c:notify(r, n.sender, c.msg.sender, list, m) end
-      if n.admin then c:notify(r, n.admin, n.admin.to, list, m) end
+      local names = (n.sender or n.admin) and c:names(list, m)
+      if n.sender then c:notify(r, n.sender, c.msg.sender, names) end
+      if n.admin then c:notify(r, n.admin, n.admin.to, names) end
+      -- They learn of nobody else: one of them may be a blind copy.
       for k = 1, n.recipient and m or 0 do
-        c:notify(r, n.recipient, c.rcpts[list[k]].address, list, m)
+        local who = c.rcpts[list[k]].address
+        c:notify(r, n.recipient, who, who)
       end
     end)
 end

@@ -285,8 +285,9 @@ function context:names(list, m)
   return table.concat(out, ", ")
 end
 
--- A report answers no report; a message makes so many notices at most.
-function context:notify(rule, n, to, list, m)
+-- A report answers no report; a message makes so many notices at most. names:
+-- who the rule is about, as far as the one who is told may know.
+function context:notify(rule, n, to, names)
   if to == nil or to == "" or self.msg.sender == "" then return end
   self.notices = (self.notices or 0) + 1
   if self.notices > MOST_NOTICES then
@@ -300,7 +301,7 @@ function context:notify(rule, n, to, list, m)
     to = to, subject = n.subject, text = n.text or
       ('A rule of the mail policy applied to this message.\n\n' ..
         'Rule: %s\nFrom: <%s>\nTo: %s\nSubject: %s\n'):format(rule.name,
-        self.msg.sender, self:names(list, m),
+        self.msg.sender, names,
         conditions.seen.subject(self)),
   }
 end

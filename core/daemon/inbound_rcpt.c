@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "mail/notice.h"
 #include "queue/split.h"
+#include "tls/tlswant.h"
 
 #define NOTICES 10 /* of a message */
 
@@ -20,6 +21,7 @@ static bool	answers(const struct inmsg *, const struct addr *,
 static void	put(struct inmsg *, const struct addr *, const char *,
 		    uint64_t, struct buf *);
 static void	unread(void *, const struct err *);
+static enum tlswant_level strictest(const struct branch *, unsigned);
 
 /* Who is there already is not sent to twice. */
 int
@@ -201,12 +203,15 @@ unread(void *arg ATTR_UNUSED, const struct err *why ATTR_UNUSED)
 void
 inmsg_notices(struct inmsg *m, struct branch **vp, unsigned n)
 {
+	enum tlswant_level level = strictest(*vp, n);
 	struct envelope *env;
 	unsigned i;
 
 	*vp = mem_realloc(*vp, (n + m->nnotice) * sizeof(struct branch));
 	for (i = 0; i < m->nnotice; i++) {
 		env = m->notice[i].env;
+		if (level >= TLSWANT_REQUIRED)
+			env->rcpt[0]->want = str_c(tlswant_name(level));
 		mail_log(EV_MID_START, env->mid, (uint64_t)0);
 		mail_log(EV_MID_BASED_ON, env->mid, m->s->mid, "notify",
 		    m->notice[i].by);
@@ -217,4 +222,25 @@ inmsg_notices(struct inmsg *m, struct branch **vp, unsigned n)
 		(*vp)[n + i] = m->notice[i];
 	}
 	m->nnotice = 0;
+}
+
+/* A notice tells of the message, so it does not travel with less than any
+ * recipient's copy. Names, pins and deadlines are those of other hosts. */
+static enum tlswant_level
+strictest(const struct branch *v, unsigned n)
+{
+	enum tlswant_level level = TLSWANT_NONE;
+	struct tlswant want;
+	struct err why;
+	unsigned i, k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < v[i].env->nrcpt; k++) {
+			if (tlswant_read(&want, v[i].env->rcpt[k]->want,
+				v[i].env->pool, &why) == 0 &&
+			    want.level > level)
+				level = want.level;
+		}
+	}
+	return level;
 }

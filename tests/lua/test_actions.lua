@@ -192,6 +192,16 @@ test("test: delivered unchanged, flagged, logged", function()
   eq(w.send {}.msg, { set_header = { "Subject: [try] hello" } })
 end)
 
+test("who is told of a message learns of no other recipient", function()
+  local w = fake.world()
+  w.rule "n" { notify = { sender = true, recipient = true } }
+  local n = w.send { rcpt = { a, b } }.msg.notify
+  eq(#n, 3)
+  eq(n[1].text:match("To: [^\n]*"), "To: " .. a .. ", " .. b)
+  eq(n[2].text:match("To: [^\n]*"), "To: " .. a)
+  eq(n[3].text:match("To: [^\n]*"), "To: " .. b)
+end)
+
 test("notify: sender, recipients, administrator; ten at most", function()
   local w = fake.world()
   w.rule "n" { when = { rcpt_domain = "p.example" }, notify = {
