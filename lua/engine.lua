@@ -1,10 +1,10 @@
--- The events of a policy: what on() and test() register, and who is asked in
--- which order. rule and default are ruling.lua's.
+-- The events of a policy: what on() and test() register, and what a handler may
+-- answer. rule and default are ruling.lua's.
 --
--- C calls, by way of events.lua, one function per event with the objects of
--- that event: engine.connect(conn), engine.rcpt(rcpt, msg, conn). It returns
--- nil (no opinion) or a verdict, made by accept(), reject() and so on. Whatever
--- else a handler returns is an error, and an error is a temporary failure.
+-- The program asks the handlers of an event with the objects of that event
+-- (events.lua). One returns nil (no opinion) or a verdict, made by accept(),
+-- reject() and so on. Whatever else it returns is an error, and an error is a
+-- temporary failure.
 --
 -- Of the program nothing is used but require "host": where(), the place of the
 -- nearest line of the policy; fail(text), an error with that place; at(place),
@@ -16,6 +16,7 @@ local engine = {
   api = {},      -- what a policy sees as globals
   tests = {},    -- of test(): name, f, place
   handlers = {}, -- by event, in the order of on(): f, place, every
+  sealed = false, -- the policy was loaded
 }
 local api = engine.api
 
@@ -129,6 +130,9 @@ function api.on(event, f, every)
     host.fail(("on: there is no event %s%s"):format(tostring(event),
       type(event) == "string" and engine.nearest(event, EVENTS) or ""))
   end
+  if engine.sealed then
+    host.fail(("on %q: only while the policy is loaded"):format(event))
+  end
   if type(f) ~= "function" then
     host.fail(("on %q: the handler is no function but a %s"):format(event,
       type(f)))
@@ -154,16 +158,10 @@ function api.test(name, f)
     place = host.where() }
 end
 
--- Does anybody want to be asked? What is not wanted is not asked for.
-function engine.wants(event)
-  return engine.handlers[event] ~= nil
-end
+-- ---- Answers --------------------------------------------------------------
 
--- ---- Asking ---------------------------------------------------------------
-
--- What a handler at a place returned, if it is a verdict that the event has.
-function engine.checked(event, place, v)
-  if v == nil then return nil end
+-- What a handler at a place returned: is it a verdict that the event has?
+function engine.check(event, place, v)
   if not engine.is_verdict(v) then
     error(("%s: on %q: a handler returned a %s; it is accept(), reject(), "
       .. "tempfail() and so on, or nothing"):format(place, event, type(v)), 0)
@@ -173,21 +171,6 @@ function engine.checked(event, place, v)
     error(("%s: on %q: %s() is no verdict there"):format(place, event,
       v.word), 0)
   end
-  return v
-end
-
--- One after another, until one of them has a verdict. Behind a report there is
--- nothing to decide, and all of them are asked.
-function engine.ask(event, ...)
-  for _, handler in ipairs(engine.handlers[event] or {}) do
-    host.at(handler.place)
-    local v = engine.checked(event, handler.place, handler.f(...))
-    if v ~= nil and EVENTS[event] ~= "" then return v end
-  end
-end
-
-for event in pairs(EVENTS) do
-  engine[event] = function(...) return engine.ask(event, ...) end
 end
 
 return engine

@@ -1,5 +1,6 @@
--- The seam between the program and the engine: makes the objects of an event,
--- asks the engine, and gives the verdict back as words.
+-- The seam between the program and the engine. At an event the program asks
+-- the rules ("message" only), then the handlers one after another, with the
+-- objects of the event, until there is a verdict (plugins/lua/handlers.c).
 
 local host = require "host"
 local engine = require "engine"
@@ -12,38 +13,21 @@ objects.api, objects.waits = engine.api, waits
 for name, value in pairs(waits) do host.global(name, value) end
 for name, value in pairs(engine.api) do host.global(name, value) end
 
-local conn, msg = objects.conn, objects.msg
-local report = function(e) return objects.attempt(e) end
+-- rules: f(msg, conn), if there are any; handlers: lists of { f =, place = } by
+-- event; ticks: for each on("tick") how often and what.
+local events = { classes = objects.classes, handlers = engine.handlers,
+  ticks = {} }
 
-local ARGUMENTS = {
-  connect = conn, helo = conn, tls = conn, disconnect = conn,
-  mail = function(e) return msg(e), conn(e) end,
-  data = function(e) return msg(e), conn(e) end,
-  headers = function(e) return msg(e), conn(e) end,
-  message = function(e) return msg(e), conn(e) end,
-  rcpt = function(e) return objects.rcpt(e), msg(e), conn(e) end,
-  branch = function(e) return objects.branch(e), msg(e) end,
-  deliver = report, queued = report, delivered = report, deferred = report,
-  bounced = report,
-}
-
-local function words(v)
-  if v == nil then return end
+-- A verdict as words, or an error if it is none that the event has.
+function events.answer(event, place, v)
+  engine.check(event, place, v)
   return v.word, v.code, v.enhanced, v.text
-end
-
--- What C calls: by event, and for each on("tick") how often and what.
-local events = { wants = {}, run = {}, ticks = {} }
-
-for name, arguments in pairs(ARGUMENTS) do
-  local f = engine[name]
-  events.run[name] = function(event) return words(f(arguments(event))) end
 end
 
 -- The policy was loaded.
 function events.loaded()
-  ruling.loaded()
-  for name in pairs(ARGUMENTS) do events.wants[name] = engine.wants(name) end
+  engine.sealed = true
+  events.rules = ruling.loaded()
   for i, tick in ipairs(engine.handlers.tick or {}) do
     events.ticks[i] = { every = tick.every, run = function()
       host.at(tick.place)

@@ -402,7 +402,9 @@ local function show(v)
     return #v > 80 and ('"%s…"'):format(v:sub(1, 80)) or ('"%s"'):format(v)
   end
   if values.plain(v) then return #v .. " of them" end
-  if type(v) == "table" then return v.version end -- conn.tls
+  if type(v) == "table" or type(v) == "userdata" then
+    return v.version -- conn.tls
+  end
   return tostring(v)
 end
 

@@ -31,20 +31,12 @@ local set = rules.new {
 engine.rules = set
 engine.api.rule, engine.api.default = set.rule, set.default
 
-local wants, ask = engine.wants, engine.message
-
-function engine.wants(event)
-  return wants(event) or (event == "message" and not set:empty())
+-- The policy was loaded: what asks the rules, if there are any. Their reply is
+-- the message's: handlers are then not asked.
+function ruling.loaded()
+  set:seal()
+  if set:empty() then return nil end
+  return function(msg, conn) return set:message(msg, conn) end
 end
-
--- The rules' reply is the message's: handlers are then not asked.
-function engine.message(msg, conn)
-  local v = set:message(msg, conn)
-  if v ~= nil then return v end
-  return ask(msg, conn)
-end
-
--- The policy was loaded.
-function ruling.loaded() set:seal() end
 
 return ruling

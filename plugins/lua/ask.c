@@ -82,7 +82,7 @@ answer_keep(struct event *r)
 
 	if (r->res == NULL)
 		return;
-	for (i = 0; i < SLOTS; i++) {
+	for (i = 0; r->slot != NULL && i < SLOTS; i++) {
 		if (r->slot[i].id == r->answered)
 			r->slot[i].kept = keep(r->res);
 	}
@@ -94,7 +94,7 @@ answer_ready(struct event *r)
 {
 	unsigned i;
 
-	for (i = 0; i < SLOTS; i++) {
+	for (i = 0; r->slot != NULL && i < SLOTS; i++) {
 		if (!r->slot[i].ready)
 			continue;
 		r->slot[i].ready = false;
@@ -108,8 +108,10 @@ answer_drop(struct event *r)
 {
 	unsigned i;
 
-	for (i = 0; i < SLOTS; i++)
+	for (i = 0; r->slot != NULL && i < SLOTS; i++)
 		slot_free(&r->slot[i]);
+	free(r->slot);
+	r->slot = NULL;
 	r->res = NULL;
 }
 
@@ -144,6 +146,10 @@ slot_take(lua_State *L, struct event *r)
 {
 	unsigned i;
 
+	if (r->slot == NULL)
+		r->slot = calloc(SLOTS, sizeof(*r->slot));
+	if (r->slot == NULL)
+		(void)host_fail(L, "no memory is left for a request");
 	for (i = 0; i < SLOTS; i++) {
 		if (r->slot[i].id != 0)
 			continue;
@@ -239,7 +245,7 @@ slot_of(lua_State *L, struct event *r)
 	uint64_t id = (uint64_t)luaL_checkinteger(L, 1);
 	unsigned i;
 
-	for (i = 0; i < SLOTS; i++) {
+	for (i = 0; r->slot != NULL && i < SLOTS; i++) {
 		if (id != 0 && r->slot[i].id == id)
 			return &r->slot[i];
 	}

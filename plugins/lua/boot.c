@@ -97,6 +97,7 @@ push_host(lua_State *L)
 {
 	lua_newtable(L);
 	luaL_setfuncs(L, host_functions, 0);
+	luaL_setfuncs(L, object_functions, 0);
 	luaL_setfuncs(L, ask_functions, 0);
 	luaL_setfuncs(L, body_functions, 0);
 	luaL_setfuncs(L, strand_functions, 0);
@@ -146,27 +147,16 @@ static int
 take_wants(lua_State *L)
 {
 	struct policy *p = lua_touserdata(L, 1);
-	int i;
 
 	lua_settop(L, 1);
 	(void)push_embedded(L, "events");
 	(void)lua_getfield(L, -1, "loaded");
 	lua_call(L, 0, 0);
-	(void)lua_getfield(L, -1, "run");
-	(void)lua_getfield(L, -2, "wants");
-	for (i = 0; i < STAGE_TICK; i++) {
-		(void)lua_getfield(L, -1, stage_word((enum stage)i));
-		if (lua_toboolean(L, -1)) {
-			(void)lua_getfield(L, -3, stage_word((enum stage)i));
-			p->fn[i] = luaL_ref(L, LUA_REGISTRYINDEX);
-		}
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 2);
+	handlers_take(L, p);
 	take_ticks(L, p);
 	(void)push_embedded(L, "console");
 	(void)lua_getfield(L, -1, "run");
-	p->fn[STAGE_CONSOLE] = luaL_ref(L, LUA_REGISTRYINDEX);
+	p->console = luaL_ref(L, LUA_REGISTRYINDEX);
 	return 0;
 }
 
@@ -199,10 +189,9 @@ boot(struct pst_event *ev, struct policy *p, char *why, size_t n)
 	char dir[4096];
 	char *text;
 	size_t len;
-	int i, r;
+	int r;
 
-	for (i = 0; i < STAGE_COUNT; i++)
-		p->fn[i] = LUA_NOREF;
+	p->rules = p->answer = p->console = LUA_NOREF;
 	(void)snprintf(dir, sizeof(dir), "%.*s", c->dir[0] != '\0' ?
 	    (int)strlen(c->dir) : (int)(name - c->file),
 	    c->dir[0] != '\0' ? c->dir : c->file);

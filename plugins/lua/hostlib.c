@@ -1,6 +1,6 @@
 /*
  * What the standard library sees as require "host": facts, edits and what a
- * policy says. Objects give the number of their event and the recipient's.
+ * policy says. An object that a function works on is its first argument.
  */
 #include <lauxlib.h>
 #include <math.h>
@@ -45,17 +45,6 @@ host_fail(lua_State *L, const char *fmt, ...)
 	return lua_error(L);
 }
 
-struct event *
-host_event(lua_State *L)
-{
-	struct event *r = run_of(L);
-
-	if ((uint64_t)luaL_checkinteger(L, 1) != r->number)
-		(void)host_fail(L, "this object was kept beyond its event: "
-		    "keep values of it instead");
-	return r;
-}
-
 void
 host_select(struct event *r, int rcpt)
 {
@@ -65,33 +54,12 @@ host_select(struct event *r, int rcpt)
 		r->rcpt = rcpt;
 }
 
-struct event *
-host_object(lua_State *L)
-{
-	struct event *r = host_event(L);
-	int rcpt = (int)luaL_checkinteger(L, 2);
-
-	host_select(r, rcpt);
-	if (r->rcpt != rcpt)
-		(void)host_fail(L, "there is no such recipient any more");
-	return r;
-}
-
-static int
-host_get(lua_State *L)
-{
-	struct event *r = host_object(L);
-
-	lua_pushstring(L, pst_get(r->ev, luaL_checkstring(L, 3)));
-	return 1;
-}
-
 static int
 host_set(lua_State *L)
 {
 	struct event *r = host_object(L);
-	const char *name = luaL_checkstring(L, 3);
-	const char *value = luaL_checkstring(L, 4);
+	const char *name = luaL_checkstring(L, 2);
+	const char *value = luaL_checkstring(L, 3);
 
 	if (r->conf->shadow)
 		shadow_set(r, L, r->rcpt, name, value);
@@ -101,28 +69,28 @@ host_set(lua_State *L)
 	return 0;
 }
 
-/* event, rcpt, name, nth */
+/* object, name, nth */
 static int
 host_header(lua_State *L)
 {
 	struct event *r = host_object(L);
 
-	lua_pushstring(L, pst_header_nth(r->ev, luaL_checkstring(L, 3),
-	    (unsigned)luaL_checkinteger(L, 4)));
+	lua_pushstring(L, pst_header_nth(r->ev, luaL_checkstring(L, 2),
+	    (unsigned)luaL_checkinteger(L, 3)));
 	return 1;
 }
 
-/* event, rcpt, "add", name, nth, value */
+/* object, "add", name, nth, value */
 static int
 host_edit(lua_State *L)
 {
 	static const char *const words[] = { "add", "insert", "set", "delete",
 		NULL };
 	struct event *r = host_object(L);
-	int op = luaL_checkoption(L, 3, NULL, words);
-	const char *name = luaL_checkstring(L, 4);
-	unsigned nth = (unsigned)luaL_checkinteger(L, 5);
-	const char *value = luaL_optstring(L, 6, NULL);
+	int op = luaL_checkoption(L, 2, NULL, words);
+	const char *name = luaL_checkstring(L, 3);
+	unsigned nth = (unsigned)luaL_checkinteger(L, 4);
+	const char *value = luaL_optstring(L, 5, NULL);
 
 	if (r->conf->shadow)
 		return 0;
@@ -132,7 +100,7 @@ host_edit(lua_State *L)
 	return 0;
 }
 
-/* event, address, quiet */
+/* object, address, quiet: its number */
 static int
 host_rcpt_add(lua_State *L)
 {
@@ -165,7 +133,7 @@ host_rcpt_drop(lua_State *L)
 	return 0;
 }
 
-/* event, to, subject, text */
+/* object, to, subject, text */
 static int
 host_notify(lua_State *L)
 {
@@ -275,15 +243,33 @@ host_alive(lua_State *L)
 	return 1;
 }
 
+/* Into PLACE_MAX octets. */
+size_t
+host_copy_place(char *dst, const char *place)
+{
+	size_t n = strnlen(place, PLACE_MAX - 1);
+
+	memcpy(dst, place, n);
+	dst[n] = '\0';
+	return n;
+}
+
+void
+host_set_place(struct event *r, const char *place, size_t n)
+{
+	memcpy(r->place, place, n + 1);
+	if (pst_has(r->ev, at))
+		pst_at(r->ev, r->place);
+}
+
 static int
 host_at(lua_State *L)
 {
 	struct event *r = run_of(L);
+	char place[PLACE_MAX];
 
-	(void)snprintf(r->place, sizeof(r->place), "%s",
-	    luaL_checkstring(L, 1));
-	if (pst_has(r->ev, at))
-		pst_at(r->ev, r->place);
+	host_set_place(r, place, host_copy_place(place,
+	    luaL_checkstring(L, 1)));
 	return 0;
 }
 
@@ -362,7 +348,6 @@ host_yield(lua_State *L)
 }
 
 const struct luaL_Reg host_functions[] = {
-	{ "get", host_get },
 	{ "set", host_set },
 	{ "header", host_header },
 	{ "edit", host_edit },

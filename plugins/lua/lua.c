@@ -62,6 +62,7 @@ policy_end(void *arg)
 	struct policy *p = arg;
 
 	state_destroy(&p->state);
+	handlers_fini(p);
 }
 
 static enum pst_verdict
@@ -96,7 +97,7 @@ on_start(struct pst_event *ev)
 		/* A shadow compares when everything was decided. */
 		if (conf->shadow && i == STAGE_MESSAGE)
 			continue;
-		if (p->fn[i] == LUA_NOREF && pst_has(ev, mute))
+		if (!handlers_want(p, (enum stage)i) && pst_has(ev, mute))
 			(void)pst_mute(ev, hook_of((enum stage)i));
 	}
 	for (i = 0; i < p->ntick; i++) {

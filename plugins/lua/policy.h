@@ -4,6 +4,8 @@
  *	lua.c	   what the plugin is: options, hooks, start
  *	boot.c	   the state of an instance: library, policy, what it wants
  *	run.c	   an event: its coroutine from the first line to the verdict
+ *	handlers.c who is asked at an event, with which objects
+ *	object.c   these objects
  *	ask.c	   the requests it waits for
  *	strand.c   several things at once
  *	hostlib.c  what lua/ sees as require "host"
@@ -59,11 +61,33 @@ struct tick {
 	uint32_t every; /* ms */
 };
 
+/* One of on(). */
+struct handler {
+	int fn;	   /* of the registry */
+	int nargs; /* so many of the event's objects */
+	size_t place_n;
+	char place[PLACE_MAX];
+};
+
+struct asked {
+	struct handler *list;
+	unsigned n;
+};
+
+/* Of objects. */
+enum class {
+	CLASS_CONN, CLASS_MSG, CLASS_RCPT, CLASS_BRANCH, CLASS_ATTEMPT,
+	CLASS_COUNT
+};
+
 /* The instance's. */
 struct policy {
 	struct state *state;
 	bool on_tls; /* it mentions TLS: see failure.c */
-	int fn[STAGE_COUNT]; /* of the registry; LUA_NOREF: nobody asks */
+	struct asked asked[STAGE_TICK];
+	/* Of the registry; LUA_NOREF: there is none. */
+	int rules, answer, console;
+	int class[CLASS_COUNT]; /* metatables */
 	struct tick tick[TICKS];
 	unsigned ntick;
 	uint64_t events; /* number of the last */
@@ -88,7 +112,7 @@ struct event {
 	const struct tick *tick; /* NULL: a hook */
 	int rcpt;		 /* that is selected */
 	uint64_t ids;
-	struct slot slot[SLOTS];
+	struct slot *slot;	 /* SLOTS of them, NULL: nothing was asked */
 	lua_State **strand; /* STRANDS of them, NULL: parallel() was not used */
 	bool paused;	    /* its slice was used up */
 	/* The answer at hand, while its continuation runs. */
@@ -104,6 +128,21 @@ enum pst_verdict run_begin(struct pst_event *ev, enum stage st,
 enum pst_verdict run_go(struct event *r, int nargs);
 /* The run that L works for; raises where there is none. */
 struct event *run_of(lua_State *L);
+
+/* handlers.c: takes what the table on top says (lua/events.lua), under
+ * protection */
+void handlers_take(lua_State *L, struct policy *p);
+void handlers_fini(struct policy *p);
+bool handlers_want(const struct policy *p, enum stage st);
+/* What the coroutine of a hook runs: a verdict as four values, or none. */
+int handlers_ask(lua_State *L);
+
+/* object.c: pushes one without a metatable */
+void object_new(lua_State *L, uint64_t event, int rcpt);
+/* The event of the object that is argument 1, its recipient selected or not. */
+struct event *host_object(lua_State *L);
+struct event *host_event(lua_State *L);
+extern const struct luaL_Reg object_functions[];
 
 /* ask.c: */
 /* The answer to request number n is there: goes on. */
@@ -123,9 +162,9 @@ extern const struct luaL_Reg ask_functions[], strand_functions[],
 /* hostlib.c: raises text with the place of the nearest line of the policy. */
 int host_fail(lua_State *L, const char *fmt, ...) PST_PRINTF(2, 3);
 void host_place(lua_State *L, char *dst, size_t n);
-/* The object whose event is argument 1 and whose recipient argument 2. */
-struct event *host_object(lua_State *L);
-struct event *host_event(lua_State *L);
+/* "policy.lua:7" is at work. */
+void host_set_place(struct event *r, const char *place, size_t n);
+size_t host_copy_place(char *dst, const char *place);
 void host_select(struct event *r, int rcpt);
 
 /* boot.c: the instance's state with library and policy; -1 and *why. */

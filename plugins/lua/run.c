@@ -48,18 +48,34 @@ run_of(lua_State *L)
 static void
 count(struct event *r, bool failed)
 {
-	const struct state_use *use = state_used(r->co);
-	const char *word = stage_word(r->stage);
-	char name[40];
+#define NAMES(word) { "calls_" word, "instructions_" word, "errors_" word }
+	static const char *const names[STAGE_COUNT][3] = {
+		[STAGE_CONNECT] = NAMES("connect"),
+		[STAGE_HELO] = NAMES("helo"),
+		[STAGE_TLS] = NAMES("tls"),
+		[STAGE_MAIL] = NAMES("mail"),
+		[STAGE_RCPT] = NAMES("rcpt"),
+		[STAGE_DATA] = NAMES("data"),
+		[STAGE_HEADERS] = NAMES("headers"),
+		[STAGE_MESSAGE] = NAMES("message"),
+		[STAGE_BRANCH] = NAMES("branch"),
+		[STAGE_DELIVER] = NAMES("deliver"),
+		[STAGE_DISCONNECT] = NAMES("disconnect"),
+		[STAGE_QUEUED] = NAMES("queued"),
+		[STAGE_DELIVERED] = NAMES("delivered"),
+		[STAGE_DEFERRED] = NAMES("deferred"),
+		[STAGE_BOUNCED] = NAMES("bounced"),
+		[STAGE_TICK] = NAMES("tick"),
+		[STAGE_CONSOLE] = NAMES("console"),
+	};
+#undef NAMES
+	const char *const *name = names[r->stage];
 
-	(void)snprintf(name, sizeof(name), "calls_%s", word);
-	pst_count(r->ev, name);
-	(void)snprintf(name, sizeof(name), "instructions_%s", word);
-	pst_count_by(r->ev, name, (int64_t)use->instructions);
-	if (failed) {
-		(void)snprintf(name, sizeof(name), "errors_%s", word);
-		pst_count(r->ev, name);
-	}
+	pst_count(r->ev, name[0]);
+	pst_count_by(r->ev, name[1],
+	    (int64_t)state_used(r->co)->instructions);
+	if (failed)
+		pst_count(r->ev, name[2]);
 }
 
 static enum pst_verdict
@@ -143,7 +159,7 @@ run_go(struct event *r, int nargs)
 	enum run how;
 	int n = 0;
 
-	if (pst_has(ev, at))
+	if (r->place[0] != '\0' && pst_has(ev, at))
 		pst_at(ev, r->place);
 	r->paused = false;
 	for (;;) {
@@ -183,17 +199,15 @@ run_begin(struct pst_event *ev, enum stage st, const struct tick *tick)
 {
 	struct policy *p = pst_data(ev, PST_INSTANCE, struct policy);
 	struct event *r = pst_data(ev, PST_EVENT, struct event);
-	int fn;
 
 	if (p == NULL || p->state == NULL || r == NULL)
 		return PST_TEMPFAIL;
-	fn = tick != NULL ? tick->fn : p->fn[st];
 	r->policy = p;
 	r->conf = ev->conf;
 	r->ev = ev;
 	r->stage = st;
 	r->rcpt = RCPT_NONE;
-	if (fn == LUA_NOREF)
+	if (st < STAGE_TICK && !handlers_want(p, st))
 		return r->conf->shadow ? shadow_end(r, NULL, 0, "") :
 					 PST_CONTINUE;
 	r->co = state_thread(p->state, NULL);
@@ -207,7 +221,10 @@ run_begin(struct pst_event *ev, enum stage st, const struct tick *tick)
 	r->number = ++p->events;
 	r->place[0] = '\0';
 	run_enter(r);
-	(void)lua_rawgeti(r->co, LUA_REGISTRYINDEX, fn);
-	lua_pushinteger(r->co, (lua_Integer)r->number);
-	return run_go(r, 1);
+	if (st < STAGE_TICK)
+		lua_pushcfunction(r->co, handlers_ask);
+	else
+		(void)lua_rawgeti(r->co, LUA_REGISTRYINDEX,
+		    tick != NULL ? tick->fn : p->console);
+	return run_go(r, 0);
 }

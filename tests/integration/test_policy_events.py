@@ -96,6 +96,8 @@ BAD = [
     ('error({})', "error object"),
     ("x.nothing = 1", "cannot be assigned"),
     ("return x.nothing", "no field"),
+    ('x.note("seen", "it")', "no object of an event"),
+    ('on("mail", function() end)', "only while the policy is loaded"),
 ]
 SCRIPT = """
 local n, kept = 0, nil
