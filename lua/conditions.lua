@@ -20,6 +20,7 @@
 -- c.address and c.domain by recipient, and what was read of the objects once
 -- (c.seen). rcpt is the number of a recipient.
 
+local certificate = require "certificate"
 local values = require "values"
 local wording = require "wording"
 local network = require "network"
@@ -272,7 +273,12 @@ end
 
 local cert_words = { none = true, unverified = true, verified = true }
 
-local function client_cert(field, value, _, fail)
+local function client_cert(field, value, env, fail)
+  if values.plain(value) and next(value) ~= nil and value[1] == nil then
+    return certificate.test(field, value, function(own, v)
+      return texts(own, v, env, fail)
+    end, function(own, v) return (domains(own, v, env, fail)) end, fail)
+  end
   if type(value) == "boolean" then
     value = value and "verified" or { "none", "unverified" }
   end
@@ -286,7 +292,8 @@ local function client_cert(field, value, _, fail)
       words[v] = true
     else
       return quoted(v) .. ' is meant to be true, false, "none", ' ..
-        '"unverified", "verified" or "sha256:" and 64 hexadecimal digits'
+        '"unverified", "verified", "sha256:" and 64 hexadecimal digits, or ' ..
+        "{ subject =, issuer =, name =, verified = }"
     end
   end)
   return function(c, tls)

@@ -91,6 +91,13 @@ function test_methods:send(m)
     end
     message[key] = value
   end
+  if type(m.tls) == "table" then
+    message.tls = {}
+    for key, value in pairs(m.tls) do
+      message.tls[key] = type(value) == "table" and
+        table.concat(value, " ") or value
+    end
+  end
   if type(message.rcpt) == "string" then message.rcpt = { message.rcpt } end
   if type(message.rcpt) ~= "table" or #message.rcpt == 0 then
     host.fail("send: rcpt is an address or a list of them")

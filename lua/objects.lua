@@ -160,10 +160,19 @@ end
 
 -- ---- conn -----------------------------------------------------------------
 
+-- Names with blanks between them, as a list.
+local function words_of(text)
+  local out = {}
+  for name in text:gmatch("%S+") do out[#out + 1] = name end
+  return out
+end
+
 local tls_meta = class("conn.tls", {
   version = "tls.version", cipher = "tls.cipher", bits = "#tls.bits",
   resumed = "?tls.resumed", cert = "tls.cert", sha256 = "tls.cert.sha256",
-  why = "tls.cert.why",
+  why = "tls.cert.why", subject = "tls.cert.subject",
+  issuer = "tls.cert.issuer",
+  names = { function(o) return words_of(get(o, "tls.cert.names") or "") end },
   verified = { function(o) return get(o, "tls.cert") == "verified" end },
 })
 

@@ -141,6 +141,14 @@ get_tls(const struct session *s, enum fact f, struct pool *pool)
 		    t->verified ? "verified" : "unverified";
 	case FACT_TLS_CERT_SHA256:
 		return text(pool, str_c(t->fingerprint));
+	case FACT_TLS_CERT_SUBJECT:
+		return s->cert != NULL ? text(pool, str_c(s->cert->subject)) :
+		    NULL;
+	case FACT_TLS_CERT_ISSUER:
+		return s->cert != NULL ? text(pool, str_c(s->cert->issuer)) :
+		    NULL;
+	case FACT_TLS_CERT_NAMES:
+		return s->cert != NULL ? s->cert->names : NULL;
 	case FACT_TLS_CERT_WHY:
 		return t->fingerprint[0] == '\0' ? NULL :
 		    text(pool, str_c(t->verify_why));

@@ -32,6 +32,11 @@ struct port {
 	struct listen *listen;
 };
 
+/* What a client's certificate says. */
+struct session_cert {
+	const char *subject, *issuer, *names;
+};
+
 /* Who the client is, kept when the server's side of it has gone. */
 struct session_who {
 	struct sock_addr peer;	/* from the beginning */
@@ -62,6 +67,7 @@ struct session {
 	bool known;		/* New SMTP ICID was logged */
 	bool network;		/* of relay.networks */
 	bool certificate;	/* of relay.certificates */
+	struct session_cert *cert; /* that the client showed; or NULL */
 	bool tls;		/* TLS came up */
 	bool tls_begun;		/* or failed */
 	bool tls_demanded;	/* a sender was refused for want of it */

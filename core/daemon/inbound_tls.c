@@ -3,15 +3,19 @@
  */
 #include "daemon/inbound_priv.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/obj.h"
+#include "tls/certpile.h"
 #include "tls/tlsfail.h"
 
-enum { DETAIL_MAX = 65536 };
+enum { DETAIL_MAX = 65536, CERT_NAMES_MAX = 8192 };
 
 static void	failed(struct session *, const struct err *);
 static void	log_detail(const struct session *, const struct tls_failure *);
+static void	read_cert(struct session *);
 static bool	fingerprint_listed(const struct session *, const char *);
 static void	count(const struct session *, unsigned);
 
@@ -40,6 +44,7 @@ session_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 		    str_c(info->verified ? "" : info->verify_why),
 		    info->fingerprint);
 		s->certificate = fingerprint_listed(s, info->fingerprint);
+		read_cert(s);
 	}
 	return session_secured(s, v);
 }
@@ -88,6 +93,49 @@ log_detail(const struct session *s, const struct tls_failure *f)
 			mail_log(EV_ICID_TLS_DETAIL, s->icid, line);
 	}
 	buf_fini(&b);
+}
+
+/* A name that has a blank in it is none. */
+static const char *
+names_text(const struct certfact *f, struct pool *pool)
+{
+	const char *text = NULL;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, CERT_NAMES_MAX);
+	for (i = 0; f->name[i] != NULL; i++) {
+		if (f->name[i][0] != '\0' && strchr(f->name[i], ' ') == NULL)
+			(void)buf_printf(&b, "%s%s",
+			    buf_len(&b) > 0 ? " " : "", f->name[i]);
+	}
+	if (buf_len(&b) > 0 && !buf_full(&b))
+		text = pool_str(pool, buf_str(&b)).p;
+	buf_fini(&b);
+	return text;
+}
+
+/* For policies and plugins. What cannot be read is not known. */
+static void
+read_cert(struct session *s)
+{
+	struct certpile *pile = certpile_new();
+	struct pool *pool = session_pool(s), *work = pool_new(4096);
+	struct certfact f;
+	struct err why;
+	struct str der;
+
+	if (tlsio_chain_der(smtpd_tlsio(s->smtpd), 0, &der) == 0 &&
+	    certpile_read(pile, der, "certificate", NULL, &why) == 0) {
+		certpile_fact(pile, 0, work, &f);
+		s->cert = pool_alloc(pool, sizeof(*s->cert));
+		*s->cert = (struct session_cert){
+			.subject = pool_strdup(pool, f.subject),
+			.issuer = pool_strdup(pool, f.issuer),
+			.names = names_text(&f, pool) };
+	}
+	pool_destroy(&work);
+	certpile_destroy(&pile);
 }
 
 /* Colons and capitals are how other programs print them. */

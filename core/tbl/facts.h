@@ -30,6 +30,11 @@ FACT(TLS_RESUMED, "tls.resumed", "", "the session was resumed")
 FACT(TLS_CERT, "tls.cert", "",
     "the peer's certificate: none, unverified or verified")
 FACT(TLS_CERT_SHA256, "tls.cert.sha256", "", "its fingerprint")
+FACT(TLS_CERT_SUBJECT, "tls.cert.subject", "",
+    "a client's: whose it is, as \"CN=mx.example,O=Example\"")
+FACT(TLS_CERT_ISSUER, "tls.cert.issuer", "", "a client's: who signed it")
+FACT(TLS_CERT_NAMES, "tls.cert.names", "",
+    "a client's: its alternative names (DNS, addresses), with blanks between")
 FACT(TLS_CERT_WHY, "tls.cert.why", "", "why it is not verified")
 FACT(MID, "mid", "", "number of the message, or of its branch")
 FACT(SENDER, "sender", "", "envelope sender; empty: the null sender")

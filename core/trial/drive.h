@@ -4,8 +4,9 @@
  *
  * Of the engine's requests, {"do":WORD, …}:
  *   send   from, rcpt (list), headers (list of [name, value]), body, ip, name,
- *          helo, auth, listener, tls ([version, cipher]); all but rcpt have a
- *          default. Answer: see drive_send().
+ *          helo, auth, listener, tls {version, cipher, and of its certificate
+ *          cert ("verified"), sha256, subject, issuer, names}; all but rcpt
+ *          have a default. Answer: see drive_send().
  *   can    kind ("dns", "http", "lookup") and words, each text or {"q":text}
  *   pass   ms: so much time
  */

@@ -88,6 +88,11 @@ session(struct trial *t, const json_t *m)
 		c.tls_version = keep(t, tls, "version", "TLSv1.3");
 		c.tls_cipher = keep(t, tls, "cipher",
 		    "TLS_AES_256_GCM_SHA384");
+		c.cert = keep(t, tls, "cert", NULL);
+		c.sha256 = keep(t, tls, "sha256", NULL);
+		c.subject = keep(t, tls, "subject", NULL);
+		c.issuer = keep(t, tls, "issuer", NULL);
+		c.names = keep(t, tls, "names", NULL);
 	}
 	trial_connect(t, &c);
 }

@@ -74,6 +74,8 @@ struct trial {
 struct trial_client {
 	const char *ip, *port, *name, *helo, *auth, *listener;
 	const char *tls_version, *tls_cipher;
+	/* Of the client's certificate; cert NULL: it has none. */
+	const char *cert, *sha256, *subject, *issuer, *names;
 };
 
 /* A trial with real time and the real world; dns: the caller's, of loop. */

@@ -45,6 +45,12 @@ trial_connect(struct trial *t, const struct trial_client *c)
 		return;
 	fact[FACT_TLS_VERSION] = c->tls_version;
 	fact[FACT_TLS_CIPHER] = c->tls_cipher;
+	fact[FACT_TLS_CERT] = c->tls_version == NULL ? NULL :
+	    c->cert != NULL ? c->cert : "none";
+	fact[FACT_TLS_CERT_SHA256] = c->sha256;
+	fact[FACT_TLS_CERT_SUBJECT] = c->subject;
+	fact[FACT_TLS_CERT_ISSUER] = c->issuer;
+	fact[FACT_TLS_CERT_NAMES] = c->names;
 	if (c->tls_version != NULL &&
 	    (!trial_ask(t, HOOK_TLS, -1) || t->verdict.act != HOOK_GO))
 		return;

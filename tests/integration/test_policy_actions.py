@@ -2,6 +2,7 @@
 queue has, and what the log says of it. What each field means is tested in
 tests/lua with the same library."""
 
+import base64
 import datetime
 import email
 import email.policy
@@ -10,7 +11,7 @@ import re
 
 import pytest
 
-from lib import base
+from lib import base, certs, client, postern
 from lib.client import message
 
 PLUGINS = os.path.join(os.path.dirname(base.POSTERN_BIN), "plugins")
@@ -350,6 +351,84 @@ def test_a_rule_has_its_scope(policy, sink):
     m = arrived(sink, "x@b.test", "y@c.test")["y@c.test"]
     assert (m.header("X-In"), m.header("X-Out"), m.header("X-Ours")) == (
         None, "1", None)
+
+
+RULES_OF_CERTIFICATES = """
+rule "partner" {
+  when = { client_cert = { subject = "CN=client.test", issuer = "CN=root.*",
+                           name = ".client.test" } },
+  add_header = { ["X-Partner"] = "1" },
+}
+rule "claims" {
+  when = { client_cert = { subject = "CN=client.test", verified = false } },
+  add_header = { ["X-Claims"] = "1" },
+}
+on("message", function(msg, conn)
+  local t = conn.tls
+  log.info("shown %s %s %s %s", t.cert, tostring(t.subject),
+    tostring(t.issuer), table.concat(t.names, "+"))
+end)
+"""
+
+
+@pytest.mark.parametrize("kind, partner, claims, shown", [
+    ("good", "1", "1", "verified CN=client.test CN=root.test client.test"),
+    ("foreign", None, "1", "unverified CN=client.test CN=client.test "
+     "client.test"),
+    ("none", None, None, "none nil nil ")])
+def test_what_a_clients_certificate_says_counts_if_it_is_verified(
+        policy, sink, folder, kind, partner, claims, shown):
+    """Without client_ca nothing is verified, and everybody is let in."""
+    pki = certs.Authority(folder)
+    port = base.free_port()
+    server = policy(RULES_OF_CERTIFICATES, listener={
+        "inbound": None, "asks": {
+            "address": ["127.0.0.1:%d" % port], "tls": "preferred",
+            "cert": postern.certificate().cert,
+            "key": postern.certificate().key, "client_cert": "request",
+            **({} if kind == "foreign" else {"client_ca": pki.ca})}})
+    context = client.anyone()
+    if kind != "none":
+        pair = pki.client(kind)
+        context.load_cert_chain(pair.cert, pair.key)
+    with client.Client("127.0.0.1", port) as c:
+        c.ehlo()
+        c.expect("STARTTLS", 220)
+        c.handshake(context)
+        c.start().deliver("a@a.test", ["x@b.test"], message())
+    m = arrived(sink, "x@b.test")["x@b.test"]
+    assert (m.header("X-Partner"), m.header("X-Claims")) == (partner, claims)
+    server.wait_log("shown %s$" % shown)
+
+
+def test_who_has_authenticated_is_known_to_rules(policy, sink, folder):
+    coded = base.run(["openssl", "passwd", "-6", "secret"]).text.strip()
+    users = base.write_file(os.path.join(folder, "users"),
+                            "anna:%s\n" % coded)
+    server = policy("""
+        rule "anna" { when = { auth = "ann*" },
+                      add_header = { ["X-Anna"] = "1" } }
+        rule "nobody" { when = { auth = false },
+                        add_header = { ["X-Nobody"] = "1" } }
+        on("mail", function(msg, conn)
+          log.info("it is %s, %s", tostring(conn.auth), tostring(msg.auth))
+        end)""", relay={"networks": ["192.0.2.1/32"], "domains": ["b.test"],
+                        "users": users})
+    assert send(server, ["x@b.test"]) == "250"
+    with server.client() as c:
+        c.ehlo()
+        c.starttls()
+        c.ehlo()
+        c.expect("AUTH PLAIN " + base64.b64encode(
+            b"\0anna\0secret").decode(), 235)
+        c.deliver("a@a.test", ["y@c.test"], message())
+    got = arrived(sink, "x@b.test", "y@c.test")
+    assert (got["x@b.test"].header("X-Anna"),
+            got["x@b.test"].header("X-Nobody")) == (None, "1")
+    assert (got["y@c.test"].header("X-Anna"),
+            got["y@c.test"].header("X-Nobody")) == ("1", None)
+    server.wait_log("it is nil, nil$")
+    server.wait_log("it is anna, anna$")
 
 
 def test_the_first_way_wins_and_the_log_tells_of_the_second(

@@ -127,7 +127,8 @@ function fake.message(t)
   for k, v in pairs(t.conn or {}) do facts[k] = v end
   if facts.tls then
     facts.tls = setmetatable({ facts = facts.tls, done = {},
-      known = words "version cipher cert sha256 verified bits" }, tls_meta)
+      known = words("version cipher cert sha256 verified bits " ..
+        "subject issuer names why") }, tls_meta)
   end
   facts.ip = facts.ip or "192.0.2.1"
   local conn = setmetatable({ facts = facts, done = {},

@@ -101,6 +101,30 @@ test("client_tls: whether, and its version, cipher, verification", function()
   yes({ client_cert = lookup { [("ab"):rep(32)] = "1" } }, with)
 end)
 
+test("client_cert: what it says counts if it is verified", function()
+  local function cert(kind)
+    return { conn = { tls = { version = "TLSv1.3", cert = kind,
+      verified = kind == "verified", subject = "CN=mx.p.example,O=P",
+      issuer = "CN=Root,O=CA", names = { "mx.p.example", "*.q.example" } } } }
+  end
+  local good, claimed = cert "verified", cert "unverified"
+  yes({ client_cert = { subject = "CN=mx.p.example,*" } }, good)
+  no({ client_cert = { subject = "CN=mx.p.example,*" } }, claimed)
+  yes({ client_cert = { subject = "CN=mx.p.example,*", verified = false } },
+    claimed)
+  no({ client_cert = { subject = "CN=p.example" } }, good)
+  yes({ client_cert = { issuer = { "CN=Other", "*O=CA" } } }, good)
+  yes({ client_cert = { name = ".p.example" } }, good)
+  yes({ client_cert = { name = ".q.example", issuer = "*O=CA" } }, good)
+  no({ client_cert = { name = "p.example" } }, good)
+  no({ client_cert = { name = ".p.example", issuer = "*O=CB" } }, good)
+  yes({ client_cert = { verified = true } }, good)
+  no({ client_cert = { verified = true } }, claimed)
+  yes({ client_cert = { verified = false } }, claimed)
+  no({ client_cert = { verified = false } }, cert "none")
+  no({ client_cert = { name = ".p.example" } }, {})
+end)
+
 test("header: any of that name, wildcards, expressions, either case",
   function()
     local t = { headers = { { "X-Level", "public" },

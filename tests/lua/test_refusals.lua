@@ -127,8 +127,14 @@ local conditions = {
   { { client_tls = { verified = "yes" } },
     "client_tls.verified: true or false" },
   { { client_cert = "sha256:00" }, 'client_cert: "sha256:00" is meant to be ' ..
-    'true, false, "none", "unverified", "verified" or "sha256:" and 64 ' ..
-    "hexadecimal digits" },
+    'true, false, "none", "unverified", "verified", "sha256:" and 64 ' ..
+    "hexadecimal digits, or { subject =, issuer =, name =, verified = }" },
+  { { client_cert = { subjekt = "CN=x" } }, 'client_cert: "subjekt" is not ' ..
+    'known (did you mean "subject"?)' },
+  { { client_cert = { name = "x@y" } }, 'client_cert.name: "x@y" is an ' ..
+    "address; there is client_cert.name" },
+  { { client_cert = { verified = 1 } },
+    "client_cert.verified: true or false" },
   { { header = "X-A" },
     "header: { name =, value = } or { name =, re = } is meant" },
   { { header = { nam = "X" } },

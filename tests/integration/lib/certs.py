@@ -88,7 +88,8 @@ class Authority:
             return pair
         return self._give(
             pair, "client.test", -1 if kind == "expired" else 30,
-            "serverAuth" if kind == "server-only" else "clientAuth", "")
+            "serverAuth" if kind == "server-only" else "clientAuth",
+            "subjectAltName=DNS:client.test\n")
 
     def _give(self, pair, name, days, usage, more):
         """Replace the pair's certificate by one that the root signed."""
