@@ -229,11 +229,8 @@ static enum smtpd_step
 branch_said(struct session *s, const struct hook_verdict *hv,
     struct smtpd_verdict *v)
 {
-	struct err why = ERR_INIT;
-
 	inmsg_heard(s->m, hv);
-	if (inmsg_branch_end(s->m, &why) < 0)
-		failed(s->m, &why);
+	inmsg_branch_end(s->m);
 	return eom_go(s, v);
 }
 

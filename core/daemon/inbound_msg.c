@@ -387,18 +387,17 @@ rewrite_sink(void *arg, const char *p, size_t n)
 
 /* The header as it came stays in front: edits are laid over it. Lines end as
  * in any message. */
-static int
-rewrite(struct inmsg *m, struct body_ref **bp, struct err *why)
+static void
+rewrite(struct inmsg *m, struct body_ref **bp)
 {
 	struct str head = buf_str(&m->head), text = buf_str(&m->text);
 	struct rewrite r;
 	struct bodyin in;
 	size_t used;
-	int rc = 0;
 
 	inmsg_turn(m, m->turn);
 	if (!m->rewritten)
-		return 0;
+		return;
 	text = buf_str(&m->text);
 	r.body = body_new(m->s->in->w.store, NULL, NULL);
 	(void)body_write(r.body, head.p, head.n);
@@ -411,11 +410,8 @@ rewrite(struct inmsg *m, struct body_ref **bp, struct err *why)
 	*bp = r.body;
 	if (in.eightbit)
 		m->env->flags |= ENV_8BIT_SEEN;
-	if (in.nul)
-		rc = err_set(why, 451, "4.3.0", "NUL in a new body");
 	bodyin_fini(&in);
 	m->env->size = body_size(r.body);
-	return rc;
 }
 
 /* ---- the end ---- */
@@ -427,8 +423,7 @@ inmsg_split(struct inmsg *m, bool always, struct err *why)
 	struct rcpt *r;
 	unsigned i;
 
-	if (rewrite(m, &m->body, why) < 0)
-		return -1;
+	rewrite(m, &m->body);
 	for (i = 0; i < m->env->nrcpt; i++) {
 		r = m->env->rcpt[i];
 		r->want = str_c(inmsg_want(m, (int)i, m->pool));
@@ -480,8 +475,8 @@ inmsg_branch(struct inmsg *m, unsigned i)
 	m->rewritten = m->writing = m->edited_good = false;
 }
 
-int
-inmsg_branch_end(struct inmsg *m, struct err *why)
+void
+inmsg_branch_end(struct inmsg *m)
 {
-	return rewrite(m, &m->cur->body, why);
+	rewrite(m, &m->cur->body);
 }

@@ -142,7 +142,7 @@ int inmsg_split(struct inmsg *m, bool always, struct err *why);
 /* Where there are no branches. */
 void inmsg_submit(struct inmsg **mp, queue_submitted *done, void *arg);
 void inmsg_branch(struct inmsg *m, unsigned i);
-int inmsg_branch_end(struct inmsg *m, struct err *why);
+void inmsg_branch_end(struct inmsg *m);
 struct rcpt *inmsg_branch_rcpt(const struct inmsg *m, unsigned n);
 unsigned inmsg_nrcpt(const struct inmsg *m); /* of the branch, if it is one */
 

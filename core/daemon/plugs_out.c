@@ -145,10 +145,13 @@ tls_rcpt(void *arg, struct str domain, struct str local,
 	for (i = 0; i < p->npolicy; i++) {
 		if (n == RELAY_OPINIONS) { /* the strictest may be missing */
 			v[n - 1].want = "unreadable: too many opinions";
+			v[n - 1].who = NULL;
 			break;
 		}
 		v[n].want = opinion(&p->policy[i], &q);
 		v[n].ours = p->policy[i].ours;
+		v[n].who = v[n].want == p->policy[i].fault ? NULL :
+		    instance_name(p->policy[i].i);
 		if (v[n].want != NULL)
 			n++;
 	}

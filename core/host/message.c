@@ -97,6 +97,10 @@ api_body_write(struct pst_event *pub, const void *p, size_t n)
 		(void)err_text(&why, "that recipient was dropped");
 	else if (a->ops->body_write == NULL)
 		(void)err_text(&why, "there is no body to write here");
+	else if (n > 0 && memchr(p, '\0', n) != NULL) {
+		ev->fault = "a NUL in a new body"; /* whatever it says */
+		return -1;
+	}
 	else if (a->ops->body_write(a->arg, ev->rcpt, p, n, &why) == 0)
 		return 0;
 	return refused(ev, &why, "body");

@@ -52,6 +52,7 @@ static const char *make_both(struct destmap *m, const struct destmap_to *to);
 static const char *remember(struct destmap *m, const struct memo *of,
     const struct destmap_to *to);
 static void forget(struct destmap *m);
+static const char *who(const struct relay_opinion *o);
 
 struct destmap *
 destmap_new(const struct relay_conf *conf)
@@ -233,6 +234,8 @@ remember(struct destmap *m, const struct memo *of,
 	for (i = 0; i < to->n; i++) {
 		(void)buf_add_char(&m->key, to->v[i].ours ? '\1' : '\2');
 		(void)buf_add_c(&m->key, to->v[i].want);
+		(void)buf_add_char(&m->key, '\3');
+		(void)buf_add_c(&m->key, who(&to->v[i]));
 	}
 	ASSERT(!buf_full(&m->key));
 	if (m->memos.n >= MEMO_MAX)
@@ -254,17 +257,26 @@ remember(struct destmap *m, const struct memo *of,
 	return memo->text;
 }
 
-/* Adds a want to *sum, which has *n already; -1: it cannot be read. */
+static const char *
+who(const struct relay_opinion *o)
+{
+	return o->who != NULL ? o->who : "";
+}
+
+/* Adds a want to *sum, which has *n already; -1: it cannot be read. from: the
+ * plugin that wants it, or "". */
 static int
-add_want(struct destmap *m, struct tlswant *sum, unsigned *n, struct str text)
+add_want(struct destmap *m, struct tlswant *sum, unsigned *n, struct str text,
+    const char *from)
 {
 	struct tlswant one, old = *sum;
 	struct err why = ERR_INIT;
 
 	if (tlswant_read(&one, text, m->memory, &why) == -1) {
 		if (!m->warned)
-			log_critical("mail waits because a TLS want is not "
-			    "readable: %s", why.text);
+			log_critical("mail waits because a TLS want%s%s is not "
+			    "readable: %s", from[0] != '\0' ?
+			    " of plugin " : "", from, why.text);
 		m->warned = true;
 		return -1;
 	}
@@ -277,11 +289,12 @@ add_want(struct destmap *m, struct tlswant *sum, unsigned *n, struct str text)
 
 /* The word in front is no level, whatever follows. */
 static const char *
-unreadable(struct destmap *m, struct str text)
+unreadable(struct destmap *m, struct str text, const char *from)
 {
 	if (text.n > SHOWN_MAX)
 		text.n = SHOWN_MAX;
-	return pool_printf(m->memory, "unreadable: %.*s", STR_FMT(text));
+	return pool_printf(m->memory, "unreadable: %s%s%.*s", from,
+	    from[0] != '\0' ? " said " : "", STR_FMT(text));
 }
 
 static const char *
@@ -313,11 +326,12 @@ make_text(struct destmap *m, const struct memo *memo,
 		for (i = 0; i < to->n; i++) {
 			o = &to->v[i];
 			if (o->ours == (pass == 0) &&
-			    add_want(m, &all, &n, str_c(o->want)) == -1)
-				return unreadable(m, str_c(o->want));
+			    add_want(m, &all, &n, str_c(o->want),
+				who(o)) == -1)
+				return unreadable(m, str_c(o->want), who(o));
 		}
 	}
-	if (to->want.n > 0 && add_want(m, &all, &n, to->want) == -1)
+	if (to->want.n > 0 && add_want(m, &all, &n, to->want, "") == -1)
 		return pool_str(m->memory, to->want).p;
 	return write_text(m, &all);
 }
@@ -329,8 +343,8 @@ make_both(struct destmap *m, const struct destmap_to *to)
 	unsigned i, n = to->v[0].want[0] == '\0';
 
 	for (i = n; i < to->n; i++)
-		if (add_want(m, &all, &n, str_c(to->v[i].want)) == -1)
-			return unreadable(m, str_c(to->v[i].want));
+		if (add_want(m, &all, &n, str_c(to->v[i].want), "") == -1)
+			return unreadable(m, str_c(to->v[i].want), "");
 	return write_text(m, &all);
 }
 

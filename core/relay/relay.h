@@ -128,6 +128,7 @@ struct relay_peer {
 struct relay_opinion {
 	const char *want;	/* text (tls/tlswant.h); what cannot be read
 				 * keeps the mail here */
+	const char *who;	/* whose it is, or NULL: for that case */
 	bool ours;		/* of the configuration: in place of what it
 				 * says of delivery in general */
 };

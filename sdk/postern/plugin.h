@@ -284,7 +284,8 @@ struct pst_api {
  * inside each_rcpt that recipient's, at "branch" the branch's: recipients that
  * get different bytes become branches. body: walks what stands behind the
  * header, from *offset, without a copy; false: the end. The chunk is valid
- * until the next call. body_write: the first call begins a new body.
+ * until the next call. body_write: the first call begins a new body; a NUL in
+ * it is a fault.
  */
 #define pst_header(ev, name) (ev)->api->header((ev), (name), 0)
 #define pst_header_nth(ev, name, nth) (ev)->api->header((ev), (name), (nth))

@@ -81,6 +81,7 @@ START_TEST(opinions_come_from_every_policy)
 	ck_assert_uint_eq(n, 1);
 	ck_assert_str_eq(v[0].want, "required");
 	ck_assert(!v[0].ours);
+	ck_assert_str_eq(v[0].who, "one");
 	ck_assert_uint_eq(plugs_out_asks.tls_rcpt(w.out, STR("a.example"),
 	    STR("boss"), v), 0);
 	/* A failure is not silence. */

@@ -363,6 +363,24 @@ START_TEST(edits_the_message)
 END_TEST
 
 static enum pst_verdict
+writes_nul(struct pst_event *ev)
+{
+	ck_assert_int_eq(pst_body_write(ev, "new", 3), 0);
+	ck_assert_int_eq(pst_body_write(ev, "a\0b", 3), -1);
+	return PST_ACCEPT;
+}
+
+START_TEST(a_new_body_with_nul_is_a_fault)
+{
+	run(HOOK_EOM, writes_nul);
+	ck_assert_int_eq(rig.v.act, HOOK_TEMPFAIL);
+	ck_assert_str_eq(trace, "new");
+	ck_assert_str_eq(rig_log(), "Warning: Plugin a failed at eom: MID 7 "
+	    "ICID 5 a NUL in a new body\n");
+}
+END_TEST
+
+static enum pst_verdict
 walks(struct pst_event *ev)
 {
 	struct pst_str chunk;
@@ -494,6 +512,7 @@ UNIT_SUITE(api)
 	tcase_add_test(tc, writes_notes_while_that_is_possible);
 	tcase_add_test(tc, reads_the_header);
 	tcase_add_test(tc, edits_the_message);
+	tcase_add_test(tc, a_new_body_with_nul_is_a_fault);
 	tcase_add_test(tc, walks_the_body);
 	tcase_add_test(tc, has_nothing_where_it_is_about_nothing);
 	tcase_add_test(tc, asks_for_each_recipient_until_one_says_something);

@@ -68,7 +68,7 @@ static const struct {
 START_TEST(opinions_raise_unless_they_are_ours)
 {
 	struct destmap *m = destmap_new(&bare);
-	struct relay_opinion v[2];
+	struct relay_opinion v[2] = { { .who = NULL } };
 	struct destmap_to to = { .route = opinions[_i].route,
 		.want = str_c(opinions[_i].stored),
 		.v = v };
@@ -81,6 +81,23 @@ START_TEST(opinions_raise_unless_they_are_ours)
 	}
 	for (again = 0; again < 2; again++)
 		ck_assert_str_eq(destmap_text(m, &to), opinions[_i].text);
+	destmap_destroy(&m);
+}
+END_TEST
+
+/* Whose it is stands in the failure, and is remembered apart. */
+START_TEST(an_unreadable_want_names_its_plugin)
+{
+	struct destmap *m = destmap_new(&bare);
+	struct relay_opinion v = { .want = "tight", .who = "one" };
+	struct destmap_to to = { .want = STR(""), .v = &v, .n = 1 };
+
+	ck_assert_str_eq(destmap_text(m, &to), "unreadable: one said tight");
+	v.who = "two";
+	ck_assert_str_eq(destmap_text(m, &to), "unreadable: two said tight");
+	ck_assert_ptr_null(destmap_want(m, destmap_text(m, &to)));
+	v.want = "required";
+	ck_assert_str_eq(destmap_text(m, &to), "required");
 	destmap_destroy(&m);
 }
 END_TEST
@@ -199,6 +216,7 @@ UNIT_SUITE(destmap)
 	tcase_add_loop_test(tc, opinions_raise_unless_they_are_ours, 0,
 	    (int)(sizeof(opinions) / sizeof(opinions[0])));
 	tcase_add_test(tc, the_maximum_of_a_text_and_another);
+	tcase_add_test(tc, an_unreadable_want_names_its_plugin);
 	tcase_add_test(tc, texts_mean_what_they_say);
 	tcase_add_test(tc, many_wants_are_no_matter);
 	tcase_add_test(tc, certificates_are_those_of_the_nearest_block);
