@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/obj.h"
 #include "base/str.h"
@@ -37,16 +38,19 @@ struct offload {
 	struct jobs todo, ready;
 	size_t unfinished; /* not yet in ready */
 	bool stop;
+	bool abandoned; /* the thread frees it */
 };
 
 static void *run(void *arg);
 static void add(struct jobs *q, struct job *j);
 static struct job *take_all(struct jobs *q);
 static void start_thread(struct offload *o, const char *name);
+static void free_all(struct offload *o);
 
 struct offload *
 offload_new(const char *name)
 {
+	pthread_condattr_t attr;
 	struct offload *o;
 
 	OBJ_NEW(o, OFFLOAD_MAGIC);
@@ -57,7 +61,10 @@ offload_new(const char *name)
 	o->ready.tail = &o->ready.head;
 	(void)pthread_mutex_init(&o->lock, NULL);
 	(void)pthread_cond_init(&o->wake, NULL);
-	(void)pthread_cond_init(&o->idle, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&o->idle, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	start_thread(o, name);
 	return o;
 }
@@ -77,12 +84,18 @@ offload_destroy(struct offload **op)
 	(void)pthread_cond_signal(&o->wake);
 	(void)pthread_mutex_unlock(&o->lock);
 	(void)pthread_join(o->thread, NULL);
+	free_all(o);
+	*op = NULL;
+}
+
+static void
+free_all(struct offload *o)
+{
 	(void)pthread_cond_destroy(&o->idle);
 	(void)pthread_cond_destroy(&o->wake);
 	(void)pthread_mutex_destroy(&o->lock);
 	(void)close(o->fd);
 	OBJ_FREE(o);
-	*op = NULL;
 }
 
 void
@@ -152,13 +165,51 @@ offload_drain(struct offload *o)
 	}
 }
 
+bool
+offload_drain_for(struct offload *o, int64_t ms)
+{
+	int64_t at = (int64_t)clock_nsec() + (ms > 0 ? ms : 0) * 1000000;
+	struct timespec until = { at / 1000000000, at % 1000000000 };
+	bool done;
+	int rc = 0;
+
+	ASSERT(!o->reaping);
+	(void)pthread_mutex_lock(&o->lock);
+	while (o->unfinished > 0 && rc == 0)
+		rc = pthread_cond_timedwait(&o->idle, &o->lock, &until);
+	done = o->unfinished == 0;
+	(void)pthread_mutex_unlock(&o->lock);
+	if (done)
+		offload_reap(o);
+	return done;
+}
+
+void
+offload_abandon(struct offload **op)
+{
+	struct offload *o = *op;
+	bool late;
+
+	OBJ_CHECK(o, OFFLOAD_MAGIC);
+	(void)pthread_mutex_lock(&o->lock);
+	late = o->unfinished > 0;
+	o->abandoned = o->stop = late;
+	if (late)
+		(void)pthread_detach(o->thread);
+	(void)pthread_mutex_unlock(&o->lock);
+	if (late)
+		*op = NULL;
+	else
+		offload_destroy(op);
+}
+
 static void *
 run(void *arg)
 {
 	struct offload *o;
 	struct job *j;
 	uint64_t one = 1;
-	bool first;
+	bool first, late;
 
 	OBJ_CAST(o, arg, OFFLOAD_MAGIC);
 	(void)pthread_mutex_lock(&o->lock);
@@ -174,6 +225,10 @@ run(void *arg)
 		(void)pthread_mutex_unlock(&o->lock);
 		j->work(j->arg);
 		(void)pthread_mutex_lock(&o->lock);
+		if (o->abandoned) {
+			mem_free(j);
+			break;
+		}
 		first = o->ready.head == NULL;
 		add(&o->ready, j);
 		if (--o->unfinished == 0)
@@ -186,7 +241,10 @@ run(void *arg)
 			panic("eventfd: errno %d", errno);
 		(void)pthread_mutex_lock(&o->lock);
 	}
+	late = o->abandoned;
 	(void)pthread_mutex_unlock(&o->lock);
+	if (late)
+		free_all(o);
 	return NULL;
 }
 

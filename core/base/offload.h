@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct offload;
 
@@ -28,5 +29,11 @@ void offload_reap(struct offload *o);
 size_t offload_pending(const struct offload *o); /* jobs not yet reaped */
 /* Waits until all submitted jobs are done and reaps them (tests, shutdown). */
 void offload_drain(struct offload *o);
+/* The same, for so many milliseconds; false: a job is not done yet. */
+bool offload_drain_for(struct offload *o, int64_t ms);
+/* For a job that does not return: it is left to itself. What it has must stay,
+ * its done() is not called; its thread ends when it returns. Jobs behind it are
+ * not done. */
+void offload_abandon(struct offload **op);
 
 #endif

@@ -130,7 +130,7 @@ bool shm_named_at(struct shm *s, unsigned i, struct shm_named *r);
  */
 #define SHM_PLUGINS 256
 #define SHM_PLUGIN_NAME 64
-#define SHM_FLIGHTS 5 /* of a worker: its loop, then its plugins' threads */
+#define SHM_FLIGHTS 17 /* of a worker: its loop, then its plugins' threads */
 
 #define SHM_PLACE 64 /* octets of a place, the 0 at its end included */
 
@@ -156,7 +156,8 @@ int shm_plugin_get(struct shm *s, const char *instance);
 const char *shm_plugin_name(struct shm *s, int number, char *dst, size_t n);
 struct shm_flight *shm_flight(struct shm *s, unsigned worker,
     unsigned thread);
-/* False: its own code ran. loop: only the loop's thread is looked at. */
+/* The loop, else of the threads the one that began last: one may hang for long.
+ * False: its own code ran. loop: only the loop's thread is looked at. */
 bool shm_busy(struct shm *s, unsigned worker, bool loop, struct shm_busy *r);
 
 /* The breaker: up to which generation of the configuration the instance is not

@@ -69,16 +69,19 @@ shm_flight(struct shm *s, unsigned worker, unsigned thread)
 bool
 shm_busy(struct shm *s, unsigned worker, bool loop, struct shm_busy *r)
 {
-	struct shm_flight *f;
-	unsigned i, most = loop ? 1 : SHM_FLIGHTS;
-	uint32_t who = 0;
+	struct shm_flight *f, *row;
+	uint32_t who;
 	uint64_t word;
+	unsigned i;
 
 	ASSERT(worker < s->workers);
-	for (i = 0; i < most && who == 0; i++) {
-		f = &s->map->flight[worker][i];
-		who = f->who;
-	}
+	row = s->map->flight[worker];
+	f = &row[0];
+	for (i = 1; i < SHM_FLIGHTS && !loop && row[0].who == 0; i++)
+		if (row[i].who != 0 && (f->who == 0 ||
+			(int64_t)(row[i].since - f->since) > 0))
+			f = &row[i];
+	who = f->who;
 	if (who == 0 || who >> 8 > SHM_PLUGINS)
 		return false;
 	r->number = (int)(who >> 8) - 1;

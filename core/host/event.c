@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/num.h"
+#include "host/crew.h"
 #include "host/event_priv.h"
 #include "host/request_priv.h"
 
@@ -17,7 +18,6 @@ static const _Atomic uint64_t no_generation = 0, any_generation = UINT64_MAX;
 static void refuse(struct event *ev);
 static bool may_miss(const struct event *ev);
 static void judge(struct event *ev, enum pst_verdict v);
-static msec patience(const struct event *ev);
 static void overdue(void *arg);
 static void limbo_add(struct engine *e, struct scope *s);
 static void limbo_end(void *arg);
@@ -101,6 +101,7 @@ engine_instance_end(struct instance *i)
 	}
 	scope_end(&i->scope);
 	facts_instance_end(run);
+	crew_share_unref(&run->share);
 	stat_instance_end(run);
 	TAILQ_REMOVE(&i->gen->host->engine->runs, run, link);
 	mem_free(run);
@@ -207,7 +208,7 @@ event_call(struct event *ev, pst_fn *fn, pst_then *then,
 	if (v == PST_WAIT && ev->nrequests > 0 && ev->fault == NULL &&
 	    on_waits(ev->on)) {
 		if (!ev->waits && !ev->task)
-			loop_timer_set(&ev->deadline, patience(ev));
+			loop_timer_set(&ev->deadline, event_patience(ev));
 		ev->waits = true;
 		return EVENT_WAITS;
 	}
@@ -401,8 +402,8 @@ judge(struct event *ev, enum pst_verdict v)
 
 /* An alert is for somebody who may be hard to reach; a test of a policy lets
  * days pass. */
-static msec
-patience(const struct event *ev)
+msec
+event_patience(const struct event *ev)
 {
 	if (ev->on == ON_POLICY_ASK)
 		return HOURS(24 * 3650);
@@ -418,7 +419,7 @@ overdue(void *arg)
 	OBJ_CAST(ev, arg, EVENT_MAGIC);
 	request_cancel_all(ev);
 	event_fault(ev, "no verdict within %s",
-	    num_fmt_duration(text, sizeof(text), patience(ev)));
+	    num_fmt_duration(text, sizeof(text), event_patience(ev)));
 	ev->over(ev);
 }
 

@@ -35,7 +35,6 @@ enum {
 	REQUESTS_MAX = 64,  /* outstanding, of an event */
 	TASKS_MAX = 1000,   /* of an instance */
 	PARKED_MAX = 65536, /* of a worker */
-	THREADS = 4,	    /* for pst_offload() */
 	SLOW_MS = 50,
 	REPLY_LINE = 512    /* RFC 5321 4.5.3.1.5 */
 };
@@ -96,6 +95,7 @@ struct instance_run {
 	bool ended;
 	int faults, memory; /* shm_named_get() */
 	int number; /* shm_plugin_get(); -1: not recorded */
+	struct crew_share *share; /* of the threads; or NULL */
 	/* Is it above the generation: no function of it is called. */
 	const _Atomic uint64_t *tripped;
 	struct call_stat stat[ON_COUNT + 1]; /* the last: tasks */
@@ -123,7 +123,7 @@ struct engine {
 	TAILQ_HEAD(, instance_run) runs;
 	uint8_t fact[256]; /* by hash of the name: number + 1 */
 	/* requests */
-	struct offload *thread[THREADS];
+	struct crew *crew; /* made when it is needed */
 	struct http_client *http;
 	struct park *park;
 	uint32_t nparks, spare_park; /* UINT32_MAX: none */
@@ -150,6 +150,8 @@ void event_begin(struct event *ev, struct instance *i, enum on on,
  * another event_call(). */
 enum event_result event_call(struct event *ev, pst_fn *fn, pst_then *then,
     const struct pst_result *result);
+/* How long it may wait in all; work of a task, how long it may take. */
+msec event_patience(const struct event *ev);
 /* Requests cancelled and clean-ups run; keep: what it allocated stays until
  * the loop's next round. */
 void event_clear(struct event *ev, bool keep);

@@ -3,9 +3,11 @@
  * and what the event holds stays until it has returned.
  */
 #include <stdatomic.h>
+#include <stdio.h>
 
-#include "base/offload.h"
-#include "host/flight.h"
+#include "base/coll.h"
+#include "base/log.h"
+#include "host/crew.h"
 #include "host/http.h"
 #include "host/request_priv.h"
 
@@ -15,94 +17,93 @@ enum { SCOPES = 5 };
 
 struct job {
 	unsigned magic;
+	struct crew_job crew;
 	struct request *rq; /* NULL: nobody waits any more */
-	_Atomic bool off;   /* so; it need not begin */
 	int (*work)(void *);
 	void *arg;
 	int result;
+	_Atomic bool late; /* the loop clears the recorder, or nobody */
 	struct scope *held[SCOPES];
+	const struct host_world *world;
 	struct shm_flight *recorder; /* of its thread, or NULL */
+	struct flight_was was;
 	struct flight by;
+	/* Who is late; the instance may be gone then. */
+	char who[SHM_PLUGIN_NAME];
+	const char *on;
 };
 
-static struct offload **thread_of(struct engine *e);
 static void hold_all(struct job *j, struct event *ev);
-static void work(void *arg);
-static void done(void *arg);
+static struct request *let_go(struct job *j);
+static void work(struct crew_job *c, unsigned thread);
+static void done(struct crew_job *c);
+static void late(struct crew_job *c, bool lost);
+static void refused(struct crew_job *c);
+
+static const struct crew_ops job_ops = {
+	.work = work,
+	.done = done,
+	.late = late,
+	.refused = refused,
+};
 
 enum pst_verdict
 api_offload(struct pst_event *pub, int (*fn)(void *), void *arg,
     pst_then *then)
 {
 	struct request *rq = request_new(pub, RQ_OFFLOAD, then);
-	struct offload **thread;
+	struct instance *i;
 	struct engine *e;
 	struct job *j;
 
 	if (rq == NULL)
 		return PST_WAIT;
+	e = rq->ev->engine;
+	i = rq->ev->inst;
 	OBJ_NEW(j, JOB_MAGIC);
 	j->rq = rq;
 	j->work = fn;
 	j->arg = arg;
+	j->world = &e->host->world;
+	j->by = event_flight(rq->ev, WHERE_THREAD);
+	j->on = rq->ev->pub.on;
+	(void)snprintf(j->who, sizeof(j->who), "%s", i->name);
+	j->crew.ops = &job_ops;
+	j->crew.patience = event_patience(rq->ev);
 	hold_all(j, rq->ev);
 	rq->job = j;
-	e = rq->ev->engine;
-	thread = thread_of(e);
-	if (e->recorder != NULL) {
-		j->recorder = shm_flight(e->host->world.shm,
-		    e->host->world.worker, 1 + (unsigned)(thread - e->thread));
-		j->by = event_flight(rq->ev, WHERE_THREAD);
-	}
-	offload_submit(*thread, work, done, j);
+	if (e->crew == NULL)
+		e->crew = crew_new(e->loop);
+	if (i->run->share == NULL)
+		i->run->share = crew_share(e->crew, i->name);
+	if (!crew_submit(e->crew, i->run->share, &j->crew))
+		refused(&j->crew);
 	return PST_WAIT;
 }
 
+/* What has begun goes on, and needs what it has. */
 void
 job_drop(struct request *rq)
 {
-	if (rq->job == NULL)
+	struct job *j = rq->job;
+
+	if (j == NULL)
 		return;
-	OBJ_CHECK(rq->job, JOB_MAGIC);
-	rq->job->rq = NULL;
-	atomic_store(&rq->job->off, true);
-	rq->job = NULL;
+	OBJ_CHECK(j, JOB_MAGIC);
+	if (crew_withdraw(rq->ev->engine->crew, &j->crew))
+		(void)let_go(j);
+	else {
+		j->rq = NULL;
+		rq->job = NULL;
+	}
 }
 
 void
 request_fini(struct engine *e)
 {
-	unsigned i;
-
-	for (i = 0; i < THREADS; i++) {
-		if (e->thread[i] == NULL)
-			continue;
-		loop_offload_stop(e->loop, e->thread[i]);
-		offload_destroy(&e->thread[i]);
-	}
+	crew_destroy(&e->crew);
 	http_client_destroy(&e->http);
 	mem_free(e->park);
-}
-
-/* The one with the least to do; threads are made as they are needed. */
-static struct offload **
-thread_of(struct engine *e)
-{
-	struct offload **best = NULL;
-	unsigned i;
-
-	for (i = 0; i < THREADS; i++) {
-		if (e->thread[i] == NULL) {
-			if (best != NULL && offload_pending(*best) == 0)
-				break;
-			e->thread[i] = offload_new("plugin");
-			loop_offload(e->loop, e->thread[i]);
-		}
-		if (best == NULL ||
-		    offload_pending(e->thread[i]) < offload_pending(*best))
-			best = &e->thread[i];
-	}
-	return best;
 }
 
 static void
@@ -125,41 +126,91 @@ hold_all(struct job *j, struct event *ev)
 	}
 }
 
+/* Who waited for it. */
+static struct request *
+let_go(struct job *j)
+{
+	struct request *rq = j->rq;
+	unsigned i;
+
+	for (i = 0; i < SCOPES; i++)
+		scope_unhold(&j->held[i]);
+	if (rq != NULL)
+		rq->job = NULL;
+	OBJ_FREE(j);
+	return rq;
+}
+
+static struct job *
+job_of(struct crew_job *c)
+{
+	struct job *j = COLL_OF(c, struct job, crew);
+
+	OBJ_CHECK(j, JOB_MAGIC);
+	return j;
+}
+
 /* On the thread. */
 static void
-work(void *arg)
+work(struct crew_job *c, unsigned thread)
 {
-	struct flight_was was;
-	struct job *j;
+	struct job *j = job_of(c);
+	const struct host_world *w = j->world;
 
-	OBJ_CAST(j, arg, JOB_MAGIC);
-	if (atomic_load(&j->off))
-		return;
-	if (j->recorder != NULL) {
+	if (w->shm != NULL) {
+		j->recorder = shm_flight(w->shm, w->worker, 1 + thread);
 		j->by.since = clock_ticks();
-		flight_enter(j->recorder, &j->by, &was);
+		flight_enter(j->recorder, &j->by, &j->was);
 	}
 	j->result = j->work(j->arg);
-	if (j->recorder != NULL)
-		flight_leave(j->recorder, &was);
+	if (j->recorder != NULL && !atomic_load(&j->late))
+		flight_leave(j->recorder, &j->was);
 }
 
 static void
-done(void *arg)
+done(struct crew_job *c)
 {
+	struct job *j = job_of(c);
+	int result = j->result;
 	struct request *rq;
-	struct job *j;
-	unsigned i;
 
-	OBJ_CAST(j, arg, JOB_MAGIC);
-	rq = j->rq;
-	for (i = 0; i < SCOPES; i++)
-		scope_unhold(&j->held[i]);
-	if (rq != NULL) {
-		rq->job = NULL;
-		rq->res.code = (uint32_t)j->result;
-	}
-	OBJ_FREE(j);
-	if (rq != NULL)
-		request_resume(rq, &rq->res);
+	if (j->recorder != NULL && atomic_load(&j->late))
+		flight_leave(j->recorder, &j->was);
+	rq = let_go(j);
+	if (rq == NULL)
+		return;
+	rq->res.code = (uint32_t)result;
+	request_resume(rq, &rq->res);
+}
+
+/* Once for each: whoever waited has had its deadline. At the worker's end what
+ * it would write to goes before it. */
+static void
+late(struct crew_job *c, bool lost)
+{
+	struct job *j = job_of(c);
+	const struct host_world *w = j->world;
+	char key[96], text[256];
+	struct host_alert a = { .severity = "Warning", .category = "System",
+		.key = key, .text = text };
+
+	atomic_store(&j->late, true);
+	mail_log(EV_PLUGIN_LATE, j->who, j->on, j->by.mid, j->by.icid,
+	    (uint64_t)c->patience, lost ? "another takes its place" :
+	    "there are no more");
+	if (w->alert == NULL)
+		return;
+	(void)snprintf(key, sizeof(key), "plugin:%s", j->who);
+	(void)snprintf(text, sizeof(text), "plugin %s: work on a thread, begun "
+	    "at %s, has not come back", j->who, j->on);
+	w->alert(w->arg, &a);
+}
+
+static void
+refused(struct crew_job *c)
+{
+	struct request *rq = let_go(job_of(c));
+
+	request_later(rq, PST_FAILED, "too much of its work does not come "
+	    "back");
 }

@@ -158,6 +158,9 @@ EVENT(PLUGIN_CRASHED, CRITICAL, "plugin_crashed",
 EVENT(PLUGIN_HANGS, CRITICAL, "plugin_hangs",
     "Plugin %s{plugin} hangs worker %u{worker} at %s{hook}"
     "%[ (%s{place})%]: %[MID %u{mid} %]%[ICID %u{icid} %]for %u{ms} ms")
+EVENT(PLUGIN_LATE, WARNING, "plugin_late",
+    "Plugin %s{plugin}: work on a thread, begun at %s{hook}, has not come back:"
+    " %[MID %u{mid} %]%[ICID %u{icid} %]for %u{ms} ms, %s{what}")
 EVENT(PLUGIN_TRIPPED, CRITICAL, "plugin_tripped",
     "Plugin %s{plugin} brought %u{crashes} workers down within %u{seconds} "
     "seconds: %s{what}")

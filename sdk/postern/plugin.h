@@ -353,7 +353,10 @@ struct pst_api {
  * behind the watch only, by pst_defer() of the event. offload: work runs on
  * another thread and may touch nothing but its argument, which must live until
  * it returned: memory of the event and settings do, and clean-ups wait.
- * Work that has not begun when the event ends is left out. dns: type A AAAA MX
+ * Work that has not begun when the event ends is left out. Two threads of a
+ * worker work for an instance; what takes longer than its timeout is named in
+ * the log and replaced, and while four do not come back the rest gets
+ * PST_FAILED. dns: type A AAAA MX
  * TXT PTR TLSA CNAME; items as in a zone file ("10 mx.example.net"), but the
  * pieces of a TXT record are joined; for PTR an address will do as the name.
  * lookup: a table is an instance with lookup/1. park: wait for pst_wake() with

@@ -111,6 +111,37 @@ def test_who_is_slow_is_named(relay, sink):
     sink.wait(1)
 
 
+def test_work_that_hangs_holds_up_nobody_else(relay, sink):
+    server = relay(sink.port, config(workers=1, plugin={
+        "wicked": {"eom": "stuck", "sender": BAD, "timeout": "1s"},
+        ("wicked", "helpful"): {"eom": "works"}}))
+    stuck = [server.client() for _ in range(6)]
+    for c in stuck:
+        c.start().mail(BAD, "x@b.test")
+        c.expect("DATA", 354)
+    for c in stuck:
+        c.send(message() + b".\r\n")
+    for _ in range(20):
+        assert deliver(server)
+    for c in stuck:
+        assert c.reply().startswith("451 4.3.0")
+        c.close()
+    server.wait_log(r"^Plugin wicked: work on a thread, begun at eom, has not "
+                    r"come back: MID \d+ ICID \d+ for 1000 ms, another takes "
+                    r"its place", 2)
+    server.wait_log(r"^Alert System/Warning: plugin wicked: work on a thread")
+    said = ""
+    while "too much of its work does not come back" not in said:
+        with server.client() as c:
+            c.start().mail(BAD, "x@b.test")
+            said = c.data(message())
+            assert said.startswith("451 4.3.0")
+    assert deliver(server)
+    sink.wait(21)
+    server.stop()
+    assert not [line for line in server.log_lines() if "signal" in line]
+
+
 def test_who_is_slow_to_stop_takes_nobody_along(relay, sink):
     server = relay(sink.port, config(sender="", stop="slow 1500"))
     pids = server.worker_pids()

@@ -12,6 +12,8 @@
  *	verdict42		says what is no verdict
  *	thread			segv in offloaded work
  *	cleanup			segv when the event is over
+ *	stuck			offloaded work that never returns
+ *	works			offloaded work that does
  *
  * sender: only where that is the sender. policy: the deed of tls_policy/1.rcpt;
  * start: of the start hook. said: a text for the log at start.
@@ -58,8 +60,8 @@ crash_apart(void *arg)
 static enum pst_verdict
 back(struct pst_event *ev, const struct pst_result *res)
 {
-	(void)ev;
-	(void)res;
+	if (res->status != PST_OK)
+		return pst_tempfail(ev, 451, "4.3.0", "%s", res->error);
 	return PST_CONTINUE;
 }
 
@@ -69,6 +71,21 @@ nap(long ms)
 	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
 
 	(void)nanosleep(&t, NULL);
+}
+
+static int
+stuck(void *arg)
+{
+	while (arg == NULL)
+		nap(1000000);
+	return 0;
+}
+
+static int
+works(void *arg)
+{
+	(void)arg;
+	return 0;
 }
 
 static enum pst_verdict
@@ -86,6 +103,10 @@ deed(struct pst_event *ev, const char *what)
 		return (enum pst_verdict)42;
 	else if (strcmp(what, "thread") == 0)
 		return pst_offload(ev, crash_apart, NULL, back);
+	else if (strcmp(what, "stuck") == 0)
+		return pst_offload(ev, stuck, NULL, back);
+	else if (strcmp(what, "works") == 0)
+		return pst_offload(ev, works, NULL, back);
 	else if (strcmp(what, "cleanup") == 0)
 		pst_defer(ev, PST_EVENT, crash, NULL);
 	else if (strncmp(what, "slow ", 5) == 0)

@@ -102,9 +102,48 @@ START_TEST(draining_waits_for_everything)
 }
 END_TEST
 
+static int gate[2];
+
+static void
+blocked(void *arg)
+{
+	char c;
+
+	(void)arg;
+	if (read(gate[0], &c, 1) == 1)
+		atomic_fetch_add(&works, 1);
+}
+
+START_TEST(what_does_not_return_is_left_to_itself)
+{
+	struct offload *o = offload_new("t");
+	struct job j = { o, -1, 0, true };
+
+	loop = pthread_self();
+	ck_assert(offload_drain_for(o, 0));
+	ck_assert_int_eq(pipe(gate), 0);
+	offload_submit(o, blocked, done, &j);
+	ck_assert(!offload_drain_for(o, 10));
+	ck_assert_int_eq(dones, 0);
+	offload_abandon(&o);
+	ck_assert_ptr_null(o);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	while (atomic_load(&works) == 0)
+		(void)usleep(1000);
+	/* One that has returned meanwhile is done as any other. */
+	o = offload_new("t");
+	offload_submit(o, blocked, done, &j);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	ck_assert(offload_drain_for(o, 60000));
+	offload_abandon(&o);
+	ck_assert_int_eq(dones, 1);
+}
+END_TEST
+
 UNIT_SUITE(offload)
 {
 	tcase_add_test(tc, runs_jobs_in_order_and_done_on_the_loop);
 	tcase_add_test(tc, destroying_finishes_what_jobs_submit_too);
 	tcase_add_test(tc, draining_waits_for_everything);
+	tcase_add_test(tc, what_does_not_return_is_left_to_itself);
 }
