@@ -139,6 +139,13 @@ ids_next(struct ids *ids, enum shm_id id)
 	return n;
 }
 
+void
+ids_raise(struct ids *ids, enum shm_id which, uint64_t id)
+{
+	OBJ_CHECK(ids, IDS_MAGIC);
+	shm_id_raise(ids->shm, which, id + 1);
+}
+
 bool
 ids_low(struct ids *ids)
 {

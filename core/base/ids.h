@@ -27,6 +27,8 @@ void ids_forked(struct ids *ids);
 int ids_fd(const struct ids *ids); /* what a forked worker keeps open */
 void ids_close(struct ids **idsp);
 uint64_t ids_next(struct ids *ids, enum shm_id id);
+/* What follows is above id: it was found in use. */
+void ids_raise(struct ids *ids, enum shm_id which, uint64_t id);
 bool ids_low(struct ids *ids);
 int ids_extend(struct ids *ids, struct err *why); /* any thread */
 

@@ -73,6 +73,7 @@ uint32_t shm_rate_by(struct shm *s, uint64_t key, msec window, uint32_t by);
 /* The next id; persistent blocks are arranged by base/ids. */
 uint64_t shm_id_next(struct shm *s, enum shm_id id);
 void shm_id_set(struct shm *s, enum shm_id id, uint64_t next, uint64_t limit);
+void shm_id_raise(struct shm *s, enum shm_id id, uint64_t next);
 void shm_id_extend(struct shm *s, enum shm_id id, uint64_t limit);
 uint64_t shm_id_peek(struct shm *s, enum shm_id id);
 uint64_t shm_id_limit(struct shm *s, enum shm_id id);

@@ -69,6 +69,16 @@ shm_id_set(struct shm *s, enum shm_id id, uint64_t next, uint64_t limit)
 }
 
 void
+shm_id_raise(struct shm *s, enum shm_id id, uint64_t next)
+{
+	uint64_t old = s->map->id_next[id];
+
+	while (old < next && !atomic_compare_exchange_weak(
+	    &s->map->id_next[id], &old, next))
+		;
+}
+
+void
 shm_id_extend(struct shm *s, enum shm_id id, uint64_t limit)
 {
 	uint64_t old = s->map->id_limit[id];

@@ -424,6 +424,7 @@ needs_restart(const struct conf *old, const struct conf *new)
 	    old->tls.keys != new->tls.keys ||
 	    old->queue.body_in_row != new->queue.body_in_row ||
 	    old->queue.segment_size != new->queue.segment_size ||
+	    strcmp(old->queue.store, new->queue.store) != 0 ||
 	    strcmp(old->dns.records, new->dns.records) != 0 ||
 	    strcmp(old->dns.trust_anchor, new->dns.trust_anchor) != 0)
 		log_warning("spool, run, user, workers, open_files, dns { }, "

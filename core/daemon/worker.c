@@ -23,7 +23,6 @@ static int	worker_start(struct worker *, struct err *);
 static void	worker_failed(struct worker *, const struct err *);
 static int	worker_serve(struct worker *, struct err *);
 static int	worker_queue(struct worker *, struct err *);
-static void	worker_adopt(struct worker *);
 static int	worker_control(struct worker *, struct err *);
 static void	worker_end(struct worker *);
 static void	worker_stop(struct worker *);
@@ -164,17 +163,13 @@ worker_serve(struct worker *w, struct err *why)
 static int
 worker_queue(struct worker *w, struct err *why)
 {
-	struct store_conf s = { .dir = w->conf->top.spool,
-		.index = w->env->index,
-		.body_in_row = w->conf->queue.body_in_row,
-		.segment_size = w->conf->queue.segment_size };
 	struct relay_world world = { .loop = w->loop, .dns = w->dns,
 		.shm = w->env->shm, .ids = w->env->ids,
 		.worker = w->env->index, .tls_alert = tls_alert,
 		.held_alert = held_alert,
 		.alert_arg = w };
 
-	if (store_open(&w->store, w->loop, &s, why) != 0)
+	if (worker_store_open(w, why) != 0)
 		return -1;
 	world.store = w->store;
 	/* The generation stays until relay_conf_set() lets it go. */
@@ -190,27 +185,8 @@ worker_queue(struct worker *w, struct err *why)
 	relay_queue_set(w->relay, w->queue);
 	queue_set_suspects(w->queue, suspect, frozen, w);
 	queue_recover(w->queue);
-	worker_adopt(w);
+	worker_store_adopt(w);
 	return 0;
-}
-
-/* Stores of workers that are no more go to those that are, in turn. */
-static void
-worker_adopt(struct worker *w)
-{
-	struct err why = ERR_INIT;
-	unsigned v[256], n, i;
-
-	n = store_orphans(w->conf->top.spool, w->env->count, v, 256);
-	for (i = 0; i < n; i++) {
-		if (v[i] % w->env->count != w->env->index)
-			continue;
-		if (queue_adopt(w->queue, v[i], &why) != 0)
-			log_critical("store %u: %s", v[i], why.text);
-		else
-			log_info("worker %u takes over store %u",
-			    w->env->index, v[i]);
-	}
 }
 
 static int
@@ -242,7 +218,7 @@ worker_end(struct worker *w)
 	conf_unref(&w->relay_conf);
 	queue_destroy(&w->queue);
 	plugs_out_destroy(&w->plugs_out);
-	store_close(&w->store);
+	worker_store_close(w);
 	if (w->aux != NULL)
 		offload_drain(w->aux);
 	inbound_destroy(&w->inbound);

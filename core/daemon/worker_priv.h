@@ -1,6 +1,6 @@
 /*
  * Private to the worker: worker.c (life), worker_epoch.c (configurations),
- * worker_ctl.c (control verbs).
+ * worker_store.c (where the queue is), worker_ctl.c (control verbs).
  */
 #ifndef DAEMON_WORKER_PRIV_H
 #define DAEMON_WORKER_PRIV_H
@@ -41,6 +41,9 @@ struct worker {
 	struct dns *dns;
 	struct alerts *alerts;
 	struct store *store;
+	struct store_conf store_conf;
+	struct host_gen *store_gen;	/* its plugin's; or NULL */
+	struct worker_orphans *orphans; /* of that plugin; or NULL */
 	struct relay *relay;
 	struct plugs_out *plugs_out;
 	struct conf *relay_conf; /* what it works under */
@@ -73,6 +76,12 @@ void worker_tell(struct worker *w, json_t *msg);
 /* The first configuration's plugins have started; why not NULL: they have
  * not. */
 void worker_started(struct worker *w, const struct err *why);
+
+/* worker_store.c */
+int worker_store_open(struct worker *w, struct err *why);
+void worker_store_adopt(struct worker *w);
+/* After the queue has gone; also if there is none. */
+void worker_store_close(struct worker *w);
 
 /* worker_epoch.c */
 int worker_epoch_first(struct worker *w, struct err *why);

@@ -17,6 +17,7 @@
 
 static const char *default_hostname(struct pool *);
 static int	build_names(struct conf *, struct err *);
+static int	build_store(const struct conf *, struct err *);
 static int	build_addresses(const struct conf *, struct err *);
 static int	bind_valid(const struct conf *, const char *, int,
 		    struct err *);
@@ -41,8 +42,8 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 {
 	unsigned i;
 
-	if (build_names(c, why) != 0 || build_addresses(c, why) != 0 ||
-	    build_profiles(c, why) != 0)
+	if (build_names(c, why) != 0 || build_store(c, why) != 0 ||
+	    build_addresses(c, why) != 0 || build_profiles(c, why) != 0)
 		return -1;
 	build_relay(c);
 	conf_build_destinations(c);
@@ -80,6 +81,22 @@ build_names(struct conf *c, struct err *why)
 		c->top.workers = n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 	}
 	return 0;
+}
+
+/* What the plugin can do is known when it is loaded. */
+static int
+build_store(const struct conf *c, struct err *why)
+{
+	unsigned i;
+
+	if (c->queue.store[0] == '\0')
+		return 0;
+	for (i = 0; i < c->nplugin; i++) {
+		if (strcmp(c->plugin[i].name, c->queue.store) == 0)
+			return 0;
+	}
+	return err_text(why, "%s: queue: no plugin instance \"%.60s\"",
+	    c->file, c->queue.store);
 }
 
 /* Addresses that nothing else looks at before they are used. */

@@ -133,7 +133,8 @@ void queue_destroy(struct queue **qp);
 void queue_recover(struct queue *q);
 bool queue_recovering(const struct queue *q);
 /* Also take over the store of a worker number that is no longer used. */
-int queue_adopt(struct queue *q, unsigned index, struct err *why);
+int queue_adopt(struct queue *q, const struct store_conf *conf,
+    struct err *why);
 /* Its stores: that of queue_new(), then the adopted ones; NULL: no more. */
 struct store *queue_store(const struct queue *q, unsigned i);
 

@@ -150,6 +150,7 @@ struct queue {
 	unsigned scanning;
 	unsigned scan;		/* number of the last one, 1 to 7 in turn */
 	bool again;		/* recover once more when the scan is over */
+	bool unread;		/* a store of this scan could not be read */
 	size_t memory, memory_max;
 	struct queue_stats stats;
 	msec oldest_at;

@@ -5,6 +5,8 @@
 #include "base/obj.h"
 #include "queue/queue_priv.h"
 
+#define SCAN_AGAIN SECONDS(10) /* after one that could not be read */
+
 /*
  * What the stores have and memory does not. A row whose unit exists already
  * (submitted meanwhile, or listed for another recipient) adds nothing but,
@@ -33,6 +35,7 @@ queue_recover(struct queue *q)
 		q->again = true;
 		return;
 	}
+	q->unread = false;
 	q->scan = q->scan % 7 + 1;
 	for (i = 0; i < q->nstore; i++)
 		scan_store(q, i);
@@ -46,16 +49,12 @@ queue_recovering(const struct queue *q)
 }
 
 int
-queue_adopt(struct queue *q, unsigned index, struct err *why)
+queue_adopt(struct queue *q, const struct store_conf *conf, struct err *why)
 {
-	struct store_conf conf;
-
 	OBJ_CHECK(q, QUEUE_MAGIC);
 	if (q->nstore == QUEUE_STORES_MAX)
 		return err_set(why, 451, "4.3.0", "too many stores");
-	conf = *store_conf(q->store[0]);
-	conf.index = index;
-	if (store_open(&q->store[q->nstore], q->loop, &conf, why) < 0)
+	if (store_open(&q->store[q->nstore], q->loop, conf, why) < 0)
 		return -1;
 	scan_store(q, q->nstore++);
 	return 0;
@@ -253,7 +252,7 @@ on_end(void *arg, const struct err *why)
 	q->scanning--;
 	if (why != NULL && !q->closing) {
 		log_critical("the queue cannot be read: %s", why->text);
-		q->again = true;
+		q->again = q->unread = true;
 	}
 	OBJ_FREE(s);
 	if (q->scanning > 0 || q->closing)
@@ -263,8 +262,8 @@ on_end(void *arg, const struct err *why)
 		return;
 	}
 	q->again = false;
-	if (why != NULL)
-		loop_timer_set(&q->scan_timer, MINUTES(1));
+	if (q->unread)
+		loop_timer_set(&q->scan_timer, SCAN_AGAIN);
 	else
 		queue_recover(q);
 }

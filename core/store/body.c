@@ -209,6 +209,12 @@ body_error(const struct body_ref *b)
 	return b->failed ? &b->why : NULL;
 }
 
+bool
+body_unchecked(const struct body_ref *b)
+{
+	return b->unchecked;
+}
+
 void
 body_committed(struct body_ref *b)
 {
@@ -315,7 +321,9 @@ sync_work(void *arg)
 
 	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
 	f = &j->content->file;
-	if (!f->failed && sys_fdatasync(f->fd) < 0) {
+	/* A copy that serves the engine to read from needs no sync. */
+	if (!f->failed && j->content->store->engine->fetch == NULL &&
+	    sys_fdatasync(f->fd) < 0) {
 		f->failed = true;
 		(void)seg_err(&f->why, "sync", j->content->store->seg_dir);
 	}
@@ -363,7 +371,8 @@ drop_work(void *arg)
 	body_unmap(b);
 	was_open = b->file.fd >= 0;
 	file_close(&b->file.fd);
-	if (b->committed || !was_open)
+	/* An engine that fetches has it elsewhere; this was a copy. */
+	if (b->store->engine->fetch == NULL && (b->committed || !was_open))
 		return;
 	seg_path(path, b->store->seg_dir, b->place.seg);
 	(void)sys_unlink(path);

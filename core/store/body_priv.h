@@ -29,7 +29,7 @@ struct body_ref {
 	struct store *store;
 	struct body_ref *base;	/* a handle for reading; NULL: the content */
 	uint64_t size;
-	bool finished, large, synced, committed, failed;
+	bool finished, large, synced, committed, failed, unchecked;
 	struct err why;
 	char *mem;		/* small, or the chunk that is being filled */
 	size_t nmem, cap;
@@ -53,7 +53,7 @@ struct body_job {
 	char *bytes;
 	size_t n;
 	uint64_t off;
-	bool failed;
+	bool failed, later;
 	struct err why;
 	body_read_fn *fn;	/* NULL: cancelled */
 	store_done *checked;

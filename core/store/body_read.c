@@ -223,6 +223,27 @@ read_done(void *arg)
 	body_job_free(j);
 }
 
+/* From where the engine has it to where it is read. */
+static bool
+fetched(struct body_job *j)
+{
+	struct store *s = j->content->store;
+
+	if (s->engine->fetch == NULL)
+		return true;
+	switch (s->engine->fetch(s->e, j->mid, &j->content->place, &j->why)) {
+	case FETCHED:
+		return true;
+	case FETCH_LATER:
+		j->later = true;
+		break;
+	case FETCH_DAMAGED:
+		break;
+	}
+	j->failed = true;
+	return false;
+}
+
 static void
 check_work(void *arg)
 {
@@ -234,6 +255,8 @@ check_work(void *arg)
 
 	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
 	b = j->content;
+	if (!fetched(j))
+		return;
 	sum_init(&sum);
 	j->bytes = mem_alloc(READ_MAX);
 	for (at = 0; at < b->size; at += n) {
@@ -258,11 +281,12 @@ check_done(void *arg)
 	struct body_job *j;
 
 	OBJ_CAST(j, arg, BODY_JOB_MAGIC);
-	if (j->failed) {
+	if (j->failed && !j->later) {
 		store_run(j->b->store, false, aside_work, aside_done, j);
 		return;
 	}
-	j->checked(j->arg, NULL);
+	j->content->unchecked = j->later;
+	j->checked(j->arg, j->failed ? &j->why : NULL);
 	body_job_free(j);
 }
 

@@ -8,32 +8,13 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "base/sys.h"
-#include "mail/edits.h"
-#include "mail/notes.h"
+#include "store/row.h"
 #include "store/sq.h"
 
-/*
- * Rows become a message again. A row may hold anything (a decayed disk, an
- * administrator's SQL): what would not have been accepted is set aside.
- */
-
-#define TEXT_MAX 4096	/* of a field */
-#define ADDR_MAX 1024
-#define RCPT_MAX 1000000
-#define WAITS_MAX (21 * RCPT_MAX) /* octets of the MIDs of as many branches */
-
 static int load_message(struct sq *q, struct store_load_job *job);
-static int load_overlay(sqlite3_stmt *st, struct envelope *e);
 static int load_rcpts(struct sq *q, struct store_load_job *job);
 static int load_body(struct sq *q, struct store_load_job *job);
 static void save_body(struct sq *q, uint64_t mid);
-
-static int
-damaged(struct store_load_job *job, const char *what)
-{
-	job->aside = true;
-	return err_set(&job->why, 451, "4.3.0", "%s", what);
-}
 
 static int
 trouble(struct sq *q, struct store_load_job *job, int rc)
@@ -104,72 +85,20 @@ sq_set_aside(void *e, uint64_t mid, const char *why)
 	(void)sq_commit(q, &v, 1);
 }
 
-static bool
-is_clean(struct str s, size_t max)
+static struct pst_str
+column(sqlite3_stmt *st, int i)
 {
-	size_t i;
+	struct str s = sq_column(st, i);
 
-	if (s.n > max)
-		return false;
-	for (i = 0; i < s.n; i++) {
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return false;
-	}
-	return true;
-}
-
-/* An address as addr_parse_path() had left it, pointing into text; -1: it
- * never did. */
-static int
-make_addr(struct str text, bool null_ok, struct addr *a)
-{
-	size_t i, at;
-
-	if (!is_clean(text, ADDR_MAX) || (text.n == 0 && !null_ok))
-		return -1;
-	memset(a, 0, sizeof(*a));
-	a->full = text;
-	for (at = text.n; at > 0 && text.p[at - 1] != '@';)
-		at--;
-	a->local = str_n(text.p, at > 0 ? at - 1 : text.n);
-	a->domain = at > 0 ? str_n(text.p + at, text.n - at) : STR("");
-	a->literal = a->domain.n > 0 && a->domain.p[0] == '[';
-	for (i = 0; i < text.n; i++)
-		a->utf8 |= (unsigned char)text.p[i] > 0x7f;
-	if (at > 0 && (a->local.n == 0 || a->domain.n == 0))
-		return -1;
-	return 0;
-}
-
-/* Edits that cannot be read would let a message out as it must not go. */
-static int
-load_overlay(sqlite3_stmt *st, struct envelope *e)
-{
-	struct edits *edits;
-	struct notes *notes;
-
-	if (!is_clean(sq_column(st, 17), TEXT_MAX))
-		return -1;
-	e->edits = pool_str(e->pool, sq_column(st, 15));
-	e->notes = pool_str(e->pool, sq_column(st, 16));
-	e->quarantine = pool_str(e->pool, sq_column(st, 17));
-	if (!is_clean(sq_column(st, 20), WAITS_MAX))
-		return -1;
-	e->waits_for = pool_str(e->pool, sq_column(st, 20));
-	if (e->edits.n > 0 &&
-	    edits_read(&edits, e->pool, e->edits, NULL) != 0)
-		return -1;
-	return e->notes.n > 0 ?
-	    notes_read(&notes, e->pool, e->notes, NULL) : 0;
+	return (struct pst_str){ s.p, s.n };
 }
 
 static int
 load_message(struct sq *q, struct store_load_job *job)
 {
+	struct pst_store_message m = { .size = sizeof(m), .mid = job->mid };
 	sqlite3_stmt *st = q->st[SQ_LOAD];
-	struct envelope *e;
-	struct pool *pool;
-	int rc, i;
+	int rc;
 
 	sq_bind_u64(st, 1, job->mid);
 	rc = sqlite3_step(st);
@@ -177,75 +106,54 @@ load_message(struct sq *q, struct store_load_job *job)
 		(void)sqlite3_reset(st);
 		return rc == SQLITE_DONE ? 0 : trouble(q, job, rc);
 	}
-	e = job->env = envelope_new();
-	pool = e->pool;
-	e->mid = job->mid;
-	e->queued = sqlite3_column_int64(st, 0);
-	i = sqlite3_column_int(st, 1);
-	job->hold = i == STORE_ACTIVE || i == STORE_HELD ? (enum store_hold)i :
-							   STORE_FROZEN;
-	e->size = (uint64_t)sqlite3_column_int64(st, 3);
+	m.queued = sqlite3_column_int64(st, 0);
+	m.hold = sqlite3_column_int(st, 1);
+	m.sender = column(st, 2);
+	m.octets = (uint64_t)sqlite3_column_int64(st, 3);
 	job->place.seg = (uint64_t)sqlite3_column_int64(st, 4);
 	job->place.off = (uint64_t)sqlite3_column_int64(st, 5);
-	job->place.len = (uint64_t)sqlite3_column_int64(st, 6);
-	job->place.sum = (uint32_t)sqlite3_column_int64(st, 7);
-	e->icid = (uint64_t)sqlite3_column_int64(st, 8);
-	e->flags = (unsigned)sqlite3_column_int(st, 9);
-	e->not_before = sqlite3_column_int64(st, 18);
+	m.length = (uint64_t)sqlite3_column_int64(st, 6);
+	m.sum = (uint32_t)sqlite3_column_int64(st, 7);
+	m.icid = (uint64_t)sqlite3_column_int64(st, 8);
+	m.flags = (unsigned)sqlite3_column_int(st, 9);
+	m.envid = column(st, 10);
+	m.client_ip = column(st, 11);
+	m.helo = column(st, 12);
+	m.auth = column(st, 13);
+	m.listener = column(st, 14);
+	m.edits = column(st, 15);
+	m.notes = column(st, 16);
+	m.quarantine = column(st, 17);
+	m.not_before = sqlite3_column_int64(st, 18);
 	job->place.share = (uint64_t)sqlite3_column_int64(st, 19);
-	rc = make_addr(pool_str(pool, sq_column(st, 2)), true, &e->sender);
-	for (i = 10; rc == 0 && i <= 14; i++)
-		rc = is_clean(sq_column(st, i), TEXT_MAX) ? 0 : -1;
-	if (rc == 0) {
-		e->envid = pool_str(pool, sq_column(st, 10));
-		e->client_ip = pool_str(pool, sq_column(st, 11));
-		e->helo = pool_str(pool, sq_column(st, 12));
-		e->auth = pool_str(pool, sq_column(st, 13));
-		e->listener = pool_str(pool, sq_column(st, 14)).p;
-		rc = load_overlay(st, e);
-	}
+	m.waits_for = column(st, 20);
+	rc = row_message(job, &m);
 	(void)sqlite3_reset(st);
-	if (rc < 0)
-		return damaged(job, "the envelope is not readable");
-	return 0;
+	return rc;
 }
 
 static int
 load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 {
-	struct pool *pool = job->env->pool;
-	struct str orcpt = sq_column(st, 6), want = sq_column(st, 12);
-	struct str route = sq_column(st, 14);
-	struct addr addr;
-	struct rcpt *r;
-	int state = sqlite3_column_int(st, 1);
+	struct pst_store_rcpt r = { .size = sizeof(r) };
+	int64_t rid = sqlite3_column_int64(st, 0);
 
-	if (sqlite3_column_int64(st, 0) != job->env->nrcpt ||
-	    job->env->nrcpt >= RCPT_MAX || state < RCPT_PENDING ||
-	    state > RCPT_MOVED ||
-	    make_addr(sq_column(st, 5), false, &addr) < 0 ||
-	    !is_clean(orcpt, TEXT_MAX) || !is_clean(want, RCPT_WANT_MAX) ||
-	    !is_clean(route, RCPT_ROUTE_MAX))
-		return damaged(job, "a recipient is not readable");
-	r = envelope_add_rcpt(job->env, &addr, orcpt,
-	    (unsigned)sqlite3_column_int(st, 7));
-	r->state = (enum rcpt_state)state;
-	r->warned = sqlite3_column_int(st, 2) != 0;
-	if (want.n > 0)
-		r->want = pool_str(pool, want);
-	if (route.n > 0)
-		r->route = pool_str(pool, route);
-	s->rid = r->rid;
-	s->state = r->state;
-	s->warned = r->warned;
-	s->attempts = (unsigned)sqlite3_column_int(st, 3);
-	s->next = sqlite3_column_int64(st, 4);
-	s->code = sqlite3_column_int(st, 8);
-	s->status = pool_str(pool, sq_column(st, 9)).p;
-	s->text = pool_str(pool, sq_column(st, 10)).p;
-	s->remote = pool_str(pool, sq_column(st, 11)).p;
-	s->tls = tls_reason_find(sq_column(st, 13));
-	return 0;
+	r.rid = rid >= 0 && rid < UINT32_MAX ? (uint32_t)rid : UINT32_MAX;
+	r.state = sqlite3_column_int(st, 1);
+	r.warned = sqlite3_column_int(st, 2) != 0;
+	r.attempts = (unsigned)sqlite3_column_int(st, 3);
+	r.next = sqlite3_column_int64(st, 4);
+	r.addr = column(st, 5);
+	r.orcpt = column(st, 6);
+	r.notify = (unsigned)sqlite3_column_int(st, 7);
+	r.code = sqlite3_column_int(st, 8);
+	r.status = column(st, 9);
+	r.reason = column(st, 10);
+	r.remote = column(st, 11);
+	r.want = column(st, 12);
+	r.tls_reason = column(st, 13);
+	r.route = column(st, 14);
+	return row_rcpt(job, &r, s);
 }
 
 static int
@@ -268,7 +176,7 @@ load_rcpts(struct sq *q, struct store_load_job *job)
 	if (rc == 0 && step != SQLITE_DONE)
 		rc = trouble(q, job, step);
 	if (rc == 0 && n == 0)
-		rc = damaged(job, "it has no recipients");
+		rc = row_damaged(job, "it has no recipients");
 	if (rc == 0)
 		job->rcpt = pool_dup(job->env->pool, v, n * sizeof(*v));
 	mem_free(v);
@@ -299,7 +207,7 @@ load_row(struct sq *q, struct store_load_job *job)
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return trouble(q, job, rc);
 	if (job->bytes == NULL)
-		return damaged(job, "the body is missing");
+		return row_damaged(job, "the body is missing");
 	return 0;
 }
 
@@ -316,7 +224,7 @@ load_body(struct sq *q, struct store_load_job *job)
 	} else {
 		if (!segs_size(q->segs, at->seg, &size) || at->off > size ||
 		    at->len > size - at->off)
-			return damaged(job, "the body is missing");
+			return row_damaged(job, "the body is missing");
 		if (at->len > BODY_MEMORY_MAX)
 			return 0;
 		job->bytes = mem_alloc(at->len > 0 ? (size_t)at->len : 1);
@@ -327,7 +235,7 @@ load_body(struct sq *q, struct store_load_job *job)
 		}
 	}
 	if (sum_of(job->bytes, (size_t)at->len) != at->sum)
-		return damaged(job, "the body's checksum is wrong");
+		return row_damaged(job, "the body's checksum is wrong");
 	return 0;
 }
 

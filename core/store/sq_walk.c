@@ -1,15 +1,11 @@
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/codec.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "store/row.h"
 #include "store/sq.h"
 
 /* The reader's connection: scans, lists and picks. */
-
-#define JSON_MAX (256 * 1024)
 
 enum { BOUND_MAX = 16 };
 
@@ -27,8 +23,7 @@ struct query {
 static int open_reader(struct sq *q, struct err *why);
 static void build(struct query *b, const struct store_walk *w, size_t max);
 static void bind_all(const struct query *b, sqlite3_stmt *st);
-static void take_item(struct store_walk *w, sqlite3_stmt *st);
-static void take_json(struct store_walk *w, sqlite3_stmt *st);
+static void take(struct store_walk *w, sqlite3_stmt *st);
 
 void
 sq_walk(void *e, struct store_walk *w, size_t max)
@@ -57,11 +52,7 @@ sq_walk(void *e, struct store_walk *w, size_t max)
 		bind_all(&b, st);
 	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		rc = SQLITE_OK;
-		if (w->kind == WALK_LIST)
-			take_json(w, st);
-		else
-			take_item(w, st);
-		w->n++;
+		take(w, st);
 	}
 	if (rc != SQLITE_DONE) {
 		w->failed = true;
@@ -154,7 +145,7 @@ build(struct query *b, const struct store_walk *w, size_t max)
 	add(b, "SELECT r.mid, r.rid, r.attempts, r.next, r.addr, m.queued, "
 	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, "
 	       "r.code, r.want, r.tls_reason, r.route, m.quarantine, "
-	       "m.edits <> '', m.waits_for, m.not_before "
+	       "substr(m.edits, 1, 1), m.waits_for, m.not_before "
 	       "FROM recipient r CROSS JOIN message m ON m.mid = r.mid "
 	       "WHERE r.state = 0");
 	if (f->mid != 0)
@@ -197,97 +188,39 @@ bind_all(const struct query *b, sqlite3_stmt *st)
 	}
 }
 
-static struct str
-domain_of(struct str addr)
+static struct pst_str
+column(sqlite3_stmt *st, int i)
 {
-	size_t i;
+	struct str s = sq_column(st, i);
 
-	for (i = addr.n; i > 0; i--) {
-		if (addr.p[i - 1] == '@')
-			return str_n(addr.p + i, addr.n - i);
-	}
-	return str_n("", 0);
+	return (struct pst_str){ s.p, s.n };
 }
 
 static void
-take_key(struct store_walk *w, sqlite3_stmt *st)
+take(struct store_walk *w, sqlite3_stmt *st)
 {
-	w->mid = (uint64_t)sqlite3_column_int64(st, 0);
-	w->rid = (unsigned)sqlite3_column_int(st, 1);
-}
+	struct pst_store_message m = { .size = sizeof(m) };
+	struct pst_store_rcpt r = { .size = sizeof(r) };
 
-static void
-take_item(struct store_walk *w, sqlite3_stmt *st)
-{
-	struct store_item *it = &w->v[w->n];
-	int hold = sqlite3_column_int(st, 6);
-	struct str s;
-	char *domain;
-
-	take_key(w, st);
-	it->mid = w->mid;
-	it->rid = w->rid;
-	it->attempts = (unsigned)sqlite3_column_int(st, 2);
-	it->next = sqlite3_column_int64(st, 3);
-	it->queued = sqlite3_column_int64(st, 5);
-	it->hold = hold == STORE_ACTIVE || hold == STORE_HELD ?
-	    (enum store_hold)hold :
-	    STORE_FROZEN;
-	s = domain_of(sq_column(st, 4));
-	domain = pool_strndup(w->pool, s.p, s.n);
-	str_lower(domain, s.n);
-	it->domain = domain;
-	it->rcpt = pool_str(w->pool, sq_column(st, 4)).p;
-	it->want = pool_str(w->pool, sq_column(st, 13)).p;
-	it->route = pool_str(w->pool, sq_column(st, 15)).p;
-	it->sender = pool_str(w->pool, sq_column(st, 7)).p;
-	it->tls = tls_reason_find(sq_column(st, 14));
-	it->quarantined = sq_column(st, 16).n > 0;
-	it->waits_for = pool_str(w->pool, sq_column(st, 18)).p;
-	it->not_before = sqlite3_column_int64(st, 19);
-}
-
-static void
-add_text(struct buf *buf, const char *key, struct str s)
-{
-	(void)buf_add_c(buf, key);
-	(void)json_quote(buf, s);
-}
-
-static void
-take_json(struct store_walk *w, sqlite3_stmt *st)
-{
-	static const char *const hold[] = { "active", "held", "frozen" };
-	int h = sqlite3_column_int(st, 6);
-	char when[40];
-	struct buf buf;
-
-	take_key(w, st);
-	buf_init(&buf, JSON_MAX);
-	(void)buf_printf(&buf, "{\"mid\":%" PRIu64 ",\"rid\":%u", w->mid,
-	    w->rid);
-	add_text(&buf, ",\"sender\":", sq_column(st, 7));
-	add_text(&buf, ",\"rcpt\":", sq_column(st, 4));
-	clock_rfc3339(when, sizeof(when), sqlite3_column_int64(st, 5));
-	(void)buf_printf(&buf, ",\"queued\":\"%s\"", when);
-	clock_rfc3339(when, sizeof(when), sqlite3_column_int64(st, 3));
-	(void)buf_printf(&buf, ",\"next\":\"%s\",\"attempts\":%d", when,
-	    sqlite3_column_int(st, 2));
-	(void)buf_printf(&buf, ",\"hold\":\"%s\"",
-	    hold[h == STORE_ACTIVE || h == STORE_HELD ? h : STORE_FROZEN]);
-	add_text(&buf, ",\"quarantine\":", sq_column(st, 16));
-	(void)buf_printf(&buf, ",\"edited\":%s,\"size\":%lld",
-	    sqlite3_column_int(st, 17) != 0 ? "true" : "false",
-	    (long long)sqlite3_column_int64(st, 8));
-	add_text(&buf, ",\"waits_for\":", sq_column(st, 18));
-	add_text(&buf, ",\"route\":", sq_column(st, 15));
-	add_text(&buf, ",\"tls\":", sq_column(st, 13));
-	add_text(&buf, ",\"tls_reason\":", sq_column(st, 14));
-	(void)buf_printf(&buf, ",\"code\":%d", sqlite3_column_int(st, 12));
-	add_text(&buf, ",\"status\":", sq_column(st, 9));
-	add_text(&buf, ",\"reason\":", sq_column(st, 10));
-	add_text(&buf, ",\"remote\":", sq_column(st, 11));
-	(void)buf_add_char(&buf, '}');
-	w->json[w->n] = pool_str(w->pool, buf_str(&buf));
-	buf_fini(&buf);
+	m.mid = (uint64_t)sqlite3_column_int64(st, 0);
+	r.rid = (unsigned)sqlite3_column_int(st, 1);
+	r.attempts = (unsigned)sqlite3_column_int(st, 2);
+	r.next = sqlite3_column_int64(st, 3);
+	r.addr = column(st, 4);
+	m.queued = sqlite3_column_int64(st, 5);
+	m.hold = sqlite3_column_int(st, 6);
+	m.sender = column(st, 7);
+	m.octets = (uint64_t)sqlite3_column_int64(st, 8);
+	r.status = column(st, 9);
+	r.reason = column(st, 10);
+	r.remote = column(st, 11);
+	r.code = sqlite3_column_int(st, 12);
+	r.want = column(st, 13);
+	r.tls_reason = column(st, 14);
+	r.route = column(st, 15);
+	m.quarantine = column(st, 16);
+	m.edits = column(st, 17);
+	m.waits_for = column(st, 18);
+	m.not_before = sqlite3_column_int64(st, 19);
+	row_walked(w, &m, &r);
 }

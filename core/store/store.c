@@ -35,7 +35,7 @@ static void on_lazy(void *arg);
 static void finish_all(struct store *s);
 static void start_batch(struct store *s);
 static void batch_work(void *arg);
-static void tell_health(const struct store *s, const struct store_batch *b);
+static void tell_health(struct store *s, const struct store_batch *b);
 static void batch_done(void *arg);
 static void finish_txn(struct store *s, struct store_txn *t);
 static void finish_load(struct store *s, struct store_load_job *job);
@@ -49,7 +49,9 @@ store_open(struct store **store_r, struct loop *l,
 	OBJ_NEW(s, STORE_MAGIC);
 	s->loop = l;
 	make_paths(s, conf);
-	s->engine = conf->memory ? &store_mem : &store_sqlite;
+	s->engine = conf->memory ? &store_mem :
+	    conf->ops != NULL	 ? &store_plugin :
+				   &store_sqlite;
 	TAILQ_INIT(&s->jobs);
 	TAILQ_INIT(&s->wait);
 	TAILQ_INIT(&s->loads);
@@ -69,6 +71,7 @@ store_open(struct store **store_r, struct loop *l,
 		loop_offload(l, s->reader);
 	}
 	store_compact_start(s);
+	store_tick_start(s);
 	*store_r = s;
 	return 0;
 }
@@ -86,6 +89,7 @@ store_close(struct store **sp)
 	loop_timer_clear(&s->again);
 	loop_timer_clear(&s->thin);
 	loop_timer_clear(&s->tidy);
+	loop_timer_clear(&s->tick);
 	if (s->writer != NULL) {
 		loop_offload_stop(s->loop, s->writer);
 		loop_offload_stop(s->loop, s->reader);
@@ -242,8 +246,12 @@ make_paths(struct store *s, const struct store_conf *conf)
 		s->conf.segment_size = STORE_SEGMENT_SIZE;
 	s->db_path = pool_printf(s->pool, "%s/store-%u.db", s->conf.dir,
 	    conf->index);
-	s->seg_dir = pool_printf(s->pool, "%s/seg-%u", s->conf.dir,
+	/* What a plugin keeps has a place here only while it is in use. */
+	s->seg_dir = pool_printf(s->pool,
+	    conf->ops != NULL ? "%s/remote-%u" : "%s/seg-%u", s->conf.dir,
 	    conf->index);
+	s->conf.host = pool_strdup(s->pool,
+	    conf->host != NULL ? conf->host : "");
 	s->corrupt_dir = pool_printf(s->pool, "%s/corrupt", s->conf.dir);
 }
 
@@ -358,19 +366,13 @@ batch_work(void *arg)
 
 /* Once for each change: what cannot be written does not move either. */
 static void
-tell_health(const struct store *s, const struct store_batch *b)
+tell_health(struct store *s, const struct store_batch *b)
 {
 	size_t i = 0;
 
-	if (s->stats.degraded == !b->healthy)
-		return;
-	if (b->healthy) {
-		log_info("store %u can be written again", s->conf.index);
-		return;
-	}
 	while (i < b->n && !b->v[i]->failed)
 		i++;
-	log_critical("store %u cannot be written: %s", s->conf.index,
+	store_health(s, b->healthy,
 	    i < b->n ? b->v[i]->why.text : "no transaction says why");
 }
 
@@ -385,16 +387,11 @@ batch_done(void *arg)
 	OBJ_CAST(b, arg, STORE_BATCH_MAGIC);
 	s = b->store;
 	s->batch = NULL;
-	if (s->news != NULL) {
-		log_warning("%s", s->news);
-		mem_free(s->news);
-		s->news = NULL;
-	}
+	store_tell(s);
 	if (b->n > 0) {
 		s->stats.commits++;
 		store_tidy_later(s);
 		tell_health(s, b);
-		s->stats.degraded = !b->healthy;
 	}
 	/* Backwards, since what must be tried again goes to the front. */
 	for (i = b->n; i-- > 0;) {
@@ -458,8 +455,9 @@ load_checked(void *arg, const struct err *why)
 	if (why == NULL) {
 		job->fn(job->arg, &c->m, NULL);
 	} else {
-		log_warning("MID %llu is damaged and set aside: %s",
-		    (unsigned long long)job->mid, why->text);
+		if (!body_unchecked(c->m.body))
+			log_warning("MID %llu is damaged and set aside: %s",
+			    (unsigned long long)job->mid, why->text);
 		envelope_destroy(&c->m.env);
 		body_unref(&c->m.body);
 		job->fn(job->arg, NULL, why);

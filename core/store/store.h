@@ -1,5 +1,6 @@
 /*
- * The durable queue store: one per worker, two engines (SQLite, memory).
+ * The durable queue store: one per worker; engines are SQLite, memory, and
+ * what plugins bring (store/1, postern/store.h).
  *
  * What is committed survives kill -9 and a power cut: store_commit() calls
  * done() only after the transaction, its bodies and what the directory needs
@@ -35,6 +36,7 @@
 
 #define STORE_LAZY_MS 10
 
+struct pst_store_ops;
 struct store;
 struct store_txn;
 struct body_ref;
@@ -59,12 +61,28 @@ enum store_hold { STORE_ACTIVE, STORE_HELD, STORE_FROZEN };
  * is durable; it fails only when the store closes. */
 typedef void store_done(void *arg, const struct err *why);
 
+/* From the loop, or from within store_open(). */
+struct store_watcher {
+	/* Another owner has taken the store over: nothing that was read from
+	 * it counts any more, and nothing can be written. */
+	void (*lost)(void *arg, const struct err *why);
+	/* In the store is a MID as high as this. */
+	void (*mid)(void *arg, uint64_t mid);
+};
+
 struct store_conf {
 	const char *dir;	/* SPOOL */
 	unsigned index;		/* worker number: store-N.db, seg-N/ */
 	uint64_t body_in_row;	/* octets; larger go to segments */
 	uint64_t segment_size;	/* octets that fill a segment; 0: 64 MB */
 	bool memory;		/* the memory engine (simulation) */
+	/* The engine of a plugin (store/1), its argument, and who waits for
+	 * news of it; ops NULL: SQLite. */
+	const struct pst_store_ops *ops;
+	void *ops_arg;
+	const struct store_watcher *watcher; /* or NULL */
+	void *watcher_arg;
+	const char *host;	/* our name, "" */
 };
 
 /* Recovers first: sets aside what is corrupt under SPOOL/corrupt/ and says
@@ -79,6 +97,10 @@ const struct store_conf *store_conf(const struct store *s);
 /* Stores of the directory that belong to no index below workers. */
 unsigned store_orphans(const char *dir, unsigned workers, unsigned *v,
     unsigned max);
+/* The same of a plugin's, which must be open elsewhere or reachable; -1: they
+ * are not known. */
+int store_orphans_of(const struct store_conf *conf, unsigned workers,
+    unsigned *v, unsigned max, struct err *why);
 
 struct store_txn *store_txn_new(struct store *s);
 /* New message: envelope, body (finished), all recipients to be tried at next,

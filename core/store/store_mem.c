@@ -1,10 +1,8 @@
-#include <inttypes.h>
 #include <string.h>
 
-#include "base/codec.h"
 #include "base/mem.h"
 #include "base/obj.h"
-#include "store/store_priv.h"
+#include "store/row.h"
 
 /*
  * The memory engine: what a simulation uses instead of a disk. The same
@@ -310,68 +308,32 @@ wanted(const struct mem_msg *msg, unsigned i, const struct store_filter *f)
 	return ok;
 }
 
-static void
-list(struct store_walk *w, const struct mem_msg *msg, unsigned i)
+static struct pst_str
+of(struct str s)
 {
-	static const char *const hold[] = { "active", "held", "frozen" };
-	const struct store_rcpt *r = &msg->rcpt[i];
-	char when[40];
-	struct buf b;
-
-	buf_init(&b, 256 * 1024);
-	(void)buf_printf(&b, "{\"mid\":%" PRIu64 ",\"rid\":%u,\"sender\":",
-	    msg->mid, i);
-	(void)json_quote(&b, msg->env->sender.full);
-	(void)buf_add_c(&b, ",\"rcpt\":");
-	(void)json_quote(&b, msg->env->rcpt[i]->addr.full);
-	clock_rfc3339(when, sizeof(when), msg->env->queued);
-	(void)buf_printf(&b, ",\"queued\":\"%s\"", when);
-	clock_rfc3339(when, sizeof(when), r->next);
-	(void)buf_printf(&b, ",\"next\":\"%s\",\"attempts\":%u", when,
-	    r->attempts);
-	(void)buf_printf(&b, ",\"hold\":\"%s\",\"quarantine\":",
-	    hold[msg->hold]);
-	(void)json_quote(&b, msg->env->quarantine);
-	(void)buf_printf(&b, ",\"edited\":%s,\"size\":%" PRIu64 ","
-			     "\"waits_for\":",
-	    msg->env->edits.n > 0 ? "true" : "false", msg->env->size);
-	(void)json_quote(&b, msg->env->waits_for);
-	(void)buf_add_c(&b, ",\"route\":");
-	(void)json_quote(&b, msg->env->rcpt[i]->route);
-	(void)buf_add_c(&b, ",\"tls\":");
-	(void)json_quote(&b, msg->env->rcpt[i]->want);
-	(void)buf_printf(&b, ",\"tls_reason\":\"%s\",\"code\":%d,"
-			     "\"status\":", tls_reason_word(r->tls), r->code);
-	(void)json_quote(&b, str_c(r->status));
-	(void)buf_add_c(&b, ",\"reason\":");
-	(void)json_quote(&b, str_c(r->text));
-	(void)buf_add_c(&b, ",\"remote\":");
-	(void)json_quote(&b, str_c(r->remote));
-	(void)buf_add_char(&b, '}');
-	w->json[w->n] = pool_str(w->pool, buf_str(&b));
-	buf_fini(&b);
+	return (struct pst_str){ s.p, s.n };
 }
 
 static void
-item(struct store_walk *w, const struct mem_msg *msg, unsigned i)
+take(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 {
-	struct store_item *it = &w->v[w->n];
+	const struct envelope *env = msg->env;
+	const struct store_rcpt *s = &msg->rcpt[i];
+	const struct rcpt *to = env->rcpt[i];
+	struct pst_store_message m = { .size = sizeof(m), .mid = msg->mid,
+		.queued = env->queued, .octets = env->size,
+		.hold = (int32_t)msg->hold, .sender = of(env->sender.full),
+		.edits = of(env->edits), .quarantine = of(env->quarantine),
+		.waits_for = of(env->waits_for),
+		.not_before = env->not_before };
+	struct pst_store_rcpt r = { .size = sizeof(r), .rid = i,
+		.attempts = s->attempts, .next = s->next, .code = s->code,
+		.addr = of(to->addr.full), .want = of(to->want),
+		.route = of(to->route), .status = of(str_c(s->status)),
+		.reason = of(str_c(s->text)), .remote = of(str_c(s->remote)),
+		.tls_reason = of(str_c(tls_reason_word(s->tls))) };
 
-	it->mid = msg->mid;
-	it->rid = i;
-	it->attempts = msg->rcpt[i].attempts;
-	it->queued = msg->env->queued;
-	it->next = msg->rcpt[i].next;
-	it->hold = msg->hold;
-	it->domain = pool_str(w->pool, msg->env->rcpt[i]->addr.domain).p;
-	it->rcpt = pool_str(w->pool, msg->env->rcpt[i]->addr.full).p;
-	it->want = pool_str(w->pool, msg->env->rcpt[i]->want).p;
-	it->route = pool_str(w->pool, msg->env->rcpt[i]->route).p;
-	it->tls = msg->rcpt[i].tls;
-	it->sender = pool_str(w->pool, msg->env->sender.full).p;
-	it->quarantined = msg->env->quarantine.n > 0;
-	it->waits_for = pool_str(w->pool, msg->env->waits_for).p;
-	it->not_before = msg->env->not_before;
+	row_walked(w, &m, &r);
 }
 
 static void
@@ -395,13 +357,7 @@ mem_walk(void *e, struct store_walk *w, size_t max)
 				continue;
 			if (w->n == max)
 				return;
-			w->mid = msg->mid;
-			w->rid = i;
-			if (w->kind == WALK_LIST)
-				list(w, msg, i);
-			else
-				item(w, msg, i);
-			w->n++;
+			take(w, msg, i);
 		}
 	}
 }

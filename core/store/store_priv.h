@@ -147,10 +147,18 @@ struct store_engine {
 	bool (*tidy)(void *e);
 	/* Reader: at most max rows behind w->mid and w->rid. */
 	void (*walk)(void *e, struct store_walk *w, size_t max);
+	/* Both NULL in an engine that is not far away. Writer, every few
+	 * seconds: false, and why. */
+	bool (*tick)(void *e, struct err *why);
+	/* Reader: a large content into its scratch file. LATER: it is not
+	 * known whether it is damaged. */
+	enum fetched { FETCHED, FETCH_LATER, FETCH_DAMAGED } (*fetch)(void *e,
+	    uint64_t mid, const struct body_place *place, struct err *why);
 };
 
 extern const struct store_engine store_sqlite;
 extern const struct store_engine store_mem;
+extern const struct store_engine store_plugin;
 
 struct store_job;
 TAILQ_HEAD(store_jobs, store_job);
@@ -179,6 +187,13 @@ struct store {
 	uint64_t seg_moving;
 	_Atomic uint64_t next_seg;
 	_Atomic unsigned generation; /* of the file; see store_sqlite */
+	/* Of an engine of a plugin, by its writer; the loop looks at them when
+	 * a job is back. */
+	struct loop_timer tick;
+	struct err tick_why, lost_why;
+	bool ticked, told_lost;
+	_Atomic bool lost; /* with lost_why */
+	_Atomic uint64_t mid_seen;
 	struct store_stats stats;
 };
 
@@ -191,6 +206,11 @@ void store_txn_free(struct store_txn *t);
 void store_txn_synced(struct store_txn *t);
 void store_compact_start(struct store *s);
 void store_tidy_later(struct store *s); /* something was committed */
+void store_tick_start(struct store *s);
+/* A job of the writer is back: what is there to be told? */
+void store_tell(struct store *s);
+/* Whether it can be written is known anew; why: of what failed. */
+void store_health(struct store *s, bool healthy, const char *why);
 /* Out of that segment, if the body of mid is in it. */
 void store_move(struct store_txn *t, uint64_t mid, uint64_t seg);
 
@@ -205,6 +225,8 @@ bool body_wait_synced(struct body_ref *b, struct store_txn *t);
 /* Large: where it is (false: in memory, *bytes_r and the size hold). */
 bool body_large(const struct body_ref *b, struct body_place *place_r);
 const struct err *body_error(const struct body_ref *b);
+/* body_check() could not find out; nothing was set aside. */
+bool body_unchecked(const struct body_ref *b);
 /* The message that has it is committed: the row owns the file now. */
 void body_committed(struct body_ref *b);
 

@@ -307,6 +307,8 @@ PARAM(PROFILE, warn, BOOL, "false", "", "tell the sender of a delay")
 PARAM(PROFILE, warn_after, DURATION, "4h", "1s..60d", "when")
 
 /* queue { } */
+PARAM(QUEUE, store, STRING, "", "",
+    "instance of a plugin that keeps it (store/1); empty: files below spool")
 PARAM(QUEUE, body_in_row, SIZE, "16k", "0..16M",
     "larger messages go to segment files")
 PARAM(QUEUE, segment_size, SIZE, "64M", "64k..4G",

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 ORDER = "plugin tls_policy cert_store log_sink alert_sink metrics filter " \
-    "route lookup".split()
+    "route lookup store".split()
 
 
 def declared(root):

@@ -96,6 +96,17 @@ START_TEST(extends_when_low_and_never_hands_out_an_unsaved_id)
 }
 END_TEST
 
+START_TEST(goes_on_above_an_id_that_is_in_use)
+{
+	open_ids();
+	ids_raise(ids, SHM_MID, 123456);
+	ck_assert_uint_eq(ids_next(ids, SHM_MID), 123457);
+	ck_assert_uint_gt(shm_id_limit(shm, SHM_MID), 123457);
+	ids_raise(ids, SHM_MID, 5);
+	ck_assert_uint_eq(ids_next(ids, SHM_MID), 123458);
+}
+END_TEST
+
 START_TEST(a_failing_disk_is_told_and_tried_again)
 {
 	uint64_t limit;
@@ -200,6 +211,7 @@ UNIT_SUITE(ids)
 	tcase_add_test(tc, a_crash_skips_the_block_and_repeats_nothing);
 	tcase_add_test(tc,
 	    extends_when_low_and_never_hands_out_an_unsaved_id);
+	tcase_add_test(tc, goes_on_above_an_id_that_is_in_use);
 	tcase_add_test(tc, a_failing_disk_is_told_and_tried_again);
 	tcase_add_test(tc, survives_the_damage_of_either_record);
 	tcase_add_test(tc, refuses_a_file_without_any_valid_record);

