@@ -212,8 +212,7 @@ worker_end(struct worker *w)
 	if (w->inbound != NULL)
 		inbound_kill(w->inbound);
 	/* What the disk still owes is told while all are there to hear it. */
-	if (w->store != NULL)
-		store_finish(w->store);
+	worker_store_finish(w);
 	relay_destroy(&w->relay);
 	conf_unref(&w->relay_conf);
 	queue_destroy(&w->queue);

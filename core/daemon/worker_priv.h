@@ -80,6 +80,8 @@ void worker_started(struct worker *w, const struct err *why);
 /* worker_store.c */
 int worker_store_open(struct worker *w, struct err *why);
 void worker_store_adopt(struct worker *w);
+/* While relay and queue are there to hear what is still owed. */
+void worker_store_finish(struct worker *w);
 /* After the queue has gone; also if there is none. */
 void worker_store_close(struct worker *w);
 

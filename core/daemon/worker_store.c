@@ -160,6 +160,20 @@ find_done(void *arg)
 	}
 }
 
+/* Those it took over as well as its own. */
+void
+worker_store_finish(struct worker *w)
+{
+	struct store *s;
+	unsigned i;
+
+	if (w->queue == NULL && w->store != NULL)
+		store_finish(w->store);
+	for (i = 0; w->queue != NULL && (s = queue_store(w->queue, i)) != NULL;
+	     i++)
+		store_finish(s);
+}
+
 void
 worker_store_close(struct worker *w)
 {
