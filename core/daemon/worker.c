@@ -133,6 +133,21 @@ worker_started(struct worker *w, const struct err *no)
 		return;
 	if (no != NULL)
 		why = *no;
+	if (no != NULL || worker_store_open(w, &why) != 0) {
+		worker_failed(w, &why);
+		loop_stop(w->loop);
+	}
+}
+
+void
+worker_opened(struct worker *w, const struct err *no)
+{
+	struct err why = ERR_INIT;
+
+	if (w->stopping)
+		return;
+	if (no != NULL)
+		why = *no;
 	if (no != NULL || worker_serve(w, &why) != 0) {
 		worker_failed(w, &why);
 		loop_stop(w->loop);
@@ -169,8 +184,6 @@ worker_queue(struct worker *w, struct err *why)
 		.held_alert = held_alert,
 		.alert_arg = w };
 
-	if (worker_store_open(w, why) != 0)
-		return -1;
 	world.store = w->store;
 	/* The generation stays until relay_conf_set() lets it go. */
 	w->relay_conf = conf_ref(w->conf);

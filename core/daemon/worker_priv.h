@@ -77,7 +77,11 @@ void worker_tell(struct worker *w, json_t *msg);
  * not. */
 void worker_started(struct worker *w, const struct err *why);
 
+/* Its store is open, or will never be. */
+void worker_opened(struct worker *w, const struct err *why);
+
 /* worker_store.c */
+/* worker_opened() follows, perhaps before it returns, unless it is -1. */
 int worker_store_open(struct worker *w, struct err *why);
 void worker_store_adopt(struct worker *w);
 /* While relay and queue are there to hear what is still owed. */

@@ -23,6 +23,7 @@ static void	adopt(struct worker *, const struct store_conf *,
 static void	find_work(void *);
 static void	find_done(void *);
 static void	on_again(void *);
+static void	settled(void *, const struct err *);
 static void	store_lost(void *, const struct err *);
 static void	store_mid(void *, uint64_t);
 
@@ -51,7 +52,20 @@ worker_store_open(struct worker *w, struct err *why)
 		.host = w->conf->top.hostname };
 	if (w->conf->queue.store[0] != '\0' && plugin_table(w, s, why) != 0)
 		return -1;
-	return store_open(&w->store, w->loop, s, why);
+	if (store_open(&w->store, w->loop, s, why) != 0)
+		return -1;
+	/* A store that is far away is waited for with the loop awake. */
+	store_settle(w->store, settled, w);
+	return 0;
+}
+
+static void
+settled(void *arg, const struct err *why)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	worker_opened(w, why);
 }
 
 /* The generation is held as long as the store: so is the table. */

@@ -3,7 +3,7 @@
 #include "queue/queue_priv.h"
 
 /* When a message cannot be read just now. */
-#define LATER MINUTES(1)
+#define LATER SECONDS(10)
 
 static void start(struct queue *q, struct qunit *u);
 static void on_loaded(void *arg, struct store_loaded *l,

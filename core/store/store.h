@@ -61,7 +61,7 @@ enum store_hold { STORE_ACTIVE, STORE_HELD, STORE_FROZEN };
  * is durable; it fails only when the store closes. */
 typedef void store_done(void *arg, const struct err *why);
 
-/* From the loop, or from within store_open(). */
+/* From the loop. */
 struct store_watcher {
 	/* Another owner has taken the store over: nothing that was read from
 	 * it counts any more, and nothing can be written. */
@@ -86,9 +86,14 @@ struct store_conf {
 };
 
 /* Recovers first: sets aside what is corrupt under SPOOL/corrupt/ and says
- * so through log_warning. Called in the worker. Waits for the disk. */
+ * so through log_warning. Called in the worker. Waits for the disk, and for
+ * nothing else: a plugin's engine reaches its store afterwards, and what is
+ * asked until then waits for that. */
 int store_open(struct store **store_r, struct loop *l,
     const struct store_conf *conf, struct err *why);
+/* Says when it has been reached, or could not be (mail is put off until it
+ * can): at once, from the loop, or from closing. why: it never will be. */
+void store_settle(struct store *s, store_done *fn, void *arg);
 /* Commits what waits and calls every done(); not from a callback. */
 void store_close(struct store **sp);
 /* The same without the end: after it only reading and closing make sense. */

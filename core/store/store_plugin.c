@@ -26,7 +26,7 @@ static void plug_close(void *e);
 static void plug_load(void *e, struct store_load_job *job);
 static void plug_set_aside(void *e, uint64_t mid, const char *why);
 static void plug_walk(void *e, struct store_walk *w, size_t max);
-static bool plug_tick(void *e, struct err *why);
+static enum ticked plug_tick(void *e, struct err *why);
 static enum fetched plug_fetch(void *e, uint64_t mid,
     const struct body_place *place, struct err *why);
 static int take_folder(struct plug *p, struct err *why);
@@ -93,7 +93,6 @@ plug_open(void **e_r, struct store *s, struct err *why)
 		.index = s->conf.index, .host = s->conf.host };
 	struct pst_store_why w = PLUG_WHY;
 	struct plug *p;
-	uint64_t mid = 0;
 
 	OBJ_NEW(p, PLUG_MAGIC);
 	p->store = s;
@@ -109,18 +108,6 @@ plug_open(void **e_r, struct store *s, struct err *why)
 		plug_failed(p, &w, why);
 		plug_close(p);
 		return -1;
-	}
-	if (p->ops->tick(p->h, &mid, &w) == 0) {
-		p->had = true;
-		atomic_store(&s->mid_seen, mid);
-	} else if (w.fail == PST_STORE_BAD) {
-		plug_failed(p, &w, why);
-		plug_close(p);
-		return -1;
-	} else {
-		/* Mail is put off until it is there. */
-		plug_failed(p, &w, why);
-		store_health(s, false, why->text);
 	}
 	*e_r = p;
 	return 0;
@@ -198,7 +185,7 @@ read_owner(struct plug *p, const char *path, struct err *why)
 	return rc;
 }
 
-static bool
+static enum ticked
 plug_tick(void *e, struct err *why)
 {
 	struct pst_store_why w = PLUG_WHY;
@@ -208,11 +195,12 @@ plug_tick(void *e, struct err *why)
 	OBJ_CAST(p, e, PLUG_MAGIC);
 	if (p->ops->tick(p->h, &mid, &w) < 0) {
 		plug_failed(p, &w, why);
-		return false;
+		return w.fail == PST_STORE_BAD ? TICK_NEVER : TICK_LATER;
 	}
 	p->had = true;
+	plug_drop_ghosts(p);
 	atomic_store(&p->store->mid_seen, mid);
-	return true;
+	return TICKED;
 }
 
 /* ---- loads ---- */

@@ -113,6 +113,7 @@ commit_group(struct plug *p, struct store_txn **v, size_t n,
 	memset(w, 0, sizeof(*w));
 	w->size = sizeof(*w);
 	rc = p->ops->commit(p->h, c.v, c.n, w);
+	p->had |= rc == 0;
 	if (rc == 0)
 		p->nghost = 0;
 	else if (w->fail == PST_STORE_UNKNOWN)

@@ -108,6 +108,7 @@ enum walk_kind { WALK_SCAN, WALK_LIST, WALK_PICK };
 
 struct store_walk {
 	unsigned magic;
+	TAILQ_ENTRY(store_walk) link; /* while it is held back */
 	struct store *store;
 	enum walk_kind kind;
 	struct pool *own;	/* lives with the walk: the filter's strings */
@@ -130,6 +131,11 @@ struct store_walk {
 	struct err why;
 };
 
+/* NEVER: it will not do until people change something. */
+enum ticked { TICKED, TICK_LATER, TICK_NEVER };
+
+TAILQ_HEAD(store_walks, store_walk);
+
 /* An engine; all functions wait for the disk. */
 struct store_engine {
 	int (*open)(void **e_r, struct store *s, struct err *why);
@@ -147,9 +153,9 @@ struct store_engine {
 	bool (*tidy)(void *e);
 	/* Reader: at most max rows behind w->mid and w->rid. */
 	void (*walk)(void *e, struct store_walk *w, size_t max);
-	/* Both NULL in an engine that is not far away. Writer, every few
-	 * seconds: false, and why. */
-	bool (*tick)(void *e, struct err *why);
+	/* Both NULL in an engine that is not far away. Writer, first of all
+	 * and every few seconds. */
+	enum ticked (*tick)(void *e, struct err *why);
 	/* Reader: a large content into its scratch file. LATER: it is not
 	 * known whether it is damaged. */
 	enum fetched { FETCHED, FETCH_LATER, FETCH_DAMAGED } (*fetch)(void *e,
@@ -191,7 +197,12 @@ struct store {
 	 * a job is back. */
 	struct loop_timer tick;
 	struct err tick_why, lost_why;
-	bool ticked, told_lost;
+	enum ticked ticked;
+	bool told_lost;
+	bool settling;		   /* the first tick is not back yet */
+	struct store_walks held;   /* until it is */
+	store_done *settled;	   /* who waits for it, or NULL */
+	void *settled_arg;
 	_Atomic bool lost; /* with lost_why */
 	_Atomic uint64_t mid_seen;
 	struct store_stats stats;
@@ -207,6 +218,8 @@ void store_txn_synced(struct store_txn *t);
 void store_compact_start(struct store *s);
 void store_tidy_later(struct store *s); /* something was committed */
 void store_tick_start(struct store *s);
+/* One that was held back. */
+void store_walk_go(struct store_walk *w);
 /* A job of the writer is back: what is there to be told? */
 void store_tell(struct store *s);
 /* Whether it can be written is known anew; why: of what failed. */

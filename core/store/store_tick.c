@@ -10,15 +10,28 @@
 #define TICK_EVERY SECONDS(5)
 
 static void on_tick(void *arg);
+static void settle(struct store *s);
 
 void
 store_tick_start(struct store *s)
 {
 	loop_timer_init(s->loop, &s->tick, on_tick, s);
+	TAILQ_INIT(&s->held);
 	if (s->engine->tick == NULL)
 		return;
-	loop_timer_set(&s->tick, TICK_EVERY);
-	store_tell(s);
+	s->settling = true;
+	on_tick(s);
+}
+
+void
+store_settle(struct store *s, store_done *fn, void *arg)
+{
+	OBJ_CHECK(s, STORE_MAGIC);
+	ASSERT(s->settled == NULL);
+	s->settled = fn;
+	s->settled_arg = arg;
+	if (!s->settling)
+		settle(s);
 }
 
 static void
@@ -37,10 +50,30 @@ tick_done(void *arg)
 	struct store *s;
 
 	OBJ_CAST(s, arg, STORE_MAGIC);
-	store_health(s, s->ticked, s->tick_why.text);
+	store_health(s, s->ticked == TICKED, s->tick_why.text);
 	store_tell(s);
+	if (s->settling)
+		settle(s);
 	if (!s->closing)
 		loop_timer_set(&s->tick, TICK_EVERY);
+}
+
+/* What was asked meanwhile goes its way, also if it will fail. */
+static void
+settle(struct store *s)
+{
+	store_done *fn = s->settled;
+	struct store_walk *w;
+
+	s->settling = false;
+	s->settled = NULL;
+	while ((w = TAILQ_FIRST(&s->held)) != NULL) {
+		TAILQ_REMOVE(&s->held, w, link);
+		store_walk_go(w);
+	}
+	if (fn != NULL)
+		fn(s->settled_arg,
+		    s->ticked == TICK_NEVER ? &s->tick_why : NULL);
 }
 
 static void

@@ -79,7 +79,19 @@ store_pick(struct store *s, const struct store_filter *f, store_item_fn *fn,
 static void
 walk_start(struct store_walk *w)
 {
-	w->store->nwalks++;
+	struct store *s = w->store;
+
+	s->nwalks++;
+	if (s->settling)
+		TAILQ_INSERT_TAIL(&s->held, w, link);
+	else
+		store_walk_go(w);
+}
+
+void
+store_walk_go(struct store_walk *w)
+{
+	OBJ_CHECK(w, STORE_WALK_MAGIC);
 	store_run(w->store, true, walk_work, walk_done, w);
 }
 

@@ -17,6 +17,7 @@
 #define PG_FENCED "22012" /* a division by zero: what FENCE says */
 #define PG_VERSION 1	 /* of the schema */
 #define PG_BACKOFF 1000	 /* ms between attempts to connect */
+#define PG_HURRY 1000	 /* ms for what is asked last */
 #define PG_MARGIN 2000	 /* ms that an answer may take beyond the server's
 			  * own limit */
 
@@ -116,6 +117,7 @@ struct link {
 	int64_t not_before; /* no attempt to connect until then */
 	char trouble[200]; /* why there is none */
 	char state[6];	  /* SQLSTATE of the last failure */
+	bool last;	  /* what is asked now is the last: at once or never */
 };
 
 struct pg {

@@ -231,7 +231,8 @@ is_good(const PGresult *r)
 static PGresult *
 answer(struct pg *g, struct link *l, int sent, struct pst_store_why *why)
 {
-	int64_t deadline = pg_now() + g->conf->statement_timeout + PG_MARGIN;
+	int64_t deadline = pg_now() + (l->last ? PG_HURRY :
+		g->conf->statement_timeout + PG_MARGIN);
 	PGresult *r = NULL, *more, *last;
 
 	if (sent == 1 && link_flush(l, deadline) == 0)

@@ -140,6 +140,7 @@ own_release(struct pg *g)
 		return;
 	params_number(&p, g->index);
 	params_number(&p, atomic_load(&g->token));
+	l->last = true;
 	PQclear(link_run(g, l, PG_RELEASE, &p, &why));
 }
 

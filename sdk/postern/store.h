@@ -7,11 +7,14 @@
  * workers that are no more; a store has one worker.
  *
  *   Threads  stores may be called on any thread. open and close are called
- *            while nothing else of that store runs, and the first tick with
- *            open. All others run on two threads of the store's own: the
- *            writer (tick, commit, load, set_aside; content of small ones)
- *            and the reader (scan; content of large ones). Never two calls at
- *            a time on one of them. They may block. No service of the host
+ *            while nothing else of that store runs, and may not wait for
+ *            what is far away. All others run on two threads of the store's
+ *            own: the writer (tick, commit, load, set_aside; content of small
+ *            ones) and the reader (scan; content of large ones). Never two
+ *            calls at a time on one of them. They may block. The first of
+ *            them is a tick, and the next one comes when it has returned; a
+ *            worker serves when its own store has got that far, whatever the
+ *            tick has found, BAD excepted. No service of the host
  *            (pst_log() and its like) may be used: there is no event; what is
  *            to be told goes into struct pst_store_why.
  *   Time     A call that hangs stops the mail of its worker: each must end

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 
@@ -40,6 +41,25 @@ def stored(relay, database, makers):
     return make
 
 
+def flush_until(server, sink, count):
+    """So many messages at the sink; also of a store that is not there yet."""
+    def arrived():
+        server.cli("queue", "flush", check=False)
+        return len(sink.messages) >= count
+    base.wait_for(arrived, lambda: "%d messages\n%s" % (
+        count, server.tail()))
+
+
+def wait_count(server, count):
+    base.wait_for(lambda: server.queue_count() == count, lambda: (
+        "%d in the queue\n%s" % (count, server.tail())))
+
+
+def idents(sink):
+    return sorted((m.header("Message-ID") or "").strip("<>")
+                  for m in sink.messages)
+
+
 def send(server, ident, size=100):
     """The reply to one message."""
     body = "y" * 70 + "\r\n"
@@ -51,11 +71,12 @@ def send(server, ident, size=100):
 
 def test_the_engine_keeps_what_store_1_promises(database):
     """The unit tests of the store, with this engine."""
-    program = os.path.join(BUILD, "tests", "unit", "store",
-                           "test_store_pgsql")
-    done = base.run([program], env=dict(
+    program = os.path.join("tests", "unit", "store", "test_store_pgsql")
+    base.run(["make", "-C", BUILD, program])
+    done = base.run([os.path.join(BUILD, program)], env=dict(
         os.environ, PGPASSWORD=postgres.PASSWORD,
-        POSTERN_PGSQL=database.conninfo))
+        POSTERN_PGSQL=database.conninfo), timeout=10 * base.PATIENCE)
+    assert re.search("^ok ", done.text, re.M), done.text
     assert "not ok" not in done.text, done.text
 
 
@@ -82,7 +103,7 @@ def test_messages_wait_in_the_database_over_a_restart(stored, sink, database):
                 if name.endswith(".db")]
     sink.clear_faults()
     server.start()
-    assert server.queue_count() == 3
+    wait_count(server, 3)
     server.cli("queue", "release", str(mids[1]))
     base.wait_for(lambda: database.sql(
         "SELECT count(*) FROM v_queue WHERE hold = 'held'") == ["0"],
@@ -108,13 +129,9 @@ def test_a_server_that_is_gone_means_451_and_no_loss(stored, sink, database):
     sink.clear_faults()
     database.start()
     base.wait_for(lambda: send(server, "after").startswith("250"), "a 250")
-    base.wait_for(lambda: {"before", "after"} <= {
-        (m.header("Message-ID") or "").strip("<>") for m in sink.messages},
-        "both messages")
+    flush_until(server, sink, 2)
     server.wait_empty()
-    found = [(m.header("Message-ID") or "").strip("<>")
-             for m in sink.messages]
-    assert sorted(found) == ["after", "before"]
+    assert idents(sink) == ["after", "before"]
 
 
 def test_a_second_relay_is_kept_out_until_the_first_has_gone(
@@ -129,16 +146,13 @@ def test_a_second_relay_is_kept_out_until_the_first_has_gone(
     assert send(first, "three").startswith("250")
     first.kill()
     # Its lease runs out; what it had is delivered by the other.
-    base.wait_for(lambda: second.queue_count() == 2, "both in the queue")
-    second.cli("queue", "flush")
-    base.wait_for(lambda: len(sink.messages) == 2, "both messages")
+    flush_until(second, sink, 2)
     base.wait_for(lambda: send(second, "four").startswith("250"), "a 250")
     # When the first comes back it has to wait in turn.
     first.start()
     assert send(first, "five").startswith("451 4.3.0")
     second.wait_empty()
-    assert sorted((m.header("Message-ID") or "").strip("<>")
-                  for m in sink.messages) == ["four", "one", "three"]
+    assert idents(sink) == ["four", "one", "three"]
 
 
 def test_a_relay_that_lost_its_stores_ends_its_workers(
@@ -155,16 +169,16 @@ def test_a_relay_that_lost_its_stores_ends_its_workers(
 def test_fewer_workers_take_over_the_stores_of_the_others(
         stored, sink, database):
     server = stored(base.free_port(), LATER)
+    count = 0
     while len(database.sql("SELECT DISTINCT store FROM message")) < 2:
         assert send(server, "x").startswith("250")
-    count = server.queue_count()
+        count += 1
     server.stop()
     server.write_config({"workers": 1, "route": {"*": {
         "hosts": ["127.0.0.1:%d" % sink.port]}}})
     server.start()
     server.wait_log("worker 0 takes over store 1")
-    base.wait_for(lambda: server.queue_count() == count, "all of the queue")
-    server.cli("queue", "flush")
+    flush_until(server, sink, count)
     server.wait_empty()
     assert len(sink.messages) == count
 
@@ -179,12 +193,11 @@ def test_what_was_in_files_before_is_delivered(stored, sink, database):
     server.write_config({"queue": {"store": "pg"}})
     server.start()
     assert database.sql("SELECT count(*) FROM message") == ["0"]
-    assert server.queue_count() == 1
+    wait_count(server, 1)
     assert send(server, "new").startswith("250")
-    server.cli("queue", "flush")
+    flush_until(server, sink, 2)
     server.wait_empty()
-    assert sorted((m.header("Message-ID") or "").strip("<>")
-                  for m in sink.messages) == ["new", "old"]
+    assert idents(sink) == ["new", "old"]
 
 
 @pytest.fixture

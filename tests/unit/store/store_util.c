@@ -28,6 +28,9 @@ bench_open(struct bench *b)
 
 	ck_assert_msg(store_open(&b->store, b->loop, &b->conf, &why) == 0,
 	    "%s", why.text);
+	store_settle(b->store, bench_done, b);
+	bench_wait(b, 1);
+	ck_assert_msg(!b->failed, "%s", b->why.text);
 }
 
 void
