@@ -163,3 +163,21 @@ write_temporary(const char *tmp, const void *p, size_t n, mode_t mode,
 		rc = err_errno(why, "%s", tmp);
 	return rc;
 }
+
+int
+file_guard(const char *path, const struct stat *st, mode_t type,
+    struct err *why)
+{
+	if ((st->st_mode & S_IFMT) != type)
+		return err_text(why, "%s: not a %s", path,
+		    type == S_IFDIR ? "directory" : "file");
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return err_text(why, "%s: belongs to user number %u, not to "
+		    "us (%u) or root", path, (unsigned)st->st_uid,
+		    (unsigned)geteuid());
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return err_text(why, "%s: others may write to it (mode "
+		    "%04o); chmod go-w it", path,
+		    (unsigned)(st->st_mode & 07777));
+	return 0;
+}

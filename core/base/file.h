@@ -22,5 +22,10 @@ int file_sync_dir(const char *path, struct err *why);
 int file_sync_parent(const char *path, struct err *why);
 void file_close(int *fdp); /* -1 is fine; leaves -1 */
 int file_nonblock(int fd, struct err *why); /* and close-on-exec */
+/* Is it of that type (S_IFDIR, S_IFREG), ours or root's, and may nobody else
+ * write to it? */
+struct stat;
+int file_guard(const char *path, const struct stat *st, mode_t type,
+    struct err *why);
 
 #endif

@@ -9,6 +9,8 @@ enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE };
 
 int cli_certconfig(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_commit(int argc, char **argv);
+int cli_config(int argc, char **argv);
 int cli_headers(int argc, char **argv);
 int cli_plugin(int argc, char **argv);
 int cli_policy(int argc, char **argv);
@@ -19,6 +21,13 @@ int cli_status(int argc, char **argv);
 int cli_tls_test(int argc, char **argv);
 int cli_tlsverify(int argc, char **argv);
 int cli_version(int argc, char **argv);
+
+/* All that `postern check` looks at: certificates, plugins, too. *c_r is set
+ * as soon as it is there. */
+struct conf;
+struct epoch;
+struct err;
+int cli_check_epoch(struct epoch *e, struct conf **c_r, struct err *why);
 
 /* Makes the plugins known that are part of the program. */
 void cli_builtin(void);

@@ -20,8 +20,9 @@ enum check_what { CHECK_ONLY, CHECK_DUMP, CHECK_SETTINGS };
 
 static int	usage(FILE *, int);
 static int	check(const char *, enum check_what, int);
-static int	check_certs(struct conf *, struct err *);
-static int	check_plugins(const struct conf *, struct err *);
+static int	check_certs(struct epoch *, struct conf *, struct err *);
+static int	check_plugins(struct epoch *, const struct conf *,
+		    struct err *);
 static void	warn_of(const struct conf *);
 
 int
@@ -94,7 +95,8 @@ static int
 check(const char *file, enum check_what what, int quiet)
 {
 	struct err why = ERR_INIT;
-	struct conf *c;
+	struct epoch *e = NULL;
+	struct conf *c = NULL;
 	struct buf b;
 	int r;
 
@@ -105,13 +107,9 @@ check(const char *file, enum check_what what, int quiet)
 		buf_fini(&b);
 		return CLI_OK;
 	}
-	if (conf_load(&c, file, &conf_reader_plain, &why) != 0) {
-		buf_fini(&b);
-		return cli_fail("%s", why.text);
-	}
-	r = check_certs(c, &why);
+	r = epoch_read(&e, file, 1, &why);
 	if (r == 0)
-		r = check_plugins(c, &why);
+		r = cli_check_epoch(e, &c, &why);
 	if (r == 0 && c->nlistener == 0 && what != CHECK_DUMP)
 		r = err_text(&why, "%s: there is no listener", file);
 	if (r != 0) {
@@ -124,46 +122,46 @@ check(const char *file, enum check_what what, int quiet)
 		(void)printf("%s: ok\n", file);
 	}
 	conf_unref(&c);
+	epoch_destroy(&e);
 	buf_fini(&b);
 	return r == 0 ? CLI_OK : CLI_FAILED;
 }
 
+int
+cli_check_epoch(struct epoch *e, struct conf **c_r, struct err *why)
+{
+	if (epoch_conf(e, &conf_reader_plain, c_r, why) != 0 ||
+	    check_certs(e, *c_r, why) != 0)
+		return -1;
+	return check_plugins(e, *c_r, why);
+}
+
 /* With what plugins have. */
 static int
-check_certs(struct conf *c, struct err *why)
+check_certs(struct epoch *e, struct conf *c, struct err *why)
 {
 	struct certlist *list = NULL;
-	struct epoch *e = NULL;
 	int r;
 
-	if (epoch_read(&e, c->file, 1, why) != 0)
-		return -1;
 	r = lister_run(e, &list, why);
 	if (r == 0)
 		r = conf_tls_try(c, list, NULL, NULL, why);
 	certlist_destroy(&list);
-	epoch_destroy(&e);
 	return r;
 }
 
 /* In a process of their own, as the workers will load them. */
 static int
-check_plugins(const struct conf *c, struct err *why)
+check_plugins(struct epoch *e, const struct conf *c, struct err *why)
 {
-	struct epoch *e = NULL;
 	struct privs privs;
-	int r;
 
 	if (c->nplugin == 0)
 		return 0;
 	if (privs_find(&privs, c->top.user, why) != 0 ||
-	    epoch_read(&e, c->file, 1, why) != 0)
+	    epoch_files(e, c, why) != 0)
 		return -1;
-	r = epoch_files(e, c, why);
-	if (r == 0)
-		r = plugcheck(c, epoch_reader(e), &privs, why);
-	epoch_destroy(&e);
-	return r;
+	return plugcheck(c, epoch_reader(e), &privs, why);
 }
 
 static void

@@ -22,6 +22,9 @@ static int	help(int argc, char **argv);
 static const struct command commands[] = {
 	{ "serve", master_serve, "run the relay" },
 	{ "check", cli_check, "say whether the configuration is sound" },
+	{ "config", cli_config,
+	    "show and change what is in the configuration store" },
+	{ "commit", cli_commit, "put uncommitted changes in force" },
 	{ "certconfig", cli_certconfig,
 	    "make, get and use certificates" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },

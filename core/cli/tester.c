@@ -207,7 +207,10 @@ open_conf(struct tester *t, struct err *why)
 	if (file == NULL && access(CLI_CONF, R_OK) == 0)
 		file = CLI_CONF;
 	if (file != NULL) {
-		if (conf_load(&t->conf, file, &conf_reader_none, why) != 0)
+		/* The store is root's; who tries TLS need not be. */
+		if (conf_load(&t->conf, file, &conf_reader_none, why) != 0 &&
+		    conf_load_boot(&t->conf, file, &conf_reader_none,
+			why) != 0)
 			return -1;
 		r = &t->conf->relay_conf;
 		p->port = r->port;

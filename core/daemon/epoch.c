@@ -10,8 +10,11 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "base/sys.h"
+#include "policy/conf_object.h"
 
 static struct epoch *epoch_new(const char *, uint64_t);
+static int	memory_texts(struct epoch *, struct err *);
+static int	over_unpack(struct epoch *, const json_t *, struct err *);
 static int	add_file(void *, const char *, struct err *);
 static int	keep_file(struct epoch *, const char *, int, struct err *);
 static int	reader_read(void *, const char *, struct buf *, struct err *);
@@ -23,15 +26,38 @@ int
 epoch_read(struct epoch **ep_r, const char *file, uint64_t generation,
     struct err *why)
 {
+	const struct epoch_store from = { .path = NULL };
+
+	return epoch_read_from(ep_r, file, &from, generation, why);
+}
+
+int
+epoch_read_from(struct epoch **ep_r, const char *file,
+    const struct epoch_store *from, uint64_t generation, struct err *why)
+{
 	struct epoch *e = epoch_new(file, generation);
+	const char *path = from->path;
 
 	if (file_read(&e->text, file, why) != 0 ||
-	    epoch_memory_file(buf_str(&e->text), &e->text_fd, why) != 0) {
+	    (path == NULL && conf_over_path(e->pool, file, buf_str(&e->text),
+		&path, why) != 0) ||
+	    conf_over_read(&e->over, e->pool, path, from->proposal,
+		from->token, why) != 0 ||
+	    memory_texts(e, why) != 0) {
 		epoch_destroy(&e);
 		return -1;
 	}
 	*ep_r = e;
 	return 0;
+}
+
+static int
+memory_texts(struct epoch *e, struct err *why)
+{
+	if (e->over.text.n > 0 &&
+	    epoch_memory_file(e->over.text, &e->over_fd, why) != 0)
+		return -1;
+	return epoch_memory_file(buf_str(&e->text), &e->text_fd, why);
 }
 
 static struct epoch *
@@ -43,7 +69,7 @@ epoch_new(const char *file, uint64_t generation)
 	e->pool = pool_new(0);
 	e->file = pool_strdup(e->pool, file);
 	e->generation = generation;
-	e->text_fd = e->bundle_fd = -1;
+	e->text_fd = e->over_fd = e->bundle_fd = -1;
 	e->map.pool = e->pool;
 	buf_init(&e->text, CONF_MAX);
 	e->reader.read = reader_read;
@@ -61,7 +87,10 @@ epoch_again(struct epoch **ep_r, const struct epoch *old, uint64_t generation,
 
 	OBJ_CHECK(old, EPOCH_MAGIC);
 	(void)buf_add_str(&e->text, buf_str(&old->text));
-	if (epoch_memory_file(buf_str(&e->text), &e->text_fd, why) != 0) {
+	e->over = old->over;
+	e->over.text = pool_str(e->pool, old->over.text);
+	e->over.name = pool_strdup(e->pool, old->over.name);
+	if (memory_texts(e, why) != 0) {
 		epoch_destroy(&e);
 		return -1;
 	}
@@ -107,7 +136,7 @@ keep_file(struct epoch *e, const char *path, int fd, struct err *why)
 {
 	struct memory_file *m = &e->mem[e->nmem];
 
-	if (e->nmem + e->nport + 3 > IPC_FDS) {
+	if (e->nmem + e->nport + 4 > IPC_FDS) {
 		(void)close(fd);
 		return err_text(why, "%s: more than %d files", e->file,
 		    IPC_FDS);
@@ -178,6 +207,7 @@ epoch_destroy(struct epoch **ep)
 	for (i = 0; i < e->nport; i++)
 		file_close(&e->port[i].fd);
 	file_close(&e->text_fd);
+	file_close(&e->over_fd);
 	epoch_certs_close(e);
 	buf_fini(&e->text);
 	pool_destroy(&e->pool);
@@ -194,6 +224,20 @@ struct str
 epoch_text(const struct epoch *e)
 {
 	return buf_str(&e->text);
+}
+
+const struct conf_over *
+epoch_over(const struct epoch *e)
+{
+	return &e->over;
+}
+
+int
+epoch_conf(const struct epoch *e, const struct conf_reader *reader,
+    struct conf **c_r, struct err *why)
+{
+	return conf_parse_over(c_r, e->file, buf_str(&e->text), &e->over,
+	    reader, why);
 }
 
 uint64_t
@@ -286,6 +330,8 @@ epoch_fds(const struct epoch *e, int *v, unsigned max)
 
 	if (n < max)
 		v[n++] = e->text_fd;
+	if (n < max && e->over_fd != -1)
+		v[n++] = e->over_fd;
 	if (n < max && e->bundle_fd != -1)
 		v[n++] = e->bundle_fd;
 	for (i = 0; i < e->nmem && n < max; i++)
@@ -301,7 +347,7 @@ epoch_pack(const struct epoch *e, int *fds, unsigned *n_r, struct err *why)
 	json_t *msg, *files = json_array(), *ports = json_array();
 	unsigned i;
 
-	if (2 + e->nmem + e->nport > IPC_FDS) {
+	if (3 + e->nmem + e->nport > IPC_FDS) {
 		json_decref(files);
 		json_decref(ports);
 		(void)err_text(why, "%s: more than %d files and sockets",
@@ -315,10 +361,11 @@ epoch_pack(const struct epoch *e, int *fds, unsigned *n_r, struct err *why)
 	for (i = 0; i < e->nport; i++)
 		(void)json_array_append_new(ports, json_pack("[ss]",
 		    e->port[i].listener, e->port[i].address));
-	msg = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o}", "type", "epoch",
-	    "file", e->file, "generation", (json_int_t)e->generation,
-	    "bundle", (int)(e->bundle_fd != -1), "files", files, "ports",
-	    ports);
+	msg = json_pack("{s:s, s:s, s:I, s:I, s:b, s:b, s:o, s:o}", "type",
+	    "epoch", "file", e->file, "generation", (json_int_t)e->generation,
+	    "revision", (json_int_t)e->over.revision, "over",
+	    (int)(e->over_fd != -1), "bundle", (int)(e->bundle_fd != -1),
+	    "files", files, "ports", ports);
 	if (msg == NULL)
 		(void)err_text(why, "%s: not UTF-8", e->file);
 	return msg;
@@ -333,9 +380,11 @@ epoch_unpack(struct epoch **ep_r, const json_t *msg, int *fds, unsigned n,
 	const char *file = json_string_value(json_object_get(msg, "file"));
 	size_t nf = json_array_size(files), np = json_array_size(ports), i;
 	bool bundle = json_is_true(json_object_get(msg, "bundle"));
+	bool over = json_is_true(json_object_get(msg, "over"));
 	struct epoch *e;
 
-	if (file == NULL || n != 1 + (bundle ? 1 : 0) + nf + np ||
+	if (file == NULL || n != 1 + (over ? 1 : 0) + (bundle ? 1 : 0) +
+	    nf + np ||
 	    n > IPC_FDS) {
 		for (i = 0; i < n; i++)
 			(void)close(fds[i]);
@@ -344,6 +393,8 @@ epoch_unpack(struct epoch **ep_r, const json_t *msg, int *fds, unsigned n,
 	e = epoch_new(file, (uint64_t)json_integer_value(
 	    json_object_get(msg, "generation")));
 	e->text_fd = *fds++;
+	if (over)
+		e->over_fd = *fds++;
 	if (bundle)
 		e->bundle_fd = *fds++;
 	for (i = 0; i < nf; i++) {
@@ -359,10 +410,31 @@ epoch_unpack(struct epoch **ep_r, const json_t *msg, int *fds, unsigned n,
 		    json_string_value(json_array_get(p, 1)), fds[nf + i]);
 	}
 	if (epoch_memory_read(e->text_fd, &e->text, why) != 0 ||
+	    over_unpack(e, msg, why) != 0 ||
 	    (bundle && epoch_unbundle(e, why) != 0)) {
 		epoch_destroy(&e);
 		return -1;
 	}
 	*ep_r = e;
 	return 0;
+}
+
+static int
+over_unpack(struct epoch *e, const json_t *msg, struct err *why)
+{
+	struct buf text;
+	int r;
+
+	e->over.revision = (uint64_t)json_integer_value(
+	    json_object_get(msg, "revision"));
+	e->over.name = pool_printf(e->pool, "revision %ju",
+	    (uintmax_t)e->over.revision);
+	if (e->over_fd == -1)
+		return 0;
+	buf_init(&text, CONF_OVER_MAX);
+	r = epoch_memory_read(e->over_fd, &text, why);
+	if (r == 0)
+		e->over.text = pool_str(e->pool, buf_str(&text));
+	buf_fini(&text);
+	return r;
 }

@@ -1,7 +1,8 @@
 /*
  * An epoch: a configuration with everything a worker needs to live by it.
  *
- * The master reads the boot file and each file it names that a worker may not
+ * The master reads the boot file, what the configuration store has over it,
+ * and each file they name that a worker may not
  * be able to open (passwords, users, roots) into memory files, and binds the
  * sockets. Certificates are in one such file more, the bundle, together with
  * the map that says what they serve. A new worker inherits the epoch; a
@@ -29,10 +30,19 @@ struct epoch_port {
 
 struct epoch;
 
-/* Reads the boot file's text, nothing more. */
+/* Which revision: of which store, and which proposal (0, NULL: the head). */
+struct epoch_store {
+	const char *path; /* NULL: where the boot file says */
+	uint64_t proposal;
+	const char *token;
+};
+
+/* Reads the boot file's text and the store's, nothing more. */
 int epoch_read(struct epoch **ep_r, const char *file, uint64_t generation,
     struct err *why);
-/* The boot file's text as old has it, for new certificates. */
+int epoch_read_from(struct epoch **ep_r, const char *file,
+    const struct epoch_store *from, uint64_t generation, struct err *why);
+/* Their texts as old has them, for new certificates. */
 int epoch_again(struct epoch **ep_r, const struct epoch *old,
     uint64_t generation, struct err *why);
 /* Reads the files that conf names, but for certificates and keys. */
@@ -49,6 +59,10 @@ void epoch_destroy(struct epoch **ep); /* closes what it holds */
 
 const char *epoch_file(const struct epoch *e);
 struct str epoch_text(const struct epoch *e);
+const struct conf_over *epoch_over(const struct epoch *e);
+/* The configuration they make. */
+int epoch_conf(const struct epoch *e, const struct conf_reader *reader,
+    struct conf **c_r, struct err *why);
 uint64_t epoch_generation(const struct epoch *e);
 /* Reads from the memory files; valid as long as e. */
 const struct conf_reader *epoch_reader(struct epoch *e);

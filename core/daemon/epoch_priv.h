@@ -28,7 +28,8 @@ struct epoch {
 	const char *file;
 	uint64_t generation;
 	struct buf text;
-	int text_fd;
+	struct conf_over over;	/* strings are the pool's */
+	int text_fd, over_fd;	/* -1: the store has nothing */
 	struct memory_file mem[IPC_FDS];
 	unsigned nmem;
 	struct epoch_port port[IPC_FDS];

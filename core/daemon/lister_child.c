@@ -75,8 +75,7 @@ lister_child(const struct epoch *e, int fd, pid_t parent)
 
 	begin(&c);
 	/* Who looks at the file next says what is wrong with it. */
-	if (conf_parse(&c.conf, epoch_file(e), epoch_text(e),
-		&conf_reader_none, &why) == 0 &&
+	if (epoch_conf(e, &conf_reader_none, &c.conf, &why) == 0 &&
 	    epoch_again(&c.files, e, 1, &why) == 0) {
 		if (epoch_plugin_files(c.files, c.conf, &why) != 0)
 			say_text(fd, LISTER_FAILS, why.text);

@@ -57,6 +57,7 @@ static const struct control_verb verbs[] = {
 	{ "status", verb_status },
 	{ "reload", verb_reload },
 	{ "certs", verb_certs },
+	{ "commit", reload_commit },
 	{ "roll", roll_verb },
 	{ "plugin.reset", blame_verb },
 	{ NULL, NULL },
@@ -139,8 +140,7 @@ serve_prepare(struct master *m, struct err *why)
 	if (tls_self_check(why) != 0)
 		return -1;
 	if (epoch_read(&m->epoch, m->file, 1, why) != 0 ||
-	    conf_parse(&m->conf, m->file, epoch_text(m->epoch),
-		&conf_reader_plain, why) != 0)
+	    epoch_conf(m->epoch, &conf_reader_plain, &m->conf, why) != 0)
 		return -1;
 	if (m->workers != 0)
 		m->conf->top.workers = m->workers;
@@ -555,10 +555,11 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		    (json_int_t)c->generation, "silent_ms",
 		    (json_int_t)(clock_now() - shm_beat_last(m->shm, i))));
 	}
-	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:b, "
-	    "s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid",
+	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, "
+	    "s:b, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid",
 	    (int)getpid(), "file", m->file, "hostname", m->conf->top.hostname,
-	    "generation", (json_int_t)epoch_generation(m->epoch), "uptime_ms",
+	    "generation", (json_int_t)epoch_generation(m->epoch), "revision",
+	    (json_int_t)m->conf->revision, "uptime_ms",
 	    (json_int_t)(clock_wall() - m->started), "ready", (int)m->ready,
 	    "stopping", (int)m->stopping, "keeper", m->keys.keeper ?
 		json_pack("{s:i, s:i, s:i}", "pid", (int)m->keys.pid, "keys",

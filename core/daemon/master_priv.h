@@ -1,6 +1,7 @@
 /*
- * Private to the master: master.c (life), supervise.c (workers), reload.c and
- * reload_vote.c, keys.c (keeper), owncerts.c (certificates of our own),
+ * Private to the master: master.c (life), supervise.c (workers), reload.c,
+ * reload_store.c and reload_vote.c, keys.c (keeper), owncerts.c (certificates
+ * of our own),
  * certwatch.c (files that change), certstatus.c (what is in use, until when).
  */
 #ifndef DAEMON_MASTER_PRIV_H
@@ -24,6 +25,7 @@
 #include "daemon/roll.h"
 #include "net/loop.h"
 #include "policy/conf.h"
+#include "store/revs.h"
 #include "tls/tlsctx.h"
 
 #define MASTER_MAGIC 0x3a57e401u
@@ -126,6 +128,11 @@ struct master {
 	int checker_says;	/* pipe */
 	enum reload again;
 	struct loop_timer checker_late;
+	/* a revision of the store that is to be tried, that is being tried */
+	struct commit {
+		uint64_t revision; /* 0: none */
+		char token[REVS_TOKEN_MAX];
+	} commit, trying;
 	struct ballot ballot;
 	struct loop_timer vote_late;
 	/* who wants to know how a reload ends, those of this one first */
@@ -158,6 +165,8 @@ void reload_start(struct master *m, enum reload what);
 void reload_checked(struct master *m, int status);
 /* One of the certificates; r is answered when it has ended. */
 void reload_asked(struct master *m, struct control_req *r);
+/* One of all; r is answered, m->asked has room. */
+void reload_ask_all(struct master *m, struct control_req *r);
 /* A certificate of the first epoch cannot be had. */
 void reload_cert_failed(struct master *m, struct epoch_cert *c,
     const struct err *why);
@@ -167,6 +176,13 @@ void reload_switch(struct master *m);
 void reload_refused(struct master *m, const char *why);
 /* why NULL: the new one is in force. */
 void reload_ended(struct master *m, const char *why);
+
+/* reload_store.c: revisions of the configuration store. */
+void reload_commit(void *master, struct control_req *r, const json_t *args);
+/* The next epoch's texts; the proposal is taken. */
+int reload_read(struct master *m, uint64_t generation, struct err *why);
+/* What all have prepared is the head, if it was proposed. */
+int reload_accept(struct master *m, struct err *why);
 
 /* reload_vote.c: m->next to the workers */
 void reload_vote(struct master *m);

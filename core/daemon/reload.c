@@ -69,7 +69,7 @@ reload_start(struct master *m, enum reload what)
 		notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64,
 		    clock_now() * 1000);
 		log_info("reloading %s", m->file);
-		r = epoch_read(&m->next, m->file, next, &why);
+		r = reload_read(m, next, &why);
 	} else {
 		log_info("reloading certificates");
 		r = epoch_again(&m->next, m->epoch, next, &why);
@@ -166,6 +166,13 @@ reload_asked(struct master *m, struct control_req *r)
 	reload_start(m, RELOAD_CERTS);
 }
 
+void
+reload_ask_all(struct master *m, struct control_req *r)
+{
+	m->asked[m->nasked++] = r;
+	reload_start(m, RELOAD_ALL);
+}
+
 /* What a reload of certificates finds broken does not end it: FILE, tab, why,
  * a line each. */
 static void
@@ -178,8 +185,7 @@ check_run(struct master *m, int says)
 
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	buf_init(&broken, BROKEN_MAX);
-	r = conf_parse(&c, m->file, epoch_text(m->next), &conf_reader_plain,
-	    &why);
+	r = epoch_conf(m->next, &conf_reader_plain, &c, &why);
 	if (r == 0)
 		r = conf_tls_try(c, m->next_list,
 		    m->reloading == RELOAD_CERTS ? check_broken : NULL,
@@ -251,8 +257,7 @@ prepare(struct master *m, struct err *why)
 	struct certmap map = { .row = NULL };
 	struct conf *c = NULL;
 
-	if (conf_parse(&c, m->file, epoch_text(m->next), &conf_reader_plain,
-	    why) != 0)
+	if (epoch_conf(m->next, &conf_reader_plain, &c, why) != 0)
 		return -1;
 	m->next_conf = c;
 	if (c->nlistener == 0)
@@ -407,8 +412,13 @@ reload_switch(struct master *m)
 	keys_current(m);
 	if (master_log_open(m, m->conf, &why) != 0)
 		log_critical("the log stays as it is: %s", why.text);
-	log_info("configuration %" PRIu64 " is in force",
-	    epoch_generation(m->epoch));
+	if (m->conf->revision != 0)
+		log_info("configuration %" PRIu64 " is in force, with "
+		    "revision %" PRIu64, epoch_generation(m->epoch),
+		    m->conf->revision);
+	else
+		log_info("configuration %" PRIu64 " is in force",
+		    epoch_generation(m->epoch));
 	certs_expiry(m);
 	reload_ended(m, NULL);
 }
@@ -417,6 +427,7 @@ static void
 needs_restart(const struct conf *old, const struct conf *new)
 {
 	if (strcmp(old->top.spool, new->top.spool) != 0 ||
+	    strcmp(old->top.config, new->top.config) != 0 ||
 	    strcmp(old->top.run, new->top.run) != 0 ||
 	    strcmp(old->top.user, new->top.user) != 0 ||
 	    old->top.workers != new->top.workers ||
@@ -427,9 +438,9 @@ needs_restart(const struct conf *old, const struct conf *new)
 	    strcmp(old->queue.store, new->queue.store) != 0 ||
 	    strcmp(old->dns.records, new->dns.records) != 0 ||
 	    strcmp(old->dns.trust_anchor, new->dns.trust_anchor) != 0)
-		log_warning("spool, run, user, workers, open_files, dns { }, "
-		    "queue { } and keys of tls { } change at the next start "
-		    "only");
+		log_warning("spool, config, run, user, workers, open_files, "
+		    "dns { }, queue { } and keys of tls { } change at the "
+		    "next start only");
 }
 
 void
@@ -457,6 +468,7 @@ reload_ended(struct master *m, const char *why)
 	    m->nasked * sizeof(m->asked[0]));
 	m->answering = 0;
 	m->reloading = m->again = RELOAD_NONE;
+	m->trying.revision = 0;
 	epoch_destroy(&m->next);
 	certlist_destroy(&m->next_list);
 	conf_unref(&m->next_conf);

@@ -130,8 +130,14 @@ reload_child_said(struct child *c, const char *type, const json_t *msg)
 static void
 count(struct master *m)
 {
+	struct err why = ERR_INIT;
+
 	if (!ballot_carried(&m->ballot))
 		return;
+	if (reload_accept(m, &why) != 0) {
+		fell(m, why.text);
+		return;
+	}
 	ballot_close(&m->ballot);
 	loop_timer_clear(&m->vote_late);
 	/* Before anybody works under it. */

@@ -106,8 +106,7 @@ next_take(struct worker *w, struct epoch *e)
 static int
 next_prepare(struct worker *w, struct epoch *e, struct err *why)
 {
-	if (conf_parse(&w->next, epoch_file(e), epoch_text(e), epoch_reader(e),
-		why) != 0)
+	if (epoch_conf(e, epoch_reader(e), &w->next, why) != 0)
 		return -1;
 	w->next->generation = epoch_generation(e);
 	if (worker_tls(w, w->next, e, why) != 0)

@@ -10,9 +10,9 @@
 struct job {
 	struct conf *c;
 	struct conf_script script;
-	const struct conf_reader *reader;
 };
 
+static void	begin(struct job *, const char *, struct str);
 static int	apply(struct job *, struct err *);
 static int	apply_blocks(struct job *, enum conf_scope_id, struct err *);
 static int	apply_one(struct job *, enum conf_scope_id, struct conf_block *,
@@ -52,6 +52,30 @@ int
 conf_load(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why)
 {
+	struct pool *pool = pool_new(0);
+	struct conf_over over;
+	const char *path;
+	struct buf text;
+	int r;
+
+	buf_init(&text, CONF_MAX);
+	r = file_read(&text, file, why);
+	if (r == 0)
+		r = conf_over_path(pool, file, buf_str(&text), &path, why);
+	if (r == 0)
+		r = conf_over_read(&over, pool, path, 0, NULL, why);
+	if (r == 0)
+		r = conf_parse_over(conf_r, file, buf_str(&text), &over,
+		    reader, why);
+	buf_fini(&text);
+	pool_destroy(&pool);
+	return r;
+}
+
+int
+conf_load_boot(struct conf **conf_r, const char *file,
+    const struct conf_reader *reader, struct err *why)
+{
 	struct buf text;
 	int r;
 
@@ -67,34 +91,72 @@ int
 conf_parse(struct conf **conf_r, const char *file, struct str text,
     const struct conf_reader *reader, struct err *why)
 {
-	struct job j = { .reader = reader };
+	return conf_parse_over(conf_r, file, text, NULL, reader, why);
+}
+
+int
+conf_parse_over(struct conf **conf_r, const char *file, struct str text,
+    const struct conf_over *over, const struct conf_reader *reader,
+    struct err *why)
+{
+	struct job j;
+
+	begin(&j, file, text);
+	if (conf_run(&j.script, why) != 0 ||
+	    (over != NULL && conf_over_apply(&j.script, over, why) != 0) ||
+	    apply(&j, why) != 0 || conf_build(j.c, reader, why) != 0) {
+		conf_unref(&j.c);
+		return -1;
+	}
+	j.c->revision = over != NULL ? over->revision : 0;
+	*conf_r = j.c;
+	return 0;
+}
+
+/* Only the top level counts: what else is in it is looked at later. */
+int
+conf_over_path(struct pool *pool, const char *file, struct str text,
+    const char **path_r, struct err *why)
+{
+	struct job j;
+	int r;
+
+	begin(&j, file, text);
+	r = conf_run(&j.script, why);
+	if (r == 0)
+		r = apply_blocks(&j, CONF_SCOPE_TOP, why);
+	if (r == 0) {
+		conf_over_default(j.c);
+		*path_r = pool_strdup(pool, j.c->top.config);
+	}
+	conf_unref(&j.c);
+	return r;
+}
+
+static void
+begin(struct job *j, const char *file, struct str text)
+{
 	char path[PATH_MAX];
 	const char *slash;
 	struct conf *c;
 
+	memset(j, 0, sizeof(*j));
 	OBJ_NEW(c, CONF_MAGIC);
 	c->refs = 1;
 	c->generation = 1;
 	c->pool = pool_new(16384);
 	c->file = pool_strdup(c->pool, file);
 	slash = strrchr(c->file, '/');
-	j.c = c;
+	j->c = c;
 	c->dir = slash == NULL ? "." : slash == c->file ? "" :
 	    pool_strndup(c->pool, c->file, (size_t)(slash - c->file));
 	/* Paths in it are absolute wherever we were called. */
 	if (c->dir[0] != '/' && c->dir[0] != '\0' &&
 	    realpath(c->dir, path) != NULL)
 		c->dir = pool_strdup(c->pool, path);
-	j.script.pool = c->pool;
-	j.script.file = c->file;
-	j.script.text = text;
-	if (conf_run(&j.script, why) != 0 || apply(&j, why) != 0 ||
-	    conf_build(c, reader, why) != 0) {
-		conf_unref(&c);
-		return -1;
-	}
-	*conf_r = c;
-	return 0;
+	j->script.pool = c->pool;
+	j->script.file = c->file;
+	j->script.text = text;
 }
 
 struct conf *
@@ -163,21 +225,6 @@ apply(struct job *j, struct err *why)
 	return 0;
 }
 
-static bool
-is_destination(struct pool *pool, struct str name)
-{
-	struct err why = ERR_INIT;
-	char ip[SOCK_IP_MAX];
-	struct addr a;
-
-	if (str_find(name, '@') < name.n)
-		return addr_parse(pool, name, ADDR_UTF8_OK, &a, &why) == 0;
-	if (name.n > 0 && name.p[0] == '.')
-		return domain_valid(str_n(name.p + 1, name.n - 1), true);
-	return str_eq_c(name, "*") || domain_valid(name, true) ||
-	    domain_literal(name, ip, sizeof(ip));
-}
-
 static int
 apply_blocks(struct job *j, enum conf_scope_id id, struct err *why)
 {
@@ -207,14 +254,12 @@ apply_one(struct job *j, enum conf_scope_id id, struct conf_block *b,
 		return apply_block(j, b, plain_base(j->c, id), why);
 	o = name_take(names, b);
 	if (o != NULL)
-		return err_text(why, "%s:%d: %s \"%s\" is there already on "
-		    "line %d", j->c->file, b->line, b->scope->name, b->name,
-		    o->line);
-	if (id == CONF_SCOPE_DESTINATION &&
-	    !is_destination(j->c->pool, str_c(b->name)))
-		return err_text(why, "%s:%d: destination \"%s\" is no "
-		    "address, domain, .domain or *", j->c->file, b->line,
-		    b->name);
+		return err_text(why, "%s: %s \"%s\" is there already on "
+		    "line %d", conf_place(&j->script, b, NULL),
+		    b->scope->name, b->name, o->line);
+	if (conf_name_check(j->c->pool, b->scope, b->name, why) != 0)
+		return err_prefix(why, "%s: ",
+		    conf_place(&j->script, b, NULL));
 	if (id == CONF_SCOPE_PLUGIN)
 		return conf_plugin_apply(j->c, named_new(j->c, id, b), b, why);
 	return apply_block(j, b, named_new(j->c, id, b), why);
@@ -307,20 +352,16 @@ apply_item(struct job *j, const struct conf_block *b,
 	}
 	if (p == NULL) {
 		near = conf_nearest(b->scope, second, item->key);
-		(void)err_text(why, "%s:%d: unknown setting \"%.60s\"%s%s",
-		    j->c->file, item->line, item->key,
-		    b->scope->name[0] != '\0' ? " in " : "", b->scope->name);
-		if (near != NULL)
-			(void)err_text(why, "%s:%d: unknown setting "
-			    "\"%.60s\"%s%s (did you mean \"%s\"?)",
-			    j->c->file, item->line, item->key,
-			    b->scope->name[0] != '\0' ? " in " : "",
-			    b->scope->name, near);
-		return -1;
+		return err_text(why, "%s: unknown setting \"%.60s\"%s%s"
+		    "%s%s%s", conf_place(&j->script, b, item), item->key,
+		    b->scope->name[0] != '\0' ? " in " : "", b->scope->name,
+		    near != NULL ? " (did you mean \"" : "",
+		    near != NULL ? near : "", near != NULL ? "\"?)" : "");
 	}
 	if (conf_value_set(j->c->pool, j->c->dir, p, base, item->value,
 		why) != 0)
-		return err_prefix(why, "%s:%d: ", j->c->file, item->line);
+		return err_prefix(why, "%s: ",
+		    conf_place(&j->script, b, item));
 	return 0;
 }
 
@@ -338,9 +379,9 @@ check_required(struct job *j, const struct conf_block *b, struct err *why)
 				break;
 		}
 		if (item == NULL)
-			return err_text(why, "%s:%d: %s \"%s\" has no %s",
-			    j->c->file, b->line, b->scope->name, b->name,
-			    b->scope->param[i].name);
+			return err_text(why, "%s: %s \"%s\" has no %s",
+			    conf_place(&j->script, b, NULL), b->scope->name,
+			    b->name, b->scope->param[i].name);
 	}
 	return 0;
 }

@@ -152,6 +152,7 @@ struct conf_item {
 	const char *key;
 	const struct conf_raw *value;
 	int line;
+	bool over; /* the store's */
 	struct conf_item *next;
 };
 
@@ -187,6 +188,7 @@ struct conf {
 	uint64_t generation;	/* 1, 2, …: set by who switches to it */
 	struct pool *pool;
 	const char *file, *dir;	/* what relative paths are relative to */
+	uint64_t revision;	/* of the configuration store; 0: none */
 	struct conf_top top;
 	struct conf_log log;
 	struct conf_limits limits;
@@ -231,11 +233,38 @@ struct conf_reader {
 /* The files as they are; or as if each were empty. */
 extern const struct conf_reader conf_reader_plain, conf_reader_none;
 
-/* "FILE:LINE: …" in why. The generation has one reference. */
+/*
+ * What the configuration store (store/revs.h) has: blocks that are set over
+ * those of the boot file, setting by setting. Only kinds that may be in a
+ * store (policy/conf_object.h).
+ */
+struct conf_over {
+	struct str text;
+	const char *name; /* "revision 12", or a file, in errors; or NULL */
+	bool lines;	  /* errors tell lines of it, else objects */
+	uint64_t revision;
+};
+
+/* "FILE:LINE: …" in why. The generation has one reference. With what the
+ * store has in force; _boot: of the boot file alone. */
 int conf_load(struct conf **conf_r, const char *file,
+    const struct conf_reader *reader, struct err *why);
+int conf_load_boot(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why);
 int conf_parse(struct conf **conf_r, const char *file, struct str text,
     const struct conf_reader *reader, struct err *why);
+/* over NULL: nothing. */
+int conf_parse_over(struct conf **conf_r, const char *file, struct str text,
+    const struct conf_over *over, const struct conf_reader *reader,
+    struct err *why);
+/* Where the store is, by the boot file's text: the pool's. */
+int conf_over_path(struct pool *pool, const char *file, struct str text,
+    const char **path_r, struct err *why);
+/* What it has in force, or as a proposal (revs_propose(); token NULL: none).
+ * Revision 0 and no text: there is no store. Strings are the pool's. */
+int conf_over_read(struct conf_over *over_r, struct pool *pool,
+    const char *path, uint64_t proposal, const char *token,
+    struct err *why);
 /*
  * Which certificate serves what, by boot file, store and what plugins have
  * (list, daemon/lister). For who may read them: master, reload, `postern

@@ -67,6 +67,7 @@ build_names(struct conf *c, struct err *why)
 	if (c->top.postmaster[0] == '\0')
 		c->top.postmaster = pool_printf(c->pool, "postmaster@%s",
 		    c->top.hostname);
+	conf_over_default(c);
 	if (c->tls.store[0] == '\0')
 		c->tls.store = pool_printf(c->pool, "%s/tls", c->top.spool);
 	if (c->top.plugin_dirs[0] == NULL) {

@@ -12,8 +12,10 @@
 #include <lualib.h>
 
 #include "base/mem.h"
+#include "policy/conf_object.h"
 
 #define MEMORY_MAX (8 * 1024 * 1024)
+#define MEMORY_TIMES 24 /* of the text, where it is a store's */
 #define INSTRUCTIONS_MAX (10 * 1000 * 1000)
 #define HOOK_EVERY 1000
 #define ITEMS_MAX 1000
@@ -24,7 +26,7 @@ struct boot {
 	int line;	/* the last one that was looked for, and where it is */
 	size_t line_at;
 	struct conf_block **tail;
-	size_t memory;
+	size_t memory, memory_max;
 	unsigned budget;
 };
 
@@ -58,10 +60,13 @@ int
 conf_run(struct conf_script *s, struct err *why)
 {
 	struct boot boot = { .s = s, .tail = &s->blocks,
+		.memory_max = MEMORY_MAX,
 		.budget = INSTRUCTIONS_MAX / HOOK_EVERY };
 	lua_State *L;
 	int r;
 
+	if (s->stored)
+		boot.memory_max += MEMORY_TIMES * s->text.n;
 	L = lua_newstate(boot_alloc, &boot);
 	if (L == NULL)
 		return err_text(why, "%s: no memory for Lua", s->file);
@@ -92,7 +97,7 @@ boot_alloc(void *arg, void *p, size_t old, size_t n)
 		mem_free(p);
 		return NULL;
 	}
-	if (n > old && b->memory + (n - old) > MEMORY_MAX)
+	if (n > old && b->memory + (n - old) > b->memory_max)
 		return NULL;
 	b->memory += n - old;
 	return mem_realloc(p, n);
@@ -146,6 +151,8 @@ boot_open(lua_State *L, struct boot *b)
 	lua_setfield(L, -3, "string");
 	lua_pop(L, 1);
 	for (i = 1; i < CONF_SCOPES; i++) {
+		if (b->s->stored && !conf_scopes[i].stored)
+			continue;
 		lua_pushinteger(L, (lua_Integer)i);
 		lua_pushcclosure(L, conf_scopes[i].named ? block_named :
 		    block_plain, 1);
@@ -178,11 +185,24 @@ boot_error(lua_State *L, struct boot *b, struct err *why)
 		(void)err_text(why, "%s: %s", b->s->file, text);
 }
 
+static const char *
+kind_unknown(struct pool *pool, const char *word)
+{
+	struct err why = ERR_INIT;
+
+	(void)conf_kind_find(word, &why);
+	return pool_strdup(pool, why.text);
+}
+
 static int
 env_get(lua_State *L)
 {
 	lua_pushvalue(L, 2);
 	lua_rawget(L, lua_upvalueindex(1));
+	if (lua_isnil(L, -1) && lua_type(L, 2) == LUA_TSTRING &&
+	    boot_of(L)->s->stored)
+		return luaL_error(L, "%s", kind_unknown(boot_of(L)->s->pool,
+		    lua_tostring(L, 2)));
 	if (lua_isnil(L, -1) && lua_type(L, 2) == LUA_TSTRING)
 		return luaL_error(L, "\"%s\" is not defined here",
 		    lua_tostring(L, 2));
@@ -199,6 +219,9 @@ env_set(lua_State *L)
 	if (lua_type(L, 2) != LUA_TSTRING)
 		return luaL_error(L, "a setting's name must be a word");
 	key = lua_tostring(L, 2);
+	if (b->s->stored)
+		return luaL_error(L, "\"%s\" is no setting of the "
+		    "configuration store", key);
 	for (i = 1; i < CONF_SCOPES; i++) {
 		if (strcmp(conf_scopes[i].name, key) == 0)
 			return luaL_error(L, "write %s %s{ ... }, without =",

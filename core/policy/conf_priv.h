@@ -16,6 +16,7 @@ struct conf_block {
 	const char *name; /* NULL: none */
 	const char *of;	  /* the plugin of an instance that has a name */
 	int line;
+	bool over; /* the store's */
 	struct conf_item *items;
 	struct conf_block *next;
 	struct hash_node node; /* by name, of conf.c */
@@ -25,6 +26,8 @@ struct conf_script {
 	struct pool *pool;
 	const char *file;
 	struct str text;
+	bool stored; /* only what may be in a store */
+	const struct conf_over *over; /* what went over it; NULL: nothing */
 	struct conf_block *blocks; /* in order; the first is the top level */
 	unsigned nblocks;
 };
@@ -73,6 +76,7 @@ enum conf_scope_id {
 struct conf_scope {
 	const char *name; /* the word in the file; "" for the top level */
 	bool named;
+	bool stored; /* may be in the configuration store */
 	const struct conf_param *param;
 	size_t nparam;
 };
@@ -86,10 +90,26 @@ const char *conf_nearest(const struct conf_scope *scope,
     const struct conf_scope *second, const char *word);
 const char *conf_type_name(enum conf_type type);
 
-/* Runs the file; fills s->blocks. s->pool, file and text are given. */
+/* Runs the file; fills s->blocks. s->pool, file, text and stored are given. */
 int conf_run(struct conf_script *s, struct err *why);
 /* The line on which key is set, from a line on; that line if not found. */
 int conf_locate(struct str text, int line, const char *key);
+
+/* conf_over.c: runs its text; its blocks go over those of s. */
+int conf_over_apply(struct conf_script *s, const struct conf_over *over,
+    struct err *why);
+/* "FILE:LINE", or "revision 12: destination "example.com"", of an item or
+ * (NULL) of the block. */
+const char *conf_place(const struct conf_script *s,
+    const struct conf_block *b, const struct conf_item *item);
+/* Names that mean the same are one. */
+const char *conf_name_fold(struct pool *pool, const struct conf_scope *scope,
+    const char *name);
+/* A name that such a block cannot have. */
+int conf_name_check(struct pool *pool, const struct conf_scope *scope,
+    const char *name, struct err *why);
+/* Where the store is unless it is said. */
+void conf_over_default(struct conf *c);
 
 /* Value to field; dir: what relative paths are relative to. why has no
  * place in it yet. */

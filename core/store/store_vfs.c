@@ -7,6 +7,7 @@
 
 #include "base/die.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/sys.h"
 
 /* SQLite's unix VFS takes less than 128 KB at a time: it cuts the length to
@@ -226,6 +227,17 @@ vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_dir)
 	return base_of(vfs)->xDelete(base_of(vfs), name, sync_dir);
 }
 
+/* A path by way of a directory that is open is not to be resolved: another
+ * directory might have its name by now. */
+static int
+vfs_full(sqlite3_vfs *vfs, const char *name, int n, char *dst)
+{
+	if (strncmp(name, "/proc/self/fd/", strlen("/proc/self/fd/")) != 0)
+		return base_of(vfs)->xFullPathname(base_of(vfs), name, n, dst);
+	return str_copy(dst, (size_t)n, str_c(name)) ? SQLITE_OK :
+						      SQLITE_CANTOPEN;
+}
+
 static sqlite3_vfs *
 base_of(sqlite3_vfs *vfs)
 {
@@ -306,6 +318,7 @@ store_vfs_init(void)
 	vfs->pAppData = base;
 	vfs->xOpen = vfs_open;
 	vfs->xDelete = vfs_delete;
+	vfs->xFullPathname = vfs_full;
 	if (sqlite3_vfs_register(vfs, 0) != SQLITE_OK)
 		fatal("SQLite refuses a VFS");
 }

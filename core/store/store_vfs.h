@@ -3,7 +3,8 @@
  *
  * Each open, write, sync, truncation and removal asks the fault injector
  * first; off, that costs one branch. SQLite keeps making the calls itself,
- * since its locks hang on its own file descriptors.
+ * since its locks hang on its own file descriptors. A path that begins with
+ * /proc/self/fd/ is taken as it is.
  */
 #ifndef STORE_STORE_VFS_H
 #define STORE_STORE_VFS_H

@@ -70,6 +70,9 @@ PARAM(TOP, postmaster, STRING, "", "",
     "domain; default postmaster@hostname")
 PARAM(TOP, spool, PATH, "/var/spool/postern", "",
     "directory of the queue")
+PARAM(TOP, config, PATH, "", "",
+    "file of the configuration store (postern-config(8)), in a directory that "
+    "only we or root can write to; default config/revisions.db below spool")
 PARAM(TOP, run, PATH, "/run/postern", "",
     "directory of the control sockets")
 PARAM(TOP, user, STRING, "", "",

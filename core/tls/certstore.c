@@ -304,18 +304,7 @@ certstore_guard_stat(const char *path, const struct stat *st, mode_t type,
 	if (S_ISLNK(st->st_mode))
 		return err_text(why, "%s: a symbolic link has no place in the "
 		    "certificate store", path);
-	if ((st->st_mode & S_IFMT) != type)
-		return err_text(why, "%s: not a %s", path,
-		    type == S_IFDIR ? "directory" : "file");
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_text(why, "%s: belongs to user number %u, not to "
-		    "us (%u) or root", path, (unsigned)st->st_uid,
-		    (unsigned)geteuid());
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return err_text(why, "%s: others may write to it (mode "
-		    "%04o); chmod go-w it", path,
-		    (unsigned)(st->st_mode & 07777));
-	return 0;
+	return file_guard(path, st, type, why);
 }
 
 static int

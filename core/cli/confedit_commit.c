@@ -1,0 +1,237 @@
+/*
+ * What is not committed yet, and commits: a proposal is checked here, tried by
+ * a relay that runs, and is the head when both agree.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/obj.h"
+#include "cli/ask.h"
+#include "cli/cli.h"
+#include "cli/confedit_priv.h"
+#include "daemon/epoch.h"
+
+static int propose(struct confedit *, const char *, struct rev *,
+    struct err *);
+static int check(struct confedit *, const struct rev *, struct err *);
+static int take(struct confedit *, const struct rev *, bool *, struct err *);
+static int accept_it(struct confedit *, const struct rev *, struct err *);
+static void refuse(struct confedit *);
+static void on_answer(void *, const char *, const json_t *, int);
+
+int
+confedit_commit(struct confedit *ce, const char *comment,
+    struct confedit_done *done_r, struct err *why)
+{
+	struct confedit_done done = { .running = false };
+	struct err no = ERR_INIT;
+	struct rev rev;
+	int r;
+
+	if (ce->store == NULL)
+		return err_text(why, "there is nothing to commit");
+	if (revs_lock(ce->store, ce->who, why) != 0)
+		return -1;
+	r = propose(ce, comment, &rev, why);
+	if (r == 0) {
+		r = check(ce, &rev, why);
+		if (r == 0)
+			r = take(ce, &rev, &done.running, why);
+		if (r != 0)
+			refuse(ce);
+	}
+	revs_unlock(ce->store);
+	if (r != 0) {
+		(void)confedit_refresh(ce, &no);
+		return -1;
+	}
+	done.revision = rev.n;
+	done.changes = rev.changes;
+	*done_r = done;
+	return confedit_refresh(ce, why);
+}
+
+static int
+propose(struct confedit *ce, const char *comment, struct rev *rev_r,
+    struct err *why)
+{
+	int r;
+
+	if (revs_begin(ce->store, true, why) != 0)
+		return -1;
+	r = revs_propose(ce->store, ce->who, comment, ce->pool, rev_r, why);
+	if (revs_end(ce->store, r == 0, why) != 0)
+		r = -1;
+	return r;
+}
+
+/* As the relay will have it: the same epoch. */
+static int
+check(struct confedit *ce, const struct rev *rev, struct err *why)
+{
+	const struct epoch_store from = { .path = ce->path,
+		.proposal = rev->n, .token = rev->token };
+	struct epoch *e = NULL;
+	struct conf *c = NULL;
+	int r;
+
+	r = epoch_read_from(&e, ce->file, &from, 1, why);
+	if (r == 0)
+		r = cli_check_epoch(e, &c, why);
+	if (r == 0 && c->nlistener == 0)
+		r = err_text(why, "there is no listener");
+	conf_unref(&c);
+	epoch_destroy(&e);
+	return r;
+}
+
+/* One that starts meanwhile may have read the former head: it is asked. */
+static int
+take(struct confedit *ce, const struct rev *rev, bool *running_r,
+    struct err *why)
+{
+	struct err no = ERR_INIT;
+	bool taken = false;
+
+	if (!ask_running(ce->run)) {
+		if (accept_it(ce, rev, why) != 0)
+			return -1;
+		if (ask_running(ce->run))
+			(void)ask(ce->run, ASK_MASTER, json_pack("{s:s}",
+			    "verb", "reload"), on_answer, &taken, &no);
+		return 0;
+	}
+	*running_r = true;
+	if (ask(ce->run, ASK_PATIENTLY, json_pack("{s:s, s:I, s:s}", "verb",
+		"commit", "revision", (json_int_t)rev->n, "token",
+		rev->token), on_answer, &taken, why) != 0)
+		return err_prefix(why, "the relay has not taken it: ");
+	return taken ? 0 : err_text(why, "the relay has not taken it");
+}
+
+static int
+accept_it(struct confedit *ce, const struct rev *rev, struct err *why)
+{
+	int r;
+
+	if (revs_begin(ce->store, true, why) != 0)
+		return -1;
+	r = revs_accept(ce->store, rev->n, rev->token, why);
+	if (revs_end(ce->store, r == 0, why) != 0)
+		r = -1;
+	return r;
+}
+
+/* If it fails, the next commit does it. */
+static void
+refuse(struct confedit *ce)
+{
+	if (revs_begin(ce->store, true, NULL) != 0)
+		return;
+	(void)revs_end(ce->store, revs_refuse(ce->store, NULL) == 0, NULL);
+}
+
+static void
+on_answer(void *arg, const char *from, const json_t *line, int last)
+{
+	const char *text = json_string_value(json_object_get(line, "warning"));
+	bool *taken = arg;
+
+	(void)from;
+	if (last != 0)
+		*taken = json_is_true(json_object_get(line, "taken"));
+	if (text != NULL)
+		(void)fprintf(stderr, "The relay says: %s\n", text);
+}
+
+int
+confedit_rollback(struct confedit *ce, uint64_t n, const char *comment,
+    struct confedit_done *done_r, struct err *why)
+{
+	struct err no = ERR_INIT;
+	struct rev rev;
+	int r;
+
+	if (ce->store == NULL)
+		return err_text(why, "there is no revision %ju",
+		    (uintmax_t)n);
+	if (revs_begin(ce->store, true, why) != 0)
+		return -1;
+	r = revs_get(ce->store, n, ce->pool, &rev, why);
+	if (r == 0)
+		r = revs_revert(ce->store, n, ce->who, why);
+	if (revs_end(ce->store, r == 0, why) != 0)
+		r = -1;
+	if (r != 0)
+		return -1;
+	r = confedit_commit(ce, comment != NULL ? comment :
+	    pool_printf(ce->pool, "back to revision %ju", (uintmax_t)n),
+	    done_r, why);
+	/* It was nobody's work. */
+	if (r != 0)
+		(void)confedit_clear(ce, &no);
+	return r;
+}
+
+unsigned
+confedit_changes(const struct confedit *ce, const char **who_r, msec *since_r)
+{
+	*who_r = ce->changes > 0 ? ce->changed_by : "";
+	*since_r = ce->changed_at;
+	return ce->changes;
+}
+
+void
+confedit_hint(const struct confedit *ce)
+{
+	if (ce->changes == 0)
+		return;
+	(void)fprintf(stderr, "There are uncommitted changes (%u, by %s): "
+	    "\"postern commit\" puts them in force,\n\"postern config clear\" "
+	    "drops them.\n", ce->changes, ce->changed_by);
+}
+
+int
+confedit_clear(struct confedit *ce, struct err *why)
+{
+	int r;
+
+	if (ce->store == NULL)
+		return 0;
+	if (revs_begin(ce->store, true, why) != 0)
+		return -1;
+	r = revs_clear(ce->store, why);
+	if (revs_end(ce->store, r == 0, why) != 0)
+		r = -1;
+	return r == 0 ? confedit_refresh(ce, why) : -1;
+}
+
+struct revs *
+confedit_store(struct confedit *ce)
+{
+	return ce->store;
+}
+
+const char *
+confedit_path(const struct confedit *ce)
+{
+	return ce->path;
+}
+
+const char *
+confedit_file(const struct confedit *ce)
+{
+	return ce->file;
+}
+
+const char *
+confedit_run(const struct confedit *ce)
+{
+	return ce->run;
+}
+
+const char *
+confedit_who(const struct confedit *ce)
+{
+	return ce->who;
+}

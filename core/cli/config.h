@@ -1,0 +1,33 @@
+/*
+ * `postern config`: what the commands have in common. A function that shows
+ * something does so on standard output, as JSON if asked.
+ */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include <jansson.h>
+
+#include "cli/confedit.h"
+
+/* A revision as a person names it: a number, "head" or "draft". */
+enum config_which { CONFIG_DRAFT, CONFIG_NUMBER };
+
+struct config_rev {
+	enum config_which which;
+	uint64_t n;
+};
+
+int config_rev(struct confedit *ce, const char *text, struct config_rev *rev_r,
+    struct err *why);
+int config_status(struct confedit *ce, bool json, struct err *why);
+int config_show(struct confedit *ce, struct config_rev rev, bool json,
+    struct err *why);
+int config_get(struct confedit *ce, const char *kind, const char *name,
+    bool json, struct err *why);
+int config_diff(struct confedit *ce, struct config_rev a, struct config_rev b,
+    bool json, struct err *why);
+/* At most n of them, 0: all. */
+int config_log(struct confedit *ce, uint64_t n, bool json, struct err *why);
+void config_print(json_t *o); /* steals o */
+
+#endif
