@@ -66,7 +66,7 @@ once("subject", function(c)
 end)
 once("size", function(c) return c.msg.size or 0 end)
 once("direction", function(c) return c.msg.direction or "inbound" end)
-once("charset", function(c) return c.msg:charset() or "" end)
+once("charset", function(c) return c.msg:charsets() or {} end)
 once("attachments", function(c) return c.msg:attachments() or {} end)
 once("body", function(c) return c.msg:text() or "" end)
 once("network", function(c)
@@ -256,6 +256,18 @@ local function texts(field, value, _, fail, known)
   return function(c, text, rcpt) return ask(tests, c, text, rcpt) end, nil, n
 end
 
+-- Of a part or nested message is enough.
+local function charset(field, value, env, fail)
+  local test, keys, n = texts(field, value, env, fail)
+  return function(c, list)
+    if #list == 0 then return test(c, "") end
+    for _, declared in ipairs(list) do
+      if test(c, declared) then return true end
+    end
+    return false
+  end, keys, n
+end
+
 local directions = { inbound = true, outbound = true }
 
 local function direction(field, value, env, fail)
@@ -372,6 +384,18 @@ local function worded(v, more)
   end
 end
 
+-- The text of the body as phrases are looked for in it: a line's end is as good
+-- as a blank. Made once, however many phrases there are.
+local function folded(c, text, case)
+  local key = case and "body, folded" or "body, folded, lower"
+  local v = c.seen[key]
+  if not v then
+    v = case and (text:gsub("%s+", " ")) or folded(c, text, true):lower()
+    c.seen[key] = v
+  end
+  return v
+end
+
 local text_fields = { text = true, re = true, case = true }
 
 -- Words and phrases, anywhere in the text.
@@ -382,7 +406,10 @@ local function phrases(field, value, env, fail)
     if type(text) ~= "string" or text == "" then
       fail(field .. ": a text that is not empty")
     end
-    return wording.contains(text, case, whole)
+    if not whole then return wording.contains(text, case) end
+    text = text:gsub("%s+", " ")
+    local test = wording.contains(case and text or text:lower(), true, true)
+    return function(s, c) return test(folded(c, s, case)) end
   end
   for _, v in ipairs(values.list(value)) do
     if type(v) == "string" then
@@ -468,25 +495,31 @@ local function header(field, value, env, fail)
   end, nil, slow
 end
 
-local file_fields = { name = true, extension = true, encrypted = true }
+local file_fields = { name = true, extension = true, encrypted = true,
+  unreadable = true }
 
 local function one_file(field, v, env, fail)
   if not values.plain(v) or next(v) == nil or v[1] then
-    fail(field .. ": { name =, extension =, encrypted = } is meant")
+    fail(field .. ": { name =, extension =, encrypted =, unreadable = } " ..
+      "is meant")
   end
   known_fields(field, v, file_fields, fail)
   local name = v.name ~= nil and texts(field .. ".name", v.name, env, fail)
   local ext = v.extension ~= nil and
     texts(field .. ".extension", v.extension, env, fail)
-  local locked = v.encrypted
-  if locked ~= nil and type(locked) ~= "boolean" then
-    fail(field .. ".encrypted: true or false")
+  for _, fact in ipairs { "encrypted", "unreadable" } do
+    if v[fact] ~= nil and type(v[fact]) ~= "boolean" then
+      fail(("%s.%s: true or false"):format(field, fact))
+    end
+  end
+  local function is(file, fact)
+    return v[fact] == nil or (file[fact] and true or false) == v[fact]
   end
   return function(c, file)
     local own = file.name or ""
     return (not name or name(c, own)) and
       (not ext or ext(c, lower(own:match("%.([^.]*)$")))) and
-      (locked == nil or (file.encrypted and true or false) == locked)
+      is(file, "encrypted") and is(file, "unreadable")
   end
 end
 
@@ -568,7 +601,7 @@ local known = {
   recipients_over = { "message", 1, rcpt_count, over(false) },
   header = { "message", 3, nothing, header },
   subject = { "message", 3, seen.subject, phrases },
-  charset = { "message", 4, seen.charset, texts },
+  charset = { "message", 4, seen.charset, charset },
   attachment = { "message", 5, seen.attachments, attachment },
   body = { "message", 6, seen.body, phrases },
 }

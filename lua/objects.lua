@@ -317,6 +317,7 @@ end
 
 function msg_members.text() return table.concat(mime "text", "\n") end
 function msg_members.charset() return mime "charset"[1] end
+function msg_members.charsets() return mime "charset" end
 
 objects.classes.msg = class("msg", msg_members)
 

@@ -1,5 +1,5 @@
--- No programs, whatever they are called and also inside of archives. Needs a
--- table "mime" that looks into messages; if it cannot, the message waits.
+-- No programs, whatever they are called and also inside of archives. Needs the
+-- plugin "mime", which looks into messages; if it cannot, the message waits.
 
 rule "no programs" {
   when  = { attachment = { { extension = "exe" }, { extension = "scr" },
@@ -8,8 +8,9 @@ rule "no programs" {
 }
 
 rule "what cannot be looked into" {
-  when       = { attachment = { encrypted = true }, direction = "inbound" },
-  quarantine = "an encrypted archive",
+  when       = { attachment = { { encrypted = true }, { unreadable = true } },
+    direction = "inbound" },
+  quarantine = "an archive nobody can look into",
 }
 
 test("a program is refused", function(t)
@@ -23,7 +24,14 @@ test("an encrypted archive is kept", function(t)
     '{"name":"a.zip","type":"application/zip","size":9,"encrypted":true}')
   local r = t:send { from = "a@b.example", rcpt = "x@us.example" }
   t:eq(r.reply.code, 250)
-  t:eq(r:rcpt("x@us.example").quarantine, "an encrypted archive")
+  t:eq(r:rcpt("x@us.example").quarantine, "an archive nobody can look into")
+end)
+
+test("so is one that is a bomb, or broken", function(t)
+  t:lookup("mime", "attachments",
+    '{"name":"a.zip","type":"application/zip","size":9,"unreadable":"limit"}')
+  local r = t:send { from = "a@b.example", rcpt = "x@us.example" }
+  t:eq(r:rcpt("x@us.example").quarantine, "an archive nobody can look into")
 end)
 
 test("what cannot be looked at is put off", function(t)

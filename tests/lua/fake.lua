@@ -94,7 +94,7 @@ local msg_meta = class("msg", methods {
     end
     return out
   end,
-  charset = function(o) return rawget(o, "mime").charset end,
+  charsets = function(o) return rawget(o, "mime").charsets or {} end,
   attachments = function(o) return rawget(o, "mime").attachments or {} end,
   text = function(o) return rawget(o, "mime").text or "" end,
   notify = record "notify",

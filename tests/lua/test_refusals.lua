@@ -155,7 +155,8 @@ local conditions = {
   { { size_over = "big" }, 'size_over: "big" is no size: 1000000, "10M"' },
   { { recipients_over = "5" }, 'recipients_over: "5" is no whole number' },
   { { attachment = "exe" },
-    "attachment: { name =, extension =, encrypted = } is meant" },
+    "attachment: { name =, extension =, encrypted =, unreadable = } is " ..
+      "meant" },
   { { attachment = { ext = "exe" } }, 'attachment: "ext" is not known' },
 }
 

@@ -1,0 +1,218 @@
+"""The plugin mime over real sockets: rules about attachments, also within
+archives, about words of the text and character sets; messages as strangers make
+them, and what they may cost."""
+
+import gzip
+import io
+import os
+import random
+import zipfile
+from email.message import EmailMessage
+
+import pytest
+
+from lib import base
+
+pytestmark = pytest.mark.sanitizer
+
+BUILD = os.path.dirname(base.POSTERN_BIN)
+DIRS = [os.path.join(BUILD, "plugins", "mime")]
+RULES = """
+rule "no programs" {
+  when  = { attachment = { extension = { "exe", "js" } } },
+  reply = reject(550, "5.7.1", "no programs"),
+}
+rule "closed" {
+  when  = { attachment = { encrypted = true } },
+  reply = reject(550, "5.7.1", "encrypted"),
+}
+rule "odd" {
+  when  = { attachment = { unreadable = true } },
+  reply = reject(550, "5.7.1", "unreadable"),
+}
+rule "plans" {
+  when  = { body = { "merger plan", "confidential" } },
+  reply = reject(550, "5.7.1", "words"),
+}
+rule "charset" {
+  when  = { charset = "koi8-*" },
+  reply = reject(550, "5.7.1", "charset"),
+}
+"""
+TAKEN = "250"
+
+
+@pytest.fixture
+def folder():
+    path = base.private_dir("mime")
+    yield path
+    base.remove_dir(path)
+
+
+@pytest.fixture
+def policy(relay, sink, folder):
+    """policy(text, mime={settings}, ...): a relay with these rules."""
+    def make(text=RULES, mime=None, **changes):
+        path = base.write_file(os.path.join(folder, "policy.lua"), text)
+        os.chmod(folder, 0o777)     # workers put large attachments there
+        block = dict({"tmp": folder}, **(mime or {}))
+        return relay(sink.port, dict(
+            {"plugin_dirs": DIRS, "policy": {"file": path},
+             "plugin": {"mime": block}}, **changes))
+    make.folder = folder
+    return make
+
+
+def zipped(*files, how=zipfile.ZIP_DEFLATED):
+    b = io.BytesIO()
+    with zipfile.ZipFile(b, "w", how) as f:
+        for name, content in files:
+            f.writestr(name, content)
+    return b.getvalue()
+
+
+def encrypted():
+    """A zip whose entry says that it needs a password."""
+    b = bytearray(zipped(("plan.txt", b"0123456789ab"),
+                         how=zipfile.ZIP_STORED))
+    b[6] |= 1
+    b[b.index(b"PK\1\2") + 8] |= 1
+    return bytes(b)
+
+
+def mail(*files, text="hello\n", html=None, charset="utf-8"):
+    m = EmailMessage()
+    m["From"], m["To"] = "a@client.test", "b@next.test"
+    m["Subject"], m["Message-ID"] = "files", "<files@client.test>"
+    m.set_content(text, charset=charset)
+    if html:
+        m.add_alternative(html, subtype="html")
+    for name, content in files:
+        m.add_attachment(content, maintype="application",
+                         subtype="octet-stream", filename=name)
+    return m.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def send(server, content, rcpt="b@next.test"):
+    """The reply's words, or 250."""
+    with server.client() as c:
+        c.start()
+        c.mail("a@client.test", rcpt)
+        answer = c.data(content)
+    return TAKEN if answer.startswith("250") else (answer[:4] +
+                                                   answer[10:].strip())
+
+
+def metric(server, name):
+    return server.cli_json("status")[0]["metrics"].get(
+        "plugin_mime_%s_total" % name, 0)
+
+
+DEEP = zipped(("docs/b.zip", zipped(("a.zip", zipped(("run.EXE", b"MZ")))))),
+CASES = [
+    ("nothing is wrong", mail(("plan.pdf", b"%PDF"),
+                              ("a.zip", zipped(("b.txt", b"fine")))), TAKEN),
+    ("a program", mail(("run.exe", b"MZ")), "no programs"),
+    ("a program in an archive", mail(
+        ("x.zip", zipped(("a.txt", b""), ("d/run.js", b"x")))), "no programs"),
+    ("a program in archives in each other", mail(("x.zip", DEEP[0])),
+     "no programs"),
+    ("an archive under another name", mail(("photo.jpg", DEEP[0])),
+     "no programs"),
+    ("a name as RFC 2231 has it", mail(("präsentation.exe", b"MZ")),
+     "no programs"),
+    ("a compressed program", mail(("run.exe.gz", gzip.compress(b"MZ"))),
+     "no programs"),
+    ("a forwarded message", mail(("old.eml", mail(("run.exe", b"MZ")))),
+     "no programs"),
+    ("an archive with a password", mail(("x.zip", encrypted())), "encrypted"),
+    ("a broken archive", mail(("x.zip", b"PK\3\4 and no more")),
+     "unreadable"),
+    ("a bomb", mail(("x.zip", zipped(("zeros", bytes(8 << 20))))),
+     "unreadable"),
+    ("words", mail(text="our merger\nplan\n"), "words"),
+    ("words in base64", mail(text="ü confidential\n"), "words"),
+    ("words in HTML", mail(html="<p>con<b>fiden</b>tial</p>"), "words"),
+    ("words in an archive", mail(
+        ("x.zip", zipped(("a.txt", b"confidential")))), "words"),
+    ("a word within another", mail(text="confidentially\n"), TAKEN),
+    ("a character set", mail(text="да\n", charset="koi8-r"), "charset"),
+]
+
+
+def test_rules_look_into_messages_and_archives(policy):
+    server = policy()
+    got = {name: send(server, content) for name, content, _ in CASES}
+    wanted = {name: end if end == TAKEN else "550 " + end
+              for name, _, end in CASES}
+    assert got == wanted
+
+
+def test_a_message_is_looked_at_once_however_many_ask(policy):
+    server = policy(RULES + """
+        on("message", function(msg)
+          local a, t = msg:attachments(), msg:text()
+          log.info(#a .. " files, " .. #t .. " octets")
+        end)""")
+    for _ in range(3):
+        assert send(server, mail(("a.pdf", b"x"))) == TAKEN
+    server.wait_log("1 files, 6 octets", 3)
+    base.wait_for(lambda: metric(server, "messages") == 3,
+                  lambda: "3 messages, not %d" % metric(server, "messages"))
+
+
+def test_20_mb_are_opened_and_leave_nothing_behind(policy):
+    server = policy(mime={"ratio": 100000})
+    noise = random.Random(5).randbytes(20 << 20)
+    big = zipped(("noise", noise), ("run.exe", b"MZ"), how=zipfile.ZIP_STORED)
+    assert send(server, mail(("x.zip", big))) == "550 no programs"
+    assert send(server, mail(("x.zip", zipped(("noise", noise))))) == TAKEN
+    assert os.listdir(policy.folder) == ["policy.lua"]
+
+
+@pytest.mark.parametrize("settings, content", [
+    ({"parts": 3}, mail(("1.pdf", b"1"), ("2.pdf", b"2"), ("3.pdf", b"3"))),
+    ({"entries": 2}, mail(("x.zip", zipped(*[("f%d" % i, b"")
+                                             for i in range(3)])))),
+    ({"depth": 3}, mail(("x.zip", DEEP[0]))),
+    ({"unpacked": "1M", "ratio": 100000},
+     mail(("x.gz", gzip.compress(bytes(2 << 20))))),
+    ({"archives": ["tar"]}, mail(("x.zip", DEEP[0]))),
+], ids=["parts", "entries", "depth", "unpacked", "archives"])
+def test_above_a_limit_is_unreadable(policy, settings, content):
+    server = policy(mime=settings)
+    assert send(server, content) == "550 unreadable"
+
+
+def test_unreadable_can_be_made_a_failure(policy):
+    server = policy(mime={"unreadable": "fail"})
+    assert send(server, mail(("x.zip", b"PK\3\4 and no more"))
+                ).startswith("451")
+    server.wait_log('lookup "mime": a part of the message cannot be read')
+    assert send(server, mail(("a.pdf", b"x"))) == TAKEN
+
+
+def test_text_above_the_limit_is_cut_or_a_failure(policy, sink):
+    text = "x\n" * 600 + "confidential\n"
+    server = policy(mime={"text": "1k"})
+    assert send(server, mail(text=text)) == TAKEN
+    server.stop()
+    server = policy(mime={"text": "1k", "text_over": "fail"})
+    assert send(server, mail(text=text)).startswith("451")
+    server.wait_log('lookup "mime": the message has too much text')
+
+
+def test_a_body_that_has_not_come_is_no_empty_body(policy):
+    server = policy("""
+        on("headers", function(msg) return #msg:attachments() end)""")
+    assert send(server, mail(("run.exe", b"MZ"))).startswith("451")
+    server.wait_log('lookup "mime": the message is not there yet')
+
+
+def test_a_folder_that_takes_nothing_defers_what_needs_it(policy):
+    server = policy(mime={"tmp": os.path.join(policy.folder, "gone")})
+    noise = random.Random(6).randbytes(1 << 20)
+    assert send(server, mail(("x.zip", zipped(("noise", noise))))
+                ).startswith("451")
+    server.wait_log('lookup "mime": there is no room for an attachment')
+    assert send(server, mail(("x.zip", zipped(("a", b"x"))))) == TAKEN
