@@ -36,7 +36,7 @@ static const struct pst_option options[] = {
 	    "whoever asks fails"),
 	PST_CHOICE(struct conf, text_over, "cut", "cut|fail",
 	    "what follows when there is more text than that"),
-	PST_SIZE(struct conf, text, "1M", "1k..64M",
+	PST_SIZE(struct conf, text, "1M", "1k..8M",
 	    "of text that is kept for who asks"),
 	PST_INT(struct conf, parts, "1000", "1..100000",
 	    "how many parts a message may have, those of nested messages "
@@ -107,7 +107,7 @@ mail_of(struct pst_event *ev)
 
 /* Whose body has not come yet has none, to all appearances. */
 static enum pst_verdict
-on_headers(struct pst_event *ev)
+on_mail(struct pst_event *ev)
 {
 	struct mail *m = mail_of(ev);
 
@@ -130,11 +130,29 @@ on_eom(struct pst_event *ev)
 
 /* ---- answers ----------------------------------------------------------- */
 
+/* A copy: what is found is gone with the message, which may be this event, and
+ * clean-ups run before the answer is read. */
 static enum pst_verdict
-answer(struct pst_event *ev, struct pst_str *item, uint32_t n)
+answer(struct pst_event *ev, const struct pst_str *v, uint32_t n)
 {
 	struct pst_lookup *q = ev->arg;
+	size_t room = n * sizeof(*v);
+	struct pst_str *item;
+	uint32_t i;
+	char *p;
 
+	for (i = 0; i < n; i++)
+		room += v[i].n + 1;
+	item = pst_alloc(ev, PST_EVENT, room + 1);
+	if (item == NULL)
+		return fail(ev, "out of memory");
+	p = (char *)(item + n);
+	for (i = 0; i < n; i++) {
+		memcpy(p, v[i].p, v[i].n);
+		p[v[i].n] = '\0';
+		item[i] = (struct pst_str){ p, v[i].n };
+		p += v[i].n + 1;
+	}
 	q->item = item;
 	q->count = n;
 	return PST_CONTINUE;
@@ -143,65 +161,56 @@ answer(struct pst_event *ev, struct pst_str *item, uint32_t n)
 static enum pst_verdict
 answer_texts(struct pst_event *ev, const struct found *f)
 {
-	struct pst_str *item = pst_alloc(ev, PST_EVENT,
-	    (f->texts->len + 1) * sizeof(*item));
+	struct pst_str *v = g_new(struct pst_str, f->texts->len + 1);
+	enum pst_verdict said;
 	unsigned i, n = 0;
 
-	if (item == NULL)
-		return fail(ev, "out of memory");
 	for (i = 0; i < f->texts->len; i++) {
 		const GString *s = f->texts->pdata[i];
 
 		if (s->len > 0)
-			item[n++] = (struct pst_str){ s->str, s->len };
+			v[n++] = (struct pst_str){ s->str, s->len };
 	}
-	return answer(ev, item, n);
-}
-
-static void
-free_strings(void *arg)
-{
-	g_ptr_array_unref(arg);
+	said = answer(ev, v, n);
+	g_free(v);
+	return said;
 }
 
 static enum pst_verdict
 answer_rows(struct pst_event *ev, const struct found *f)
 {
-	struct pst_str *item = pst_alloc(ev, PST_EVENT,
-	    (f->rows->len + 1) * sizeof(*item));
-	GPtrArray *json;
-	unsigned i;
+	unsigned i, n = f->rows->len;
+	struct pst_str *v = g_new(struct pst_str, n + 1);
+	GString **json = g_new(GString *, n + 1);
+	enum pst_verdict said;
 
-	if (item == NULL)
-		return fail(ev, "out of memory");
-	json = g_ptr_array_new_with_free_func(g_free);
-	pst_defer(ev, PST_EVENT, free_strings, json);
-	for (i = 0; i < f->rows->len; i++) {
-		GString *s = found_json(&g_array_index(f->rows, struct row,
-		    i));
-
-		item[i].n = s->len;
-		item[i].p = g_string_free(s, FALSE);
-		g_ptr_array_add(json, (char *)(uintptr_t)item[i].p);
+	for (i = 0; i < n; i++) {
+		json[i] = found_json(&g_array_index(f->rows, struct row, i));
+		v[i] = (struct pst_str){ json[i]->str, json[i]->len };
 	}
-	return answer(ev, item, f->rows->len);
+	said = answer(ev, v, n);
+	for (i = 0; i < n; i++)
+		(void)g_string_free(json[i], TRUE);
+	g_free(json);
+	g_free(v);
+	return said;
 }
 
 static enum pst_verdict
 answer_words(struct pst_event *ev, const char *const *word, unsigned n)
 {
-	struct pst_str *item = pst_alloc(ev, PST_EVENT,
-	    (n + 1) * sizeof(*item));
+	struct pst_str *v = g_new(struct pst_str, n + 1);
+	enum pst_verdict said;
 	unsigned i, have = 0;
 
-	if (item == NULL)
-		return fail(ev, "out of memory");
 	for (i = 0; i < n; i++) {
 		if (word[i] != NULL)
-			item[have++] = (struct pst_str){ word[i],
+			v[have++] = (struct pst_str){ word[i],
 				strlen(word[i]) };
 	}
-	return answer(ev, item, have);
+	said = answer(ev, v, have);
+	g_free(v);
+	return said;
 }
 
 static enum pst_verdict
@@ -449,7 +458,7 @@ on_start(struct pst_event *ev)
 
 static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_ON_START, on_start),
-	PST_HOOK_AT(PST_ON_HEADERS, on_headers, .before = "lua"),
+	PST_HOOK_AT(PST_ON_MAIL, on_mail, .before = "lua"),
 	PST_HOOK_AT(PST_ON_EOM, on_eom, .before = "lua"),
 	PST_HOOK(PST_LOOKUP_GET, on_get),
 	PST_END

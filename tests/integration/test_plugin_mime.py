@@ -209,6 +209,34 @@ def test_a_body_that_has_not_come_is_no_empty_body(policy):
     server.wait_log('lookup "mime": the message is not there yet')
 
 
+STUB = r"""
+plugin %s/mime.la
+session 192.0.2.1
+mail a@us.example
+rcpt b@us.example
+header Content-Type: multipart/mixed; boundary=b
+body "--b\r\nContent-Type: a/b; name=run.exe\r\n\r\nx\r\n--b--\r\n"
+op lookup/1.get key=attachments -> tempfail
+headers
+op lookup/1.get key=text -> tempfail 451 4.3.0 "the message is not there yet"
+eom
+op lookup/1.get key=attachments -> continue
+expect out count = 1
+expect out 0 ~ /"name":"run.exe","type":"a.b","size":1/
+op lookup/1.get key=charset -> continue
+expect out count = 0
+op lookup/1.get key=nothing -> tempfail
+chaos
+"""
+
+
+def test_the_table_answers_from_eom_on_and_survives_faults(folder):
+    script = base.write_file(os.path.join(folder, "t.stub"), STUB % DIRS[0])
+    done = base.run([os.path.join(BUILD, "posternstub"), script],
+                    check=False)
+    assert done.returncode == 0 and "not ok" not in done.text, done.text
+
+
 def test_a_folder_that_takes_nothing_defers_what_needs_it(policy):
     server = policy(mime={"tmp": os.path.join(policy.folder, "gone")})
     noise = random.Random(6).randbytes(1 << 20)
