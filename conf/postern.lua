@@ -5,6 +5,9 @@
 -- `postern check` tells whether this file is sound, `postern check --dump`
 -- shows what is in force, and SIGHUP makes a running relay take it.
 --
+-- What several people edit can be in the configuration store, over this file:
+-- `postern config set`, `diff`, `postern commit`, `postern config rollback`.
+--
 -- As it is, mail from this host is taken on port 25 and delivered to the world.
 
 -- The name in greeting, EHLO and Received. Default: that of the system.

@@ -55,6 +55,11 @@ int certconfig_read(struct certconfig *cc, struct certpile *p,
 int certconfig_write(const char *file, struct str text, bool secret,
     struct err *why);
 
+/* The first line of the file; else, if it is a new one, asked for twice. NULL:
+ * none is known. */
+int certconfig_passphrase(struct pool *pool, const char *file, bool is_new,
+    const char **pass_r, struct err *why);
+
 /* certconfig_use.c: which certificate serves what. */
 int certconfig_check_use(const struct certconfig *cc, const char *use,
     struct err *why);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/certconfig.h"
+#include "cli/confedit.h"
 #include "tls/pkcs12.h"
 
 #define PEM_MAX (4 * 1024 * 1024)
@@ -19,6 +20,7 @@ static int put_chain(struct certconfig *, const char *,
     const struct certpile *, struct err *);
 static void done(struct certconfig *, const char *, const char *,
     const struct certchain *);
+static void warn_uncommitted(const struct certconfig *);
 static void fini_secret(struct buf *);
 
 int
@@ -144,8 +146,29 @@ certconfig_csr(struct certconfig *cc, const char *name, const char *file,
 		    buf_p(&csr)));
 	else if (r == 0)
 		r = certconfig_write(file, buf_str(&csr), false, why);
+	if (r == 0)
+		warn_uncommitted(cc);
 	buf_fini(&csr);
 	return r;
+}
+
+/* Key and request are safe: they are in the certificate store at once. What
+ * they are for need not be in force. */
+static void
+warn_uncommitted(const struct certconfig *cc)
+{
+	struct confedit *ce = NULL;
+	struct err no = ERR_INIT;
+	const char *who;
+	msec since;
+
+	if (confedit_open(&ce, cc->conf->file, &no) == 0 &&
+	    confedit_changes(ce, &who, &since) > 0)
+		(void)fprintf(stderr, "Warning: commit before you have this "
+		    "request signed.\n");
+	if (ce != NULL)
+		confedit_hint(ce);
+	confedit_close(&ce);
 }
 
 int

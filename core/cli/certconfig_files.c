@@ -199,6 +199,40 @@ certconfig_write(const char *file, struct str text, bool secret,
 	return r;
 }
 
+int
+certconfig_passphrase(struct pool *pool, const char *file, bool is_new,
+    const char **pass_r, struct err *why)
+{
+	const char *again;
+	struct buf text;
+	struct str line;
+	int r = 0;
+
+	*pass_r = NULL;
+	if (file != NULL) {
+		buf_init(&text, 4096);
+		r = file_read(&text, file, why);
+		line = buf_str(&text);
+		line.n = str_find(line, '\n');
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (r == 0)
+			*pass_r = pool_strndup(pool, line.p, line.n);
+		explicit_bzero(buf_p(&text), buf_len(&text));
+		buf_fini(&text);
+		return r;
+	}
+	if (!is_new)
+		return 0;
+	*pass_r = prompt_secret(pool, "New passphrase: ");
+	if (*pass_r == NULL || **pass_r == '\0')
+		return err_text(why, "an empty passphrase protects nothing");
+	again = prompt_secret(pool, "The same again: ");
+	if (again == NULL || strcmp(*pass_r, again) != 0)
+		return err_text(why, "the two passphrases differ");
+	return 0;
+}
+
 static void
 on_answer(void *arg, const char *from, const json_t *line, int last)
 {

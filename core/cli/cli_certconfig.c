@@ -7,11 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/num.h"
 #include "cli/certconfig.h"
 #include "cli/cli.h"
-#include "cli/prompt.h"
 
 #define SAN_MAX 100
 #define DAYS 365
@@ -41,8 +39,6 @@ static int usage(FILE *, int);
 static int options(struct words *, int, char **);
 static int option(struct words *, int, const char *);
 static int key_type(struct certmake *, const char *);
-static int passphrase(struct certconfig *, const struct words *, bool,
-    const char **, struct err *);
 static void on_progress(void *);
 static int run_list(struct certconfig *, const struct words *, struct err *);
 static int run_show(struct certconfig *, const struct words *, struct err *);
@@ -268,41 +264,6 @@ key_type(struct certmake *m, const char *text)
 	return 0;
 }
 
-/* From the file, else asked for; twice if it is a new one. */
-static int
-passphrase(struct certconfig *cc, const struct words *w, bool is_new,
-    const char **pass_r, struct err *why)
-{
-	const char *again;
-	struct buf text;
-	struct str line;
-	int r = 0;
-
-	*pass_r = NULL;
-	if (w->pass_file != NULL) {
-		buf_init(&text, 4096);
-		r = file_read(&text, w->pass_file, why);
-		line = buf_str(&text);
-		line.n = str_find(line, '\n');
-		if (line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		if (r == 0)
-			*pass_r = pool_strndup(cc->pool, line.p, line.n);
-		explicit_bzero(buf_p(&text), buf_len(&text));
-		buf_fini(&text);
-		return r;
-	}
-	if (!is_new)
-		return 0;
-	*pass_r = prompt_secret(cc->pool, "New passphrase: ");
-	if (*pass_r == NULL || **pass_r == '\0')
-		return err_text(why, "an empty passphrase protects nothing");
-	again = prompt_secret(cc->pool, "The same again: ");
-	if (again == NULL || strcmp(*pass_r, again) != 0)
-		return err_text(why, "the two passphrases differ");
-	return 0;
-}
-
 static int
 run_list(struct certconfig *cc, const struct words *w, struct err *why)
 {
@@ -348,7 +309,8 @@ run_upload(struct certconfig *cc, const struct words *w, struct err *why)
 {
 	const char *pass;
 
-	if (passphrase(cc, w, false, &pass, why) != 0 ||
+	if (certconfig_passphrase(cc->pool, w->pass_file, false, &pass,
+	    why) != 0 ||
 	    certconfig_upload(cc, w->arg[1], w->arg + 2, w->narg - 2, w->add,
 		pass, why) != 0)
 		return CLI_FAILED;
@@ -380,7 +342,8 @@ run_import(struct certconfig *cc, const struct words *w, struct err *why)
 {
 	const char *pass;
 
-	if (passphrase(cc, w, false, &pass, why) != 0 ||
+	if (certconfig_passphrase(cc->pool, w->pass_file, false, &pass,
+	    why) != 0 ||
 	    certconfig_import(cc, w->arg[1], w->arg + 2, w->narg - 2, pass,
 		why) != 0)
 		return CLI_FAILED;
@@ -400,7 +363,8 @@ run_export(struct certconfig *cc, const struct words *w, struct err *why)
 	}
 	if (w->pem)
 		format = w->with_key ? CERTCONFIG_PEM_KEY : CERTCONFIG_PEM;
-	else if (passphrase(cc, w, true, &pass, why) != 0)
+	else if (certconfig_passphrase(cc->pool, w->pass_file, true, &pass,
+	    why) != 0)
 		return CLI_FAILED;
 	return certconfig_export(cc, w->arg[1], format, pass, w->out, why) ==
 	    0 ? CLI_OK : CLI_FAILED;

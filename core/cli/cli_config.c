@@ -12,7 +12,7 @@
 #define TEXT_MAX 1000 /* of a comment */
 
 struct words {
-	const char *conf;
+	const char *conf, *pass_file;
 	bool json, node;
 	uint64_t n;
 	char **arg; /* the command and what follows it */
@@ -44,6 +44,9 @@ static int run_clear(struct confedit *, const struct words *, struct err *);
 static int run_commit(struct confedit *, const struct words *, struct err *);
 static int run_rollback(struct confedit *, const struct words *,
     struct err *);
+static int run_save(struct confedit *, const struct words *, struct err *);
+static int run_load(struct confedit *, const struct words *, struct err *);
+static int run_edit(struct confedit *, const struct words *, struct err *);
 
 static const struct command commands[] = {
 	{ "status", 0, 0, run_status },
@@ -56,6 +59,9 @@ static const struct command commands[] = {
 	{ "clear", 0, 0, run_clear },
 	{ "commit", 0, -1, run_commit },
 	{ "rollback", 1, -1, run_rollback },
+	{ "save", 0, 1, run_save },
+	{ "load", 1, 1, run_load },
+	{ "edit", 0, 0, run_edit },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -132,6 +138,9 @@ usage(FILE *to, int status)
 	    "  clear\n"
 	    "  log [-n N]\n"
 	    "  rollback REVISION [COMMENT]\n"
+	    "  edit\n"
+	    "  save [--passphrase-file FILE] [FILE]\n"
+	    "  load [--passphrase-file FILE] FILE\n"
 	    "       postern commit [-c FILE] [--json] [COMMENT]\n"
 	    "A REVISION is a number, head or draft. Changes are in force once "
 	    "they are\ncommitted; see postern-config(8).\n", to);
@@ -147,6 +156,7 @@ options(struct words *w, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "node", no_argument, NULL, 'N' },
+		{ "passphrase-file", required_argument, NULL, 'P' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -163,6 +173,9 @@ options(struct words *w, int argc, char **argv)
 			break;
 		case 'N':
 			w->node = true;
+			break;
+		case 'P':
+			w->pass_file = optarg;
 			break;
 		case 'n':
 			if (num_u64(str_c(optarg), INT64_MAX, &w->n) == 0 &&
@@ -376,4 +389,31 @@ tell_done(const struct words *w, const struct confedit_done *d)
 	    (uintmax_t)d->revision, d->changes, d->changes == 1 ? "" : "s");
 	(void)fprintf(stderr, d->running ? "The relay has taken it.\n" :
 	    "The relay is not running; it will take it when it starts.\n");
+}
+
+static int
+run_save(struct confedit *ce, const struct words *w, struct err *why)
+{
+	return config_save(ce, w->narg > 1 ? w->arg[1] : NULL, w->pass_file,
+	    why) == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static int
+run_load(struct confedit *ce, const struct words *w, struct err *why)
+{
+	if (config_load(ce, w->arg[1], w->pass_file, why) != 0)
+		return CLI_FAILED;
+	return saved(ce, w, why);
+}
+
+static int
+run_edit(struct confedit *ce, const struct words *w, struct err *why)
+{
+	bool changed;
+
+	if (config_edit(ce, &changed, why) != 0)
+		return CLI_FAILED;
+	if (!changed)
+		(void)fprintf(stderr, "Nothing was changed.\n");
+	return saved(ce, w, why);
 }

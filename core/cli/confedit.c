@@ -325,6 +325,22 @@ confedit_at(struct confedit *ce, const char *kind, unsigned i)
 	return NULL;
 }
 
+const struct conf_object *const *
+confedit_all(struct confedit *ce, unsigned *n_r)
+{
+	const struct conf_object **v = pool_alloc(ce->now,
+	    (ce->n + 1) * sizeof(*v));
+	unsigned i, n = 0;
+
+	sort(ce);
+	for (i = 0; i < ce->n; i++) {
+		if (ce->v[i]->there)
+			v[n++] = &ce->v[i]->o;
+	}
+	*n_r = n;
+	return v;
+}
+
 static void
 sort(struct confedit *ce)
 {
@@ -409,12 +425,14 @@ confedit_replace(struct confedit *ce, const char *file, struct str text,
 	struct conf_object *v;
 	unsigned i, n;
 
-	if (conf_objects_read(ce->pool, file, text, &v, &n, why) != 0)
+	if (conf_objects_saved(ce->pool, file, text, &v, &n, why) != 0)
 		return -1;
 	(void)step_take(ce, &empty, why);
 	step_add(ce, &empty);
-	for (i = 0; i < n; i++)
-		confedit_put(ce, &v[i]);
+	for (i = 0; i < n; i++) {
+		if (conf_object_stored(&v[i]))
+			confedit_put(ce, &v[i]);
+	}
 	ce->text_file = pool_strdup(ce->pool, file);
 	ce->text = pool_str(ce->pool, text);
 	return 0;
@@ -505,6 +523,16 @@ confedit_save(struct confedit *ce, struct err *why)
 	}
 	conf_unref(&c);
 	return forget(ce, r == 0 ? why : NULL) == 0 ? r : -1;
+}
+
+int
+confedit_try(struct confedit *ce, struct err *why)
+{
+	struct conf *c = NULL;
+	int r = parse(ce, &c, why);
+
+	conf_unref(&c);
+	return r;
 }
 
 /* The whole, as it would be; the person's own text where there is one, so that

@@ -60,6 +60,10 @@ const struct conf_object *confedit_boot(struct confedit *ce, const char *kind,
 const struct conf_object *confedit_at(struct confedit *ce, const char *kind,
     unsigned i);
 
+/* All of them, in that order. */
+const struct conf_object *const *confedit_all(struct confedit *ce,
+    unsigned *n_r);
+
 /* value "": not set any more, so that boot file or default count again. An
  * object that is not there is made; it stays when nothing is set in it. */
 int confedit_set(struct confedit *ce, const char *kind, const char *name,
@@ -75,13 +79,18 @@ struct pool *confedit_pool(struct confedit *ce);
  * counts again. */
 int confedit_delete(struct confedit *ce, const char *kind, const char *name,
     struct err *why);
-/* All of the store becomes this text; errors are "FILE:LINE: …". */
+/* All of the store becomes this text, that of a saved configuration without
+ * its certificates; errors are "FILE:LINE: …". */
 int confedit_replace(struct confedit *ce, const char *file, struct str text,
     struct err *why);
 /* From now on changes are for this node, else for the cluster. */
 void confedit_scope(struct confedit *ce, bool node);
 
 int confedit_save(struct confedit *ce, struct err *why);
+/* Would it be taken? Nothing is written, nothing forgotten. */
+int confedit_try(struct confedit *ce, struct err *why);
+/* Counts each change of the store: has anybody changed it since? */
+uint64_t confedit_serial(const struct confedit *ce);
 
 /* How many objects have uncommitted changes; by whom ("bob", or "bob and
  * others"), and since when. */

@@ -173,6 +173,12 @@ confedit_rollback(struct confedit *ce, uint64_t n, const char *comment,
 	return r;
 }
 
+uint64_t
+confedit_serial(const struct confedit *ce)
+{
+	return ce->serial;
+}
+
 unsigned
 confedit_changes(const struct confedit *ce, const char **who_r, msec *since_r)
 {

@@ -28,6 +28,12 @@ int config_diff(struct confedit *ce, struct config_rev a, struct config_rev b,
     bool json, struct err *why);
 /* At most n of them, 0: all. */
 int config_log(struct confedit *ce, uint64_t n, bool json, struct err *why);
+/* config_file.c: the whole as one text. */
+int config_save(struct confedit *ce, const char *file, const char *pass_file,
+    struct err *why);
+int config_load(struct confedit *ce, const char *file, const char *pass_file,
+    struct err *why);
+int config_edit(struct confedit *ce, bool *changed_r, struct err *why);
 void config_print(json_t *o); /* steals o */
 
 #endif

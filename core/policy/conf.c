@@ -425,6 +425,8 @@ plain_base(struct conf *c, enum conf_scope_id id)
 	case CONF_SCOPE_ROUTE:
 	case CONF_SCOPE_PROFILE:
 	case CONF_SCOPE_PLUGIN:
+	case CONF_SCOPE_CERTIFICATE:
+	case CONF_SCOPE_AUTHORITIES:
 	case CONF_SCOPES:
 		break;
 	}

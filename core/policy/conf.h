@@ -241,7 +241,8 @@ extern const struct conf_reader conf_reader_plain, conf_reader_none;
 struct conf_over {
 	struct str text;
 	const char *name; /* "revision 12", or a file, in errors; or NULL */
-	bool lines;	  /* errors tell lines of it, else objects */
+	bool lines;	  /* errors tell lines of it, else objects; it may be
+			   * of a saved configuration, with certificates */
 	uint64_t revision;
 };
 

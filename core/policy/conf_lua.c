@@ -151,7 +151,8 @@ boot_open(lua_State *L, struct boot *b)
 	lua_setfield(L, -3, "string");
 	lua_pop(L, 1);
 	for (i = 1; i < CONF_SCOPES; i++) {
-		if (b->s->stored && !conf_scopes[i].stored)
+		if (conf_scope_saved(&conf_scopes[i]) ? !b->s->saved :
+			b->s->stored && !conf_scopes[i].stored)
 			continue;
 		lua_pushinteger(L, (lua_Integer)i);
 		lua_pushcclosure(L, conf_scopes[i].named ? block_named :
@@ -223,7 +224,8 @@ env_set(lua_State *L)
 		return luaL_error(L, "\"%s\" is no setting of the "
 		    "configuration store", key);
 	for (i = 1; i < CONF_SCOPES; i++) {
-		if (strcmp(conf_scopes[i].name, key) == 0)
+		if (!conf_scope_saved(&conf_scopes[i]) &&
+		    strcmp(conf_scopes[i].name, key) == 0)
 			return luaL_error(L, "write %s %s{ ... }, without =",
 			    key, conf_scopes[i].named ? "\"name\" " : "");
 	}

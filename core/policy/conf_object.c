@@ -9,6 +9,8 @@
 
 #define LIST_MAX_WORDS 10000
 
+static int read_objects(struct conf_script *, struct conf_object **,
+    unsigned *, struct err *);
 static int own_name(struct pool *, struct conf_object *, struct hash *,
     struct err *);
 static const struct conf_scope *second_of(const struct conf_scope *);
@@ -35,17 +37,53 @@ conf_objects_read(struct pool *pool, const char *file, struct str text,
 {
 	struct conf_script s = { .pool = pool, .file = file, .text = text,
 		.stored = true };
+
+	return read_objects(&s, v_r, n_r, why);
+}
+
+int
+conf_objects_saved(struct pool *pool, const char *file, struct str text,
+    struct conf_object **v_r, unsigned *n_r, struct err *why)
+{
+	struct conf_script s = { .pool = pool, .file = file, .text = text,
+		.stored = true, .saved = true };
+
+	return read_objects(&s, v_r, n_r, why);
+}
+
+bool
+conf_object_stored(const struct conf_object *o)
+{
+	return o->scope->stored;
+}
+
+void
+conf_object_saved(struct pool *pool, bool authorities, const char *name,
+    struct conf_object *o_r)
+{
+	memset(o_r, 0, sizeof(*o_r));
+	o_r->scope = &conf_scopes[authorities ? CONF_SCOPE_AUTHORITIES :
+					       CONF_SCOPE_CERTIFICATE];
+	o_r->kind = o_r->scope->name;
+	o_r->name = pool_strdup(pool, name);
+}
+
+static int
+read_objects(struct conf_script *s, struct conf_object **v_r, unsigned *n_r,
+    struct err *why)
+{
+	struct pool *pool = s->pool;
 	const struct conf_block *b;
 	struct conf_object *v, *o;
 	struct hash names;
 	unsigned n = 0;
 	int r = 0;
 
-	if (conf_run(&s, why) != 0)
+	if (conf_run(s, why) != 0)
 		return -1;
-	v = pool_alloc(pool, (s.nblocks + 1) * sizeof(*v));
+	v = pool_alloc(pool, (s->nblocks + 1) * sizeof(*v));
 	hash_init(&names);
-	for (b = s.blocks->next; r == 0 && b != NULL; b = b->next) {
+	for (b = s->blocks->next; r == 0 && b != NULL; b = b->next) {
 		o = &v[n++];
 		o->scope = b->scope;
 		o->kind = b->scope->name;
@@ -54,7 +92,7 @@ conf_objects_read(struct pool *pool, const char *file, struct str text,
 		o->items = b->items;
 		r = own_name(pool, o, &names, why);
 		if (r != 0)
-			(void)err_prefix(why, "%s:%d: ", file, o->line);
+			(void)err_prefix(why, "%s:%d: ", s->file, o->line);
 	}
 	hash_fini(&names);
 	if (r != 0)

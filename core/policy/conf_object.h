@@ -36,6 +36,14 @@ struct conf_object {
  * the settings are is looked at by conf_parse_over(). */
 int conf_objects_read(struct pool *pool, const char *file, struct str text,
     struct conf_object **v_r, unsigned *n_r, struct err *why);
+/* Of a saved configuration: certificates are such objects as well, of the kinds
+ * "certificate" and "authorities", which no store takes. */
+int conf_objects_saved(struct pool *pool, const char *file, struct str text,
+    struct conf_object **v_r, unsigned *n_r, struct err *why);
+bool conf_object_stored(const struct conf_object *o);
+/* One for such a file. */
+void conf_object_saved(struct pool *pool, bool authorities, const char *name,
+    struct conf_object *o_r);
 /* Those of a boot file that might be in a store; one with several blocks has
  * the items of all. */
 int conf_objects_boot(struct pool *pool, const char *file, struct str text,

@@ -56,7 +56,7 @@ conf_over_apply(struct conf_script *s, const struct conf_over *over,
 {
 	struct conf_script o = { .pool = s->pool,
 		.file = over->name != NULL ? over->name : "store",
-		.text = over->text, .stored = true };
+		.text = over->text, .stored = true, .saved = over->lines };
 	struct conf_block *b, *next, *same, **tail;
 	struct conf_item *item;
 	struct hash names;

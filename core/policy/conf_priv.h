@@ -27,6 +27,7 @@ struct conf_script {
 	const char *file;
 	struct str text;
 	bool stored; /* only what may be in a store */
+	bool saved;  /* and what a saved configuration has besides */
 	const struct conf_over *over; /* what went over it; NULL: nothing */
 	struct conf_block *blocks; /* in order; the first is the top level */
 	unsigned nblocks;
@@ -70,6 +71,8 @@ enum conf_scope_id {
 	CONF_SCOPE_POLICY,
 	CONF_SCOPE_PLUGIN,
 	CONF_SCOPE_ORDER,
+	CONF_SCOPE_CERTIFICATE, /* these are in saved files only */
+	CONF_SCOPE_AUTHORITIES,
 	CONF_SCOPES
 };
 
@@ -83,6 +86,9 @@ struct conf_scope {
 
 extern const struct conf_scope conf_scopes[CONF_SCOPES];
 
+/* Is it in the file of a saved configuration only? */
+bool conf_scope_saved(const struct conf_scope *scope);
+
 const struct conf_param *conf_param_find(const struct conf_scope *scope,
     const char *name);
 /* The nearest name of the scope (and of second, if not NULL), or NULL. */
@@ -90,7 +96,8 @@ const char *conf_nearest(const struct conf_scope *scope,
     const struct conf_scope *second, const char *word);
 const char *conf_type_name(enum conf_type type);
 
-/* Runs the file; fills s->blocks. s->pool, file, text and stored are given. */
+/* Runs the file; fills s->blocks. s->pool, file, text, stored and saved are
+ * given. */
 int conf_run(struct conf_script *s, struct err *why);
 /* The line on which key is set, from a line on; that line if not found. */
 int conf_locate(struct str text, int line, const char *key);

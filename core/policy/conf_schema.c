@@ -81,6 +81,17 @@ static const struct conf_param order_params[] = {
 #include "tbl/params.h"
 };
 
+/* Not settings: nobody but who saves and loads looks at them. */
+static const struct conf_param certificate_params[] = {
+	{ "pkcs12", CONF_STRINGS, 0, "", "", "" },
+	{ "csr", CONF_STRING, 0, "", "", "" },
+	{ "uses", CONF_STRINGS, 0, "", "", "" },
+};
+
+static const struct conf_param authorities_params[] = {
+	{ "pem", CONF_STRING, 0, "", "", "" },
+};
+
 const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	[CONF_SCOPE_TOP] = { "", false, false, top_params, NELEM(top_params) },
 	[CONF_SCOPE_LOG] = { "log", false, false,
@@ -111,11 +122,22 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(order_params) },
 	[CONF_SCOPE_QUEUE] = { "queue", false, false, queue_params,
 	    NELEM(queue_params) },
+	[CONF_SCOPE_CERTIFICATE] = { "certificate", true, false,
+	    certificate_params, NELEM(certificate_params) },
+	[CONF_SCOPE_AUTHORITIES] = { "authorities", false, false,
+	    authorities_params, NELEM(authorities_params) },
 };
 
 static void	nearest_in(const struct conf_scope *, const char *,
 		    const char **, unsigned *);
 static void	help_range(struct buf *, const struct conf_param *);
+
+bool
+conf_scope_saved(const struct conf_scope *scope)
+{
+	return scope == &conf_scopes[CONF_SCOPE_CERTIFICATE] ||
+	    scope == &conf_scopes[CONF_SCOPE_AUTHORITIES];
+}
 
 const struct conf_param *
 conf_param_find(const struct conf_scope *scope, const char *name)
@@ -147,7 +169,7 @@ conf_nearest(const struct conf_scope *scope, const struct conf_scope *second,
 			unsigned d = str_distance(str_c(word),
 			    str_c(conf_scopes[i].name));
 
-			if (d < least) {
+			if (d < least && !conf_scope_saved(&conf_scopes[i])) {
 				least = d;
 				best = conf_scopes[i].name;
 			}
@@ -213,6 +235,8 @@ conf_help(struct buf *dst)
 	size_t i;
 
 	for (scope = conf_scopes; scope < conf_scopes + CONF_SCOPES; scope++) {
+		if (conf_scope_saved(scope))
+			continue;
 		if (scope->name[0] == '\0')
 			(void)buf_add_c(dst, "top level: name = value\n");
 		else
