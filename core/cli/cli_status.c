@@ -147,6 +147,10 @@ show(const struct answer *a)
 	    json_string_value(json_object_get(a->master, "file")),
 	    json_is_true(json_object_get(a->master, "stopping")) ?
 		", stopping" : "");
+	if (number(a->master, "revision") > 0)
+		(void)printf("config revision %lld of the configuration "
+		    "store\n",
+		    (long long)number(a->master, "revision"));
 	(void)printf("in     %lld connections, %lld messages accepted since "
 	    "the start\n", sum(a->workers, "in", "connections"),
 	    sum(a->workers, "in", "messages"));

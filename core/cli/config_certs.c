@@ -305,6 +305,8 @@ config_certs_use(struct config_certs *c, struct err *why)
 	int r = 0;
 
 	for (i = 0; r == 0 && i < c->n; i++) {
+		if (!conf_object_stored(&c->v[i]))
+			c->cc.changed = true;
 		if (strcmp(c->v[i].kind, "certificate") == 0) {
 			r = use_all(c, &c->v[i], why);
 		} else if (strcmp(c->v[i].kind, "authorities") == 0) {
@@ -317,7 +319,6 @@ config_certs_use(struct config_certs *c, struct err *why)
 			(void)err_prefix(why, "%s:%d: ", c->file,
 			    c->v[i].line);
 	}
-	c->cc.changed = c->n > 0;
 	certconfig_tell(&c->cc);
 	return r;
 }

@@ -32,6 +32,19 @@ def status(relay):
     return json.loads(relay.cli("config", "status", "--json").text)
 
 
+def settled(relay):
+    """All workers have switched, of which the master hears in its own time."""
+    def same():
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(os.path.join(relay.run_dir, "master.sock"))
+            sock.settimeout(base.PATIENCE)
+            sock.sendall(b'{"verb":"status"}\n')
+            rows = [json.loads(line) for line in sock.makefile()]
+        return {row["generation"] for row in rows if "worker" in row} == {
+            rows[-1]["generation"]}
+    base.wait_for(same, relay.tail)
+
+
 def store(relay):
     return os.path.join(relay.spool, "config", "revisions.db")
 
@@ -71,6 +84,7 @@ def test_a_commit_changes_deliveries_of_a_relay_that_runs(server, sink):
     said = commit(server, "partner asks for TLS")
     assert "Revision 2: 1 object changed." in said
     assert "The relay has taken it." in said
+    settled(server)
     send(server, *later)
     base.wait_for(lambda: len(delayed(server)) == len(later), server.tail)
     assert len(sink.messages) == len(first)
@@ -121,7 +135,7 @@ def test_changes_can_be_seen_and_dropped(server):
     commit(server)
     config(server, "set", "destination", "x.test", "tls=required",
            "certificate=mail")
-    config(server, "set", "bounce_profile", "default", "warn=yes")
+    config(server, "set", "--node", "bounce_profile", "default", "warn=yes")
     assert config(server, "diff") == (
         '+ bounce_profile "default" {\n'
         '+   warn = true,\n'
@@ -133,6 +147,7 @@ def test_changes_can_be_seen_and_dropped(server):
         '  }\n')
     shown = config(server, "show")
     assert '-- uncommitted, by ' in shown
+    assert '-- of this node only\nbounce_profile "default"' in shown
     assert config(server, "show", "head") == (
         'destination "x.test" {\n  tls = "none",\n}\n')
     assert "2 uncommitted changes were dropped" in config(server, "clear")
@@ -295,6 +310,7 @@ def test_ten_thousand_objects_are_committed_and_taken(server, sink):
     server.wait_empty()
     config(server, "set", "destination", "d77.example", "tls=none")
     assert "Revision 2: 1 object changed." in commit(server)
+    settled(server)
     send(server, "a@d77.example")
     server.wait_empty()
     assert len(sink.messages) == 2
