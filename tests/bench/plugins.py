@@ -1,4 +1,5 @@
-"""What plugins cost a message: Postern with them and without, in turns."""
+"""What plugins cost a message: Postern with them and without, in turns, and
+with its queue in PostgreSQL."""
 
 import os
 import statistics
@@ -6,11 +7,12 @@ import sys
 
 import relays           # first: it knows where lib is
 import measure
-from lib import base, dnsserver
+from lib import base, dnsserver, postgres
 
 BUILD = os.path.dirname(base.POSTERN_BIN)
 DIRS = [os.path.join(BUILD, "tests", "plugins"),
-        os.path.join(BUILD, "plugins", "rate")]
+        os.path.join(BUILD, "plugins", "rate"),
+        os.path.join(BUILD, "plugins", "store_pgsql")]
 HERE = os.path.dirname(os.path.abspath(__file__))
 ZONE = "bench.test"
 
@@ -29,8 +31,9 @@ def noops(count):
 
 
 # plugins: blocks of the boot file. of: the case it is a part of, "none" unless
-# named. settings: other blocks. part: the least part of that one's rate. dns: the resolver, a file of
-# records or an nsd (time to live 0, so that each message asks it).
+# named. settings: other blocks. part: the least part of that one's rate. dns:
+# the resolver, a file of records or an nsd (time to live 0, so that each message
+# asks it). database: a PostgreSQL of its own, with its defaults.
 CASES = [
     {"name": "no plugin", "key": "none"},
     {"name": "1 no-op", "key": "noop1", "plugins": noops(1)},
@@ -61,6 +64,12 @@ CASES = [
      "recipients": 5, "domains": 5, "share": 3, "settings": policy("rcpt")},
     {"name": "lua, awaits DNS", "key": "lua-dns", "dns": "records",
      "settings": policy("dns")},
+    {"name": "queue in PostgreSQL", "key": "pgsql", "database": True,
+     "settings": {"queue": {"store": "pg"}}, "share": 3},
+    {"name": "1 connection", "key": "one", "connections": 1, "share": 10},
+    {"name": "1 connection, PostgreSQL", "key": "pgsql-one", "of": "one",
+     "connections": 1, "share": 10, "database": True,
+     "settings": {"queue": {"store": "pg"}}},
 ]
 
 
@@ -89,13 +98,17 @@ class Resolver:
 
 def load_of(case, messages):
     load = dict(LOAD, messages=messages // case.get("share", 1))
-    load.update({key: case[key] for key in ("recipients", "domains")
-                 if key in case})
+    load.update({key: case[key] for key in (
+        "recipients", "domains", "connections") if key in case})
     return load
 
 
-def settings_of(case, resolver):
+def settings_of(case, resolver, database):
     settings = dict(resolver.settings, **case.get("settings", {}))
+    if database:
+        settings.update(plugin_dirs=DIRS, plugin={("store_pgsql", "pg"): {
+            "conninfo": database.conninfo,
+            "password": "file:" + database.path("password")}})
     if "plugins" in case:
         settings.update(plugin_dirs=DIRS, plugin=case["plugins"])
     return settings
@@ -105,17 +118,22 @@ def measure_case(case, messages, binary):
     """One run; binary: the program, of this build or of another."""
     port = base.free_port()
     resolver = Resolver(case.get("dns"))
+    database = postgres.Postgres() if case.get("database") else None
     own, base.POSTERN_BIN = base.POSTERN_BIN, binary
     relay = None
     try:
+        if database:
+            database.start()
         relay = relays.Relay(port, relays.Plan(
-            settings=settings_of(case, resolver)))
+            settings=settings_of(case, resolver, database)))
         return measure.throughput(relay, port, load_of(case, messages))
     finally:
         if relay:
             relay.close()
         base.POSTERN_BIN = own
         resolver.close()
+        if database:
+            database.close()
 
 
 def chosen(options):

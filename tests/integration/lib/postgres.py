@@ -24,8 +24,9 @@ class Postgres(peers.Peer):
         os.mkdir(self.data, 0o700)
         os.chown(self.data, USER, USER)
         secret = base.write_file(self.path("password"), PASSWORD + "\n")
-        self.run(self._as_user("initdb", "-D", self.data, "-U", "postern",
-                               "-A", "scram-sha-256", "--pwfile", secret))
+        self.run(self._as_user("initdb", "-N", "-D", self.data, "-A",
+                               "scram-sha-256", "-U", "postern", "--pwfile",
+                               secret))
 
     def _as_user(self, tool, *args):
         return ["setpriv", "--reuid=%d" % USER, "--regid=%d" % USER,

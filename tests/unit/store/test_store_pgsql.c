@@ -1,6 +1,8 @@
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "../../../plugins/store_pgsql/pg.h"
 #include "base/clock.h"
@@ -447,8 +449,59 @@ START_TEST(a_server_that_is_not_there_puts_mail_off)
 }
 END_TEST
 
+static void
+on_beat(void *arg)
+{
+	struct bench *b = arg;
+
+	b->items++;
+}
+
+/* It takes connections and says nothing. */
+START_TEST(opening_does_not_wait_for_a_server_that_hangs)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t n = sizeof(at);
+	struct err why = ERR_INIT;
+	struct loop_timer beat;
+	char conninfo[64];
+	struct bench b;
+	int fd;
+
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, n), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+	(void)snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d",
+	    ntohs(at.sin_port));
+	bench_init(&b, false);
+	settings.conninfo = conninfo;
+	ck_assert_int_eq(store_open(&b.store, b.loop, &b.conf, &why), 0);
+	store_settle(b.store, bench_done, &b);
+	loop_timer_init(b.loop, &beat, on_beat, &b);
+	while (b.answers == 0) {
+		if (!loop_timer_armed(&beat))
+			loop_timer_set(&beat, 1);
+		loop_once(b.loop, true);
+	}
+	loop_timer_clear(&beat);
+	/* It is given up after two seconds, and may still come. */
+	ck_assert_uint_gt(b.items, 20);
+	ck_assert(!b.failed);
+	b.answers = 0;
+	settings.patience = 0;
+	put(&b, 1, 100);
+	ck_assert(b.failed);
+	ck_assert_int_eq(b.why.code, 451);
+	bench_fini(&b);
+	(void)close(fd);
+}
+END_TEST
+
 UNIT_SUITE(store_pgsql)
 {
+	tcase_add_test(tc, opening_does_not_wait_for_a_server_that_hangs);
 	tcase_add_test(tc, branches_share_content_until_the_last_one_goes);
 	tcase_add_test(tc, a_mid_that_is_there_is_never_put_again);
 	tcase_add_test(tc, one_bad_message_fails_alone);

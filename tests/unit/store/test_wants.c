@@ -119,8 +119,97 @@ START_TEST(keeps_what_a_recipient_gets_on_its_way)
 }
 END_TEST
 
+struct waiting {
+	unsigned n;
+	char text[256];
+};
+
+static void
+on_waiting(void *arg, const struct store_item *v, size_t n)
+{
+	struct waiting *w = arg;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		(void)snprintf(w->text + strlen(w->text),
+		    sizeof(w->text) - strlen(w->text),
+		    "%u of %llu at %lld waits for '%s' not before %lld;",
+		    v[i].rid, (unsigned long long)v[i].mid,
+		    (long long)v[i].next, v[i].waits_for,
+		    (long long)v[i].not_before);
+}
+
+static void
+on_waited(void *arg, const struct err *why)
+{
+	struct waiting *w = arg;
+
+	ck_assert_ptr_null(why);
+	w->n++;
+}
+
+static void
+assert_waiting(struct bench *b, const char *text)
+{
+	struct waiting found = { .n = 0 };
+
+	store_scan(b->store, on_waiting, on_waited, &found);
+	while (found.n == 0)
+		loop_once(b->loop, true);
+	ck_assert_str_eq(found.text, text);
+}
+
+/* Whoever was tried keeps his time, and other messages keep theirs. */
+START_TEST(who_waits_for_others_may_go_when_it_is_said)
+{
+	struct envelope *env[2];
+	struct store_rcpt tried = { .rid = 1, .attempts = 1, .next = 7000,
+		.status = "4.2.0", .text = "later", .remote = "" };
+	struct body_ref *body;
+	struct store_txn *t;
+	struct bench b;
+	unsigned i;
+
+	bench_init(&b, _i == 1);
+	bench_open(&b);
+	body = make_body(&b, 5, 200);
+	for (i = 0; i < 2; i++) {
+		env[i] = make_env(5 + i, "x@y.example", 2);
+		env[i]->not_before = 2000;
+		env[i]->waits_for = STR("3 4");
+		t = store_txn_new(b.store);
+		store_put(t, env[i], body, 9000);
+		store_commit(t, false, bench_done, &b);
+	}
+	bench_wait(&b, 2);
+	body_unref(&body);
+	ck_assert(load(&b, 5));
+	ck_assert(str_eq_c(b.loaded.env->waits_for, "3 4"));
+	ck_assert_int_eq(b.loaded.env->not_before, 2000);
+	forget_loaded(&b);
+	t = store_txn_new(b.store);
+	store_rcpt(t, 5, &tried);
+	store_go(t, 5);
+	store_commit(t, false, bench_done, &b);
+	bench_wait(&b, 1);
+	ck_assert_msg(!b.failed, "%s", b.why.text);
+	assert_waiting(&b,
+	    "0 of 5 at 2000 waits for '' not before 2000;"
+	    "1 of 5 at 7000 waits for '' not before 2000;"
+	    "0 of 6 at 9000 waits for '3 4' not before 2000;"
+	    "1 of 6 at 9000 waits for '3 4' not before 2000;");
+	ck_assert(load(&b, 5));
+	ck_assert_uint_eq(b.loaded.env->waits_for.n, 0);
+	bench_fini(&b);
+	for (i = 0; i < 2; i++)
+		envelope_destroy(&env[i]);
+}
+END_TEST
+
 UNIT_SUITE(wants)
 {
+	tcase_add_loop_test(tc, who_waits_for_others_may_go_when_it_is_said, 0,
+	    2);
 	tcase_add_loop_test(tc, keeps_what_a_recipient_gets_on_its_way, 0, 2);
 	tcase_add_loop_test(tc, keeps_the_want_of_each_recipient, 0, 2);
 }
