@@ -21,7 +21,8 @@ static bool	answers(const struct inmsg *, const struct addr *,
 static void	put(struct inmsg *, const struct addr *, const char *,
 		    uint64_t, struct buf *);
 static void	unread(void *, const struct err *);
-static enum tlswant_level strictest(const struct branch *, unsigned);
+static enum tlswant_level strictest(struct queue *, const struct branch *,
+		    unsigned);
 
 /* Who is there already is not sent to twice. */
 int
@@ -203,7 +204,7 @@ unread(void *arg ATTR_UNUSED, const struct err *why ATTR_UNUSED)
 void
 inmsg_notices(struct inmsg *m, struct branch **vp, unsigned n)
 {
-	enum tlswant_level level = strictest(*vp, n);
+	enum tlswant_level level = strictest(m->s->in->w.queue, *vp, n);
 	struct envelope *env;
 	unsigned i;
 
@@ -225,20 +226,23 @@ inmsg_notices(struct inmsg *m, struct branch **vp, unsigned n)
 }
 
 /* A notice tells of the message, so it does not travel with less than any
- * recipient's copy. Names, pins and deadlines are those of other hosts. */
+ * recipient's copy, whoever demands that. Names, pins and deadlines are those
+ * of other hosts. */
 static enum tlswant_level
-strictest(const struct branch *v, unsigned n)
+strictest(struct queue *q, const struct branch *v, unsigned n)
 {
 	enum tlswant_level level = TLSWANT_NONE;
-	struct tlswant want;
-	struct err why;
+	const struct envelope *env;
+	struct queue_want want;
 	unsigned i, k;
 
 	for (i = 0; i < n; i++) {
-		for (k = 0; k < v[i].env->nrcpt; k++) {
-			if (tlswant_read(&want, v[i].env->rcpt[k]->want,
-				v[i].env->pool, &why) == 0 &&
-			    want.level > level)
+		env = v[i].env;
+		for (k = 0; k < env->nrcpt; k++) {
+			if (env->rcpt[k]->state == RCPT_DELETED)
+				continue;
+			queue_rcpt_want(q, env->rcpt[k], &want);
+			if (want.level > level)
 				level = want.level;
 		}
 	}

@@ -164,6 +164,15 @@ qunit_want(const struct qunit *u, struct queue_want *w_r)
 		q->ops->want(q->arg, u->hop->key, w_r);
 }
 
+void
+queue_rcpt_want(struct queue *q, const struct rcpt *r, struct queue_want *w_r)
+{
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	memset(w_r, 0, sizeof(*w_r));
+	if (q->ops->want != NULL)
+		q->ops->want(q->arg, hop_key_of(q, r), w_r);
+}
+
 static void
 find_oldest(struct hash_node *node, void *arg)
 {

@@ -189,6 +189,9 @@ unsigned qunit_attempts(const struct qunit *u);
 void queue_secured(struct queue *q, struct qunit *u);
 const struct queue_profile *qunit_profile(const struct qunit *u);
 void qunit_want(const struct qunit *u, struct queue_want *w_r);
+/* Of a recipient that is not in the queue yet: what it would be under now. */
+void queue_rcpt_want(struct queue *q, const struct rcpt *r,
+    struct queue_want *w_r);
 
 /*
  * One per recipient; then u is the queue's again. Logs the Bounced, Delayed,

@@ -2,11 +2,14 @@
 
 import email
 import email.policy
+import os
 
 import pytest
 
 from lib import base, client
 from lib.postern_sink import PosternSink
+
+PLUGINS = os.path.join(os.path.dirname(base.POSTERN_BIN), "tests", "plugins")
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def hop(makers):
     return make
 
 
-def start(relay, sink, want, back=None, more=None, **profile):
+def start(relay, sink, want, back=None, more=None, also=None, **profile):
     """Sessions of one worker, which has seen all there was to see."""
     schedule = {"first_retry": "200ms", "max_retry": "400ms", "jitter": 0}
     schedule.update(profile)
@@ -33,10 +36,10 @@ def start(relay, sink, want, back=None, more=None, **profile):
     delivery["ca_file"] = base.write_file(
         base.private_dir("roots") + "/ca.pem", trusted)
     delivery.update(more or {})
-    return relay(None, {
+    return relay(None, dict({
         "workers": 1, "route": routes, "delivery": delivery,
         "destination": {"next.test": {"tls": want}},
-        "bounce_profile": {"default": schedule}})
+        "bounce_profile": {"default": schedule}}, **(also or {})))
 
 
 def submit(server, number=1):
@@ -170,3 +173,36 @@ def test_a_report_that_no_verified_tls_can_take_is_held(relay, hop, words,
     assert sink.messages() == [] and back.messages() == []
     never_in_clear(sink)
     never_in_clear(back)
+
+
+@pytest.mark.parametrize("want, sets", [
+    ("required-verify", ""), ("required", ""),
+    ("opportunistic", "each set rcpt.tls required; ")])
+def test_a_notice_travels_with_no_less_than_its_message(relay, hop, want,
+                                                        sets):
+    sink, back = hop(), hop("nostarttls", name="client.test")
+    server = start(relay, sink, want, back, lifetime="3s", also={
+        "plugin_dirs": [PLUGINS], "plugin": {"puppet": {
+            "eom": sets + "notify a@client.test It secret"}}})
+    submit(server)
+    assert sink.wait_messages(1)[0]["tls"] is not None
+    held = base.wait_for(
+        lambda: server.cli_json("queue", "list", "--held"), "what is held")
+    assert [(one["sender"], one["rcpt"], one["hold"], one["tls_reason"])
+            for one in held] == [("", "a@client.test", "held",
+                                  "starttls-not-supported")]
+    server.wait_log("Double bounce: ")
+    server.wait_log("Alert .*a@client.test")
+    assert back.messages() == []
+    never_in_clear(back)
+
+
+def test_a_notice_of_a_message_that_needs_no_tls_needs_none(relay, hop):
+    sink, back = hop(), hop("nostarttls", name="client.test")
+    server = start(relay, sink, "preferred-verify", back, also={
+        "plugin_dirs": [PLUGINS], "plugin": {"puppet": {
+            "eom": "notify a@client.test It secret"}}})
+    submit(server)
+    assert sink.wait_messages(1)[0]["tls"] is not None
+    assert back.wait_messages(1)[0]["tls"] is None
+    server.wait_empty()
