@@ -142,6 +142,30 @@ def test_what_comes_again_is_gathered(relay, sink, make_sink):
     assert b"since the last message: 2;" in box.messages[1].data
 
 
+def test_what_was_told_stays_told_over_a_reload(relay, make_sink):
+    plain, box = make_sink(), make_sink()
+    config = mail_to(box, initial_wait="1h", maximum_wait="1d")
+    config["destination"] = {"b.test": {"tls": "required"}}
+    config["delivery"] = {"alert_required_tls": True}
+    server = relay(plain.port, config=config)
+    good = base.read_text(server.conf_file)
+    refuse_reload(server)
+    box.wait(1)
+    base.write_file(server.conf_file, good)
+    server.signal(signal.SIGHUP)
+    server.wait_log("configuration 2 is in force")
+    for i in range(2):
+        refuse_reload(server)
+        server.wait_log("Alert System/Critical: a new configuration",
+                        count=i + 2)
+    submit(server, "x@b.test")      # another matter
+    box.wait(2)
+    assert "configuration was refused" in box.messages[0].header("Subject")
+    assert "TLS that is required" in box.messages[1].header("Subject")
+    server.wait_log("alert was sent to", count=2)
+    assert len(box.messages) == 2
+
+
 def test_an_alert_that_cannot_be_sent_is_no_alert(relay, sink, make_sink):
     deaf = base.free_port()
 
