@@ -7,6 +7,7 @@
 
 #include "base/num.h"
 #include "base/obj.h"
+#include "daemon/factwords.h"
 #include "mail/edits.h"
 #include "mail/notes.h"
 #include "queue/split.h"
@@ -29,37 +30,6 @@ static int	set_word(struct inmsg *, int, const char *, struct err *);
 static int	set_after(struct inmsg *, int, const char *, struct err *);
 
 static const char *
-number(struct pool *pool, uint64_t n)
-{
-	return pool_printf(pool, "%" PRIu64, n);
-}
-
-static const char *
-truth(bool is)
-{
-	return is ? "yes" : "no";
-}
-
-/* NULL for what is not known. */
-static const char *
-text(struct pool *pool, struct str s)
-{
-	return s.n > 0 ? pool_str(pool, s).p : NULL;
-}
-
-static const char *
-domain_text(struct pool *pool, struct str domain)
-{
-	char *p;
-
-	if (domain.n == 0)
-		return NULL;
-	p = pool_strndup(pool, domain.p, domain.n);
-	str_lower(p, domain.n);
-	return p;
-}
-
-static const char *
 get(void *arg, enum fact f, int rcpt, struct pool *pool)
 {
 	struct session *s;
@@ -76,7 +46,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	if (s->m == NULL)
 		return NULL;
 	if (f == FACT_BRANCH_INDEX || f == FACT_BRANCH_COUNT)
-		return s->m->cur == NULL ? NULL : number(pool,
+		return s->m->cur == NULL ? NULL : fact_number(pool,
 		    f == FACT_BRANCH_COUNT ? s->m->nbranch :
 		    (unsigned)(s->m->cur - s->m->branch));
 	if (f >= FACT_SENDER && f <= FACT_MESSAGE_HOLD)
@@ -97,22 +67,22 @@ get_client(const struct session *s, enum fact f, struct pool *pool)
 		return pool_strdup(pool,
 		    sock_addr_ip_text(&w->peer, ip, sizeof(ip)));
 	case FACT_CLIENT_PORT:
-		return number(pool, sock_addr_port(&w->peer));
+		return fact_number(pool, sock_addr_port(&w->peer));
 	case FACT_CLIENT_NAME:
 		return pool_strdup(pool, s->rname);
 	case FACT_CLIENT_VERIFIED:
-		return truth(s->verified);
+		return fact_truth(s->verified);
 	case FACT_CLIENT_HELO:
 		return s->smtpd == NULL ? w->helo :
-		    text(pool, smtpd_helo(s->smtpd));
+		    fact_text(pool, smtpd_helo(s->smtpd));
 	case FACT_CLIENT_ESMTP:
-		return truth(s->smtpd == NULL ? w->esmtp :
+		return fact_truth(s->smtpd == NULL ? w->esmtp :
 		    smtpd_esmtp(s->smtpd));
 	case FACT_CLIENT_AUTH:
 		return s->smtpd == NULL ? w->auth :
 		    pool_strdup(pool, smtpd_auth(s->smtpd));
 	case FACT_CLIENT_RELAY:
-		return truth(session_may_relay(s));
+		return fact_truth(session_may_relay(s));
 	case FACT_DIRECTION:
 		return session_may_relay(s) ? "outbound" : "inbound";
 	}
@@ -128,32 +98,20 @@ get_tls(const struct session *s, enum fact f, struct pool *pool)
 	if (t == NULL)
 		return NULL;
 	switch ((int)f) {
-	case FACT_TLS_VERSION:
-		return pool_strdup(pool, t->version);
-	case FACT_TLS_CIPHER:
-		return pool_strdup(pool, t->cipher);
-	case FACT_TLS_BITS:
-		return number(pool, (uint64_t)t->bits);
-	case FACT_TLS_RESUMED:
-		return truth(t->resumed);
-	case FACT_TLS_CERT:
-		return t->fingerprint[0] == '\0' ? "none" :
-		    t->verified ? "verified" : "unverified";
-	case FACT_TLS_CERT_SHA256:
-		return text(pool, str_c(t->fingerprint));
 	case FACT_TLS_CERT_SUBJECT:
-		return s->cert != NULL ? text(pool, str_c(s->cert->subject)) :
-		    NULL;
+		return s->cert != NULL ?
+		    fact_text(pool, str_c(s->cert->subject)) : NULL;
 	case FACT_TLS_CERT_ISSUER:
-		return s->cert != NULL ? text(pool, str_c(s->cert->issuer)) :
-		    NULL;
+		return s->cert != NULL ?
+		    fact_text(pool, str_c(s->cert->issuer)) : NULL;
 	case FACT_TLS_CERT_NAMES:
 		return s->cert != NULL ? s->cert->names : NULL;
 	case FACT_TLS_CERT_WHY:
-		return t->fingerprint[0] == '\0' ? NULL :
-		    text(pool, str_c(t->verify_why));
+		if (t->fingerprint[0] == '\0')
+			return NULL;
+		break;
 	}
-	return NULL;
+	return fact_tls(t, f, pool);
 }
 
 static const char *
@@ -163,34 +121,20 @@ get_message(const struct inmsg *m, enum fact f, struct pool *pool)
 	const struct treatment *t = inmsg_treatment(m, TREAT_ALL);
 
 	switch ((int)f) {
-	case FACT_SENDER:
-		return pool_str(pool, env->sender.full).p;
-	case FACT_SENDER_LOCAL:
-		return text(pool, env->sender.local);
-	case FACT_SENDER_DOMAIN:
-		return domain_text(pool, env->sender.domain);
 	case FACT_MESSAGE_SIZE:
 		return m->env_ours || env->size > 0 ?
-		    number(pool, env->size) : NULL;
+		    fact_number(pool, env->size) : NULL;
 	case FACT_MESSAGE_RCPTS:
-		return number(pool, inmsg_nrcpt(m));
-	case FACT_MESSAGE_QUEUED:
-		return number(pool, (uint64_t)env->queued / 1000);
-	case FACT_MESSAGE_SMTPUTF8:
-		return truth((env->flags & ENV_SMTPUTF8) != 0);
-	case FACT_MESSAGE_8BIT:
-		return truth((env->flags & ENV_8BITMIME) != 0);
-	case FACT_MESSAGE_ENVID:
-		return text(pool, env->envid);
+		return fact_number(pool, inmsg_nrcpt(m));
 	case FACT_MESSAGE_GENERATED:
-		return truth(false);
+		return fact_truth(false);
 	case FACT_MESSAGE_QUARANTINE:
-		return m->cur != NULL ? text(pool, env->quarantine) :
+		return m->cur != NULL ? fact_text(pool, env->quarantine) :
 		    t->quarantine;
 	case FACT_MESSAGE_HOLD:
-		return number(pool, (uint64_t)inmsg_hold(m) / 1000);
+		return fact_number(pool, (uint64_t)inmsg_hold(m) / 1000);
 	}
-	return NULL;
+	return fact_envelope(env, f, pool);
 }
 
 static const char *
@@ -205,17 +149,17 @@ get_rcpt(const struct inmsg *m, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT:
 		return pool_str(pool, r->addr.full).p;
 	case FACT_RCPT_LOCAL:
-		return text(pool, r->addr.local);
+		return fact_text(pool, r->addr.local);
 	case FACT_RCPT_DOMAIN:
-		return domain_text(pool, r->addr.domain);
+		return fact_lower(pool, r->addr.domain);
 	case FACT_RCPT_INDEX:
-		return number(pool, r->rid);
+		return fact_number(pool, r->rid);
 	case FACT_RCPT_TLS:
 		is = m->cur != NULL ? pool_str(pool, r->want).p :
 		    inmsg_want(m, rcpt, pool);
 		return is[0] != '\0' ? is : NULL;
 	case FACT_RCPT_ROUTE:
-		return m->cur != NULL ? text(pool, r->route) :
+		return m->cur != NULL ? fact_text(pool, r->route) :
 		    inmsg_route(m, rcpt);
 	case FACT_RCPT_BRANCH:
 	case FACT_RCPT_AFTER:

@@ -2,9 +2,9 @@
  * What plugins read and set at a delivery, and read in a report
  * (host/about.h).
  */
-#include <inttypes.h>
-
 #include "daemon/plugs_priv.h"
+
+#include "daemon/factwords.h"
 #include "host/scope.h"
 #include "mail/addr.h"
 #include "mail/status.h"
@@ -12,86 +12,17 @@
 #include "tls/tlsio.h"
 
 static const char *
-number(struct pool *pool, uint64_t n)
-{
-	return pool_printf(pool, "%" PRIu64, n);
-}
-
-static const char *
-truth(bool is)
-{
-	return is ? "yes" : "no";
-}
-
-static const char *
-known(struct pool *pool, struct str s)
-{
-	return s.n > 0 ? pool_str(pool, s).p : NULL;
-}
-
-static const char *
-lower(struct pool *pool, struct str s)
-{
-	char *p;
-
-	if (s.n == 0)
-		return NULL;
-	p = pool_strndup(pool, s.p, s.n);
-	str_lower(p, s.n);
-	return p;
-}
-
-static const char *
-get_tls(const struct tls_info *t, enum fact f, struct pool *pool)
-{
-	if (t == NULL)
-		return NULL;
-	switch ((int)f) {
-	case FACT_TLS_VERSION:
-		return pool_strdup(pool, t->version);
-	case FACT_TLS_CIPHER:
-		return pool_strdup(pool, t->cipher);
-	case FACT_TLS_BITS:
-		return number(pool, (uint64_t)t->bits);
-	case FACT_TLS_RESUMED:
-		return truth(t->resumed);
-	case FACT_TLS_CERT:
-		return t->fingerprint[0] == '\0' ? "none" :
-		    t->verified ? "verified" : "unverified";
-	case FACT_TLS_CERT_SHA256:
-		return known(pool, str_c(t->fingerprint));
-	case FACT_TLS_CERT_WHY:
-		return known(pool, str_c(t->verify_why));
-	}
-	return NULL;
-}
-
-static const char *
 get_message(const struct envelope *env, enum fact f, struct pool *pool)
 {
 	switch ((int)f) {
-	case FACT_SENDER:
-		return pool_str(pool, env->sender.full).p;
-	case FACT_SENDER_LOCAL:
-		return known(pool, env->sender.local);
-	case FACT_SENDER_DOMAIN:
-		return lower(pool, env->sender.domain);
 	case FACT_MESSAGE_SIZE:
-		return number(pool, env->size);
+		return fact_number(pool, env->size);
 	case FACT_MESSAGE_RCPTS:
-		return number(pool, env->nrcpt);
-	case FACT_MESSAGE_QUEUED:
-		return number(pool, (uint64_t)env->queued / 1000);
-	case FACT_MESSAGE_SMTPUTF8:
-		return truth((env->flags & ENV_SMTPUTF8) != 0);
-	case FACT_MESSAGE_8BIT:
-		return truth((env->flags & ENV_8BITMIME) != 0);
-	case FACT_MESSAGE_ENVID:
-		return known(pool, env->envid);
+		return fact_number(pool, env->nrcpt);
 	case FACT_MESSAGE_GENERATED:
-		return truth((env->flags & ENV_GENERATED) != 0);
+		return fact_truth((env->flags & ENV_GENERATED) != 0);
 	}
-	return NULL;
+	return fact_envelope(env, f, pool);
 }
 
 static const char *
@@ -108,15 +39,15 @@ get_rcpt(const struct out *o, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT:
 		return pool_str(pool, r->addr.full).p;
 	case FACT_RCPT_LOCAL:
-		return known(pool, r->addr.local);
+		return fact_text(pool, r->addr.local);
 	case FACT_RCPT_DOMAIN:
-		return lower(pool, r->addr.domain);
+		return fact_lower(pool, r->addr.domain);
 	case FACT_RCPT_INDEX:
-		return number(pool, r->rid);
+		return fact_number(pool, r->rid);
 	case FACT_RCPT_TLS:
-		return known(pool, r->want);
+		return fact_text(pool, r->want);
 	case FACT_RCPT_ROUTE:
-		return known(pool, r->route);
+		return fact_text(pool, r->route);
 	}
 	return NULL;
 }
@@ -128,15 +59,16 @@ get_report(const struct qreport *v, enum fact f, struct pool *pool)
 		return NULL;
 	switch ((int)f) {
 	case FACT_DELIVER_HOST:
-		return known(pool, v->remote);
+		return fact_text(pool, v->remote);
 	case FACT_DELIVER_CODE:
-		return v->code > 0 ? number(pool, (uint64_t)v->code) : NULL;
+		return v->code > 0 ?
+		    fact_number(pool, (uint64_t)v->code) : NULL;
 	case FACT_DELIVER_STATUS:
-		return known(pool, str_c(v->status));
+		return fact_text(pool, str_c(v->status));
 	case FACT_DELIVER_TEXT:
-		return known(pool, v->text);
+		return fact_text(pool, v->text);
 	case FACT_DELIVER_REASON:
-		return known(pool, str_c(tls_reason_word(v->tls)));
+		return fact_text(pool, str_c(tls_reason_word(v->tls)));
 	}
 	return NULL;
 }
@@ -149,14 +81,14 @@ get_delivery(const struct out *o, enum fact f, struct pool *pool)
 		return o->hop;
 	case FACT_DELIVER_HOST:
 		if (o->report == NULL)
-			return known(pool, str_c(o->host));
+			return fact_text(pool, str_c(o->host));
 		break;
 	case FACT_DELIVER_IP:
 		return o->ip;
 	case FACT_DELIVER_PORT:
-		return o->port > 0 ? number(pool, o->port) : NULL;
+		return o->port > 0 ? fact_number(pool, o->port) : NULL;
 	case FACT_DELIVER_ATTEMPT:
-		return o->attempt > 0 ? number(pool, o->attempt) : NULL;
+		return o->attempt > 0 ? fact_number(pool, o->attempt) : NULL;
 	case FACT_DELIVER_TLS:
 		return o->new_want != NULL ? o->new_want : o->want;
 	case FACT_DELIVER_ROUTE:
@@ -171,7 +103,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	const struct out *o = arg;
 
 	if (f >= FACT_TLS_VERSION && f <= FACT_TLS_CERT_WHY)
-		return get_tls(o->tls, f, pool);
+		return fact_tls(o->tls, f, pool);
 	if (f == FACT_DIRECTION)
 		return (o->env->flags & (ENV_OUTBOUND | ENV_GENERATED)) != 0 ?
 		    "outbound" : "inbound";
