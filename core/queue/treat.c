@@ -270,6 +270,8 @@ treat_body(struct treat *t, int rcpt, struct str header, const void *p,
 	if (body_size(o->is.body) + 2 * n > t->max_body)
 		return fail(t, why, "a new body larger than messages may be");
 	(void)bodyin_feed(&o->in, p, n, &used, body_sink, o);
+	if (o->in.nul)
+		return fail(t, why, "a new body with NUL");
 	return 0;
 }
 
