@@ -1,6 +1,8 @@
 /*
  * The state of an instance: the standard library and the policy in it.
  */
+#define _GNU_SOURCE 1 /* memmem() */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -175,6 +177,22 @@ protected(lua_State *L, lua_CFunction f, struct policy *p, char *why, size_t n)
 	return -1;
 }
 
+/* Words of what raises TLS or chooses the way, and of what has such words in
+ * another file. */
+static bool
+mentions_protection(const char *text, size_t n)
+{
+	static const char *const words[] = { "tls", "route", "after",
+		"require" };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (memmem(text, n, words[i], strlen(words[i])) != NULL)
+			return true;
+	}
+	return false;
+}
+
 int
 boot(struct pst_event *ev, struct policy *p, char *why, size_t n)
 {
@@ -201,10 +219,9 @@ boot(struct pst_event *ev, struct policy *p, char *why, size_t n)
 	p->state = state_new(&limits, dir, why, n);
 	r = p->state == NULL ? -1 : protected(state_lua(p->state),
 	    open_library, p, why, n);
+	p->protects = mentions_protection(text, len);
 	if (r == 0)
 		r = state_run(p->state, name, text, len, why, n);
-	p->on_tls = strstr(text, "tls") != NULL ||
-	    strstr(text, "require") != NULL;
 	free(text);
 	if (r != 0)
 		return -1;

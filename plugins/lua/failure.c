@@ -3,8 +3,12 @@
  *
  * The message is put off. The administrator may want it accepted or refused
  * instead, but never with less TLS than a policy that works would have given
- * it: where the policy says anything of TLS, a message stays put off. Hooks of
- * the session cannot take anything from a message.
+ * it. What a policy would have decided cannot be known when it fails, so "accept"
+ * is only for one that cannot decide it at all: its text has no word of TLS or
+ * of routes, and facts of these (a name that was put together at run time, a
+ * text in escapes) are beyond it, see failure_unless_protects(). Any other
+ * policy puts off whatever is configured. Hooks of the session cannot take
+ * anything from a message.
  */
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +50,30 @@ static bool
 may_accept(const struct event *r)
 {
 	return r->stage < STAGE_MAIL ||
-	    (!r->policy->on_tls && r->stage < STAGE_DELIVER);
+	    (!r->policy->protects && r->stage < STAGE_DELIVER);
+}
+
+void
+failure_unless_protects(lua_State *L, struct event *r, const char *fact)
+{
+	static const char *const facts[] = { "rcpt.tls", "rcpt.route",
+		"rcpt.after", "deliver.tls", "deliver.route" };
+	char place[LUA_IDSIZE + 16], text[300];
+	size_t i;
+
+	if (r->policy->protects || r->conf->on_error[0] != 'a')
+		return;
+	for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		if (strcmp(fact, facts[i]) != 0)
+			continue;
+		r->policy->protects = true;
+		host_place(L, place, sizeof(place));
+		(void)snprintf(text, sizeof(text), "%s%s%s cannot be set "
+		    "under on_error = \"accept\" by a name that does not "
+		    "stand in the policy", place,
+		    place[0] != '\0' ? ": " : "", fact);
+		(void)state_stop(L, text);
+	}
 }
 
 enum pst_verdict

@@ -54,6 +54,13 @@ host_select(struct event *r, int rcpt)
 		r->rcpt = rcpt;
 }
 
+/* For what the program does with a text, or keeps of it. */
+static void
+charge(lua_State *L, const char *text)
+{
+	state_charge(L, 20 + (text != NULL ? strlen(text) / 8 : 0));
+}
+
 static int
 host_set(lua_State *L)
 {
@@ -61,6 +68,8 @@ host_set(lua_State *L)
 	const char *name = luaL_checkstring(L, 2);
 	const char *value = luaL_checkstring(L, 3);
 
+	charge(L, value);
+	failure_unless_protects(L, r, name);
 	if (r->conf->shadow)
 		shadow_set(r, L, r->rcpt, name, value);
 	else if (pst_set(r->ev, name, value) != 0)
@@ -92,6 +101,7 @@ host_edit(lua_State *L)
 	unsigned nth = (unsigned)luaL_checkinteger(L, 4);
 	const char *value = luaL_optstring(L, 5, NULL);
 
+	charge(L, value);
 	if (r->conf->shadow)
 		return 0;
 	if (r->ev->api->edit(r->ev, (enum pst_edit)op, name, nth, value) != 0)
@@ -166,8 +176,10 @@ static int
 host_log(lua_State *L)
 {
 	struct event *r = run_of(L);
+	const char *text = luaL_checkstring(L, 2);
 
-	pst_log(r->ev, level_of(L, 1), "%s", luaL_checkstring(L, 2));
+	charge(L, text);
+	pst_log(r->ev, level_of(L, 1), "%s", text);
 	return 0;
 }
 
@@ -179,6 +191,7 @@ host_alert(lua_State *L)
 	const char *key = luaL_checkstring(L, 2);
 	const char *text = luaL_checkstring(L, 3);
 
+	charge(L, text);
 	if (!r->conf->shadow)
 		pst_alert(r->ev, level, key, "%s", text);
 	return 0;

@@ -467,6 +467,7 @@ write_object(struct writer *w, int at)
 		if (lua_type(L, -2) != LUA_TSTRING)
 			(void)luaL_error(L, "json.encode: a key is a %s",
 			    luaL_typename(L, -2));
+		state_charge(L, lua_rawlen(L, -2) / 8);
 		n++;
 	}
 	key = lua_newuserdatauv(L, (n + 1) * sizeof(*key), 0);

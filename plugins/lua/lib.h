@@ -20,4 +20,23 @@ void tablib_open(lua_State *L);
  */
 void lib_index(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
+/* What a stock function looks at, beside what it makes. */
+enum price {
+	PRICE_ARGUMENTS, /* however many there are */
+	PRICE_FIRST,	 /* octets of the first */
+	PRICE_OCTETS,	 /* of all that are strings */
+	PRICE_EQUAL,	 /* of two, if they may be equal */
+	PRICE_LENGTH,	 /* of the first, from the second to the third */
+	PRICE_RANGE,	 /* so; without a third the second only */
+	PRICE_OFFSET	 /* so many characters of the first */
+};
+
+struct lib_price {
+	const char *name;
+	enum price price;
+};
+
+/* Functions of the table on top, by name up to NULL, are paid for. */
+void lib_price(lua_State *L, const struct lib_price *list);
+
 #endif

@@ -4,11 +4,16 @@
  */
 #include "state_priv.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#define BIG	 32768 /* octets of a block that can make an instruction dear */
+#define HEADER	 16    /* before a block of somebody else's */
+
 static bool may_grow(struct state *, size_t, size_t);
+static void look_oftener(struct thread *, size_t);
 static void pay(struct thread *, uint64_t);
 static void look_at_clock(struct thread *);
 static uint64_t cpu_now(void);
@@ -58,7 +63,61 @@ may_grow(struct state *s, size_t old, size_t n)
 	}
 	if (grown > root->use.peak)
 		root->use.peak = grown;
+	if (n > BIG)
+		look_oftener(th, n);
 	return true;
+}
+
+/*
+ * A single instruction can compare two long strings, pass over all of a large
+ * table or copy all arguments. So the larger what an event has made, the fewer
+ * instructions go by between two looks at the clock: at most some 4 ms, by
+ * what memory can be read in.
+ */
+static void
+look_oftener(struct thread *th, size_t n)
+{
+	uint32_t step = (uint32_t)((uint64_t)LIMIT_STEP * BIG / n);
+
+	if (step < 1)
+		step = 1;
+	if (step < th->root->looks)
+		th->root->looks = step;
+	if (step >= th->step)
+		return;
+	th->step = step;
+	if (th->begun)
+		lua_sethook(th->L, limit_hook, LUA_MASKCOUNT, (int)th->step);
+}
+
+/* What a library takes for itself counts as Lua's own. */
+void *
+state_take(size_t n, void *state)
+{
+	char *p = n > SIZE_MAX - HEADER ? NULL :
+	    limit_alloc(state, NULL, 0, n + HEADER);
+
+	if (p == NULL)
+		return NULL;
+	*(size_t *)(void *)p = n + HEADER;
+	return p + HEADER;
+}
+
+void
+state_give(void *p, void *state)
+{
+	char *block = p;
+
+	if (p == NULL)
+		return;
+	block -= HEADER;
+	(void)limit_alloc(state, block, *(size_t *)(void *)block, 0);
+}
+
+int
+state_full(lua_State *L)
+{
+	return limit_memory(thread_of(L), L);
 }
 
 /* From where nothing can be raised: the next instruction does. */

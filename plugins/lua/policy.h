@@ -83,7 +83,7 @@ enum class {
 /* The instance's. */
 struct policy {
 	struct state *state;
-	bool on_tls; /* it mentions TLS: see failure.c */
+	bool protects; /* it may decide how mail is protected: failure.c */
 	struct asked asked[STAGE_TICK];
 	/* Of the registry; LUA_NOREF: there is none. */
 	int rules, answer, console;
@@ -180,6 +180,9 @@ extern const struct luaL_Reg console_functions[];
 
 /* failure.c */
 enum pst_verdict failure(struct event *r, const struct state_error *e);
+/* Ends the event if it sets what a policy that may be done without cannot have:
+ * on_error = "accept". */
+void failure_unless_protects(lua_State *L, struct event *r, const char *fact);
 
 /* shadow.c */
 void shadow_set(struct event *r, lua_State *L, int rcpt, const char *fact,

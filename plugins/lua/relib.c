@@ -12,7 +12,9 @@
  *
  * What a match does cannot be counted while it goes on. So it gets a small
  * limit first, pays, and gets ten times as much when that was too little; and
- * it pays for its time.
+ * it pays for its time. What PCRE2 takes counts as memory of event and state:
+ * expressions, which are kept until there are too many or too little is left,
+ * and what a match needs, at most 1 MB, which all share.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 
@@ -38,13 +40,20 @@
 /* A compiled expression, a userdata. */
 struct re {
 	pcre2_code *code;
-	pcre2_match_data *found;
-	pcre2_match_context *limits;
+	struct work *work;
 	unsigned groups;
 };
 
+/* What matches work with, one after the other; a userdata of the registry. */
+struct work {
+	pcre2_general_context *memory;
+	pcre2_compile_context *compile;
+	pcre2_match_context *limits;
+	pcre2_match_data *found; /* what it grew by stays */
+};
+
 /* In the registry: expressions by flags and text; how many. */
-static const char cache_key, count_key, meta_key;
+static const char cache_key, count_key, meta_key, work_key;
 
 static int r_match(lua_State *);
 static int r_find(lua_State *);
@@ -52,6 +61,9 @@ static int r_gmatch(lua_State *);
 static int r_gsub(lua_State *);
 static int r_quote(lua_State *);
 static int re_free(lua_State *);
+static int work_free(lua_State *);
+static void work_new(lua_State *);
+static void forget_all(lua_State *);
 static void begin(lua_State *, struct pattern *, int, int);
 static const char *
 next(lua_State *, struct pattern *, const char **, const char *, bool);
@@ -77,10 +89,8 @@ relib_open(lua_State *L)
 	lua_pushboolean(L, 0);
 	lua_setfield(L, -2, "__metatable");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
-	lua_newtable(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &cache_key);
-	lua_pushinteger(L, 0);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &count_key);
+	work_new(L);
+	forget_all(L);
 	luaL_newlib(L, own);
 	state_library(L, "re");
 }
@@ -90,11 +100,74 @@ re_free(lua_State *L)
 {
 	struct re *re = lua_touserdata(L, 1);
 
-	pcre2_match_context_free(re->limits);
-	pcre2_match_data_free(re->found);
 	pcre2_code_free(re->code);
 	*re = (struct re){ 0 };
 	return 0;
+}
+
+static int
+work_free(lua_State *L)
+{
+	struct work *w = lua_touserdata(L, 1);
+
+	pcre2_match_data_free(w->found);
+	pcre2_match_context_free(w->limits);
+	pcre2_compile_context_free(w->compile);
+	pcre2_general_context_free(w->memory);
+	*w = (struct work){ 0 };
+	return 0;
+}
+
+static void
+work_new(lua_State *L)
+{
+	struct work *w = lua_newuserdatauv(L, sizeof(*w), 0);
+
+	*w = (struct work){ 0 };
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, work_free);
+	lua_setfield(L, -2, "__gc");
+	(void)lua_setmetatable(L, -2);
+	w->memory = pcre2_general_context_create(state_take, state_give,
+	    state_of(L));
+	if (w->memory != NULL) {
+		w->compile = pcre2_compile_context_create(w->memory);
+		w->limits = pcre2_match_context_create(w->memory);
+		w->found = pcre2_match_data_create(PATTERN_CAPTURES + 1,
+		    w->memory);
+	}
+	if (w->compile == NULL || w->limits == NULL || w->found == NULL)
+		(void)luaL_error(L, "re: no memory");
+	(void)pcre2_set_heap_limit(w->limits, HEAP_KILOBYTES);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &work_key);
+}
+
+/* Expressions that nobody else has go with the next collection. */
+static void
+forget_all(lua_State *L)
+{
+	lua_newtable(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &cache_key);
+	lua_pushinteger(L, 0);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &count_key);
+}
+
+static pcre2_code *
+try_compile(lua_State *L, const struct work *w, const char *p, size_t n,
+    uint32_t o)
+{
+	PCRE2_UCHAR text[128];
+	pcre2_code *code;
+	PCRE2_SIZE at;
+	int e;
+
+	code = pcre2_compile((PCRE2_SPTR)p, n, o, &e, &at, w->compile);
+	if (code == NULL && e != PCRE2_ERROR_HEAP_FAILED) {
+		(void)pcre2_get_error_message(e, text, sizeof(text));
+		(void)luaL_error(L, "re: %s at octet %I", (const char *)text,
+		    (lua_Integer)at + 1);
+	}
+	return code;
 }
 
 static uint32_t
@@ -131,10 +204,8 @@ static void
 compile(lua_State *L, const char *p, size_t n, const char *flags)
 {
 	uint32_t o = options(L, flags), groups = 0;
-	PCRE2_UCHAR text[128];
-	PCRE2_SIZE at;
+	size_t size = 0;
 	struct re *re;
-	int e;
 
 	if (n > EXPRESSION_LONGEST)
 		(void)luaL_error(L,
@@ -144,19 +215,21 @@ compile(lua_State *L, const char *p, size_t n, const char *flags)
 	state_charge(L, n * 4 + 100);
 	re = lua_newuserdatauv(L, sizeof(*re), 0);
 	*re = (struct re){ 0 };
+	(void)lua_rawgetp(L, LUA_REGISTRYINDEX, &work_key);
+	re->work = lua_touserdata(L, -1);
+	lua_pop(L, 1);
 	(void)lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
 	(void)lua_setmetatable(L, -2);
-	re->code = pcre2_compile((PCRE2_SPTR)p, n, o, &e, &at, NULL);
+	re->code = try_compile(L, re->work, p, n, o);
 	if (re->code == NULL) {
-		(void)pcre2_get_error_message(e, text, sizeof(text));
-		(void)luaL_error(L, "re: %s at octet %I", (const char *)text,
-		    (lua_Integer)at + 1);
+		forget_all(L);
+		(void)lua_gc(L, LUA_GCCOLLECT);
+		re->code = try_compile(L, re->work, p, n, o);
 	}
-	re->found = pcre2_match_data_create_from_pattern(re->code, NULL);
-	re->limits = pcre2_match_context_create(NULL);
-	if (re->found == NULL || re->limits == NULL)
-		(void)luaL_error(L, "re: no memory");
-	(void)pcre2_set_heap_limit(re->limits, HEAP_KILOBYTES);
+	if (re->code == NULL)
+		(void)state_full(L);
+	(void)pcre2_pattern_info(re->code, PCRE2_INFO_SIZE, &size);
+	state_charge(L, size / 16);
 	(void)pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &groups);
 	if (groups > PATTERN_CAPTURES)
 		(void)luaL_error(L, "re: %d groups, %d are the most",
@@ -188,10 +261,11 @@ prepare(lua_State *L, int pattern, int flags)
 		compile(L, p, n, f);
 		if (count > CACHED_MAX) {
 			count = 1;
-			lua_newtable(L);
-			lua_copy(L, -1, -3);
-			lua_rawsetp(L, LUA_REGISTRYINDEX, &cache_key);
+			forget_all(L);
 		}
+		/* compile() may have forgotten all, too */
+		(void)lua_rawgetp(L, LUA_REGISTRYINDEX, &cache_key);
+		lua_replace(L, -3);
 		lua_pushvalue(L, -3);
 		lua_pushvalue(L, -2);
 		lua_rawset(L, -4);
@@ -244,10 +318,10 @@ match(lua_State *L, const struct re *re, const struct pattern *m,
 	int r;
 
 	for (limit = LIMIT_FIRST;; limit *= 10) {
-		(void)pcre2_set_match_limit(re->limits, limit);
+		(void)pcre2_set_match_limit(re->work->limits, limit);
 		r = pcre2_match(re->code, (PCRE2_SPTR)m->subject, n,
-		    (size_t)(at - m->subject), o | PCRE2_NO_JIT, re->found,
-		    re->limits);
+		    (size_t)(at - m->subject), o | PCRE2_NO_JIT,
+		    re->work->found, re->work->limits);
 		if (r != PCRE2_ERROR_MATCHLIMIT)
 			break;
 		state_charge(L, limit / LIMIT_A_STEP);
@@ -272,11 +346,13 @@ next(lua_State *L, struct pattern *m, const char **at, const char *last,
 	r = match(L, re, m, *at, *at == last ? PCRE2_NOTEMPTY_ATSTART : 0);
 	if (r == PCRE2_ERROR_NOMATCH)
 		return NULL;
+	if (r == PCRE2_ERROR_NOMEMORY)
+		(void)state_full(L);
 	if (r < 0) {
 		(void)pcre2_get_error_message(r, text, sizeof(text));
 		(void)luaL_error(L, "re: %s", (const char *)text);
 	}
-	v = pcre2_get_ovector_pointer(re->found);
+	v = pcre2_get_ovector_pointer(re->work->found);
 	if (v[0] > v[1])
 		(void)luaL_error(L, "re: \\K in an assertion");
 	m->captures = re->groups;

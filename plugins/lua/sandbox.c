@@ -55,6 +55,27 @@ static const luaL_Reg own[] = {
 	{ NULL, NULL },
 };
 
+static const struct lib_price base_prices[] = {
+	{ "assert", PRICE_ARGUMENTS },
+	{ "rawequal", PRICE_EQUAL },
+	{ "select", PRICE_ARGUMENTS },
+	{ "tonumber", PRICE_FIRST },
+	{ NULL, 0 },
+}, math_prices[] = {
+	{ "max", PRICE_ARGUMENTS },
+	{ "min", PRICE_ARGUMENTS },
+	{ NULL, 0 },
+}, os_prices[] = {
+	{ "date", PRICE_FIRST },
+	{ NULL, 0 },
+}, utf8_prices[] = {
+	{ "char", PRICE_ARGUMENTS },
+	{ "codepoint", PRICE_RANGE },
+	{ "len", PRICE_LENGTH },
+	{ "offset", PRICE_OFFSET },
+	{ NULL, 0 },
+};
+
 void
 sandbox_open(lua_State *L)
 {
@@ -66,17 +87,21 @@ sandbox_open(lua_State *L)
 	lua_newtable(L);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
 	take(L, luaopen_base, base); /* and the globals of before are gone */
+	lib_price(L, base_prices);
 	luaL_setfuncs(L, own, 0);
 	lua_pushvalue(L, -1);
 	lua_setfield(L, -2, "_G");
 	lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
 	take(L, luaopen_os, os);
+	lib_price(L, os_prices);
 	state_library(L, "os");
 	lua_pushcfunction(L, luaopen_math);
 	lua_call(L, 0, 1);
+	lib_price(L, math_prices);
 	state_library(L, "math");
 	lua_pushcfunction(L, luaopen_utf8);
 	lua_call(L, 0, 1);
+	lib_price(L, utf8_prices);
 	state_library(L, "utf8");
 	strlib_open(L);
 	tablib_open(L);

@@ -10,7 +10,6 @@
 #include <lauxlib.h>
 
 #define STATE_MAGIC 0x10a50001u
-#define STEP	    1000 /* instructions between two looks */
 #define IDLE_MAX    64	 /* coroutines kept */
 #define LOAD_FACTOR 10	 /* limits of loading */
 #define FRAMES	    24	 /* of a traceback */
@@ -198,6 +197,10 @@ state_resume(
 	th->cpu = 0;
 	th->paused = false;
 	s->now = th;
+	if (th->step > th->root->looks) {
+		th->step = th->root->looks;
+		lua_sethook(co, limit_hook, LUA_MASKCOUNT, (int)th->step);
+	}
 	if (!th->begun)
 		lua_sethook(co, limit_hook, LUA_MASKCOUNT, (int)th->step);
 	else if (th->root->stopped)
@@ -358,11 +361,13 @@ thread_begin(struct thread *th, struct thread *root, unsigned factor)
 	th->stopped = th->starved = th->full = false;
 	th->begun = th->paused = false;
 	th->slice = 0;
-	th->step = l->slice < STEP ? l->slice : STEP;
+	th->step = l->slice < LIMIT_STEP ? l->slice : LIMIT_STEP;
 	if (th->limit < th->step)
 		th->step = (uint32_t)th->limit;
 	if (th->step == 0)
 		th->step = 1;
+	if (root == th)
+		th->looks = th->step;
 }
 
 /* The collector takes the coroutine; its pointer to us is gone by then. */

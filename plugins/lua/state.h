@@ -10,9 +10,11 @@
  * Limits hold whatever the script does:
  *   instructions  counted over all that one event runs, those of helpers in C
  *                 included (state_charge()); an allocation costs a step for 32
- *                 octets, and processor time beyond a microsecond a step costs
- *                 as well, so that no single instruction is free. Beyond the
- *                 limit each instruction raises again.
+ *                 octets, a helper for each 16 that it looks at, and processor
+ *                 time beyond a microsecond a step costs as well, so that no
+ *                 single instruction is free: the larger what an event has
+ *                 made, the oftener the clock is looked at. Beyond the limit
+ *                 each instruction raises again.
  *   slice         after so many a resume ends with RUN_PAUSE; the caller comes
  *                 back by way of the loop.
  *   memory        of the whole state, and how much one event may make it grow;
@@ -97,6 +99,13 @@ const struct state_use *state_used(lua_State *co);
 
 /* C helpers pay for what they do; raises beyond the limit. */
 void state_charge(lua_State *L, uint64_t steps);
+
+/* Memory for a library that L uses, within the limits of state and event, and
+ * paid for: as its malloc() and free(). NULL: it is refused, and state_full()
+ * ends the event. state: of state_of(). */
+void *state_take(size_t n, void *state);
+void state_give(void *p, void *state);
+int state_full(lua_State *L);
 
 /* After RUN_ERROR: place "partner.lua:7" (empty: not known), text without it,
  * traceback in lines. limit: it was one of ours. Valid until the coroutine is

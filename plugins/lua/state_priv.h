@@ -42,6 +42,7 @@ struct thread {
 	bool stopped; /* nothing of it goes on; why, is in fault */
 	bool starved; /* gets no more memory */
 	bool full;    /* it was the state that was full */
+	uint32_t looks; /* instructions between two looks, for all of it */
 	/* Of this one. */
 	struct fault *fault;
 	uint32_t step;
@@ -52,6 +53,8 @@ struct thread {
 };
 
 struct thread *thread_of(lua_State *L);
+
+#define LIMIT_STEP 1000 /* instructions between two looks, at most */
 
 /* limit.c. The two that return int never do. */
 void *limit_alloc(void *s, void *p, size_t old, size_t n);

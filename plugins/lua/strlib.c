@@ -1,6 +1,6 @@
 /*
- * string: find, match, gmatch and gsub with our matcher; the rest is stock,
- * since what it makes is paid for as memory.
+ * string: find, match, gmatch and gsub with our matcher; the rest is stock, and
+ * paid for (price.c).
  */
 #define _GNU_SOURCE 1 /* memmem() */
 
@@ -37,6 +37,20 @@ static const luaL_Reg own[] = {
 	{ NULL, NULL },
 };
 
+static const struct lib_price prices[] = {
+	{ "byte", PRICE_RANGE },
+	{ "char", PRICE_ARGUMENTS },
+	{ "format", PRICE_OCTETS },
+	{ "lower", PRICE_OCTETS },
+	{ "pack", PRICE_OCTETS },
+	{ "packsize", PRICE_OCTETS },
+	{ "rep", PRICE_OCTETS },
+	{ "reverse", PRICE_OCTETS },
+	{ "unpack", PRICE_FIRST },
+	{ "upper", PRICE_OCTETS },
+	{ NULL, 0 },
+};
+
 void
 strlib_open(lua_State *L)
 {
@@ -44,6 +58,7 @@ strlib_open(lua_State *L)
 	lua_call(L, 0, 1);
 	lua_pushnil(L);
 	lua_setfield(L, -2, "dump");
+	lib_price(L, prices);
 	luaL_setfuncs(L, own, 0);
 	(void)lua_pushliteral(L, "");
 	(void)lua_getmetatable(L, -1);

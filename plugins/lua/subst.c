@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 
 #include "lib.h"
+#include "state.h"
 
 /* A gsub() under way, in a userdata that is the buffer of its result. */
 struct gsub {
@@ -110,6 +111,7 @@ put_template(lua_State *L, struct gsub *g, struct pattern *m, const char *from,
 	const char *t = lua_tolstring(L, REPLACEMENT, &n), *tend = t + n, *q;
 	const char *capture;
 
+	state_charge(L, n / 8 + 1);
 	for (; t < tend; t = q + 2) {
 		q = memchr(t, '%', (size_t)(tend - t));
 		if (q == NULL)

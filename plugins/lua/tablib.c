@@ -271,10 +271,17 @@ next_runs(struct sort *s)
 static void
 ask(lua_State *L, const struct sort *s)
 {
-	pay(L, 1);
+	size_t a = 0, b = 0;
+
 	lua_pushvalue(L, ORDER);
 	(void)lua_rawgeti(L, SOURCE, s->right);
 	(void)lua_rawgeti(L, SOURCE, s->left);
+	if (lua_isnil(L, ORDER) && lua_type(L, -1) == LUA_TSTRING &&
+	    lua_type(L, -2) == LUA_TSTRING) {
+		a = lua_rawlen(L, -1);
+		b = lua_rawlen(L, -2);
+	}
+	pay(L, 1 + (lua_Integer)((a < b ? a : b) / 16));
 	if (lua_isnil(L, ORDER))
 		lua_pushboolean(L, lua_compare(L, -2, -1, LUA_OPLT));
 	else

@@ -152,6 +152,28 @@ def test_what_an_error_means_is_configured_but_costs_no_tls(
     assert last(server)[1].startswith(reply)
 
 
+@pytest.mark.parametrize("text", [
+    'msg["t" .. "ls"](msg, "re" .. "quired")',
+    'pcall(msg["t" .. "ls"], msg, "re" .. "quired")',
+    'try(function() msg["\\116ls"](msg, "forced") end) error("later")',
+    'msg.recipients[1]["rou" .. "te"](msg.recipients[1], "*")',
+    'msg.recipients[1]["af" .. "ter"](msg.recipients[1], "x", 9)',
+])
+def test_accept_is_for_a_policy_that_cannot_decide_of_tls(policy, text):
+    """Whatever it calls it. Then it is put off, and so are later failures."""
+    server = policy("""
+on("message", function(msg)
+  if msg.sender == "bad@a.test" then error("bad") end
+  if msg.sender == "set@a.test" then %s end
+end)""" % text, {"on_error": "accept"}, workers=1)
+    assert last(server, sender="bad@a.test")[1].startswith("250")
+    assert last(server, sender="set@a.test")[1].startswith("451 4.3.5")
+    server.wait_log(r'policy error policy\.lua:4: \S+ cannot be set under '
+                    r'on_error = "accept"')
+    assert last(server, sender="bad@a.test")[1].startswith("451 4.3.5")
+    assert last(server)[1].startswith("250")
+
+
 @pytest.mark.parametrize("text, said", [
     ("on(", r"policy\.lua:1: "),
     ('\non("rctp", function() end)', r'policy\.lua:2: .*did you mean "rcpt"'),
