@@ -56,6 +56,41 @@ function result_methods:header(name, address)
   end
 end
 
+-- What a delivery, or a report of one, is told.
+local facts = { rcpt = true, host = true, ip = true, port = true, hop = true,
+  attempt = true, code = true, status = true, text = true, reason = true,
+  route = true, tls = true, want = true }
+
+local function hand_on(self, hook, m)
+  local what = { ["do"] = "deliver", hook = hook, rcpt = m.rcpt, facts = {} }
+  if not self.last() then
+    host.fail(hook .. ": another message was sent since")
+  end
+  for key, value in pairs(m) do
+    if not facts[key] then
+      host.fail(("%s: %q is nothing that a delivery has"):format(hook,
+        tostring(key)))
+    elseif key == "tls" then
+      for k, v in pairs(value) do
+        what.facts[k == "version" and "tls.version" or k == "cipher" and
+          "tls.cipher" or k == "cert" and "tls.cert" or "tls.cert." .. k] = v
+      end
+    elseif key ~= "rcpt" then
+      what.facts[key == "want" and "tls" or key] = value
+    end
+  end
+  return drive(what)
+end
+
+-- An attempt: what the handlers for "deliver" make of it.
+function result_methods:deliver(m) return hand_on(self, "deliver", m or {}) end
+
+-- kind: queued, delivered, deferred, bounced.
+function result_methods:report(kind, m)
+  if kind == "deliver" then host.fail("report: deliver is none") end
+  return hand_on(self, kind, m or {})
+end
+
 local function header_list(headers, message)
   local list, have = {}, {}
   for name, value in pairs(headers or {}) do
@@ -106,6 +141,8 @@ function test_methods:send(m)
   local r = drive(message)
   r.recipients, r.rcpt = r.rcpt, nil
   self.sent = self.sent + 1
+  local number = self.sent
+  r.last = function() return self.sent == number end
   return setmetatable(r, result_meta)
 end
 

@@ -146,7 +146,9 @@ carry_out(struct trial *t, const json_t *what)
 	if (word == NULL)
 		return problem("this is no request");
 	if (strcmp(word, "send") == 0)
-		return drive_send(t, what);
+		return drive_message(t, what);
+	if (strcmp(word, "deliver") == 0)
+		return drive_deliver(t, what);
 	if (strcmp(word, "can") == 0)
 		return can(t, what);
 	if (strcmp(word, "pass") == 0) {

@@ -8,6 +8,9 @@
  *          cert ("verified"), sha256, subject, issuer, names}; all but rcpt
  *          have a default. Answer: see drive_send().
  *   can    kind ("dns", "http", "lookup") and words, each text or {"q":text}
+ *   deliver  hook ("deliver", "queued", "delivered", "deferred", "bounced"),
+ *          rcpt (whose branch; else the first), facts {host, attempt, …}: of
+ *          what was sent last. Answer: see drive_deliver().
  *   pass   ms: so much time
  */
 #ifndef TRIAL_DRIVE_H
@@ -33,5 +36,9 @@ int drive_ask(struct trial *t, const char *instance, const json_t *question,
  *   notes, log, alerts  {name: value}, lines of this message
  */
 json_t *drive_send(struct trial *t, const json_t *message);
+/* The same, but the message can be delivered until the next one is sent. */
+json_t *drive_message(struct trial *t, const json_t *message);
+/* A hook of its delivery: verdict, reply, tls, want, route, log, alerts. */
+json_t *drive_deliver(struct trial *t, const json_t *what);
 
 #endif

@@ -29,10 +29,24 @@ behind(const struct buf *b, size_t at)
 json_t *
 drive_send(struct trial *t, const json_t *m)
 {
-	size_t log = buf_len(&t->log), alerts = buf_len(&t->alerts);
+	json_t *out = drive_message(t, m);
+
+	if (t->subject->session)
+		trial_disconnect(t);
+	return out;
+}
+
+json_t *
+drive_message(struct trial *t, const json_t *m)
+{
 	json_t *rcpts = json_array(), *out;
+	size_t log, alerts;
 	struct str s;
 
+	if (t->subject->session)
+		trial_disconnect(t);
+	log = buf_len(&t->log);
+	alerts = buf_len(&t->alerts);
 	t->gone = false;
 	err_clear(&t->broken);
 	session(t, m);
@@ -47,8 +61,6 @@ drive_send(struct trial *t, const json_t *m)
 	if (t->broken.text[0] != '\0')
 		(void)json_object_set_new(out, "error",
 		    json_string(t->broken.text));
-	if (t->subject->session)
-		trial_disconnect(t);
 	return out;
 }
 

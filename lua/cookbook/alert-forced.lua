@@ -21,3 +21,13 @@ test("the partner's mail is forced", function(t)
   local r = t:send { from = "a@us.example", rcpt = "x@partner.example" }
   t:eq(r:rcpt("x@partner.example").tls, "required-verify")
 end)
+
+test("who watches is told that it is TLS", function(t)
+  local r = t:send { from = "a@us.example", rcpt = "x@partner.example" }
+  local d = r:report("deferred", { hop = "partner.example",
+    reason = "certificate-expired", code = 454 })
+  t:ok(d.alerts:find("partner.example: certificate-expired", 1, true),
+    d.alerts)
+  d = r:report("deferred", { hop = "partner.example", status = "4.2.0" })
+  t:eq(d.alerts, "")
+end)

@@ -210,6 +210,7 @@ console_drive(lua_State *L)
 	struct pst_str what = text_of(L, r);
 	uint64_t id;
 
+	state_renew(L);
 	(void)pst_park(r->ev, 0, &id, slot_take(L, r));
 	ask->drive(ask->driver, id, what);
 	return 1;

@@ -241,6 +241,18 @@ state_used(lua_State *co)
 }
 
 void
+state_renew(lua_State *L)
+{
+	struct thread *th = thread_of(L), *root = th->root;
+
+	if (root->stopped)
+		return;
+	root->use = (struct state_use){ 0 };
+	root->starved = root->full = false;
+	th->base = th->s->used;
+}
+
+void
 state_charge(lua_State *L, uint64_t steps)
 {
 	struct thread *th = thread_of(L);

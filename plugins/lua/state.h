@@ -97,6 +97,10 @@ enum run state_resume(struct state *s, lua_State *co, int nargs, void *arg,
 void *state_arg(lua_State *co);
 const struct state_use *state_used(lua_State *co);
 
+/* A new account for what runs, as if it had just begun: for tests, which do many
+ * things one after the other. */
+void state_renew(lua_State *L);
+
 /* C helpers pay for what they do; raises beyond the limit. */
 void state_charge(lua_State *L, uint64_t steps);
 

@@ -75,6 +75,73 @@ def test_a_test_that_fails_says_where_and_what(policy):
     assert (rows[2]["file"], rows[2]["line"]) == ("policy.lua", 24)
 
 
+DELIVERY = """\
+on("deliver", function(a)
+  if a.n > 3 then return a:expire("long enough") end
+  if a.mx == "old.example" then a:route("new") end
+  a:tls("required")
+end)
+on("deferred", function(a)
+  if a.reason == "tls" and a.tls.wanted >= "required" then
+    alert { key = "tls:" .. a.domain, text = a.tls.error .. " " .. a.reply }
+  end
+end)
+on("delivered", function(a) log.info("%s %s", a.tls.got, a.tls.peer) end)
+
+test("attempts", function(t)
+  local r = t:send { rcpt = { "x@a.example", "y@b.example" }, tls = true }
+  local d = r:deliver { host = "old.example" }
+  t:eq(d.verdict, "accept")
+  t:eq(d.tls, "required")
+  t:eq(d.route, "new")
+  d = r:deliver { rcpt = "y@b.example", attempt = 4 }
+  t:eq(d.verdict, "reject")
+  t:eq(d.reply.code, 550)
+  t:eq(d.reply.text, "long enough")
+end)
+
+test("reports", function(t)
+  local r = t:send { rcpt = "x@a.example" }
+  local d = r:report("deferred", { hop = "a.example", text = "no TLS",
+    want = "required", reason = "self-signed" })
+  t:ok(d.alerts:find("self-signed no TLS", 1, true), d.alerts)
+  d = r:report("delivered", { tls = { version = "TLSv1.3", cert = "verified" } })
+  t:ok(d.log:find("TLSv1.3 verified", 1, true), d.log)
+end)
+
+test("what was taken only", function(t)
+  local r = t:send { rcpt = "x@a.example" }
+  t:send { rcpt = "x@b.example" }
+  local _, err = pcall(r.deliver, r)
+  t:ok(err:find("another message was sent since", 1, true), err)
+  local _, other = pcall(r.report, r, "deferd")
+  t:ok(other, "it is none")
+end)
+
+test("each send has the instructions of an event", function(t)
+  for n = 1, 60 do
+    for i = 1, 20000 do end
+    t:eq(t:send { rcpt = "x" .. n .. "@a.example" }.reply.code, 250)
+  end
+end)
+"""
+
+
+def test_tests_drive_deliveries_and_reports(policy):
+    done = policy("test", "policy.lua", text=DELIVERY)
+    assert done.stdout.splitlines() == [
+        "ok 1 - attempts", "ok 2 - reports", "ok 3 - what was taken only",
+        "ok 4 - each send has the instructions of an event", "1..4"]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_test_that_sends_nothing_has_its_limit(policy):
+    done = policy("test", "policy.lua", text='test("endless", function(t) '
+                  't:send { rcpt = "x@a.example" } while true do end end)\n')
+    assert done.returncode == 1
+    assert "instructions" in done.stdout + done.stderr
+
+
 def test_an_error_in_a_test_is_its_failure_only(policy):
     done = policy("test", "policy.lua",
                   text='test("a", function(t) error("oops") end)\n'
