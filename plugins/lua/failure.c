@@ -3,12 +3,12 @@
  *
  * The message is put off. The administrator may want it accepted or refused
  * instead, but never with less TLS than a policy that works would have given
- * it. What a policy would have decided cannot be known when it fails, so "accept"
- * is only for one that cannot decide it at all: its text has no word of TLS or
- * of routes, and facts of these (a name that was put together at run time, a
- * text in escapes) are beyond it, see failure_unless_protects(). Any other
- * policy puts off whatever is configured. Hooks of the session cannot take
- * anything from a message.
+ * it. What a policy would have decided cannot be known when it fails, so
+ * "accept" is only for one that cannot decide it at all: its text has no word
+ * of TLS or of routes, and facts of these (a name that was put together at run
+ * time, a text in escapes) are beyond it, see failure_unless_protects(). Any
+ * other policy puts off whatever is configured. Hooks of the session cannot
+ * take anything from a message.
  */
 #include <stdio.h>
 #include <string.h>

@@ -60,9 +60,26 @@ arguments(lua_State *L, enum stage st)
 	return d.nparams;
 }
 
+/* "policy.lua:7" as handler_policy_lua_7_steps. */
+static void
+name_metric(struct handler *h)
+{
+	char *p;
+
+	(void)snprintf(h->metric, sizeof(h->metric), "handler_%.30s_steps",
+	    h->place);
+	for (p = h->metric; *p != '\0'; p++) {
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p | 0x20);
+		else if (!(*p >= 'a' && *p <= 'z') &&
+		    !(*p >= '0' && *p <= '9'))
+			*p = '_';
+	}
+}
+
 /* The list on top, which is popped. */
 static void
-take_list(lua_State *L, struct asked *a, enum stage st)
+take_list(lua_State *L, struct asked *a, enum stage st, unsigned *metered)
 {
 	int i, n = (int)luaL_len(L, -1);
 	struct handler *h;
@@ -78,6 +95,8 @@ take_list(lua_State *L, struct asked *a, enum stage st)
 		(void)lua_getfield(L, -2, "f");
 		lua_pushvalue(L, -1);
 		h->nargs = arguments(L, st);
+		if ((*metered)++ < METERED)
+			name_metric(h);
 		h->fn = luaL_ref(L, LUA_REGISTRYINDEX);
 		lua_pop(L, 2);
 	}
@@ -89,6 +108,7 @@ handlers_take(lua_State *L, struct policy *p)
 {
 	static const char *const names[CLASS_COUNT] = { "conn", "msg", "rcpt",
 		"branch", "attempt" };
+	unsigned metered = 0;
 	int i;
 
 	(void)lua_getfield(L, -1, "classes");
@@ -107,7 +127,7 @@ handlers_take(lua_State *L, struct policy *p)
 	for (i = 0; i < STAGE_TICK; i++) {
 		if (lua_getfield(L, -1, stage_word((enum stage)i)) ==
 		    LUA_TTABLE)
-			take_list(L, &p->asked[i], (enum stage)i);
+			take_list(L, &p->asked[i], (enum stage)i, &metered);
 		else
 			lua_pop(L, 1);
 	}
@@ -121,6 +141,16 @@ handlers_fini(struct policy *p)
 
 	for (i = 0; i < STAGE_TICK; i++)
 		free(p->asked[i].list);
+}
+
+/* Of each 1,000 instructions, and of what helpers charge. */
+static void
+meter(lua_State *L, struct event *r, const struct handler *h)
+{
+	uint64_t spent = state_used(L)->instructions - r->spent;
+
+	if (spent > 0 && h->metric[0] != '\0')
+		pst_count_by(r->ev, h->metric, (int64_t)spent);
 }
 
 /* Pushes f and the first n objects of the event. */
@@ -163,6 +193,8 @@ go_on(lua_State *L, int status, lua_KContext at)
 	const struct handler *h;
 
 	(void)status;
+	if (at > 0 && at <= (lua_KContext)a->n)
+		meter(L, r, &a->list[at - 1]);
 	for (;;) {
 		if (!lua_isnil(L, -1)) {
 			judge(L, r);
@@ -175,7 +207,9 @@ go_on(lua_State *L, int status, lua_KContext at)
 		h = &a->list[at++];
 		host_set_place(r, h->place, h->place_n);
 		push_call(L, r, h->fn, h->nargs);
+		r->spent = state_used(L)->instructions;
 		lua_callk(L, h->nargs, 1, at, go_on);
+		meter(L, r, h);
 	}
 }
 

@@ -34,6 +34,7 @@ enum {
 	SLOTS = 32,	 /* requests of an event that are not done with */
 	STRANDS = 32,	 /* of parallel(), all of an event */
 	TICKS = 16,	 /* of on("tick") */
+	METERED = 10,	 /* handlers with a metric of their own */
 	PLACE_MAX = 64,
 	POLICY_MAX = 4 * 1024 * 1024, /* octets of the file */
 	RCPT_NONE = -1
@@ -67,6 +68,7 @@ struct handler {
 	int nargs; /* so many of the event's objects */
 	size_t place_n;
 	char place[PLACE_MAX];
+	char metric[48]; /* what it spends, of the first METERED; or "" */
 };
 
 struct asked {
@@ -91,6 +93,8 @@ struct policy {
 	struct tick tick[TICKS];
 	unsigned ntick;
 	uint64_t events; /* number of the last */
+	int64_t peak[STAGE_COUNT]; /* the most that an event took */
+	int64_t memory; /* of the state, as it was told last */
 	struct event *live;
 };
 
@@ -115,6 +119,7 @@ struct event {
 	struct slot *slot;	 /* SLOTS of them, NULL: nothing was asked */
 	lua_State **strand; /* STRANDS of them, NULL: parallel() was not used */
 	bool paused;	    /* its slice was used up */
+	uint64_t spent;	    /* when the handler at work began */
 	/* The answer at hand, while its continuation runs. */
 	uint64_t answered;
 	const struct pst_result *res;

@@ -45,11 +45,14 @@ run_of(lua_State *L)
 	return r;
 }
 
+enum { MEMORY_STEP = 65536 };
+
 static void
 count(struct event *r, bool failed)
 {
-#define NAMES(word) { "calls_" word, "instructions_" word, "errors_" word }
-	static const char *const names[STAGE_COUNT][3] = {
+#define NAMES(word) { "calls_" word, "instructions_" word, \
+	"errors_" word, "memory_" word }
+	static const char *const names[STAGE_COUNT][4] = {
 		[STAGE_CONNECT] = NAMES("connect"),
 		[STAGE_HELO] = NAMES("helo"),
 		[STAGE_TLS] = NAMES("tls"),
@@ -70,12 +73,23 @@ count(struct event *r, bool failed)
 	};
 #undef NAMES
 	const char *const *name = names[r->stage];
+	const struct state_use *use = state_used(r->co);
+	struct policy *p = r->policy;
+	int64_t held = (int64_t)state_memory(p->state);
 
 	pst_count(r->ev, name[0]);
-	pst_count_by(r->ev, name[1],
-	    (int64_t)state_used(r->co)->instructions);
+	pst_count_by(r->ev, name[1], (int64_t)use->instructions);
 	if (failed)
 		pst_count(r->ev, name[2]);
+	if (use->peak > p->peak[r->stage]) {
+		p->peak[r->stage] = use->peak;
+		pst_gauge(r->ev, name[3], use->peak);
+	}
+	/* Not for every object. */
+	if (held > p->memory + MEMORY_STEP || held < p->memory - MEMORY_STEP) {
+		p->memory = held;
+		pst_gauge(r->ev, "memory", held);
+	}
 }
 
 static enum pst_verdict

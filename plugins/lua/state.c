@@ -99,6 +99,12 @@ state_of(lua_State *L)
 	return thread_of(L)->s;
 }
 
+size_t
+state_memory(const struct state *s)
+{
+	return s->used;
+}
+
 const struct state_limits *
 state_limits(struct state *s)
 {

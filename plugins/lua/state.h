@@ -70,6 +70,7 @@ void state_destroy(struct state **sp);
 lua_State *state_lua(struct state *s); /* the main thread: for loading */
 struct state *state_of(lua_State *L);
 const struct state_limits *state_limits(struct state *s);
+size_t state_memory(const struct state *s); /* octets that it has */
 
 /*
  * Runs a chunk with the globals that exist so far; name as it shall stand in
@@ -97,8 +98,8 @@ enum run state_resume(struct state *s, lua_State *co, int nargs, void *arg,
 void *state_arg(lua_State *co);
 const struct state_use *state_used(lua_State *co);
 
-/* A new account for what runs, as if it had just begun: for tests, which do many
- * things one after the other. */
+/* A new account for what runs, as if it had just begun: for tests, which do
+ * many things one after the other. */
 void state_renew(lua_State *L);
 
 /* C helpers pay for what they do; raises beyond the limit. */

@@ -335,6 +335,27 @@ end)""")
                 if re.search("RID 0: .*->", x)]
 
 
+def test_what_handlers_and_events_take_is_counted(policy):
+    server = policy("""
+on("mail", function() for i = 1, 30000 do end end)
+on("message", function() local s = ("x"):rep(200000) end)
+on("message", function() end)
+""", workers=1)
+    assert last(server)[1].startswith("250")
+    policy.sink.wait()
+    least = {"handler_policy_lua_2_steps": 30000, "instructions_mail": 30000,
+             "handler_policy_lua_3_steps": 12500,
+             "instructions_message": 12500, "memory_message": 200000,
+             "memory": 200000, "calls_mail": 1, "calls_message": 1}
+
+    def told():
+        figures = server.cli_json("status")[0]["metrics"]
+        return all(figures.get("plugin_policy_" + name, 0) >= n
+                   for name, n in least.items()) and figures
+    figures = base.wait_for(told, server.tail)
+    assert "plugin_policy_handler_policy_lua_4_steps" not in figures
+
+
 def test_what_becomes_of_mail_is_told(policy):
     server = policy("""
 on("delivered", function(a) log.info("delivered %s %s", a.mx, a.reply) end)
