@@ -248,6 +248,7 @@ local function remember(kind, name, key, f, ...)
 end
 
 local function watch(on)
+  host.watched(on)
   if engine.rules then engine.rules.trace = on and note or nil end
   if not on then
     host.answer, host.dns, host.lookup, host.http = answer_of, dns_of,

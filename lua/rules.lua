@@ -4,6 +4,8 @@
 --   set.rule, set.default   the policy's globals of these names
 --   set:seal()              the policy's file has run: compiles the index
 --   set:empty()             there is nothing to ask
+--   set:filter()            by field, exact and suffix: without one of these
+--                           names in a message no rule applies; nil: one might
 --   set:message(msg, conn)  asks all rules; a verdict or nil
 --   set:list()              the rules, for people: name, place, when and says
 --                           as texts, …
@@ -260,6 +262,11 @@ end
 
 function set_methods:empty()
   return #self.active == 0 and self.default_tls == nil
+end
+
+function set_methods:filter()
+  if #self.walk > 0 or self.default_tls then return nil end
+  return self.index
 end
 
 -- The context of a message ---------------------------------------------------

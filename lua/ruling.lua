@@ -32,11 +32,12 @@ engine.rules = set
 engine.api.rule, engine.api.default = set.rule, set.default
 
 -- The policy was loaded: what asks the rules, if there are any. Their reply is
--- the message's: handlers are then not asked.
+-- the message's: handlers are then not asked. And if all rules are found by
+-- names, these: the program need not ask about messages without them.
 function ruling.loaded()
   set:seal()
   if set:empty() then return nil end
-  return function(msg, conn) return set:message(msg, conn) end
+  return function(msg, conn) return set:message(msg, conn) end, set:filter()
 end
 
 return ruling

@@ -226,10 +226,19 @@ console_decode(lua_State *L)
 	return 1;
 }
 
+/* Is somebody looking on? Then everything is asked. */
+static int
+console_watched(lua_State *L)
+{
+	run_of(L)->policy->traced = lua_toboolean(L, 1);
+	return 0;
+}
+
 const struct luaL_Reg console_functions[] = {
 	{ "question", console_question },
 	{ "reply", console_reply },
 	{ "drive", console_drive },
 	{ "decode", console_decode },
+	{ "watched", console_watched },
 	{ NULL, NULL }
 };

@@ -48,6 +48,13 @@ handlers_want(const struct policy *p, enum stage st)
 	    (st == STAGE_MESSAGE && p->rules != LUA_NOREF);
 }
 
+bool
+handlers_rules(struct pst_event *ev, const struct policy *p, enum stage st)
+{
+	return st == STAGE_MESSAGE && p->rules != LUA_NOREF &&
+	    (p->traced || filter_finds(ev, p->filter));
+}
+
 /* The function on top, which is popped: how many of the objects it takes. */
 static int
 arguments(lua_State *L, enum stage st)
@@ -123,6 +130,9 @@ handlers_take(lua_State *L, struct policy *p)
 		lua_pop(L, 1);
 	else
 		p->rules = luaL_ref(L, LUA_REGISTRYINDEX);
+	if (lua_getfield(L, -1, "filter") == LUA_TTABLE)
+		p->filter = filter_new(L);
+	lua_pop(L, 1);
 	(void)lua_getfield(L, -1, "handlers");
 	for (i = 0; i < STAGE_TICK; i++) {
 		if (lua_getfield(L, -1, stage_word((enum stage)i)) ==
@@ -141,6 +151,7 @@ handlers_fini(struct policy *p)
 
 	for (i = 0; i < STAGE_TICK; i++)
 		free(p->asked[i].list);
+	filter_free(&p->filter);
 }
 
 /* Of each 1,000 instructions, and of what helpers charge. */
@@ -219,7 +230,7 @@ handlers_ask(lua_State *L)
 	struct event *r = run_of(L);
 
 	lua_settop(L, OBJECTS + 1);
-	if (r->stage == STAGE_MESSAGE && r->policy->rules != LUA_NOREF) {
+	if (r->rules) {
 		push_call(L, r, r->policy->rules, 2);
 		lua_callk(L, 2, 1, 0, go_on);
 	}

@@ -5,6 +5,7 @@
  *	boot.c	   the state of an instance: library, policy, what it wants
  *	run.c	   an event: its coroutine from the first line to the verdict
  *	handlers.c who is asked at an event, with which objects
+ *	filter.c   what the rules need not be asked about
  *	object.c   these objects
  *	ask.c	   the requests it waits for
  *	strand.c   several things at once
@@ -90,6 +91,8 @@ struct policy {
 	/* Of the registry; LUA_NOREF: there is none. */
 	int rules, answer, console;
 	int class[CLASS_COUNT]; /* metatables */
+	struct filter *filter;	/* NULL: rules are asked of every message */
+	bool traced;		/* somebody looks on: everything is asked */
 	struct tick tick[TICKS];
 	unsigned ntick;
 	uint64_t events; /* number of the last */
@@ -115,6 +118,7 @@ struct event {
 	enum stage stage;
 	const struct tick *tick; /* NULL: a hook */
 	int rcpt;		 /* that is selected */
+	bool rules;		 /* they are asked */
 	uint64_t ids;
 	struct slot *slot;	 /* SLOTS of them, NULL: nothing was asked */
 	lua_State **strand; /* STRANDS of them, NULL: parallel() was not used */
@@ -139,8 +143,23 @@ struct event *run_of(lua_State *L);
 void handlers_take(lua_State *L, struct policy *p);
 void handlers_fini(struct policy *p);
 bool handlers_want(const struct policy *p, enum stage st);
+/* Are there rules to be asked about it? */
+bool handlers_rules(struct pst_event *ev, const struct policy *p,
+    enum stage st);
 /* What the coroutine of a hook runs: a verdict as four values, or none. */
 int handlers_ask(lua_State *L);
+
+/* filter.c: */
+enum filter_field {
+	FILTER_SENDER, FILTER_SENDER_DOMAIN, FILTER_RCPT, FILTER_RCPT_DOMAIN,
+	FILTER_COUNT
+};
+/* Of the rules' index on top of the stack, which has to stay somewhere; NULL:
+ * no memory. */
+struct filter *filter_new(lua_State *L);
+void filter_free(struct filter **fp);
+/* Is a name of it in the message, at "eom"? */
+bool filter_finds(struct pst_event *ev, const struct filter *f);
 
 /* object.c: pushes one without a metatable */
 void object_new(lua_State *L, uint64_t event, int rcpt);

@@ -48,7 +48,8 @@ run_of(lua_State *L)
 enum { MEMORY_STEP = 65536 };
 
 static void
-count(struct event *r, bool failed)
+count(struct pst_event *ev, struct policy *p, enum stage st,
+    const struct state_use *use, bool failed)
 {
 #define NAMES(word) { "calls_" word, "instructions_" word, \
 	"errors_" word, "memory_" word }
@@ -72,23 +73,23 @@ count(struct event *r, bool failed)
 		[STAGE_CONSOLE] = NAMES("console"),
 	};
 #undef NAMES
-	const char *const *name = names[r->stage];
-	const struct state_use *use = state_used(r->co);
-	struct policy *p = r->policy;
+	const char *const *name = names[st];
 	int64_t held = (int64_t)state_memory(p->state);
 
-	pst_count(r->ev, name[0]);
-	pst_count_by(r->ev, name[1], (int64_t)use->instructions);
+	pst_count(ev, name[0]);
 	if (failed)
-		pst_count(r->ev, name[2]);
-	if (use->peak > p->peak[r->stage]) {
-		p->peak[r->stage] = use->peak;
-		pst_gauge(r->ev, name[3], use->peak);
+		pst_count(ev, name[2]);
+	if (use == NULL)
+		return;
+	pst_count_by(ev, name[1], (int64_t)use->instructions);
+	if (use->peak > p->peak[st]) {
+		p->peak[st] = use->peak;
+		pst_gauge(ev, name[3], use->peak);
 	}
 	/* Not for every object. */
 	if (held > p->memory + MEMORY_STEP || held < p->memory - MEMORY_STEP) {
 		p->memory = held;
-		pst_gauge(r->ev, "memory", held);
+		pst_gauge(ev, "memory", held);
 	}
 }
 
@@ -202,7 +203,7 @@ run_go(struct event *r, int nargs)
 		v = failure(r, &e);
 		break;
 	}
-	count(r, how == RUN_ERROR);
+	count(ev, r->policy, r->stage, state_used(r->co), how == RUN_ERROR);
 	host_select(r, RCPT_NONE);
 	run_end(r);
 	return tick == NULL ? v : pst_timer(ev, tick->every, tick_again);
@@ -212,18 +213,30 @@ enum pst_verdict
 run_begin(struct pst_event *ev, enum stage st, const struct tick *tick)
 {
 	struct policy *p = pst_data(ev, PST_INSTANCE, struct policy);
-	struct event *r = pst_data(ev, PST_EVENT, struct event);
+	const struct conf *conf = ev->conf;
+	struct event *r;
+	bool rules;
 
-	if (p == NULL || p->state == NULL || r == NULL)
+	if (p == NULL || p->state == NULL)
+		return PST_TEMPFAIL;
+	rules = handlers_rules(ev, p, st);
+	if (st < STAGE_TICK && !rules && p->asked[st].n == 0 &&
+	    !conf->shadow) {
+		if (handlers_want(p, st))
+			count(ev, p, st, NULL, false);
+		return PST_CONTINUE;
+	}
+	r = pst_data(ev, PST_EVENT, struct event);
+	if (r == NULL)
 		return PST_TEMPFAIL;
 	r->policy = p;
-	r->conf = ev->conf;
+	r->conf = conf;
 	r->ev = ev;
 	r->stage = st;
 	r->rcpt = RCPT_NONE;
-	if (st < STAGE_TICK && !handlers_want(p, st))
-		return r->conf->shadow ? shadow_end(r, NULL, 0, "") :
-					 PST_CONTINUE;
+	r->rules = rules;
+	if (st < STAGE_TICK && !rules && p->asked[st].n == 0)
+		return shadow_end(r, NULL, 0, "");
 	r->co = state_thread(p->state, NULL);
 	if (r->co == NULL) {
 		pst_log(ev, PST_ERROR, "no memory for a coroutine");

@@ -124,3 +124,27 @@ test("a message that nothing matches makes no garbage", function()
   collectgarbage "restart"
   assert(grown < 8, grown .. " KB")
 end)
+
+test("messages without a name of the rules need not be asked about", function()
+  local named = { when = { rcpt_domain = "a.example" }, tls = "required" }
+  local w = fake.world()
+  w.rule "a" (named)
+  w.rule "b" { when = { sender = "x@b.example", size_over = 1 }, stop = true }
+  w.set:seal()
+  eq(w.set:filter().rcpt_domain.exact["a.example"] ~= nil, true)
+  eq(w.set:filter().sender.exact["x@b.example"] ~= nil, true)
+  -- A glob, no condition at all, a default: anybody might be meant.
+  for _, spec in ipairs { { when = { rcpt = "*@a.example" }, stop = true },
+      { stop = true }, { when = { direction = "inbound" }, stop = true } } do
+    w = fake.world()
+    w.rule "a" (named)
+    w.rule "b" (spec)
+    w.set:seal()
+    eq(w.set:filter(), nil)
+  end
+  w = fake.world()
+  w.rule "a" (named)
+  w.set.default { tls = "required" }
+  w.set:seal()
+  eq(w.set:filter(), nil)
+end)

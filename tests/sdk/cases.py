@@ -260,8 +260,44 @@ on("deliver", function(a) if a.mx == "mx.example" then a:tls("required") end
 end)
 """
 
+# Every rule is found by names, so that messages without them pass it by.
+NAMED = """
+rule "address" { when = { rcpt = "Boss@x.example" }, tls = "required" }
+rule "and below" { when = { rcpt_domain = ".p.example" }, tls = "required" }
+rule "below" { when = { rcpt_domain = "*.q.example" }, tls = "required" }
+rule "sender" { when = { sender = "boss@us.example" }, tls = "required" }
+rule "nobody" { when = { sender = "<>" }, tls = "required" }
+rule "off" { when = { rcpt_domain = "off.example" }, tls = "required",
+  enabled = false }
+rule "domains" { when = { sender_domain = { "s.example", "*.t.example" } },
+  tls = "required" }
+"""
+PLAIN = ("a@us.example x@x.example", "s@example q@q.example",
+         "a@xs.example x@p.example.net", "t@t.example x@xp.example",
+         "a@us.example u@off.example")
+FOUND = ("a@us.example BOSS@X.example", "a@us.example x@P.example",
+         "a@us.example x@a.b.p.example", "a@us.example x@a.q.example",
+         "boss@US.example x@x.example", "<> x@x.example",
+         "a@S.example x@x.example", "a@b.t.example x@x.example")
+
+
+def sent(pairs, tls):
+    return "".join(
+        "mail %s\nrcpt y@other.example\nrcpt %s\neom -> continue\n"
+        "expect fact rcpt.tls %s for %s\n" % (*pair.split(), tls,
+                                              pair.split()[1])
+        for pair in pairs)
+
 
 CASES = [
+    Case("rules are asked about messages with a name of theirs",
+         "plugin lua file=@/policy.lua\nsession 192.0.2.1\n"
+         + sent(PLAIN, "none")
+         + "expect count calls_message = 5\n"
+         "expect count instructions_message = 0\n"
+         + sent(FOUND, "= required")
+         + "expect count calls_message = 13\n"
+         "expect count instructions_message ~ /^[1-9]/\n", files={"policy.lua": NAMED}),
     Case("a policy is asked, waits and sets, and no fault gets past it",
          "plugin lua file=@/policy.lua\n"
          "lookup partners p.example = required\nlookup partners * = none\n"
