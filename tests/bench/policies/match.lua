@@ -1,0 +1,4 @@
+rule "all" {
+  when = { rcpt_domain = ".bench.test" },
+  tls = "opportunistic",
+}

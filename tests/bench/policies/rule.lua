@@ -1,4 +1,0 @@
-rule "partner" {
-  when = { rcpt_domain = ".partner.example" },
-  tls = "required-verify",
-}
