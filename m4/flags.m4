@@ -47,6 +47,9 @@ POSTERN_TRY_CC([WARN_CFLAGS], [-Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wdeclaration-after-statement -Wformat=2 -Wimplicit-fallthrough \
 	-Wlogical-op -Wduplicated-cond -Wno-unused-parameter])
 AS_IF([test "x$enable_werror" = xyes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
+dnl All objects are made fit for a shared one, and nobody takes our functions'
+dnl places: they may be inlined.
+POSTERN_TRY_CC([HARD_CFLAGS], [-fno-semantic-interposition])
 POSTERN_TRY_CC([HARD_CFLAGS], [-fno-common -fstack-protector-strong \
 	-fstack-clash-protection -fcf-protection -fPIE])
 POSTERN_TRY_LD([HARD_LDFLAGS], [-pie -Wl,-z,relro -Wl,-z,now \
