@@ -164,6 +164,8 @@ bool shm_busy(struct shm *s, unsigned worker, bool loop, struct shm_busy *r);
 /* The breaker: up to which generation of the configuration the instance is not
  * called any more, plus one; 0: it is. Set by the master. */
 const _Atomic uint64_t *shm_plugin_tripped(struct shm *s, int number);
+/* How often that has been set for anybody. */
+const _Atomic uint64_t *shm_plugin_trips(struct shm *s);
 void shm_plugin_trip(struct shm *s, int number, uint64_t tripped);
 
 /* Messages that are to be frozen, SHM_SUSPECTS at most, the first one goes

@@ -105,11 +105,18 @@ shm_plugin_tripped(struct shm *s, int number)
 	return &s->map->tripped[number];
 }
 
+const _Atomic uint64_t *
+shm_plugin_trips(struct shm *s)
+{
+	return &s->map->trips;
+}
+
 void
 shm_plugin_trip(struct shm *s, int number, uint64_t tripped)
 {
 	ASSERT(number >= 0 && number < SHM_PLUGINS);
 	s->map->tripped[number] = tripped;
+	s->map->trips++;
 }
 
 void

@@ -50,7 +50,7 @@ struct map {
 	struct shm_flight flight[SHM_MAX_WORKERS][SHM_FLIGHTS];
 	_Atomic uint64_t plugin_key[SHM_PLUGINS]; /* 0: the end */
 	_Atomic char plugin[SHM_PLUGINS][SHM_PLUGIN_NAME];
-	_Atomic uint64_t tripped[SHM_PLUGINS];
+	_Atomic uint64_t tripped[SHM_PLUGINS], trips;
 	_Atomic uint64_t suspect[SHM_SUSPECTS];
 	_Atomic int32_t suspect_plugin[SHM_SUSPECTS];
 	_Atomic uint32_t suspects; /* that were put in */

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "host/event_priv.h"
 
-enum { LOG_LINE = 1024, METRIC_NAME = 40 };
+enum { LOG_LINE = 1024 };
 
 static void api_log(struct pst_event *, enum pst_level, const char *, ...)
     ATTR_PRINTF(3, 4);
@@ -67,8 +67,6 @@ const struct pst_api api_table = {
 	.mute = api_mute,
 };
 
-static bool good_metric(struct event *ev, const char *name);
-
 static void
 api_log(struct pst_event *pub, enum pst_level level, const char *fmt, ...)
 {
@@ -102,7 +100,7 @@ api_count(struct pst_event *pub, const char *metric, int64_t by)
 {
 	struct event *ev = event_of(pub);
 
-	if (ev != NULL && good_metric(ev, metric))
+	if (ev != NULL)
 		stat_metric(ev, SHM_COUNTER, metric, by);
 }
 
@@ -111,7 +109,7 @@ api_gauge(struct pst_event *pub, const char *metric, int64_t value)
 {
 	struct event *ev = event_of(pub);
 
-	if (ev != NULL && good_metric(ev, metric))
+	if (ev != NULL)
 		stat_metric(ev, SHM_GAUGE, metric, value);
 }
 
@@ -244,16 +242,4 @@ api_mute(struct pst_event *pub, const char *on)
 		return 0;
 	}
 	return -1;
-}
-
-static bool
-good_metric(struct event *ev, const char *name)
-{
-	size_t n = strlen(name);
-
-	if (n > 0 && n <= METRIC_NAME &&
-	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == n)
-		return true;
-	event_misuse(ev, "the name of a metric is [a-z0-9_]{1,40}");
-	return false;
 }

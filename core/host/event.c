@@ -15,6 +15,7 @@ static const struct about nothing = { .ops = &nothing_ops, .rcpt = -1 };
 /* Tripped never, and always. */
 static const _Atomic uint64_t no_generation = 0, any_generation = UINT64_MAX;
 
+
 static void refuse(struct event *ev);
 static bool may_miss(const struct event *ev);
 static void judge(struct event *ev, enum pst_verdict v);
@@ -32,8 +33,13 @@ engine_init(struct host *h)
 	e->loop = h->world.loop;
 	e->net = h->world.net != NULL ? h->world.net : &request_net;
 	e->spare_park = UINT32_MAX;
-	if (h->world.shm != NULL)
+	e->flight = &e->unread;
+	e->trips = &no_generation;
+	if (h->world.shm != NULL) {
 		e->recorder = shm_flight(h->world.shm, h->world.worker, 0);
+		e->flight = e->recorder;
+		e->trips = shm_plugin_trips(h->world.shm);
+	}
 	TAILQ_INIT(&e->spare);
 	TAILQ_INIT(&e->runs);
 	loop_timer_init(e->loop, &e->limbo_timer, limbo_end, e);
@@ -115,10 +121,17 @@ instance_tripped(const struct instance *i)
 	    i->generation;
 }
 
+uint32_t
+instance_who(const struct instance *i, unsigned where)
+{
+	return i->run->number < 0 ? 0 : SHM_WHO(i->run->number, where);
+}
+
 void
 instance_leave_out(struct instance *i)
 {
 	i->run->tripped = &any_generation;
+	i->gen->left_out = true;
 }
 
 struct event *
@@ -159,18 +172,18 @@ event_begin(struct event *ev, struct instance *i, enum on on,
 	ev->pub.instance = i->name;
 	ev->inst = i;
 	ev->on = on;
+	ev->stat = &i->run->stat[on];
 	ev->about = about != NULL ? about : &nothing;
 	ev->rcpt = ev->about->rcpt;
-	ev->dead = ev->waits = ev->alone = ev->task = ev->used = false;
+	ev->dead = ev->waits = ev->alone = ev->task = ev->used =
+	    ev->turned = false;
 	ev->fault = NULL;
 	ev->replied = -1;
-	if (ev->about->ops->turn != NULL)
-		ev->about->ops->turn(ev->about->arg, i->name);
 }
 
 /*
- * The only place where a plugin's code is entered on the loop's thread, apart
- * from clean-ups and each_rcpt, which runs inside such a call.
+ * Here and in event_chain() a plugin's code is entered on the loop's thread,
+ * apart from clean-ups and each_rcpt, which runs inside such a call.
  */
 enum event_result
 event_call(struct event *ev, pst_fn *fn, pst_then *then,
@@ -198,7 +211,14 @@ event_call(struct event *ev, pst_fn *fn, pst_then *then,
 	ev->depth--;
 	if (recorder != NULL)
 		flight_leave(recorder, &was);
-	stat_call(ev, start);
+	ev->engine->tick = clock_ticks();
+	stat_call(ev, ev->engine->tick - start);
+	return event_outcome(ev, v);
+}
+
+enum event_result
+event_outcome(struct event *ev, enum pst_verdict v)
+{
 	if (ev->dead)
 		return EVENT_DEAD;
 	if (v == PST_CONTINUE && ev->fault == NULL) {
@@ -276,11 +296,22 @@ event_of(struct pst_event *pub)
 	struct event *ev = (struct event *)(void *)pub;
 
 	OBJ_CHECK(ev, EVENT_MAGIC);
-	if (ev->depth > 0)
+	if (ev->depth > 0) {
+		if (!ev->turned)
+			event_turn(ev);
 		return ev;
+	}
 	log_warning("Plugin %s used an event that is over: %s",
 	    ev->pub.instance, ev->pub.on);
 	return NULL;
+}
+
+void
+event_turn(struct event *ev)
+{
+	ev->turned = true;
+	if (ev->about->ops->turn != NULL)
+		ev->about->ops->turn(ev->about->arg, ev->inst->name);
 }
 
 struct scope *
@@ -320,10 +351,7 @@ event_pool(struct event *ev)
 struct flight
 event_flight(const struct event *ev, unsigned where)
 {
-	int number = ev->inst->run->number;
-
-	return (struct flight){ .who = number < 0 ? 0 :
-		    SHM_WHO(number, where),
+	return (struct flight){ .who = instance_who(ev->inst, where),
 		.icid = ev->about->icid,
 		.mid = ev->about->mid };
 }
@@ -347,6 +375,7 @@ event_task(struct event *ev, pst_fn *fn, void *arg)
 	task = event_get(ev->engine);
 	event_begin(task, ev->inst, ON_START, NULL, arg);
 	task->pub.on = "task";
+	task->stat = &run->stat[ON_COUNT];
 	task->over = task_over;
 	task->arg = NULL;
 	task->task = task->waits = true;

@@ -57,10 +57,12 @@ struct event {
 	bool alone;	/* inside each_rcpt: it cannot wait */
 	bool task;	/* of pst_task() */
 	bool used;	/* scope was, since event_begin() */
+	bool turned;	/* what it is about knows that it is its turn */
 	unsigned depth; /* of its functions that run now; 0: none */
 	struct engine *engine;
 	struct instance *inst;
 	enum on on;
+	struct call_stat *stat; /* of its calls */
 	const struct about *about;
 	int rcpt;	       /* the recipient at hand, or -1 */
 	struct scope *scope;   /* PST_EVENT; kept from use to use */
@@ -78,14 +80,6 @@ struct event {
 };
 TAILQ_HEAD(event_list, event);
 
-/* Calls of a function that are not in shared memory yet: the quick ones, all
- * of the lowest bucket. */
-struct call_stat {
-	uint32_t n;
-	int id; /* shm_named_get() + 1; 0: not asked, -1: no room */
-	uint64_t ticks;
-};
-
 struct metric;
 struct unknown;
 
@@ -98,8 +92,9 @@ struct instance_run {
 	struct crew_share *share; /* of the threads; or NULL */
 	/* Is it above the generation: no function of it is called. */
 	const _Atomic uint64_t *tripped;
-	struct call_stat stat[ON_COUNT + 1]; /* the last: tasks */
-	struct metric *metrics;
+	/* But for hooks, whose are in their seats. The last: tasks. */
+	struct call_stat stat[ON_COUNT + 1];
+	struct metric *metrics; /* by hash of the name; NULL: none */
 	unsigned nmetrics;
 	bool metrics_full; /* that was said */
 	struct unknown *unknown; /* names that were complained about */
@@ -119,6 +114,8 @@ struct engine {
 	struct loop *loop;
 	const struct host_net *net;
 	struct shm_flight *recorder; /* NULL: nobody reads it */
+	struct shm_flight *flight, unread; /* the recorder, or unread */
+	const _Atomic uint64_t *trips; /* 0: no plugin has tripped */
 	struct event_list spare;
 	TAILQ_HEAD(, instance_run) runs;
 	uint8_t fact[256]; /* by hash of the name: number + 1 */
@@ -146,12 +143,22 @@ void event_put(struct event **evp);
 /* about NULL: about nothing. The event is as new but for over and arg. */
 void event_begin(struct event *ev, struct instance *i, enum on on,
     const struct about *about, void *oparg);
+/*
+ * The seats of c, from *next on, as event_begin() and event_call() would one
+ * by one. Returns with the first event that has a verdict other than
+ * PST_CONTINUE, waits, or is dead; ev is its. At the end EVENT_SAID, and
+ * *next is c->n. stat_begin() comes before it.
+ */
+enum event_result event_chain(struct event *ev, const struct host_gen *g,
+    enum hook h, unsigned *next, const struct about *about);
 /* One of fn and then; result for then. stat_begin() comes before it, or
  * another event_call(). */
 enum event_result event_call(struct event *ev, pst_fn *fn, pst_then *then,
     const struct pst_result *result);
 /* How long it may wait in all; work of a task, how long it may take. */
 msec event_patience(const struct event *ev);
+/* What it said, without its call. */
+enum event_result event_outcome(struct event *ev, enum pst_verdict v);
 /* Requests cancelled and clean-ups run; keep: what it allocated stays until
  * the loop's next round. */
 void event_clear(struct event *ev, bool keep);
@@ -164,6 +171,8 @@ void event_fault(struct event *ev, const char *fmt, ...) ATTR_PRINTF(2, 3);
 void event_misuse(struct event *ev, const char *what);
 /* The event of a plugin's pointer; NULL: it is not its turn (logged). */
 struct event *event_of(struct pst_event *pub);
+/* What it is about is told whose turn it is: most never ask for anything. */
+void event_turn(struct event *ev);
 /* Where it keeps the scope, made if it was not; NULL: it has no such. */
 struct scope *event_scope(struct event *ev, enum pst_scope which);
 struct pool *event_pool(struct event *ev);
@@ -178,8 +187,8 @@ int event_task(struct event *ev, pst_fn *fn, void *arg);
 void stat_init(struct engine *e);
 void stat_fini(struct engine *e);
 void stat_begin(struct engine *e);
-/* A function of ev that was entered at start has returned. */
-void stat_call(struct event *ev, uint64_t start);
+/* A function of ev ran for so many ticks. */
+void stat_call(struct event *ev, uint64_t took);
 void stat_fault(struct event *ev);
 void stat_metric(struct event *ev, enum shm_named_kind kind, const char *name,
     int64_t n);

@@ -217,23 +217,20 @@ op_now(struct instance *i, const char *op, const struct about *about,
 static enum event_result
 go(struct hook_run *run)
 {
-	const struct chain *c = &run->gen->chain[run->hook];
 	struct event *ev = run->ev;
-	enum event_result r = EVENT_SAID;
-	struct instance *i;
+	enum event_result r;
+	bool more;
 
-	while (run->next < c->n) {
-		i = c->v[run->next++];
-		event_begin(ev, i, (enum on)run->hook, run->about, NULL);
-		r = event_call(ev, i->fn[run->hook], NULL, NULL);
+	do {
+		r = event_chain(ev, run->gen, run->hook, &run->next,
+		    run->about);
 		if (r == EVENT_WAITS)
 			return r;
-		if (r == EVENT_DEAD ||
-		    (ev->verdict != PST_CONTINUE && !goes_on(run)))
-			break;
+		if (r == EVENT_SAID && ev->verdict == PST_CONTINUE)
+			return r; /* nobody said anything: it is clear */
+		more = r == EVENT_SAID && goes_on(run);
 		event_clear(ev, false);
-	}
-	event_clear(ev, false);
+	} while (more);
 	return r;
 }
 
@@ -247,6 +244,8 @@ goes_on(struct hook_run *run)
 
 	if (letter == 0)
 		return true;
+	if (!ev->turned) /* what comes of it is its doing */
+		event_turn(ev);
 	if (verdicts[0] == '\0')
 		return true;
 	if (strchr(verdicts, letter) == NULL)
@@ -299,6 +298,7 @@ hook_over(struct event *ev)
 		r = EVENT_DEAD;
 	else if (goes_on(&w->run)) {
 		event_clear(ev, false);
+		stat_begin(ev->engine);
 		r = go(&w->run);
 	}
 	if (r == EVENT_WAITS)

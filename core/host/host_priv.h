@@ -89,11 +89,31 @@ struct instance {
 	struct scope *scope;		/* PST_INSTANCE */
 };
 
+/* Calls of a function that are not in shared memory yet: the quick ones, all
+ * of the lowest bucket. */
+struct call_stat {
+	uint32_t n;
+	int id; /* shm_named_get() + 1; 0: not asked, -1: no room */
+	uint64_t ticks;
+};
+
+/* An instance in a hook's chain: what its call looks at, in one line of the
+ * cache. A message has some hundred of these calls. */
+struct seat {
+	pst_fn *fn;
+	struct instance *inst;
+	void *conf;
+	const char *name;
+	struct call_stat stat;
+	uint32_t who; /* in the flight recorder */
+};
+
 /* Instances that have a function for it, in order; behind the n that are asked
  * those that do not want to be (pst_mute()). */
 struct chain {
 	struct instance **v;
 	const char **why; /* why it stands where it does */
+	struct seat *seat; /* as v; of hooks only */
 	unsigned n, muted;
 };
 
@@ -104,6 +124,7 @@ struct host_gen {
 	struct pool *pool;
 	struct instance **instance; /* in the order of the blocks */
 	unsigned ninstance;
+	bool left_out; /* somebody is, see instance_leave_out() */
 	struct chain chain[ON_COUNT];
 	struct host_gen *next; /* of host->gens */
 	struct starting *starting; /* of host_start() */
@@ -119,6 +140,8 @@ void engine_instance(struct instance *i);
 /* Its events are cancelled, its tasks ended, its scope as well. Called after
  * "stop" ran, or if it was never started. */
 void engine_instance_end(struct instance *i);
+/* For the flight recorder, see SHM_WHO(); 0: it has no number. */
+uint32_t instance_who(const struct instance *i, unsigned where);
 /* It crashed too often: none of its functions is called. */
 bool instance_tripped(const struct instance *i);
 /* From now on for its whole life: it was not started. */
@@ -165,6 +188,8 @@ int order_make(struct host_gen *g, const struct conf *conf, struct err *why);
 /* From now on it is not asked. Only while it starts: nobody else is asked
  * anything then. */
 void order_mute(struct instance *i, enum hook h);
+/* The seats are those of c->v from now on; nobody was asked yet. */
+void order_seats(struct chain *c, enum on on);
 bool order_muted(const struct instance *i, enum hook h);
 
 /* instance.c */

@@ -54,6 +54,11 @@ order_make(struct host_gen *g, const struct conf *conf, struct err *why)
 			place_listed(&s, first, conf, why) != 0) ||
 		    place_rest(&s, why) != 0)
 			return err_prefix(why, "%s: ", conf->file);
+		if (on >= HOOK_COUNT)
+			continue;
+		s.chain->seat = pool_alloc(g->pool,
+		    s.chain->n * sizeof(*s.chain->seat));
+		order_seats(s.chain, s.on);
 	}
 	return 0;
 }
@@ -78,6 +83,23 @@ order_mute(struct instance *i, enum hook h)
 	c->why[k - 1] = why;
 	c->n--;
 	c->muted++;
+	order_seats(c, (enum on)h);
+}
+
+void
+order_seats(struct chain *c, enum on on)
+{
+	struct instance *i;
+	unsigned n;
+
+	for (n = 0; n < c->n; n++) {
+		i = c->v[n];
+		c->seat[n] = (struct seat){ .fn = i->fn[on],
+			.inst = i,
+			.conf = i->conf,
+			.name = i->name,
+			.who = instance_who(i, (unsigned)on) };
+	}
 }
 
 bool

@@ -11,23 +11,34 @@
 enum {
 	FLUSH_MS = 1000,
 	CALIBRATE_NS = 200000,
-	METRICS_MAX = 100 /* of an instance; the node has 1024 rows for all */
+	METRICS_MAX = 100, /* of an instance; the node has 1024 rows for all */
+	METRIC_SLOTS = 256,
+	METRIC_NAME = 40
 };
 
 struct metric {
-	char *text;
+	char *text; /* NULL: nothing is there */
 	int id;
-	struct metric *next;
 };
+
+_Static_assert(METRICS_MAX < METRIC_SLOTS, "a search ends");
 
 static const double bounds[SHM_NBOUNDS] = SHM_BOUNDS;
 
 static void calibrate(struct engine *e);
 static void slow(struct event *ev, double ms);
-static void name_stat(struct event *ev, struct call_stat *s);
+static void name_stat(struct engine *e, const struct instance *i,
+    const char *word, struct call_stat *s);
 static void flush(void *arg);
 static void flush_run(struct engine *e, struct instance_run *run);
+static void flush_stat(struct engine *e, const struct instance *i,
+    const char *word, struct call_stat *s);
 static void memory(struct engine *e, struct instance_run *run);
+static struct metric *metric_find(struct instance_run *run,
+    const char *name);
+static bool metric_new(struct event *ev, struct metric *m,
+    enum shm_named_kind kind, const char *name);
+static bool metric_good(struct event *ev, const char *name);
 
 void
 stat_init(struct engine *e)
@@ -52,34 +63,33 @@ void
 stat_begin(struct engine *e)
 {
 	e->tick = clock_ticks();
+	if (e->host->world.shm != NULL && !loop_timer_armed(&e->flush))
+		loop_timer_set(&e->flush, FLUSH_MS);
 }
 
 void
-stat_call(struct event *ev, uint64_t start)
+stat_call(struct event *ev, uint64_t took)
 {
 	struct engine *e = ev->engine;
-	uint64_t now = clock_ticks(), took = now - start;
-	struct call_stat *s;
+	struct host_world *w = &e->host->world;
 	double ms;
 
-	e->tick = now;
-	s = &ev->inst->run->stat[ev->task ? ON_COUNT : ev->on];
-	if (s->id == 0)
-		name_stat(ev, s);
-	/* A counter that is not the same on all processors may go back. */
-	if (took <= e->quick || (int64_t)took < 0) {
-		if (s->n++ == 0 && s->id > 0 && !loop_timer_armed(&e->flush))
-			loop_timer_set(&e->flush, FLUSH_MS);
-		s->ticks += (int64_t)took < 0 ? 0 : took;
+	if (took <= e->quick) {
+		ev->stat->n++;
+		ev->stat->ticks += took;
 		return;
 	}
-	if (!loop_timer_armed(&e->flush) && e->host->world.shm != NULL)
-		loop_timer_set(&e->flush, FLUSH_MS);
+	/* A counter that is not the same on all processors may go back. */
+	if ((int64_t)took < 0) {
+		ev->stat->n++;
+		return;
+	}
 	calibrate(e);
 	ms = (double)took * e->tick_ms;
-	if (e->host->world.shm != NULL)
-		shm_named_see(e->host->world.shm, e->host->world.worker,
-		    s->id - 1, ms);
+	if (w->shm != NULL) {
+		name_stat(e, ev->inst, ev->pub.on, ev->stat);
+		shm_named_see(w->shm, w->worker, ev->stat->id - 1, ms);
+	}
 	if (ms > SLOW_MS)
 		slow(ev, ms);
 }
@@ -110,55 +120,92 @@ stat_metric(struct event *ev, enum shm_named_kind kind, const char *name,
 	struct host_world *w = &ev->engine->host->world;
 	struct instance_run *run = ev->inst->run;
 	struct metric *m;
-	char full[80], *p;
 
-	if (w->shm == NULL)
-		return;
-	for (m = run->metrics; m != NULL; m = m->next) {
-		if (strcmp(m->text, name) == 0)
-			break;
-	}
-	if (m == NULL && run->nmetrics == METRICS_MAX) {
-		if (!run->metrics_full)
-			log_warning("Plugin %s: more than %d metrics: %s is "
-			    "not counted", ev->inst->name, METRICS_MAX, name);
-		run->metrics_full = true;
+	if (w->shm == NULL) {
+		(void)metric_good(ev, name);
 		return;
 	}
-	if (m == NULL) {
-		run->nmetrics++;
-		m = mem_zalloc(sizeof(*m));
-		m->text = mem_strdup(name);
-		m->next = run->metrics;
-		run->metrics = m;
-		(void)snprintf(full, sizeof(full), "plugin_%s_%s",
-		    ev->inst->name, name);
-		for (p = full; *p != '\0'; p++)
-			*p = ch_alnum(*p) ? ch_lower(*p) : '_';
-		m->id = shm_named_get(w->shm, kind, full, "",
-		    "Counted by a plugin");
-		if (m->id < 0)
-			log_warning("Plugin %s: no room for metric %s",
-			    ev->inst->name, name);
-	}
+	if (run->metrics == NULL)
+		run->metrics = mem_array(METRIC_SLOTS, sizeof(struct metric));
+	m = metric_find(run, name);
+	if (m->text == NULL && !metric_new(ev, m, kind, name))
+		return;
 	if (kind == SHM_GAUGE)
 		shm_named_set(w->shm, w->worker, m->id, n);
 	else
 		shm_named_add(w->shm, w->worker, m->id, n);
 }
 
+/* FNV-1a: names are short. */
+static struct metric *
+metric_find(struct instance_run *run, const char *name)
+{
+	struct metric *slot = run->metrics;
+	uint32_t h = 2166136261U;
+	const char *p;
+	unsigned at;
+
+	for (p = name; *p != '\0'; p++)
+		h = (h ^ (unsigned char)*p) * 16777619U;
+	at = (h ^ h >> 16) % METRIC_SLOTS;
+	while (slot[at].text != NULL && strcmp(slot[at].text, name) != 0)
+		at = (at + 1) % METRIC_SLOTS;
+	return &slot[at];
+}
+
+/* False: it is none. One without a row has its place, and is not counted. */
+static bool
+metric_new(struct event *ev, struct metric *m, enum shm_named_kind kind,
+    const char *name)
+{
+	struct instance_run *run = ev->inst->run;
+	char full[80], *p;
+
+	if (!metric_good(ev, name))
+		return false;
+	if (run->nmetrics == METRICS_MAX) {
+		if (!run->metrics_full)
+			log_warning("Plugin %s: more than %d metrics: %s is "
+			    "not counted", ev->inst->name, METRICS_MAX, name);
+		run->metrics_full = true;
+		return false;
+	}
+	run->nmetrics++;
+	m->text = mem_strdup(name);
+	(void)snprintf(full, sizeof(full), "plugin_%s_%s", ev->inst->name,
+	    name);
+	for (p = full; *p != '\0'; p++)
+		*p = ch_alnum(*p) ? ch_lower(*p) : '_';
+	m->id = shm_named_get(ev->engine->host->world.shm, kind, full, "",
+	    "Counted by a plugin");
+	if (m->id < 0)
+		log_warning("Plugin %s: no room for metric %s",
+		    ev->inst->name, name);
+	return true;
+}
+
+static bool
+metric_good(struct event *ev, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n > 0 && n <= METRIC_NAME &&
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == n)
+		return true;
+	event_misuse(ev, "the name of a metric is [a-z0-9_]{1,40}");
+	return false;
+}
+
 void
 stat_instance_end(struct instance_run *run)
 {
 	struct engine *e = run->inst->gen->host->engine;
-	struct metric *m;
+	unsigned i;
 
 	flush_run(e, run);
-	while ((m = run->metrics) != NULL) {
-		run->metrics = m->next;
-		mem_free(m->text);
-		mem_free(m);
-	}
+	for (i = 0; run->metrics != NULL && i < METRIC_SLOTS; i++)
+		mem_free(run->metrics[i].text);
+	mem_free(run->metrics);
 }
 
 /* The longer the two clocks ran, the better. */
@@ -191,17 +238,17 @@ slow(struct event *ev, double ms)
 }
 
 static void
-name_stat(struct event *ev, struct call_stat *s)
+name_stat(struct engine *e, const struct instance *i, const char *word,
+    struct call_stat *s)
 {
-	struct host_world *w = &ev->engine->host->world;
 	char labels[112];
 
-	s->id = -1;
-	if (w->shm == NULL)
+	if (s->id != 0)
 		return;
 	(void)snprintf(labels, sizeof(labels), "plugin=\"%s\",hook=\"%s\"",
-	    ev->inst->name, ev->pub.on);
-	s->id = shm_named_get(w->shm, SHM_HISTOGRAM, "plugin_call_ms", labels,
+	    i->name, word);
+	s->id = shm_named_get(e->host->world.shm, SHM_HISTOGRAM,
+	    "plugin_call_ms", labels,
 	    "Milliseconds that a plugin's function ran");
 	s->id = s->id < 0 ? -1 : s->id + 1;
 }
@@ -242,19 +289,36 @@ memory(struct engine *e, struct instance_run *run)
 static void
 flush_run(struct engine *e, struct instance_run *run)
 {
-	struct host_world *w = &e->host->world;
-	struct call_stat *s;
-	unsigned i;
+	const struct instance *i = run->inst;
+	const struct chain *c;
+	unsigned on, n;
 
-	if (w->shm == NULL)
+	if (e->host->world.shm == NULL)
 		return;
-	for (i = 0; i <= ON_COUNT; i++) {
-		s = &run->stat[i];
-		if (s->n == 0)
-			continue;
-		shm_named_see_many(w->shm, w->worker, s->id - 1, s->n,
-		    (double)s->ticks * e->tick_ms);
-		s->n = 0;
-		s->ticks = 0;
+	for (on = 0; on < HOOK_COUNT; on++) {
+		c = &i->gen->chain[on];
+		for (n = 0; i->fn[on] != NULL && n < c->n; n++) {
+			if (c->v[n] == i && c->seat != NULL)
+				flush_stat(e, i, on_word((enum on)on),
+				    &c->seat[n].stat);
+		}
 	}
+	for (on = 0; on <= ON_COUNT; on++)
+		flush_stat(e, i, on < ON_COUNT ? on_word((enum on)on) :
+		    "task", &run->stat[on]);
+}
+
+static void
+flush_stat(struct engine *e, const struct instance *i, const char *word,
+    struct call_stat *s)
+{
+	struct host_world *w = &e->host->world;
+
+	if (s->n == 0)
+		return;
+	name_stat(e, i, word, s);
+	shm_named_see_many(w->shm, w->worker, s->id - 1, s->n,
+	    (double)s->ticks * e->tick_ms);
+	s->n = 0;
+	s->ticks = 0;
 }

@@ -110,10 +110,15 @@ rig_add(const char *name, const struct pst_hook *hooks)
 		if (c->v == NULL) {
 			c->v = pool_alloc(pool, RIG_MAX * sizeof(*c->v));
 			c->why = pool_alloc(pool, RIG_MAX * sizeof(*c->why));
+			c->seat = pool_alloc(pool, RIG_MAX * sizeof(*c->seat));
 		}
 		c->v[c->n++] = i;
 	}
 	engine_instance(i);
+	for (h = hooks; h->on != NULL; h++) {
+		on = on_find(h->on);
+		order_seats(&rig.gen->chain[on], (enum on)on);
+	}
 	return i;
 }
 

@@ -412,6 +412,7 @@ START_TEST(wakes_once_and_only_its_own)
 	(void)rig_add("b", foreign);
 	rig.gen->chain[HOOK_HELO].v[0] = rig.gen->instance[1];
 	rig.gen->chain[HOOK_HELO].v[1] = rig.gen->instance[0];
+	order_seats(&rig.gen->chain[HOOK_HELO], ON_HELO);
 	(void)hook_ask(rig.gen, HOOK_HELO, &rig.about, &rig.v, NULL, NULL,
 	    NULL);
 	(void)hook_ask(rig.gen, HOOK_HELO, &rig.about, &rig.v, NULL, NULL,

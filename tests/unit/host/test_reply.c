@@ -260,6 +260,7 @@ START_TEST(counts_rates_of_the_instance_s_own)
 	(void)rig_add("b", hooks);
 	rig.gen->chain[HOOK_MAIL].v[0] = rig.gen->instance[1];
 	rig.gen->chain[HOOK_MAIL].n = 1;
+	order_seats(&rig.gen->chain[HOOK_MAIL], ON_MAIL);
 	run(HOOK_MAIL, measures);
 	for (i = 0; i < 4; i++)
 		ck_assert_uint_eq(rates[i], expected[i]);
