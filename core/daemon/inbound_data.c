@@ -33,20 +33,18 @@ static enum smtpd_step piece_seen(struct session *, const struct op_answer *,
 		    struct smtpd_verdict *);
 static enum smtpd_step headers_seen(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
+static void	nobody_left(struct inmsg *);
 static void	body_moves(void *, const struct err *);
 
 enum smtpd_step
 session_data(void *arg, struct envelope *env, struct smtpd_verdict *v)
 {
-	struct hook_verdict drop = { .act = HOOK_DISCARD };
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	ASSERT(s->m->body == NULL);
-	if (s->m->end == HOOK_GO && env->nrcpt == 0) {
-		drop.by = s->m->drop_by;
-		inmsg_end_set(s->m, &drop);
-	}
+	if (s->m->end == HOOK_GO && env->nrcpt == 0)
+		nobody_left(s->m);
 	if (s->m->end != HOOK_GO)
 		return SMTPD_NOW;
 	return session_ask(s, HOOK_DATA, -1, data_said, v);
@@ -136,7 +134,7 @@ write_received(struct session *s, struct envelope *env)
 		log_debug("ICID %" PRIu64 ": Received was cut", s->icid);
 	(void)body_write(s->m->body, buf_p(&b), buf_len(&b));
 	s->m->received = buf_len(&b);
-	inmsg_head_add(s->m, buf_p(&b), buf_len(&b));
+	inmsg_head_add(s->m, buf_p(&b), buf_len(&b), NULL);
 	buf_fini(&b);
 }
 
@@ -258,7 +256,7 @@ session_body(void *arg, const char *p, size_t n)
 		return m->stalled ? SMTPD_WAIT : SMTPD_NOW;
 	}
 	in = smtpd_content(s->smtpd);
-	inmsg_head_add(m, p, n);
+	inmsg_head_add(m, p, n, in);
 	m->chunk.offset = m->given;
 	m->given += n;
 	if (!in->in_header)
@@ -320,14 +318,20 @@ headers_seen(struct session *s, const struct hook_verdict *hv,
 void
 inmsg_heard(struct inmsg *m, const struct hook_verdict *hv)
 {
-	struct hook_verdict drop = { .act = HOOK_DISCARD, .by = m->drop_by };
-
 	if (hv->quarantine[0] != '\0')
 		inmsg_quarantine(m, TREAT_ALL, hv->quarantine);
 	if (hv->act != HOOK_GO)
 		inmsg_end_set(m, hv);
 	else if (m->cur == NULL && envelope_pending(m->env) == 0)
-		inmsg_end_set(m, &drop);
+		nobody_left(m);
+}
+
+/* All recipients were dropped. */
+static void
+nobody_left(struct inmsg *m)
+{
+	inmsg_end_set(m, &(struct hook_verdict){ .act = HOOK_DISCARD,
+		.by = m->drop_by });
 }
 
 /* The answer to a piece, unless somebody still thinks about it. */

@@ -16,7 +16,8 @@
 enum {
 	POOL_FIRST = 512,
 	FIELDS_MAX = 10000,	    /* that are indexed */
-	HEAD_MORE = 65536	    /* our field, and the piece that is read */
+	HEAD_MORE = 65536,	    /* our field, and the piece that is read */
+	HEAD_FIRST = 960	    /* enough for most, with their 64 */
 };
 
 static uint64_t	next_mid(void *);
@@ -230,12 +231,20 @@ inmsg_want(const struct inmsg *m, int rcpt, struct pool *pool)
 
 /* It is refused at its end if it is too long; so much is not kept. */
 void
-inmsg_head_add(struct inmsg *m, const char *p, size_t n)
+inmsg_head_add(struct inmsg *m, const char *p, size_t n,
+    const struct bodyin *in)
 {
 	size_t max = m->s->l->limits.header_size + HEAD_MORE;
+	size_t have = buf_len(&m->head), whole;
 
-	if (!m->watched || m->head_done || buf_len(&m->head) + n > max)
+	if (!m->watched || m->head_done || have + n > max)
 		return;
+	if (have == 0)
+		(void)buf_room(&m->head, HEAD_FIRST);
+	if (in != NULL && !in->in_header) {
+		whole = m->received + (size_t)in->header_bytes;
+		n = have + n <= whole ? n : have < whole ? whole - have : 0;
+	}
 	(void)buf_add(&m->head, p, n);
 }
 
@@ -434,7 +443,7 @@ inmsg_split(struct inmsg *m, bool always, struct err *why)
 	if (m->treat == NULL && m->notes == NULL && m->nnotice == 0 &&
 	    !always)
 		return 0;
-	if (treat_check(inmsg_treat(m), why) < 0)
+	if (m->treat != NULL && treat_check(inmsg_treat(m), why) < 0)
 		return -1;
 	m->nbranch = split(m->env, m->body, m->treat, m->notes, next_mid,
 	    m->s, &m->branch);

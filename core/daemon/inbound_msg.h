@@ -123,8 +123,10 @@ const char *inmsg_route(const struct inmsg *m, int rcpt); /* NULL: none */
 /* The want of a recipient: its own and that for all. "" = none. */
 const char *inmsg_want(const struct inmsg *m, int rcpt, struct pool *pool);
 
-/* Octets of the content; true: the header is complete now. */
-void inmsg_head_add(struct inmsg *m, const char *p, size_t n);
+/* Octets of the content, of which in has seen all (NULL: they are ours); true:
+ * the header is complete now. */
+void inmsg_head_add(struct inmsg *m, const char *p, size_t n,
+    const struct bodyin *in);
 bool inmsg_head_ended(struct inmsg *m, uint64_t header_bytes);
 const struct header *inmsg_header(struct inmsg *m, int rcpt);
 int inmsg_edit(struct inmsg *m, int rcpt, enum edit_op op, const char *name,

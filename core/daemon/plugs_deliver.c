@@ -6,6 +6,7 @@
 
 struct ask {
 	struct pending pending; /* first */
+	struct plugs_out *out;
 	struct pool *pool;	/* this struct and what it points to */
 	struct out about_out;
 	struct about about;
@@ -35,8 +36,9 @@ plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
 	OBJ_CAST(p, arg, PLUGS_OUT_MAGIC);
 	if (!hook_wanted(p->gen, HOOK_DELIVER))
 		return NULL;
-	pool = pool_new(0);
+	pool = plugs_pool(p);
 	a = POOL_NEW(pool, struct ask);
+	a->out = p;
 	OBJ_INIT(&a->pending, PENDING_MAGIC);
 	a->pending.cancel = ask_cancel;
 	a->pool = pool;
@@ -61,10 +63,14 @@ plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
 		.dcid = to->dcid,
 		.rcpt = -1 };
 	loop_timer_init(p->loop, &a->timer, tell, a);
-	if (hook_ask(p->gen, HOOK_DELIVER, &a->about, &v, said, a, &a->run)) {
-		keep(a, &v);
-		loop_timer_set(&a->timer, 0);
+	if (!hook_ask(p->gen, HOOK_DELIVER, &a->about, &v, said, a, &a->run))
+		return a;
+	if (v.act == HOOK_GO && o->new_want == NULL && o->new_route == NULL) {
+		ask_free(a);
+		return NULL;
 	}
+	keep(a, &v);
+	loop_timer_set(&a->timer, 0);
 	return a;
 }
 
@@ -118,13 +124,14 @@ tell(void *arg)
 static void
 ask_free(struct ask *a)
 {
+	struct plugs_out *p = a->out;
 	struct pool *pool = a->pool;
 
 	hook_cancel(&a->run);
 	loop_timer_clear(&a->timer);
 	out_end(&a->about_out);
 	OBJ_FINI(&a->pending);
-	pool_destroy(&pool);
+	plugs_pool_end(p, pool);
 }
 
 static void

@@ -19,6 +19,12 @@ struct policy_of {
 
 TAILQ_HEAD(told_list, told);
 
+enum {
+	PLUGS_POOL = 2048, /* octets: enough for most questions and reports */
+	PLUGS_SPARE = 64,  /* pools that are kept */
+	PLUGS_UNSURE = 64  /* lists, by MID */
+};
+
 struct plugs_out {
 	unsigned magic;
 #define PLUGS_OUT_MAGIC 0x9106007au
@@ -29,11 +35,12 @@ struct plugs_out {
 	struct policy_of *policy;
 	unsigned npolicy;
 	struct told_list told;	/* that are asked */
-	struct told_list unsure; /* not on the disk yet */
+	struct told_list unsure[PLUGS_UNSURE]; /* not on the disk yet */
 	struct told_list sure;	/* to be asked in the next round */
 	struct loop_timer told_timer;
 	unsigned ntold;
-	struct pool *told_pool;	/* for the next one, or NULL */
+	struct pool *spare[PLUGS_SPARE]; /* for the next ones */
+	unsigned nspare;
 	msec warned;		/* that reports were lost */
 };
 
@@ -63,6 +70,10 @@ struct out {
 };
 extern const struct about_ops out_about;
 void out_end(struct out *o); /* its scopes */
+
+/* A pool for one question or report, and its way back. */
+struct pool *plugs_pool(struct plugs_out *p);
+void plugs_pool_end(struct plugs_out *p, struct pool *pool);
 
 void *plugs_deliver(void *arg, struct qunit *u, const struct relay_to *to,
     relay_verdict_fn *fn, void *fnarg);

@@ -15,7 +15,6 @@
 #include "daemon/plugs_priv.h"
 #include "relay/route.h"
 
-#define TOLD_POOL 2048 /* octets: enough for most */
 #define TOLD_MAX 10000 /* that are under way; what comes then is lost */
 
 struct told {
@@ -38,6 +37,7 @@ struct told {
 static struct told *told_new(struct plugs_out *p, enum hook hook,
     const struct envelope *env, unsigned nrcpt);
 static void ask_sure(void *arg);
+static void sure(struct told *t);
 static void move(struct told *t, struct told_list *to);
 static struct rcpt *copy_rcpt(struct pool *pool, const struct rcpt *r);
 static void go_on(struct told *t);
@@ -60,8 +60,7 @@ plugs_queued(void *arg, const struct envelope *env)
 	t->about_out.rcpt = t->rcpt;
 	t->about_out.n = env->nrcpt;
 	t->n = 1;
-	move(t, &p->sure);
-	loop_timer_set(&p->told_timer, 0);
+	sure(t);
 }
 
 void
@@ -104,19 +103,20 @@ plugs_durable(void *arg, uint64_t mid)
 	struct plugs_out *p;
 
 	OBJ_CAST(p, arg, PLUGS_OUT_MAGIC);
-	TAILQ_FOREACH_SAFE (t, &p->unsure, link, next) {
-		if (t->about.mid != mid)
-			continue;
-		move(t, &p->sure);
-		loop_timer_set(&p->told_timer, 0);
+	TAILQ_FOREACH_SAFE (t, &p->unsure[mid % PLUGS_UNSURE], link, next) {
+		if (t->about.mid == mid)
+			sure(t);
 	}
 }
 
 void
 plugs_told_init(struct plugs_out *p)
 {
+	unsigned i;
+
 	TAILQ_INIT(&p->told);
-	TAILQ_INIT(&p->unsure);
+	for (i = 0; i < PLUGS_UNSURE; i++)
+		TAILQ_INIT(&p->unsure[i]);
 	TAILQ_INIT(&p->sure);
 	loop_timer_init(p->loop, &p->told_timer, ask_sure, p);
 }
@@ -125,13 +125,35 @@ void
 plugs_told_drop(struct plugs_out *p)
 {
 	struct told *t;
+	unsigned i;
 
 	loop_timer_clear(&p->told_timer);
+	for (i = 0; i < PLUGS_UNSURE; i++) {
+		while ((t = TAILQ_FIRST(&p->unsure[i])) != NULL)
+			told_free(t);
+	}
 	while ((t = TAILQ_FIRST(&p->told)) != NULL ||
-	    (t = TAILQ_FIRST(&p->unsure)) != NULL ||
 	    (t = TAILQ_FIRST(&p->sure)) != NULL)
 		told_free(t);
-	pool_destroy(&p->told_pool);
+	while (p->nspare > 0)
+		pool_destroy(&p->spare[--p->nspare]);
+}
+
+struct pool *
+plugs_pool(struct plugs_out *p)
+{
+	return p->nspare > 0 ? p->spare[--p->nspare] : pool_new(PLUGS_POOL);
+}
+
+void
+plugs_pool_end(struct plugs_out *p, struct pool *pool)
+{
+	if (p->nspare == PLUGS_SPARE) {
+		pool_destroy(&pool);
+		return;
+	}
+	pool_reset(pool);
+	p->spare[p->nspare++] = pool;
 }
 
 static void
@@ -145,6 +167,17 @@ ask_sure(void *arg)
 		move(t, &p->told);
 		go_on(t);
 	}
+}
+
+/* From the loop: whoever says so has more to do. */
+static void
+sure(struct told *t)
+{
+	struct plugs_out *p = t->out;
+
+	move(t, &p->sure);
+	if (!loop_timer_armed(&p->told_timer))
+		loop_timer_set(&p->told_timer, 0);
 }
 
 static void
@@ -184,8 +217,7 @@ told_new(struct plugs_out *p, enum hook hook, const struct envelope *env,
 		p->warned = clock_now();
 		return NULL;
 	}
-	pool = p->told_pool != NULL ? p->told_pool : pool_new(TOLD_POOL);
-	p->told_pool = NULL;
+	pool = plugs_pool(p);
 	t = POOL_NEW(pool, struct told);
 	OBJ_INIT(t, TOLD_MAGIC);
 	t->out = p;
@@ -203,7 +235,7 @@ told_new(struct plugs_out *p, enum hook hook, const struct envelope *env,
 		.icid = env->icid,
 		.mid = env->mid,
 		.rcpt = -1 };
-	t->list = &p->unsure;
+	t->list = &p->unsure[env->mid % PLUGS_UNSURE];
 	TAILQ_INSERT_TAIL(t->list, t, link);
 	p->ntold++;
 	return t;
@@ -265,10 +297,5 @@ told_free(struct told *t)
 	p->ntold--;
 	host_gen_unref(&t->gen);
 	OBJ_FINI(t);
-	if (p->told_pool != NULL) {
-		pool_destroy(&pool);
-		return;
-	}
-	pool_reset(pool);
-	p->told_pool = pool;
+	plugs_pool_end(p, pool);
 }

@@ -13,11 +13,12 @@ struct note {
 
 struct notes {
 	struct pool *pool;
-	struct note v[NOTES_MAX]; /* in the order of the names */
-	unsigned n;
+	struct note *v; /* in the order of the names */
+	unsigned n, room;
 	size_t text;
 };
 
+static void make_room(struct notes *n);
 static bool name_valid(const char *name);
 static bool find(const struct notes *n, const char *name, unsigned *at_r);
 static void write_one(const struct note *n, struct buf *dst);
@@ -96,12 +97,28 @@ notes_set(struct notes *n, const char *name, const char *value,
 		new.name = n->v[at].name;
 	} else {
 		new.name = pool_strdup(n->pool, name);
+		make_room(n);
 		memmove(&n->v[at + 1], &n->v[at],
 		    (n->n - at) * sizeof(n->v[0]));
 		n->n++;
 	}
 	n->v[at] = new;
 	return 0;
+}
+
+/* Most messages have none, and then a few. */
+static void
+make_room(struct notes *n)
+{
+	struct note *v;
+
+	if (n->n < n->room)
+		return;
+	n->room = n->room == 0 ? 4 : n->room * 2;
+	v = pool_alloc(n->pool, n->room * sizeof(*v));
+	if (n->n > 0)
+		memcpy(v, n->v, n->n * sizeof(*v));
+	n->v = v;
 }
 
 bool

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mail/notes.h"
 
+static const struct treatment *treated(const struct treat *t, int rcpt);
 static void fill(struct branch *b, const struct treatment *is,
     const struct notes *notes);
 static void order(struct branch *v, const struct treatment **is, unsigned k,
@@ -32,7 +33,7 @@ split(struct envelope *env, struct body_ref *body, const struct treat *t,
 		r = env->rcpt[i];
 		if (r->state != RCPT_PENDING) /* it was dropped */
 			continue;
-		is[n] = treat_of(t, (int)i);
+		is[n] = treated(t, (int)i);
 		for (k = 0; !treatment_equal(is[k], is[n]);)
 			k++;
 		if (k == n && n++ == 0) {
@@ -50,7 +51,7 @@ split(struct envelope *env, struct body_ref *body, const struct treat *t,
 		give_body(&v[k], is[k], body);
 		fill(&v[k], is[k], notes);
 		/* What holds for all is no reason: the other's word is. */
-		give_by(&v[k], is[k] != treat_of(t, TREAT_ALL) ? is[k] :
+		give_by(&v[k], is[k] != treated(t, TREAT_ALL) ? is[k] :
 		    is[0]);
 		order(v, is, k, n);
 	}
@@ -60,12 +61,24 @@ split(struct envelope *env, struct body_ref *body, const struct treat *t,
 	return n;
 }
 
+static const struct treatment *
+treated(const struct treat *t, int rcpt)
+{
+	static const struct treatment none = { .by = "" };
+
+	return t == NULL ? &none : treat_of(t, rcpt);
+}
+
 void
 branch_seal(struct branch *b)
 {
 	struct envelope *env = b->env;
 	struct buf text;
 
+	if (edits_empty(b->edits) && notes_empty(b->notes)) {
+		env->edits = env->notes = STR("");
+		return;
+	}
 	buf_init(&text, EDITS_TEXT_MAX);
 	edits_write(b->edits, &text);
 	env->edits = pool_str(env->pool, buf_str(&text));

@@ -167,7 +167,8 @@ struct relay_to {
 /*
  * Those who have a say in deliveries (the plugin host); each may be NULL. fn
  * is called once, from the loop, never from inside the call; cancel() takes a
- * question back. NULL is returned where nobody is to be asked.
+ * question back. NULL is returned where nobody is to be asked, or has said
+ * already that nothing speaks against it.
  */
 struct relay_asks {
 	/* Fills in what is wanted for a recipient (local "": any), and returns
