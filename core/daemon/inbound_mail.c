@@ -19,7 +19,6 @@ static void	mail_paused(void *);
 static void	mail_begin(struct session *, struct envelope *);
 static enum smtpd_step mail_said(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
-static bool	rcpt_allowed(const struct session *, const struct rcpt *);
 static enum smtpd_step rcpt_said(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
 
@@ -156,12 +155,12 @@ session_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (!rcpt_allowed(s, rcpt)) {
+	if (conf_takes(s->conf, session_may_relay(s), &rcpt->addr,
+		&v->reply) != 0) {
 		s->in->stats.rejected++;
 		mail_log(EV_MID_TO_REJECTED, env->mid, env->icid,
 		    rcpt->addr.full, "RAT");
 		v->act = SMTPD_REFUSE;
-		(void)err_set(&v->reply, 550, "5.7.1", "Relaying denied");
 		return SMTPD_NOW;
 	}
 	s->m->asking = rcpt;
@@ -199,34 +198,6 @@ rcpt_said(struct session *s, const struct hook_verdict *hv,
 	    rcpt->addr.full, hv->by);
 	session_verdict(hv, v);
 	return SMTPD_NOW;
-}
-
-/* "user%far.example"@ours.example, far.example!user@ours.example: a next hop
- * of the old school would relay it, because it trusts us. */
-static bool
-routed_by_sender(struct str local)
-{
-	return str_find(local, '%') < local.n ||
-	    str_find(local, '!') < local.n || str_find(local, '@') < local.n;
-}
-
-static bool
-rcpt_allowed(const struct session *s, const struct rcpt *rcpt)
-{
-	const char *const *p;
-
-	if (session_may_relay(s))
-		return true;
-	/* <postmaster>: RFC 5321 4.5.1 */
-	if (rcpt->addr.domain.n == 0)
-		return true;
-	if (routed_by_sender(rcpt->addr.local))
-		return false;
-	for (p = s->conf->relay.domains; *p != NULL; p++) {
-		if (domain_matches(str_c(*p), rcpt->addr.domain))
-			return true;
-	}
-	return false;
 }
 
 void

@@ -299,11 +299,13 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 		    &c->destination[c->ndestination++];
 
 		d->name = b->name;
+		d->line = b->line;
 		base = d;
 	} else if (id == CONF_SCOPE_ROUTE) {
 		struct conf_route *r = &c->route[c->nroute++];
 
 		r->name = b->name;
+		r->line = b->line;
 		base = r;
 	} else if (id == CONF_SCOPE_PLUGIN) {
 		struct conf_plugin *p = &c->plugin[c->nplugin++];

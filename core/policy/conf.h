@@ -105,12 +105,14 @@ struct conf_policy {
 
 struct conf_destination {
 	const char *name;
+	int line;
 #define PARAM_DESTINATION CONF_FIELD
 #include "tbl/params.h"
 };
 
 struct conf_route {
 	const char *name;
+	int line;
 #define PARAM_ROUTE CONF_FIELD
 #include "tbl/params.h"
 };
@@ -331,6 +333,10 @@ void conf_dump(const struct conf *conf, struct buf *dst);
 /* The settings, their types, defaults and meanings, for a person. */
 void conf_help(struct buf *dst);
 
+/* Is mail to rcpt taken, from a client that may (relay) send to anywhere, or
+ * may not? -1: why is what it is told. */
+int conf_takes(const struct conf *conf, bool relay, const struct addr *rcpt,
+    struct err *why);
 bool conf_nets_has(const struct conf_nets *nets, const struct sock_addr *a);
 
 #endif

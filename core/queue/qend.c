@@ -34,12 +34,7 @@ bool
 report_is_late(const struct queue_profile *p, const struct queue_want *want,
     msec queued, enum tls_reason tls)
 {
-	msec now = clock_wall();
-
-	if (tls != TLSR_NONE && want->deadline > 0 &&
-	    now - queued >= want->deadline)
-		return true;
-	return retry_expired(p, queued, now);
+	return clock_wall() - queued >= retry_end(p, want, tls);
 }
 
 /* When TLS has a deadline, it holds for whom TLS failed. */

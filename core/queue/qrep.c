@@ -205,7 +205,7 @@ must_be_held(const struct qrep *rep, const struct rcpt *r)
 {
 	return (rep->msg->env->flags & ENV_GENERATED) != 0 &&
 	    rep->msg->env->sender.full.n == 0 && r->want.n > 0 &&
-	    rep->want.level >= TLSWANT_REQUIRED;
+	    retry_report_bound(rep->want.level);
 }
 
 static void
@@ -298,17 +298,13 @@ try_again(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
 	}
 }
 
-/* 5.7.4 of a 4.7.4. */
 static const char *
 final_status(const struct qrep *rep, enum tls_reason tls)
 {
-	char *status;
+	char status[12];
 
-	if (tls == TLSR_NONE)
-		return "5.4.7";
-	status = pool_strdup(rep->pool, tls_reason_status(tls));
-	status[0] = '5';
-	return status;
+	retry_status(tls, status, sizeof(status));
+	return pool_strdup(rep->pool, status);
 }
 
 static void

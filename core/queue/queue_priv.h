@@ -17,6 +17,7 @@
 
 #include "base/pool.h"
 #include "queue/queue.h"
+#include "queue/retry.h"
 
 #define QUEUE_MAGIC    0x51756575U
 #define QHOP_MAGIC     0x51486f70U
@@ -216,12 +217,6 @@ void report_all(struct queue *q, struct qunit *u, bool bounce,
     const char *status, const char *text);
 
 void qrep_drop(struct qrep **rp); /* the queue ends */
-
-/* retry.c */
-msec retry_delay(const struct queue_profile *p, unsigned attempts);
-bool retry_ends(const struct queue_profile *p, unsigned attempts, msec queued,
-    msec now);
-bool retry_expired(const struct queue_profile *p, msec queued, msec now);
 
 /* recover.c: the unit of a row, made if there is none. NULL: it is busy. */
 struct qunit *recover_item(struct queue *q, unsigned store,

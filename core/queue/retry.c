@@ -1,12 +1,9 @@
-#include "base/rand.h"
-#include "queue/queue_priv.h"
+#include "queue/retry.h"
 
-/*
- * Retries double their distance from first_retry to max_retry. After
- * max_retries of them, or when the next would lie beyond the lifetime, the
- * message bounces: at once in the first case, just before that attempt in the
- * second (requirements.md 4.6).
- */
+#include <stdio.h>
+
+#include "base/rand.h"
+
 msec
 retry_delay(const struct queue_profile *p, unsigned attempts)
 {
@@ -37,4 +34,28 @@ bool
 retry_expired(const struct queue_profile *p, msec queued, msec now)
 {
 	return now - queued >= p->lifetime;
+}
+
+msec
+retry_end(const struct queue_profile *p, const struct queue_want *w,
+    enum tls_reason tls)
+{
+	if (tls != TLSR_NONE && w->deadline > 0 && w->deadline < p->lifetime)
+		return w->deadline;
+	return p->lifetime;
+}
+
+void
+retry_status(enum tls_reason tls, char *dst, size_t n)
+{
+	if (tls == TLSR_NONE)
+		(void)snprintf(dst, n, "5.4.7");
+	else
+		(void)snprintf(dst, n, "5%s", tls_reason_status(tls) + 1);
+}
+
+bool
+retry_report_bound(enum tlswant_level level)
+{
+	return level >= TLSWANT_REQUIRED;
 }

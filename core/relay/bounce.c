@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "queue/retry.h"
 #include "relay/edited.h"
 #include "relay/relay_priv.h"
 
@@ -108,11 +109,9 @@ name_rcpt(struct bounce *b, const struct rcpt *rc, const struct qreport *v)
 		rr->diagnostic = str_c(pool_printf(b->pool, "%d %.*s", v->code,
 		    STR_FMT(v->text)));
 	rr->last_attempt = clock_wall();
-	rr->will_retry_until = env->queued + qunit_profile(b->unit)->lifetime;
 	qunit_want(b->unit, &want);
-	if (v->tls != TLSR_NONE && want.deadline > 0 &&
-	    env->queued + want.deadline < rr->will_retry_until)
-		rr->will_retry_until = env->queued + want.deadline;
+	rr->will_retry_until = env->queued +
+	    retry_end(qunit_profile(b->unit), &want, v->tls);
 }
 
 static void
@@ -223,7 +222,7 @@ want_of_report(const struct bounce *b, struct pool *pool)
 	struct str s;
 
 	qunit_want(b->unit, &of);
-	if (of.level < TLSWANT_REQUIRED)
+	if (!retry_report_bound(of.level))
 		return STR("");
 	want.level = of.level;
 	buf_init(&text, RCPT_WANT_MAX);

@@ -61,9 +61,8 @@ conn_open(struct dest *d, struct dest_cand *cand)
 	c->host->refs++;
 	c->host->conns++;
 	c->name = mem_strdup(cand->name != NULL ? cand->name : "");
-	/* A route is trusted as it is written; names from an MX are not. */
-	c->domain = mem_strdup(d->route == NULL ? d->key :
-		cand->domain != NULL ? cand->domain : c->name);
+	c->domain = mem_strdup(way_domain(d->route, d->key, c->name,
+	    cand->domain));
 	c->state = CONN_OPENING;
 	buf_init(&c->tls_why, CONN_WHY_MAX);
 	buf_init(&c->tls_detail, CONN_DETAIL_MAX);

@@ -29,6 +29,12 @@ static const char *const step_names[TLS_STEPS] = {
 	[TLS_STEP_RSA] = "rsa",
 };
 
+const char *
+conn_tls_step_name(enum tls_step step)
+{
+	return step_names[step];
+}
+
 void
 conn_tls_conf(struct conn *c, const struct dest_cand *cand)
 {
@@ -233,6 +239,15 @@ conn_tls_next(const struct tlswant *want, enum tls_step now,
  * `opportunistic` only; never because somebody spoke behind the 220, who would
  * gain by it. A connection that ended takes a new one.
  */
+bool
+conn_tls_clear(const struct tlswant *w, bool implicit_tls,
+    const struct smtpc_reply *r)
+{
+	return !implicit_tls && tlswant_clear_ok(w->level) &&
+	    (!r->tls_begun || w->level == TLSWANT_OPPORTUNISTIC) &&
+	    r->tls_reason != TLSR_INJECTION;
+}
+
 static bool
 clear_text_instead(struct conn *c, const struct smtpc_reply *r,
     struct dest_cand *cand)
@@ -242,9 +257,7 @@ clear_text_instead(struct conn *c, const struct smtpc_reply *r,
 	const char *word = tls_reason_word(r->tls_reason);
 	char ip[SOCK_IP_MAX];
 
-	if (c->conf.implicit_tls || !tlswant_clear_ok(w->level) ||
-	    (r->tls_begun && w->level != TLSWANT_OPPORTUNISTIC) ||
-	    r->tls_reason == TLSR_INJECTION)
+	if (!conn_tls_clear(w, c->conf.implicit_tls, r))
 		return false;
 	(void)sock_addr_ip_text(&c->host->addr, ip, sizeof(ip));
 	if (host_had_tls(c->host)) {

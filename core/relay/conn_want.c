@@ -27,9 +27,7 @@ conn_want_conf(struct conn *c, const struct dest_cand *cand)
 		if (strcmp(conf->trust[i].ca, sc->want.ca) == 0)
 			sc->trust = conf->trust[i].trust;
 	c->secure = cand->secure;
-	/* Of a route: as it is written there, or found by MX from it. */
-	c->routed = c->dest->route != NULL && cand->domain != NULL &&
-	    strcmp(cand->domain, c->name) == 0;
+	c->routed = way_routed(c->dest->route, c->name, cand->domain);
 	sc->tls_session = session_key(c);
 }
 
@@ -76,15 +74,10 @@ make_refs(struct conn *c, const char *ptr)
 	c->conf.refs = refs_make(&c->conf.want, &h, c->pool);
 }
 
-/* A route for one domain speaks for that domain, one for many cannot. */
 static struct str
 reference_domain(const struct conn *c)
 {
-	const struct relay_route *route = c->dest->route;
-
-	if (c->routed && route->domain[0] != '.' && route->domain[0] != '*')
-		return str_c(route->domain);
-	return str_c(c->domain);
+	return way_reference(c->dest->route, c->routed, c->domain);
 }
 
 /* tlsio adds the rest of what must be equal. */

@@ -12,7 +12,7 @@
 struct block {
 	struct hash_node node;
 	struct str name;	/* folded */
-	struct tlsident *cert;
+	const struct relay_destination *is;
 };
 
 /* What came of wants. The key is made of their texts, not of pointers: who has
@@ -155,9 +155,17 @@ destmap_want(struct destmap *m, const char *text)
 struct tlsident *
 destmap_cert(struct destmap *m, struct str domain)
 {
+	const struct relay_destination *d = destmap_cert_block(m, domain);
+
+	return d != NULL ? d->cert : m->conf->cert;
+}
+
+const struct relay_destination *
+destmap_cert_block(struct destmap *m, struct str domain)
+{
 	const struct block *b = nearest(m, domain);
 
-	return b != NULL ? b->cert : m->conf->cert;
+	return b != NULL ? b->is : NULL;
 }
 
 static struct block *
@@ -184,14 +192,15 @@ add_block(struct destmap *m, const struct relay_destination *d)
 	struct str name = str_c(d->name);
 	struct block *b;
 
-	if (d->cert == NULL || str_find(name, '@') < name.n)
+	if ((d->cert == NULL && d->cert_name == NULL) ||
+	    str_find(name, '@') < name.n)
 		return;
 	name = domain_fold(name, folded, sizeof(folded));
 	if (find(m, name) != NULL)
 		return;
 	b = POOL_NEW(m->pool, struct block);
 	b->name = pool_str(m->pool, name);
-	b->cert = d->cert;
+	b->is = d;
 	hash_add(&m->blocks, &b->node, hash_bytes(name.p, name.n));
 }
 

@@ -44,5 +44,8 @@ const char *destmap_both(struct destmap *m, const char *text,
 const struct tlswant *destmap_want(struct destmap *m, const char *text);
 /* Of the nearest block that names one, else of delivery; NULL: none. */
 struct tlsident *destmap_cert(struct destmap *m, struct str domain);
+/* That block; NULL: none of them. */
+const struct relay_destination *destmap_cert_block(struct destmap *m,
+    struct str domain);
 
 #endif

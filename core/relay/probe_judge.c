@@ -45,6 +45,8 @@ static void
 judge(const struct probe_host *h, const struct tlswant *want,
     const struct probe_check *check, struct probe_would *w_r)
 {
+	struct smtpc_reply no_tls = { .tls_reason = h->no_tls,
+		.tls_begun = h->begun };
 	bool verifies = tlswant_verifies(want->level);
 
 	w_r->does = PROBE_DOES_REFUSE;
@@ -62,8 +64,7 @@ judge(const struct probe_host *h, const struct tlswant *want,
 	}
 	w_r->reason = h->no_tls;
 	if (h->stage[PROBE_TLS].state != PROBE_OK) {
-		if (!tlswant_clear_ok(want->level) || (h->begun &&
-		    want->level != TLSWANT_OPPORTUNISTIC))
+		if (!conn_tls_clear(want, false, &no_tls))
 			return;
 		w_r->does = PROBE_DOES_CLEAR;
 		w_r->anew = h->begun || h->stage[PROBE_FROM].state ==
@@ -77,11 +78,11 @@ judge(const struct probe_host *h, const struct tlswant *want,
 	if (verifies && check != NULL) {
 		w_r->verified = check->verified;
 		w_r->reason = check->reason;
-		if (want->level == TLSWANT_REQUIRED_VERIFY && !check->verified)
+		if (tlswant_insists(want->level) && !check->verified)
 			return;
 	} else {
 		w_r->reason = TLSR_NONE;
-		if (want->level == TLSWANT_REQUIRED_VERIFY)
+		if (tlswant_insists(want->level))
 			return;
 	}
 	w_r->does = PROBE_DOES_ENCRYPT;

@@ -65,7 +65,7 @@ relay_new(const struct relay_world *w, const struct relay_conf *conf)
 	TAILQ_INIT(&r->idle);
 	hash_init(&r->hosts);
 	policy_init(r);
-	buf_init(&r->key, RELAY_WANT_MAX + RELAY_KEY_MAX);
+	buf_init(&r->key, RELAY_WANT_MAX + WAY_HOP_MAX);
 	r->gen = gen_new(r, conf);
 	return r;
 }
@@ -264,26 +264,17 @@ relay_dest_cert(const struct dest *d)
 static const char *
 hop_key(void *arg, const struct queue_to *to)
 {
-	struct relay_opinion v[RELAY_OPINIONS];
-	struct destmap_to d = { .want = to->want, .v = v };
-	struct str domain = to->domain;
-	const char *text;
 	struct relay *r;
+	struct way *w;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
-	if (domain.n == 0)
-		domain = str_c(r->gen->conf->hostname);
-	d.route = to->route.n > 0 ? route_key_own(r->gen->conf, to->route,
-	    r->hop, sizeof(r->hop)) : route_key(r->gen->conf, domain, r->hop,
-	    sizeof(r->hop));
-	if (r->asks->tls_rcpt != NULL)
-		d.n = r->asks->tls_rcpt(r->w.asks_arg, domain, to->local, v);
-	text = destmap_text(r->gen->destmap, &d);
-	if (text[0] == '\0')
-		return r->hop;
+	w = &r->way;
+	way_find(w, r->gen->conf, r->gen->destmap, r->asks, r->w.asks_arg, to);
+	if (w->text[0] == '\0')
+		return w->hop;
 	buf_reset(&r->key);
-	if (buf_printf(&r->key, "%s %s", r->hop, text) == -1)
-		panic("a next hop's key of %zu octets", strlen(text));
+	if (buf_printf(&r->key, "%s %s", w->hop, w->text) == -1)
+		panic("a next hop's key of %zu octets", strlen(w->text));
 	return buf_p(&r->key);
 }
 

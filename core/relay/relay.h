@@ -51,6 +51,7 @@ struct relay_destination {
 	const char *name;	/* "a@example.net", "example.net",
 				   ".example.net", "*" */
 	struct tlsident *cert;	/* shown if asked for; NULL: the next one's */
+	const char *cert_name;	/* where only that is known; or NULL */
 };
 
 /* Roots that wants name (ca=), read once for all of them. */
@@ -131,6 +132,8 @@ struct relay_opinion {
 	const char *who;	/* whose it is, or NULL: for that case */
 	bool ours;		/* of the configuration: in place of what it
 				 * says of delivery in general */
+	const char *source;	/* who wants it, or NULL: nobody asked */
+	const char *entry;	/* "FILE:LINE PATTERN", so; or NULL */
 };
 
 /* A next hop whose TLS somebody may have an opinion on; valid until fn. */

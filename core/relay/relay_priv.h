@@ -22,8 +22,8 @@
 #include "relay/destmap.h"
 #include "relay/relay.h"
 #include "relay/verdict.h"
+#include "relay/way.h"
 
-#define RELAY_KEY_MAX (RCPT_ROUTE_MAX + 8) /* "hosts:" and a route */
 #define RELAY_MAX_HOSTS 32	    /* addresses tried per destination */
 #define RELAY_PATIENCE 50	    /* ms until another connection helps */
 #define RELAY_FAIL_SLICE 100	    /* units failed per loop round */
@@ -62,7 +62,8 @@ struct relay {
 	bool stopping;
 	loop_fn *stopped;
 	void *stopped_arg;
-	char hop[RELAY_KEY_MAX];
+	struct way way;		/* of the last one that was asked about */
+	char hop[WAY_HOP_MAX];
 	struct buf key;
 };
 
@@ -299,6 +300,10 @@ void conn_tls_conf(struct conn *c, const struct dest_cand *cand);
 enum tls_step conn_tls_lowest(const struct tlswant *w);
 enum tls_step conn_tls_next(const struct tlswant *want, enum tls_step now,
     const struct smtpc_reply *r);
+/* May a new connection do without TLS, to a host that had none lately? */
+bool conn_tls_clear(const struct tlswant *w, bool implicit_tls,
+    const struct smtpc_reply *r);
+const char *conn_tls_step_name(enum tls_step step); /* "classic" */
 /* struct smtpc_ops.tls */
 void conn_tls_told(struct conn *c, const struct tls_info *info,
     const struct smtpc_reply *why);

@@ -167,6 +167,9 @@ const struct tlsio *smtpc_tlsio(const struct smtpc *c);
 const struct stream *smtpc_stream(const struct smtpc *c); /* NULL: none yet */
 bool smtpc_offers_dsn(const struct smtpc *c);
 unsigned smtpc_messages(const struct smtpc *c); /* sent on it so far */
+/* Does a session that TLS was kept from before the handshake go on in clear, on
+ * the same connection? code: of the answer to EHLO or STARTTLS, or 0. */
+bool smtpc_clear_here(enum tlswant_level level, bool implicit_tls, int code);
 /* "while sending RCPT TO" */
 const char *smtpc_step_phrase(enum smtpc_step step);
 

@@ -105,7 +105,6 @@ void
 smtpc_tls_refused(struct smtpc *c, enum tls_reason reason, const char *text,
     const struct smtpc_reply *said)
 {
-	bool clear_ok = tlswant_clear_ok(c->conf.want.level);
 	struct smtpc_reply r;
 	struct err e;
 
@@ -115,12 +114,19 @@ smtpc_tls_refused(struct smtpc *c, enum tls_reason reason, const char *text,
 	c->ops->tls(c->arg, NULL, &r);
 	if (c->ended)
 		return;
-	if (clear_ok && !c->conf.implicit_tls && r.code != 421 &&
-	    r.code / 100 != 3) {
+	if (smtpc_clear_here(c->conf.want.level, c->conf.implicit_tls,
+	    r.code)) {
 		smtpc_auth_begin(c);
 		return;
 	}
 	smtpc_end(c, &r, !c->conf.implicit_tls && r.code != 421);
+}
+
+bool
+smtpc_clear_here(enum tlswant_level level, bool implicit_tls, int code)
+{
+	return tlswant_clear_ok(level) && !implicit_tls && code != 421 &&
+	    code / 100 != 3;
 }
 
 /* The connection went between STARTTLS and its answer. */
@@ -241,7 +247,7 @@ handshake_done(void *arg, bool ok, const struct err *why)
 	OBJ_CAST(c, arg, SMTPC_MAGIC);
 	if (c->ended)
 		return;
-	if (ok && c->conf.want.level == TLSWANT_REQUIRED_VERIFY &&
+	if (ok && tlswant_insists(c->conf.want.level) &&
 	    !tlsio_info(c->tls)->verified) {
 		tls_failure_set(&f, TLSR_INVALID, "certificate not verified");
 		failed(c, &f);

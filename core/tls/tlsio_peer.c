@@ -54,7 +54,7 @@ tlsio_check_peer(struct tlsio *t, uint8_t *alert_r)
 	t->info.names = t->names = mem_strdup(v.names);
 	*alert_r = v.alert;
 	return v.ok || !(server ? t->ctx->verify_client_cert
-				: k->want.level == TLSWANT_REQUIRED_VERIFY);
+				: tlswant_insists(k->want.level));
 }
 
 void

@@ -49,6 +49,12 @@ tlswant_verifies(enum tlswant_level level)
 	       level == TLSWANT_REQUIRED_VERIFY;
 }
 
+bool
+tlswant_insists(enum tlswant_level level)
+{
+	return level == TLSWANT_REQUIRED_VERIFY;
+}
+
 /*
  * Who waits how long is no matter of the connection. Names fold case, paths
  * and ciphers do not; the domain counts where it may be a name that is looked

@@ -110,6 +110,8 @@ void tlswant_max(struct tlswant *r_r, const struct tlswant *a,
 /* Is clear text ever allowed under it? */
 bool tlswant_clear_ok(enum tlswant_level level);
 bool tlswant_verifies(enum tlswant_level level);
+/* Is nothing sent over TLS whose certificate does not hold? */
+bool tlswant_insists(enum tlswant_level level);
 /* Equal wants share a connection; the key of pools and session caches. */
 uint64_t tlswant_key(const struct tlswant *w, struct str domain);
 

@@ -1,0 +1,51 @@
+#include "relay/way.h"
+
+#include <string.h>
+
+#include "relay/route.h"
+
+void
+way_find(struct way *w, const struct relay_conf *conf, struct destmap *map,
+    const struct relay_asks *asks, void *asks_arg, const struct queue_to *to)
+{
+	struct destmap_to d = { .want = to->want, .v = w->v };
+	struct str domain = to->domain;
+
+	if (domain.n == 0)
+		domain = str_c(conf->hostname);
+	w->route = to->route.n > 0 ? route_key_own(conf, to->route, w->hop,
+	    sizeof(w->hop)) : route_key(conf, domain, w->hop, sizeof(w->hop));
+	w->n = asks->tls_rcpt == NULL ? 0 : asks->tls_rcpt(asks_arg, domain,
+	    to->local, w->v);
+	d.route = w->route;
+	d.n = w->n;
+	w->text = destmap_text(map, &d);
+}
+
+/* A route is trusted as it is written; names from an MX are not. */
+const char *
+way_domain(const struct relay_route *route, const char *hop, const char *name,
+    const char *domain)
+{
+	if (route == NULL)
+		return hop;
+	return domain != NULL ? domain : name;
+}
+
+/* Else it was found by MX from it. */
+bool
+way_routed(const struct relay_route *route, const char *name,
+    const char *domain)
+{
+	return route != NULL && domain != NULL && strcmp(domain, name) == 0;
+}
+
+/* A route for one domain speaks for that domain, one for many cannot. */
+struct str
+way_reference(const struct relay_route *route, bool routed,
+    const char *domain)
+{
+	if (routed && route->domain[0] != '.' && route->domain[0] != '*')
+		return str_c(route->domain);
+	return str_c(domain);
+}

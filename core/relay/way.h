@@ -1,0 +1,41 @@
+/*
+ * The way to a recipient: its next hop, what is wanted of the TLS there, and
+ * what that comes to. Delivery makes its queue's keys of it; `postern
+ * tls-test` and `postern explain` show it.
+ */
+#ifndef RELAY_WAY_H
+#define RELAY_WAY_H
+
+#include "mail/envelope.h"
+#include "relay/destmap.h"
+#include "relay/relay.h"
+
+#define WAY_HOP_MAX (RCPT_ROUTE_MAX + 8) /* "hosts:" and a route */
+
+struct way {
+	const struct relay_route *route; /* a block; NULL: by MX, or by hosts
+					  * of its own (route_of_hosts()) */
+	char hop[WAY_HOP_MAX];	/* the key without a want */
+	struct relay_opinion v[RELAY_OPINIONS];
+	unsigned n;
+	/* Of the want that counts; "": that of delivery. Valid until the next
+	 * call with that map. */
+	const char *text;
+};
+
+void way_find(struct way *w, const struct relay_conf *conf,
+    struct destmap *map, const struct relay_asks *asks, void *asks_arg,
+    const struct queue_to *to);
+
+/* A host there, by its name and whose MX it is (struct mx_host): which domain
+ * its certificate must be for, and whether it stands in the route itself. */
+const char *way_domain(const struct relay_route *route, const char *hop,
+    const char *name, const char *domain);
+bool way_routed(const struct relay_route *route, const char *name,
+    const char *domain);
+/* The domain that names are compared with: that of the route, where it speaks
+ * for one alone, else way_domain(). */
+struct str way_reference(const struct relay_route *route, bool routed,
+    const char *domain);
+
+#endif
