@@ -114,6 +114,31 @@ plugs_out_destroy(struct plugs_out **pp)
 	*pp = NULL;
 }
 
+void
+plugs_out_explain(struct plugs_out *p, struct pool *pool)
+{
+	OBJ_CHECK(p, PLUGS_OUT_MAGIC);
+	p->explained = pool;
+}
+
+/* Not every plugin knows of entries. */
+static void
+explain(const struct plugs_out *p, struct instance *i,
+    const struct pst_tls_rcpt *q, struct relay_opinion *v)
+{
+	struct pst_tls_entry e = { .size = sizeof(e), .domain = q->domain,
+		.local = q->local };
+	struct instance *next = NULL;
+	struct op_answer a;
+
+	while ((next = op_next(p->gen, PST_TLS_POLICY_ENTRY, next)) != NULL) {
+		if (next != i)
+			continue;
+		op_now(i, PST_TLS_POLICY_ENTRY, NULL, &e, &a);
+		v->entry = pool_strdup(p->explained, e.entry);
+	}
+}
+
 /* An answer that is there in spite of a failure is none. */
 static const char *
 opinion(const struct policy_of *o, struct pst_tls_rcpt *q)
@@ -152,6 +177,9 @@ tls_rcpt(void *arg, struct str domain, struct str local,
 		v[n].ours = p->policy[i].ours;
 		v[n].who = v[n].want == p->policy[i].fault ? NULL :
 		    instance_name(p->policy[i].i);
+		v[n].entry = NULL;
+		if (p->explained != NULL)
+			explain(p, p->policy[i].i, &q, &v[n]);
 		if (v[n].want != NULL)
 			n++;
 	}

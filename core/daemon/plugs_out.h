@@ -18,6 +18,9 @@ extern const struct relay_asks plugs_out_asks; /* arg: struct plugs_out */
 struct plugs_out *plugs_out_new(struct loop *l);
 /* Before the relay has the configuration. */
 void plugs_out_set(struct plugs_out *p, const struct conf *conf);
+/* From now on opinions tell whose they are and by which entry; in pool. For the
+ * command line: a relay has no use for it. */
+void plugs_out_explain(struct plugs_out *p, struct pool *pool);
 /* After the relay and the queue; reports that are under way are given up. */
 void plugs_out_destroy(struct plugs_out **pp);
 

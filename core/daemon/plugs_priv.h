@@ -32,6 +32,7 @@ struct plugs_out {
 	struct host_gen *gen;
 	const struct relay_conf *conf;
 	struct pool *pool;	/* of policies */
+	struct pool *explained;	/* entries are told, in this one; or NULL */
 	struct policy_of *policy;
 	unsigned npolicy;
 	struct told_list told;	/* that are asked */

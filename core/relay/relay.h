@@ -132,8 +132,7 @@ struct relay_opinion {
 	const char *who;	/* whose it is, or NULL: for that case */
 	bool ours;		/* of the configuration: in place of what it
 				 * says of delivery in general */
-	const char *source;	/* who wants it, or NULL: nobody asked */
-	const char *entry;	/* "FILE:LINE PATTERN", so; or NULL */
+	const char *entry;	/* "FILE:LINE PATTERN"; NULL: nobody asked */
 };
 
 /* A next hop whose TLS somebody may have an opinion on; valid until fn. */

@@ -29,6 +29,7 @@ struct conf {
 struct entry {
 	struct entry *next;
 	const char *want;
+	unsigned line; /* of the file; 0: of the list */
 	char name[];
 };
 
@@ -143,7 +144,7 @@ table_grow(struct table *t)
 
 /* want stays where it is. */
 static int
-table_add(struct table *t, const char *name, const char *want)
+table_add(struct table *t, const char *name, const char *want, unsigned line)
 {
 	struct entry *e;
 
@@ -153,6 +154,7 @@ table_add(struct table *t, const char *name, const char *want)
 	if (e == NULL)
 		return -1;
 	e->want = want;
+	e->line = line;
 	memcpy(e->name, name, strlen(name) + 1);
 	e->next = t->slot[hash(name) % t->nslot];
 	t->slot[hash(name) % t->nslot] = e;
@@ -279,9 +281,11 @@ pattern_length(const char *s)
 	return i + strcspn(s + i, " ");
 }
 
-/* "PATTERN WANT"; NULL, or what is wrong with it. line is changed. */
+/* "PATTERN WANT"; NULL, or what is wrong with it. line is changed; no: its
+ * number in the file, or 0. */
 static const char *
-add_line(struct pst_event *ev, struct state *s, struct table *t, char *line)
+add_line(struct pst_event *ev, struct state *s, struct table *t, char *line,
+    unsigned no)
 {
 	char name[NAME_MAX_OCTETS + 1];
 	const char *why, *want;
@@ -308,7 +312,7 @@ add_line(struct pst_event *ev, struct state *s, struct table *t, char *line)
 	if (t->n >= ENTRIES_MAX)
 		return "there are too many entries";
 	want = keep_text(ev, s, p);
-	return want == NULL || table_add(t, name, want) != 0 ?
+	return want == NULL || table_add(t, name, want, no) != 0 ?
 	    "no memory is left" : NULL;
 }
 
@@ -322,7 +326,7 @@ add_entries(struct pst_event *ev, struct state *s, struct table *t)
 
 	for (p = conf->entries; *p != NULL; p++) {
 		copy = strdup(*p);
-		why = copy != NULL ? add_line(ev, s, t, copy) :
+		why = copy != NULL ? add_line(ev, s, t, copy, 0) :
 		    "no memory is left";
 		free(copy);
 		if (why == NULL)
@@ -340,7 +344,7 @@ add_file(struct pst_event *ev, struct state *s, struct table *t, FILE *f)
 	const char *why = NULL;
 	char *line = NULL;
 	size_t cap = 0;
-	unsigned long no = 0;
+	unsigned no = 0;
 	ssize_t n;
 
 	while (why == NULL && (n = getline(&line, &cap, f)) != -1) {
@@ -351,13 +355,13 @@ add_file(struct pst_event *ev, struct state *s, struct table *t, FILE *f)
 		}
 		line[strcspn(line, "#\r\n")] = '\0';
 		if (line[strspn(line, " \t")] != '\0')
-			why = add_line(ev, s, t, line);
+			why = add_line(ev, s, t, line, no);
 	}
 	if (why == NULL && ferror(f))
 		why = "it cannot be read";
 	free(line);
 	if (why != NULL)
-		pst_log(ev, PST_ERROR, "%s:%lu: %s", conf->file, no, why);
+		pst_log(ev, PST_ERROR, "%s:%u: %s", conf->file, no, why);
 	return why == NULL ? 0 : -1;
 }
 
@@ -456,25 +460,25 @@ on_start(struct pst_event *ev)
 }
 
 static const struct entry *
-nearest(const struct table *t, const struct pst_tls_rcpt *q)
+nearest(const struct table *t, const char *domain, const char *local)
 {
 	char name[NAME_MAX_OCTETS + 1];
 	const struct entry *e = NULL;
 	const char *p;
 	size_t n;
 
-	if (q->local[0] != '\0') {
-		n = fold_local(q->local, strlen(q->local), name,
+	if (local[0] != '\0') {
+		n = fold_local(local, strlen(local), name,
 		    NAME_MAX_OCTETS / 2);
 		name[n++] = '@';
-		if (strlen(q->domain) < NAME_MAX_OCTETS - n) {
-			memcpy(name + n, q->domain, strlen(q->domain) + 1);
+		if (strlen(domain) < NAME_MAX_OCTETS - n) {
+			memcpy(name + n, domain, strlen(domain) + 1);
 			e = table_find(t, name);
 		}
 	}
 	if (e == NULL)
-		e = table_find(t, q->domain);
-	for (p = strchr(q->domain + (q->domain[0] != '\0'), '.');
+		e = table_find(t, domain);
+	for (p = strchr(domain + (domain[0] != '\0'), '.');
 	     e == NULL && p != NULL; p = strchr(p + 1, '.'))
 		e = table_find(t, p);
 	return e != NULL ? e : table_find(t, "*");
@@ -489,15 +493,45 @@ on_rcpt(struct pst_event *ev)
 
 	if (s == NULL || s->table == NULL)
 		return PST_TEMPFAIL;
-	e = nearest(s->table, q);
+	e = nearest(s->table, q->domain, q->local);
 	if (e != NULL)
 		q->want = e->want;
+	return PST_CONTINUE;
+}
+
+/* "PATTERN" of the list, "FILE:LINE PATTERN" of the file. */
+static enum pst_verdict
+on_entry(struct pst_event *ev)
+{
+	struct state *s = pst_data(ev, PST_INSTANCE, struct state);
+	const struct conf *conf = ev->conf;
+	struct pst_tls_entry *q = ev->arg;
+	const struct entry *e;
+	size_t room;
+	char *text;
+
+	if (s == NULL || s->table == NULL)
+		return PST_TEMPFAIL;
+	e = nearest(s->table, q->domain, q->local);
+	if (e == NULL)
+		return PST_CONTINUE;
+	room = strlen(conf->file) + strlen(e->name) + 24;
+	text = pst_alloc(ev, PST_EVENT, room);
+	if (text == NULL)
+		return PST_TEMPFAIL;
+	if (e->line == 0)
+		(void)snprintf(text, room, "%s", e->name);
+	else
+		(void)snprintf(text, room, "%s:%u %s", conf->file, e->line,
+		    e->name);
+	q->entry = text;
 	return PST_CONTINUE;
 }
 
 static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_ON_START, on_start),
 	PST_HOOK(PST_TLS_POLICY_RCPT, on_rcpt),
+	PST_HOOK(PST_TLS_POLICY_ENTRY, on_entry),
 	PST_END
 };
 

@@ -9,6 +9,8 @@
  *
  * "tls_policy/1.rcpt": for a recipient, whenever its next hop is determined,
  * at start for everything that waits: be quick, PST_WAIT is not allowed.
+ * "tls_policy/1.entry": which entry of what that answer was, for those who ask
+ * `postern explain`; may be missing.
  * "tls_policy/1.decide": for a next hop, before connections are made, when its
  * hosts are known; may wait.
  */
@@ -18,6 +20,7 @@
 #include <postern/plugin.h>
 
 #define PST_TLS_POLICY_RCPT "tls_policy/1.rcpt"	    /* struct pst_tls_rcpt */
+#define PST_TLS_POLICY_ENTRY "tls_policy/1.entry"   /* struct pst_tls_entry */
 #define PST_TLS_POLICY_DECIDE "tls_policy/1.decide" /* struct pst_tls_hop */
 
 struct pst_tls_rcpt {
@@ -27,6 +30,13 @@ struct pst_tls_rcpt {
 	const char *local;  /* before the @; "": any */
 	const char *want;   /* out: NULL, or text that lives as long as the
 			     * instance */
+};
+
+struct pst_tls_entry {
+	uint32_t size;
+	const char *domain, *local; /* as in struct pst_tls_rcpt */
+	const char *entry;  /* out: NULL, or text in memory of the event:
+			     * "/etc/postern/tls.txt:12 .example.net" */
 };
 
 struct pst_tls_mx {

@@ -69,6 +69,25 @@ out_tls_rcpt(struct stub *st, const void *arg)
 	out_text(st, "want", a->want);
 }
 
+static void *
+make_tls_entry(struct stub *st, const struct stmt *s)
+{
+	struct pst_tls_entry *a = POOL_NEW(st->t.pool, struct pst_tls_entry);
+
+	a->size = sizeof(*a);
+	a->domain = key_or(s, "domain", "");
+	a->local = key_or(s, "local", "");
+	return a;
+}
+
+static void
+out_tls_entry(struct stub *st, const void *arg)
+{
+	const struct pst_tls_entry *a = arg;
+
+	out_text(st, "entry", a->entry);
+}
+
 /* mx=NAME or mx=NAME/secure, any number of them. */
 static void *
 make_tls_hop(struct stub *st, const struct stmt *s)
@@ -330,6 +349,7 @@ out_none(struct stub *st, const void *arg)
 
 static const struct opcall calls[] = {
 	{ PST_TLS_POLICY_RCPT, false, make_tls_rcpt, out_tls_rcpt },
+	{ PST_TLS_POLICY_ENTRY, false, make_tls_entry, out_tls_entry },
 	{ PST_TLS_POLICY_DECIDE, true, make_tls_hop, out_tls_hop },
 	{ PST_ROUTE_ROUTE, true, make_route, out_route },
 	{ PST_LOOKUP_GET, true, make_lookup, out_lookup },

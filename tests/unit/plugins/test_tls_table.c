@@ -211,6 +211,37 @@ START_TEST(a_file_is_read_again_when_it_has_changed)
 }
 END_TEST
 
+static const char *
+entry(const char *domain)
+{
+	struct pst_tls_entry q = { .size = sizeof(q), .local = "x",
+		.domain = domain };
+	struct op_answer a;
+
+	op_now(op_next(w.gen, PST_TLS_POLICY_ENTRY, NULL),
+	    PST_TLS_POLICY_ENTRY, NULL, &q, &a);
+	ck_assert_int_eq(a.verdict, PST_CONTINUE);
+	return q.entry != NULL ? q.entry : "";
+}
+
+START_TEST(who_asks_is_told_which_entry_it_was)
+{
+	char text[400], file[300];
+
+	(void)scratch();
+	put("table", "# ours\n.a.example required\n");
+	(void)snprintf(text, sizeof(text), "file = '%s', entries = { "
+	    "'B.example required' }", scratch_path("table"));
+	(void)snprintf(file, sizeof(file), "%s:2 .a.example",
+	    scratch_path("table"));
+	begin(text);
+	ck_assert_str_eq(entry("b.a.example"), file);
+	ck_assert_str_eq(entry("b.example"), "b.example");
+	ck_assert_str_eq(entry("c.example"), "");
+	end();
+}
+END_TEST
+
 START_TEST(a_file_that_is_missing_at_start_refuses_the_configuration)
 {
 	(void)scratch();
@@ -253,6 +284,7 @@ UNIT_SUITE(tls_table)
 	tcase_add_loop_test(tc,
 	    an_entry_that_cannot_be_meant_refuses_the_configuration, 0,
 	    (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(tc, who_asks_is_told_which_entry_it_was);
 	tcase_add_test(tc, a_file_is_read_again_when_it_has_changed);
 	tcase_add_test(tc,
 	    a_file_that_is_missing_at_start_refuses_the_configuration);
