@@ -247,9 +247,15 @@ local function remember(kind, name, key, f, ...)
   return id
 end
 
+local function heard(event, at, v)
+  seen[#seen + 1] = place(at, { kind = "handler", event = event, place = at,
+    said = engine.is_verdict(v) and v.word or "nothing" })
+end
+
 local function watch(on)
   host.watched(on)
   if engine.rules then engine.rules.trace = on and note or nil end
+  host.heard(on and heard or nil)
   if not on then
     host.answer, host.dns, host.lookup, host.http = answer_of, dns_of,
       lookup_of, http_of

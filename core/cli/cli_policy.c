@@ -241,6 +241,8 @@ trace(int argc, char **argv)
 	cli_builtin();
 	r = policy_conf(&conf, conf_file, NULL, &why);
 	if (r == 0)
+		r = policy_relays(conf, m, &why);
+	if (r == 0)
 		r = policy_try(conf, m, &out, &why);
 	if (r < 0) {
 		(void)cli_fail("policy: %s", why.text);

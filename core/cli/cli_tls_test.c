@@ -4,27 +4,15 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/tables.h"
 #include "cli/tester.h"
-#include "daemon/plugs_out.h"
-#include "host/host.h"
 #include "relay/destmap.h"
 #include "relay/route.h"
-
-/* Who says what is demanded in the boot file: the tables of TLS. */
-struct tables {
-	struct conf conf;	/* as if there were no other plugins */
-	struct host *host;
-	struct plugs_out *out;
-	bool told;
-	struct err why;
-};
+#include "relay/way.h"
 
 static int usage(FILE *to, int status);
 static int run(struct tester *t, const char *text);
-static void in_force(struct tester *t, const struct tester_target *to,
-    const struct relay_route *route);
-static bool tables_open(struct tester *t, struct tables *v);
-static void tables_close(struct tables *v);
+static void in_force(struct tester *t, const struct tester_target *to);
 
 int
 cli_tls_test(int argc, char **argv)
@@ -95,26 +83,26 @@ run(struct tester *t, const char *text)
 		}
 	}
 	if (t->conf != NULL && t->want == NULL && to.hosts[0] == NULL)
-		in_force(t, &to, route);
+		in_force(t, &to);
 	return tester_run(t, text, to.domain.p, hosts, probe_text);
 }
 
 /* Roots of its own are those of the boot file's destinations, not ours. */
 static void
-in_force(struct tester *t, const struct tester_target *to,
-    const struct relay_route *route)
+in_force(struct tester *t, const struct tester_target *to)
 {
 	struct destmap *map = destmap_new(&t->conf->relay_conf);
 	struct tlswant *w = POOL_NEW(t->pool, struct tlswant);
-	struct relay_opinion v[RELAY_OPINIONS];
-	struct destmap_to d = { .route = route, .want = STR(""), .v = v };
+	struct queue_to rcpt = { .domain = to->domain, .local = to->local };
+	struct err why = ERR_INIT;
 	struct tables tables;
+	struct way way;
 	const char *text;
 
-	if (tables_open(t, &tables)) {
-		d.n = plugs_out_asks.tls_rcpt(tables.out, to->domain,
-		    to->local, v);
-		text = destmap_text(map, &d);
+	if (tables_open(&tables, t->conf, t->loop, t->pool, &why) == 0) {
+		way_find(&way, &t->conf->relay_conf, map, &plugs_out_asks,
+		    tables.out, &rcpt);
+		text = way.text;
 		if (text[0] == '\0')
 			text = destmap_usual(map);
 		text = pool_strdup(t->pool, text);
@@ -126,62 +114,8 @@ in_force(struct tester *t, const struct tester_target *to,
 		}
 	} else {
 		(void)cli_fail("tls-test: what the boot file demands is not "
-		    "known: %s", tables.why.text);
+		    "known: %s", why.text);
 	}
 	tables_close(&tables);
 	destmap_destroy(&map);
-}
-
-static void
-started(void *arg, const struct err *why)
-{
-	struct tables *v = arg;
-
-	v->told = true;
-	if (why != NULL)
-		v->why = *why;
-}
-
-static bool
-tables_open(struct tester *t, struct tables *v)
-{
-	static const char *const none[] = { NULL };
-	struct host_world world = { .loop = t->loop,
-		.hostname = t->conf->top.hostname };
-	const struct conf *conf = t->conf;
-	unsigned i;
-
-	memset(v, 0, sizeof(*v));
-	v->conf = *conf;
-	v->conf.plugins = NULL;
-	v->conf.plugin = pool_alloc(t->pool, (conf->nplugin + 1) *
-	    sizeof(v->conf.plugin[0]));
-	v->conf.nplugin = 0;
-	for (i = 0; i < conf->nplugin; i++)
-		if (strcmp(conf->plugin[i].plugin, "tls_table") == 0)
-			v->conf.plugin[v->conf.nplugin++] = conf->plugin[i];
-	v->conf.order = (struct conf_order){
-#define PARAM_ORDER(name, type, def, range, help) .name = none,
-#include "tbl/params.h"
-	};
-	v->host = host_new(&world);
-	v->out = plugs_out_new(t->loop);
-	if (host_load(v->host, &v->conf, &conf_reader_plain, &v->conf.plugins,
-		&v->why) != 0)
-		return false;
-	host_start(v->conf.plugins, started, v);
-	while (!v->told)
-		loop_once(t->loop, true);
-	if (v->why.text[0] != '\0')
-		return false;
-	plugs_out_set(v->out, &v->conf);
-	return true;
-}
-
-static void
-tables_close(struct tables *v)
-{
-	plugs_out_destroy(&v->out);
-	host_gen_unref(&v->conf.plugins);
-	host_destroy(&v->host);
 }

@@ -29,6 +29,8 @@ static const struct command commands[] = {
 	    "make, get and use certificates" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },
 	{ "policy", cli_policy, "check, test and trace a policy" },
+	{ "explain", cli_explain,
+	    "show what would become of a message, and why" },
 	{ "queue", cli_queue, "look at the queue and act on it" },
 	{ "log", cli_log, "follow messages through the mail log" },
 	{ "sink", cli_sink, "receive mail and show it, for trying things out" },

@@ -26,10 +26,17 @@ struct policy_message {
 	const char *from, *rcpt[POLICY_RCPTS], *ip, *helo, *name, *auth, *tls;
 	const char *listener, *eml; /* its file; NULL: a short text */
 	unsigned nrcpt;
+	int relay; /* may it send to anywhere? 1, -1: no, 0: not known */
 	bool live;
 };
 /* An option of the message; -1: it is none, or one too many. */
 int policy_option(struct policy_message *m, int c, const char *value);
+/* Fills in relay, by who the client is. -1: its address is none. */
+int policy_relays(const struct conf *conf, struct policy_message *m,
+    struct err *why);
+/* The resolver of a boot file. */
+int policy_dns(struct dns **dns_r, struct loop *loop, const struct conf *conf,
+    struct err *why);
 #define POLICY_OPTIONS                                                         \
 	{ "from", required_argument, NULL, 'f' },                              \
 	{ "rcpt", required_argument, NULL, 'r' },                              \

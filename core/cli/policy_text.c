@@ -30,6 +30,14 @@ one_rule(const json_t *o, struct buf *dst)
 }
 
 static void
+one_handler(const json_t *o, struct buf *dst)
+{
+	(void)buf_printf(dst, "  on   %s:%lld %s: %s\n", text(o, "file"),
+	    (long long)json_integer_value(json_object_get(o, "line")),
+	    text(o, "event"), text(o, "said"));
+}
+
+static void
 one_question(const json_t *o, struct buf *dst)
 {
 	const json_t *values = json_object_get(o, "values");
@@ -85,6 +93,8 @@ policy_trace_text(const json_t *out, struct buf *dst)
 		o = json_array_get(tried, i);
 		if (strcmp(text(o, "kind"), "rule") == 0)
 			one_rule(o, dst);
+		else if (strcmp(text(o, "kind"), "handler") == 0)
+			one_handler(o, dst);
 		else
 			one_question(o, dst);
 	}

@@ -88,6 +88,19 @@ policy_option(struct policy_message *m, int c, const char *value)
 	return -1;
 }
 
+int
+policy_relays(const struct conf *conf, struct policy_message *m,
+    struct err *why)
+{
+	struct sock_addr a;
+
+	if (m->ip != NULL && sock_addr_ip(str_c(m->ip), 0, &a, why) != 0)
+		return err_prefix(why, "%s: ", m->ip);
+	m->relay = m->auth != NULL || (m->ip != NULL &&
+	    conf_nets_has(&conf->relay.networks, &a)) ? 1 : -1;
+	return 0;
+}
+
 static void
 put(json_t *o, const char *key, const char *value)
 {
@@ -110,6 +123,9 @@ message_json(const struct policy_message *m, struct err *why)
 	for (i = 0; i < m->nrcpt; i++)
 		(void)json_array_append_new(rcpt, json_string(m->rcpt[i]));
 	(void)json_object_set_new(o, "rcpt", rcpt);
+	if (m->relay != 0)
+		(void)json_object_set_new(o, "relay", json_boolean(m->relay >
+		    0));
 	if (m->tls != NULL)
 		(void)json_object_set_new(o, "tls", json_pack("{s:s}",
 		    "version", m->tls));
@@ -120,19 +136,36 @@ message_json(const struct policy_message *m, struct err *why)
 	return o;
 }
 
+/* Lines of a file end with LF; those of a message do with CRLF. */
+static void
+as_sent(struct str raw, struct buf *dst)
+{
+	struct str line;
+
+	while (str_split(&raw, '\n', &line)) {
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		(void)buf_add_str(dst, line);
+		(void)buf_add_c(dst, "\r\n");
+	}
+}
+
 static int
 read_eml(json_t *m, const char *file, struct err *why)
 {
 	struct pool *pool = pool_new(0);
 	json_t *fields = json_array();
 	struct header h;
-	struct buf text;
+	struct buf raw, text;
 	struct str all, body, line;
 	size_t i;
 	int r;
 
-	buf_init(&text, EML_MAX);
-	r = file_read(&text, file, why);
+	buf_init(&raw, EML_MAX);
+	buf_init(&text, 2 * EML_MAX);
+	r = file_read(&raw, file, why);
+	as_sent(buf_str(&raw), &text);
+	buf_fini(&raw);
 	all = buf_str(&text);
 	header_parse(pool, all, 100000, &h);
 	for (i = 0; i < h.n; i++)
@@ -166,17 +199,27 @@ policy_try(const struct conf *conf, const struct policy_message *m,
 	return r;
 }
 
+int
+policy_dns(struct dns **dns_r, struct loop *loop, const struct conf *conf,
+    struct err *why)
+{
+	const char *records = conf->dns.records;
+	const char *anchor = conf->dns.trust_anchor;
+	struct dns_conf d = { .servers = conf->dns.servers,
+		.records = records[0] != '\0' ? records : NULL,
+		.trust_anchor = anchor[0] != '\0' ? anchor : NULL,
+		.timeout = conf->dns.timeout };
+
+	return dns_new(dns_r, loop, &d, why);
+}
+
 static int
 open_live(struct trial *t, const struct conf *conf, struct err *why)
 {
-	struct dns_conf d = { .servers = conf->dns.servers,
-		.records = conf->dns.records,
-		.trust_anchor = conf->dns.trust_anchor,
-		.timeout = conf->dns.timeout };
 	struct loop *loop = loop_new();
-	struct dns *dns;
+	struct dns *dns = NULL;
 
-	if (dns_new(&dns, loop, &d, why) != 0) {
+	if (policy_dns(&dns, loop, conf, why) != 0) {
 		loop_destroy(&loop);
 		return -1;
 	}

@@ -209,7 +209,7 @@ boot(struct pst_event *ev, struct policy *p, char *why, size_t n)
 	size_t len;
 	int r;
 
-	p->rules = p->answer = p->console = LUA_NOREF;
+	p->rules = p->answer = p->console = p->heard = LUA_NOREF;
 	(void)snprintf(dir, sizeof(dir), "%.*s", c->dir[0] != '\0' ?
 	    (int)strlen(c->dir) : (int)(name - c->file),
 	    c->dir[0] != '\0' ? c->dir : c->file);

@@ -234,7 +234,24 @@ console_watched(lua_State *L)
 	return 0;
 }
 
+/* host.heard(f): f(event, place, value) is called behind each handler from now
+ * on; nil: nobody is. */
+static int
+console_heard(lua_State *L)
+{
+	struct policy *p = run_of(L)->policy;
+
+	(void)ask_of(L);
+	luaL_unref(L, LUA_REGISTRYINDEX, p->heard);
+	lua_settop(L, 1);
+	p->heard = LUA_NOREF;
+	if (!lua_isnil(L, 1))
+		p->heard = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
 const struct luaL_Reg console_functions[] = {
+	{ "heard", console_heard },
 	{ "question", console_question },
 	{ "reply", console_reply },
 	{ "drive", console_drive },

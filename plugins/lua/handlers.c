@@ -195,6 +195,17 @@ judge(lua_State *L, const struct event *r)
 	lua_call(L, 3, 4);
 }
 
+/* A trace hears of the value on top, which stays. */
+static void
+tell(lua_State *L, const struct event *r)
+{
+	(void)lua_rawgeti(L, LUA_REGISTRYINDEX, r->policy->heard);
+	(void)lua_pushstring(L, stage_word(r->stage));
+	(void)lua_pushstring(L, r->place);
+	lua_pushvalue(L, -4);
+	lua_call(L, 3, 0);
+}
+
 /* Somebody has answered; handlers from number `at` on are still to be asked. */
 static int
 go_on(lua_State *L, int status, lua_KContext at)
@@ -207,6 +218,8 @@ go_on(lua_State *L, int status, lua_KContext at)
 	if (at > 0 && at <= (lua_KContext)a->n)
 		meter(L, r, &a->list[at - 1]);
 	for (;;) {
+		if (at > 0 && r->policy->heard != LUA_NOREF)
+			tell(L, r);
 		if (!lua_isnil(L, -1)) {
 			judge(L, r);
 			if (r->stage < STAGE_NOTED)

@@ -90,6 +90,7 @@ struct policy {
 	struct asked asked[STAGE_TICK];
 	/* Of the registry; LUA_NOREF: there is none. */
 	int rules, answer, console;
+	int heard; /* of a trace: what is told of each handler */
 	int class[CLASS_COUNT]; /* metatables */
 	struct filter *filter;	/* NULL: rules are asked of every message */
 	bool traced;		/* somebody looks on: everything is asked */

@@ -1,0 +1,375 @@
+#include "cli/explain.h"
+
+#include <string.h>
+
+#include "base/num.h"
+
+static const char *
+text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+static bool
+is(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}
+
+static void
+add_span(struct buf *dst, const json_t *o, const char *key)
+{
+	char span[32];
+
+	(void)buf_add_c(dst, num_fmt_duration(span, sizeof(span),
+	    SECONDS(json_integer_value(json_object_get(o, key)))));
+}
+
+static void
+add_if(struct buf *dst, const char *before, const char *value,
+    const char *behind)
+{
+	if (value[0] != '\0')
+		(void)buf_printf(dst, "%s%s%s", before, value, behind);
+}
+
+static void
+add_reply(struct buf *dst, const json_t *reply)
+{
+	(void)buf_printf(dst, "%d %s %s", (int)json_integer_value(
+	    json_object_get(reply, "code")), text(reply, "enhanced"),
+	    text(reply, "text"));
+}
+
+static void
+client(const json_t *all, struct buf *dst)
+{
+	const json_t *c = json_object_get(all, "client");
+
+	(void)buf_printf(dst, "from <%s>\n  client %s", text(all, "sender"),
+	    text(c, "ip"));
+	add_if(dst, " (", text(c, "name"), ")");
+	add_if(dst, ", HELO ", text(c, "helo"), "");
+	add_if(dst, ", logged in as ", text(c, "auth"), "");
+	add_if(dst, ", ", text(c, "tls"), "");
+	add_if(dst, ", listener ", text(c, "listener"), "");
+	(void)buf_printf(dst, ": %s\n", text(c, "direction"));
+}
+
+/* The words of the rules are whole sentences. */
+static void
+tried(const json_t *all, struct buf *dst)
+{
+	const json_t *list = json_object_get(all, "tried"), *o, *values;
+	const char *kind;
+	size_t i, k;
+
+	if (text(all, "policy")[0] == '\0') {
+		(void)buf_add_c(dst, "no policy\n");
+		return;
+	}
+	(void)buf_printf(dst, "policy %s\n", text(all, "policy"));
+	for (i = 0; i < json_array_size(list); i++) {
+		o = json_array_get(list, i);
+		kind = text(o, "kind");
+		if (strcmp(kind, "rule") == 0) {
+			(void)buf_printf(dst, "  %s\n", text(o, "text"));
+			continue;
+		}
+		if (strcmp(kind, "handler") == 0) {
+			(void)buf_printf(dst, "  on \"%s\" (%s): %s\n",
+			    text(o, "event"), text(o, "place"),
+			    text(o, "said"));
+			continue;
+		}
+		(void)buf_printf(dst, "  asked %s %s %s: ", kind,
+		    text(o, "name"), text(o, "key"));
+		values = json_object_get(o, "values");
+		if (json_array_size(values) == 0)
+			(void)buf_add_c(dst, text(o, "status"));
+		for (k = 0; k < json_array_size(values); k++)
+			(void)buf_printf(dst, "%s%s", k > 0 ? ", " : "",
+			    json_string_value(json_array_get(values, k)));
+		(void)buf_add_char(dst, '\n');
+	}
+}
+
+static void
+outcome(const json_t *all, struct buf *dst)
+{
+	const json_t *v = json_object_get(all, "branches"), *b, *rcpts;
+	size_t i, k;
+
+	if (json_object_get(all, "verdict") == NULL)
+		return;
+	(void)buf_printf(dst, "message: %s at %s, ", text(all, "verdict"),
+	    text(all, "stage"));
+	add_reply(dst, json_object_get(all, "reply"));
+	add_if(dst, " (by ", text(all, "by"), ")");
+	(void)buf_add_char(dst, '\n');
+	add_if(dst, "  error: ", text(all, "error"), "\n");
+	for (i = 0; i < json_array_size(v); i++) {
+		b = json_array_get(v, i);
+		rcpts = json_object_get(b, "rcpt");
+		(void)buf_printf(dst, "  branch %zu:", i);
+		for (k = 0; k < json_array_size(rcpts); k++)
+			(void)buf_printf(dst, " <%s>", json_string_value(
+			    json_array_get(rcpts, k)));
+		add_if(dst, ", held: ", text(b, "quarantine"), "");
+		if (json_object_get(b, "hold") != NULL) {
+			(void)buf_add_c(dst, ", not before ");
+			add_span(dst, b, "hold");
+		}
+		(void)buf_add_char(dst, '\n');
+	}
+	add_if(dst, "log:\n", text(all, "log"), "");
+}
+
+static void
+hop(const json_t *o, struct buf *dst)
+{
+	const json_t *h = json_object_get(o, "hop"), *host, *a;
+	const json_t *hosts = json_object_get(h, "hosts");
+	const json_t *lookup = json_object_get(h, "lookup");
+	bool by_mx = strcmp(text(h, "by"), "mx") == 0;
+	size_t i, k;
+
+	(void)buf_printf(dst, "  next hop: %s %s",
+	    by_mx ? "MX of" : text(h, "by"), text(h, "name"));
+	add_if(dst, " (", text(h, "place"), ")");
+	if (is(h, "implicit_tls"))
+		(void)buf_add_c(dst, ", TLS from the first octet");
+	add_if(dst, ", logs in as ", text(h, "login"), "");
+	(void)buf_add_char(dst, '\n');
+	for (i = 0; i < json_array_size(hosts); i++) {
+		host = json_array_get(hosts, i);
+		a = json_object_get(host, "addresses");
+		if (by_mx && a == NULL)
+			continue;
+		(void)buf_printf(dst, "    %s", text(host, "host"));
+		for (k = 0; k < json_array_size(a); k++)
+			(void)buf_printf(dst, "%s%s", k > 0 ? ", " : " ",
+			    json_string_value(json_array_get(a, k)));
+		if (is(host, "secure") && by_mx)
+			(void)buf_add_c(dst, " (DNSSEC)");
+		(void)buf_add_char(dst, '\n');
+	}
+	if (lookup != NULL)
+		(void)buf_printf(dst, "    %s: %s (%s)\n", text(lookup,
+		    "error"), text(lookup, "then"), text(lookup, "status"));
+}
+
+static void
+wants(const json_t *o, struct buf *dst)
+{
+	const json_t *tls = json_object_get(o, "tls"), *s, *rules, *r;
+	const json_t *sources = json_object_get(tls, "sources");
+	size_t i, k;
+
+	(void)buf_printf(dst, "  TLS: %s\n", text(tls, "want"));
+	for (i = 0; i < json_array_size(sources); i++) {
+		s = json_array_get(sources, i);
+		rules = json_object_get(s, "rules");
+		(void)buf_printf(dst, "    %s", text(s, "who"));
+		if (strcmp(text(s, "name"), text(s, "who")) != 0)
+			add_if(dst, " ", text(s, "name"), "");
+		add_if(dst, " \"", text(s, "entry"), "\"");
+		add_if(dst, " (", text(s, "place"), ")");
+		(void)buf_printf(dst, ": %s%s\n", text(s, "want"),
+		    is(s, "replaced") ? " (replaced by what follows)" : "");
+		for (k = 0; k < json_array_size(rules); k++) {
+			r = json_array_get(rules, k);
+			(void)buf_printf(dst, "      rule \"%s\" (%s): %s\n",
+			    text(r, "rule"), text(r, "place"),
+			    text(r, "says"));
+		}
+	}
+}
+
+static void
+names(const json_t *o, struct buf *dst)
+{
+	const json_t *hosts = json_object_get(json_object_get(o, "hop"),
+	    "hosts"), *list, *n;
+	size_t i, k;
+	bool any = false;
+
+	for (i = 0; i < json_array_size(hosts); i++) {
+		list = json_object_get(json_array_get(hosts, i), "names");
+		if (json_array_size(list) == 0)
+			continue;
+		any = true;
+		(void)buf_printf(dst, "  certificate of %s: ", text(
+		    json_array_get(hosts, i), "host"));
+		for (k = 0; k < json_array_size(list); k++) {
+			n = json_array_get(list, k);
+			(void)buf_printf(dst, "%s%s (%s:%s%s%s)",
+			    k > 0 ? ", or " : "", text(n, "name"),
+			    text(n, "in"), text(n, "of"),
+			    text(n, "if")[0] != '\0' ? ", if " : "",
+			    text(n, "if"));
+		}
+		(void)buf_add_char(dst, '\n');
+	}
+	if (!any)
+		(void)buf_add_c(dst, "  certificate: any\n");
+	n = json_object_get(o, "certificate");
+	(void)buf_add_c(dst, "  ours: ");
+	if (text(n, "error")[0] != '\0')
+		(void)buf_printf(dst, "not known: %s\n", text(n, "error"));
+	else if (text(n, "name")[0] == '\0')
+		(void)buf_add_c(dst, "none is shown\n");
+	else
+		(void)buf_printf(dst, "%s, if asked for (%s)\n",
+		    text(n, "name"), text(n, "use"));
+}
+
+static void
+schedule(const json_t *o, struct buf *dst)
+{
+	const json_t *s = json_object_get(o, "schedule");
+
+	(void)buf_printf(dst, "  if deferred (%s): again after ",
+	    text(s, "profile"));
+	add_span(dst, s, "first_retry");
+	(void)buf_add_c(dst, ", doubled up to ");
+	add_span(dst, s, "max_retry");
+	if (json_object_get(s, "warn_after") != NULL) {
+		(void)buf_add_c(dst, "; the sender is told after ");
+		add_span(dst, s, "warn_after");
+	}
+	(void)buf_add_c(dst, "; returned after ");
+	add_span(dst, s, "lifetime");
+	(void)buf_add_c(dst, ", for TLS after ");
+	add_span(dst, s, "tls_deadline");
+	(void)buf_add_char(dst, '\n');
+	if (text(s, "report_tls")[0] != '\0')
+		(void)buf_printf(dst, "  its report needs %s, too, or is "
+		    "held\n", text(s, "report_tls"));
+}
+
+/* What happens, in words; points of the same words are one line. */
+static void
+words(const json_t *f, struct buf *dst)
+{
+	const json_t *offers = json_object_get(f, "offers");
+	const char *does = text(f, "does");
+	size_t i;
+
+	for (i = 0; i < json_array_size(offers); i++)
+		(void)buf_printf(dst, "%s%s", i == 0 ?
+		    "smaller offers first (" : ", ", json_string_value(
+		    json_array_get(offers, i)));
+	if (i > 0)
+		(void)buf_add_c(dst, "); then ");
+	if (strcmp(does, "tls") == 0) {
+		(void)buf_add_c(dst, "sent over TLS all the same");
+		return;
+	}
+	if (strcmp(does, "clear") == 0) {
+		(void)buf_add_c(dst, "sent in clear");
+		return;
+	}
+	if (strcmp(does, "clear-anew") == 0)
+		(void)buf_add_c(dst, "sent in clear on a new connection; if "
+		    "the host had TLS lately: ");
+	if (is(f, "next_host"))
+		(void)buf_add_c(dst, "next host, then ");
+	(void)buf_printf(dst, "%s %s", text(f, "then"), text(f, "status"));
+	if (text(f, "final")[0] == '\0')
+		return;
+	(void)buf_add_c(dst, ", returned ");
+	(void)buf_printf(dst, "%s after ", text(f, "final"));
+	add_span(dst, f, "until");
+}
+
+static bool
+same_words(const json_t *a, const json_t *b)
+{
+	struct buf x, y;
+	bool equal;
+
+	buf_init(&x, 4096);
+	buf_init(&y, 4096);
+	words(a, &x);
+	words(b, &y);
+	equal = str_eq(buf_str(&x), buf_str(&y));
+	buf_fini(&x);
+	buf_fini(&y);
+	return equal;
+}
+
+static void
+failures(const json_t *o, struct buf *dst)
+{
+	const json_t *v = json_object_get(o, "failures"), *f;
+	size_t i, k, n = json_array_size(v);
+
+	for (i = 0; i < n; i++) {
+		f = json_array_get(v, i);
+		for (k = 0; k < i; k++)
+			if (same_words(json_array_get(v, k), f))
+				break;
+		if (k < i)
+			continue; /* was with that one */
+		(void)buf_add_c(dst, "  if ");
+		for (k = i; k < n; k++)
+			if (same_words(json_array_get(v, k), f))
+				(void)buf_printf(dst, "%s%s",
+				    k > i ? "\n  or " : "",
+				    text(json_array_get(v, k), "text"));
+		(void)buf_add_c(dst, ":\n    ");
+		words(f, dst);
+		(void)buf_add_char(dst, '\n');
+	}
+}
+
+static void
+rcpt(const json_t *o, struct buf *dst)
+{
+	(void)buf_printf(dst, "to <%s>", text(o, "address"));
+	if (!is(o, "taken")) {
+		(void)buf_add_c(dst, ": refused, ");
+		add_reply(dst, json_object_get(o, "reply"));
+		(void)buf_add_char(dst, '\n');
+		return;
+	}
+	if (is(o, "dropped")) {
+		(void)buf_add_c(dst, ": taken, and nothing is sent to it\n");
+		return;
+	}
+	if (json_object_get(o, "branch") != NULL)
+		(void)buf_printf(dst, ", branch %d", (int)json_integer_value(
+		    json_object_get(o, "branch")));
+	if (is(o, "added"))
+		(void)buf_add_c(dst, ", added by the policy");
+	add_if(dst, ", held: ", text(o, "quarantine"), "");
+	add_if(dst, ", waits for ", text(o, "after"), "");
+	(void)buf_add_char(dst, '\n');
+	if (json_object_get(o, "tls") == NULL)
+		return;
+	wants(o, dst);
+	hop(o, dst);
+	if (text(o, "error")[0] != '\0') {
+		(void)buf_printf(dst, "  error: %s\n", text(o, "error"));
+		return;
+	}
+	names(o, dst);
+	schedule(o, dst);
+	failures(o, dst);
+}
+
+void
+explain_text(const json_t *all, struct buf *dst)
+{
+	const json_t *v = json_object_get(all, "recipients");
+	size_t i;
+
+	client(all, dst);
+	tried(all, dst);
+	outcome(all, dst);
+	for (i = 0; i < json_array_size(v); i++)
+		rcpt(json_array_get(v, i), dst);
+}

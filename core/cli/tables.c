@@ -1,0 +1,109 @@
+#include "cli/tables.h"
+
+#include <postern/tls_policy.h>
+#include <string.h>
+
+#include "host/hooks.h"
+
+static const char *const none[] = { NULL };
+
+/* A copy of conf without instances; room for as many. */
+static void
+bare(struct conf *dst, const struct conf *conf, struct pool *pool)
+{
+	*dst = *conf;
+	dst->plugins = NULL;
+	dst->plugin = pool_alloc(pool, (conf->nplugin + 1) *
+	    sizeof(dst->plugin[0]));
+	dst->nplugin = 0;
+	dst->order = (struct conf_order){
+#define PARAM_ORDER(name, type, def, range, help) .name = none,
+#include "tbl/params.h"
+	};
+}
+
+static bool
+provides(const struct host_gen *gen, const char *name)
+{
+	static const char *const ops[] = { PST_TLS_POLICY_RCPT,
+		PST_TLS_POLICY_DECIDE };
+	struct instance *i;
+	unsigned k;
+
+	for (k = 0; k < 2; k++) {
+		for (i = op_next(gen, ops[k], NULL); i != NULL;
+		     i = op_next(gen, ops[k], i)) {
+			if (strcmp(instance_name(i), name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What a plugin provides is known when it is loaded; only those that are asked
+ * are started as well. */
+static void
+choose(struct tables *v, const struct conf *conf, struct pool *pool)
+{
+	struct conf all;
+	unsigned i;
+
+	bare(&all, conf, pool);
+	memcpy(all.plugin, conf->plugin, conf->nplugin *
+	    sizeof(all.plugin[0]));
+	all.nplugin = conf->nplugin;
+	if (host_load(v->host, &all, &conf_reader_plain, &all.plugins,
+		NULL) != 0)
+		all.plugins = NULL;
+	bare(&v->conf, conf, pool);
+	for (i = 0; i < conf->nplugin; i++) {
+		if (all.plugins != NULL ?
+			provides(all.plugins, conf->plugin[i].name) :
+			strcmp(conf->plugin[i].plugin, "tls_table") == 0)
+			v->conf.plugin[v->conf.nplugin++] = conf->plugin[i];
+	}
+	host_gen_unref(&all.plugins);
+}
+
+static void
+started(void *arg, const struct err *why)
+{
+	struct tables *v = arg;
+
+	v->told = true;
+	if (why != NULL)
+		v->why = *why;
+}
+
+int
+tables_open(struct tables *v, const struct conf *conf, struct loop *loop,
+    struct pool *pool, struct err *why)
+{
+	struct host_world world = { .loop = loop,
+		.hostname = conf->top.hostname };
+
+	memset(v, 0, sizeof(*v));
+	v->host = host_new(&world);
+	v->out = plugs_out_new(loop);
+	choose(v, conf, pool);
+	if (host_load(v->host, &v->conf, &conf_reader_plain, &v->conf.plugins,
+		why) != 0)
+		return -1;
+	host_start(v->conf.plugins, started, v);
+	while (!v->told)
+		loop_once(loop, true);
+	if (v->why.text[0] != '\0') {
+		*why = v->why;
+		return -1;
+	}
+	plugs_out_set(v->out, &v->conf);
+	return 0;
+}
+
+void
+tables_close(struct tables *v)
+{
+	plugs_out_destroy(&v->out);
+	host_gen_unref(&v->conf.plugins);
+	host_destroy(&v->host);
+}

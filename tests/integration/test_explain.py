@@ -1,0 +1,313 @@
+"""postern explain: what would become of a message, and that it does."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from lib import base, client, tlsmatrix
+from lib.postern_sink import PosternSink
+
+POLICY = """\
+on("rcpt", function(rcpt)
+  if rcpt.domain == "closed.example" then
+    return reject(550, "5.7.1", "not there")
+  end
+  if rcpt.domain == "broken.example" then error("oops") end
+end)
+rule "partner" { when = { rcpt_domain = ".partner.example" },
+  tls = "required-verify", hold = "24h" }
+local listed = lookup "listed"
+on("message", function(msg)
+  if listed[msg.sender] then msg:quarantine("listed") end
+end)
+"""
+BOOT = """\
+hostname = "mx.us.example"
+policy { file = "policy.lua" }
+destination ".partner.example" { tls = "required" }
+destination "Named.Example" { tls = "required-verify match=names "
+  .. "names=mail.named.example" }
+route "routed.example" { hosts = { "mx1.routed.example:2525",
+  "mx:hosted.example" }, tls = "required-verify" }
+plugin "tls_table" "mine" { file = "%s" }
+listener "inside" { address = { "127.0.0.1:2525" }, tls = "off" }
+relay { domains = { "ours.example" } }
+tls { store = "store" }
+"""
+# The word of explain for what the sink does wrong.
+POINTS = {"noehlo": "no-esmtp", "nostarttls": "no-starttls",
+          "xxxx": "starttls-masked", "st454": "starttls-4yz",
+          "st501": "starttls-5yz", "st554": "starttls-5yz",
+          "st-drop": "starttls-cut", "st-reset": "starttls-cut",
+          "220-hang": "handshake-silent", "mail-550": "mail-5yz",
+          "rcpt-550": "rcpt-5yz"}
+
+
+@pytest.fixture
+def explain(tmp_path):
+    """explain(arg, ...) runs it on the boot file and policy above."""
+    (tmp_path / "policy.lua").write_text(POLICY)
+    (tmp_path / "tls.txt").write_text(
+        "# ours\n* opportunistic\n.table.example required\n")
+    (tmp_path / "postern.lua").write_text(BOOT % (tmp_path / "tls.txt"))
+
+    def run(*args, conf="postern.lua"):
+        return subprocess.run(
+            [base.POSTERN_BIN, "explain", "-c", conf, *args], cwd=tmp_path,
+            capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL)
+    run.dir = tmp_path
+    return run
+
+
+def facts(done, status=0):
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout)
+
+
+def failures(rcpt):
+    return {each["point"]: each for each in rcpt["failures"]}
+
+
+def test_the_tree_leads_from_the_client_to_the_next_hop(explain):
+    done = explain("a@us.example", "x@a.partner.example", "y@b.table.example")
+    assert done.returncode == 0, done.stderr
+    for line in (
+            "  client 127.0.0.1: outbound",
+            '  rule "partner" (policy.lua:7): yes, for x@a.partner.example: '
+            "tls required-verify deadline=86400s",
+            "  asked lookup listed a@us.example: notfound",
+            '  on "message" (policy.lua:10): nothing',
+            "message: accept at branch, 250 2.0.0 Ok",
+            "  branch 0: <x@a.partner.example>",
+            "to <x@a.partner.example>, branch 0",
+            "  TLS: required-verify deadline=1d",
+            '      rule "partner" (policy.lua:7): tls required-verify '
+            "deadline=86400s",
+            "  next hop: MX of a.partner.example",
+            "  its report needs required-verify, too, or is held",
+            "  ours: none is shown"):
+        assert line in done.stdout.splitlines(), done.stdout
+    assert ("  or STARTTLS is answered 421:\n    next host, then deferred "
+            "4.7.4, returned 5.7.4 after 1d\n") in done.stdout
+
+
+def test_each_source_of_a_want_has_its_place(explain):
+    rcpts = facts(explain("--json", "a@us.example", "x@a.partner.example",
+                          "y@b.table.example", "z@named.example"))
+    tls = [each["tls"] for each in rcpts["recipients"]]
+    boot = "postern.lua"
+    assert [(s["who"], s.get("place"), s["want"]) for s in
+            tls[0]["sources"]] == [
+        ("delivery", boot, "opportunistic"),
+        ("destination", boot + ":3", "required"),
+        ("table", "%s:2" % (explain.dir / "tls.txt"), "opportunistic"),
+        ("policy", None, "required-verify deadline=1d")]
+    assert tls[0]["sources"][0]["replaced"] is True
+    assert tls[0]["want"] == "required-verify deadline=1d"
+    assert tls[1]["sources"][-1]["entry"] == ".table.example"
+    assert tls[1]["level"] == "required"
+    assert tls[2]["sources"][1]["place"] == boot + ":4"
+
+
+def test_names_that_would_be_accepted_are_those_of_the_want(explain):
+    rcpts = facts(explain("--json", "a@us.example", "x@a.partner.example",
+                          "z@named.example", "r@routed.example"))
+    hosts = [each["hop"]["hosts"] for each in rcpts["recipients"]]
+    assert hosts[0][0]["names"] == [
+        {"name": "a.partner.example", "of": "domain", "in": "san"},
+        {"name": "MX hosts of a.partner.example", "of": "mx", "in": "san",
+         "if": "DNSSEC vouches for the MX"}]
+    assert [n["name"] for n in hosts[1][0]["names"]] == ["mail.named.example"]
+    assert rcpts["recipients"][2]["hop"]["by"] == "route"
+    assert [n["name"] for n in hosts[2][0]["names"]] == [
+        "routed.example", "mx1.routed.example"]
+    assert hosts[2][1]["host"] == "MX hosts of hosted.example"
+
+
+def test_who_is_refused_is_told_as_the_server_would(explain):
+    out = facts(explain("--json", "--client", "192.0.2.9", "a@us.example",
+                        "x@far.example", "y@ours.example"), 1)
+    assert out["client"]["direction"] == "inbound"
+    by = {each["address"]: each for each in out["recipients"]}
+    assert by["x@far.example"]["reply"] == {
+        "code": 550, "enhanced": "5.7.1", "text": "Relaying denied"}
+    assert by["y@ours.example"]["taken"] is True
+    done = explain("a@us.example", "z@closed.example")
+    assert done.returncode == 1
+    assert "to <z@closed.example>: refused, 550 5.7.1 not there" in done.stdout
+
+
+def test_a_policy_that_fails_is_a_deferral_with_its_place(explain):
+    done = explain("a@us.example", "x@broken.example")
+    assert done.returncode == 1
+    assert "451 4.3.5 policy error" in done.stdout
+    assert "policy error policy.lua:5: oops" in done.stdout
+    assert "next hop" not in done.stdout
+    (explain.dir / "policy.lua").write_text("rule {")
+    done = explain("a@us.example", "x@far.example")
+    assert done.returncode == 2
+    assert "policy.lua:1:" in done.stderr
+
+
+def test_the_message_and_the_listener_count(explain):
+    (explain.dir / "policy.lua").write_text(
+        'on("message", function(msg, conn)\n'
+        '  if msg:header("Subject") == "secret" and conn.listener == "inside" '
+        'then\n    for _, r in ipairs(msg.recipients) do r:tls("required") '
+        "end\n  end\nend)\n")
+    (explain.dir / "m.eml").write_text("Subject: secret\n\nbody\n")
+    args = ["--json", "a@us.example", "x@far.example", "m.eml"]
+    rcpt = facts(explain("--listener", "inside", *args))["recipients"][0]
+    assert rcpt["tls"]["level"] == "required"
+    rcpt = facts(explain(*args))["recipients"][0]
+    assert rcpt["tls"]["level"] == "opportunistic"
+
+
+def test_without_a_policy_the_tables_are_shown_all_the_same(explain):
+    text = (explain.dir / "postern.lua").read_text()
+    (explain.dir / "bare.lua").write_text(
+        text.replace('policy { file = "policy.lua" }', ""))
+    done = explain("", "x@b.table.example", conf="bare.lua")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("from <>\n")
+    assert "no policy\n" in done.stdout and "TLS: required\n" in done.stdout
+
+
+@pytest.mark.parametrize("args, status, text", [
+    ([], 64, "usage:"), (["a@us.example"], 64, "usage:"),
+    (["a@us.example", "x@y.example", "one", "two"], 64, "usage:"),
+    (["--nonsense", "a@us.example", "x@y.example"], 64, "usage:"),
+    (["a@us.example", "nobody"], 2, "nobody: "),
+    (["a@us.example", "x@y.example", "missing.eml"], 2, "missing.eml: "),
+    (["--client", "here", "a@us.example", "x@y.example"], 2,
+     '"here" is not an IP address'),
+    (["--listener", "outside", "a@us.example", "x@y.example"], 2,
+     'has no listener "outside"'),
+    (["a@us..example", "x@y.example"], 1, ""),
+])
+def test_bad_input_has_its_status_and_words(explain, args, status, text):
+    done = explain(*args)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    assert text in done.stderr
+
+
+def test_a_boot_file_that_is_wrong_is_named(explain):
+    assert explain("a@us.example", "x@y.example",
+                   conf="missing.lua").returncode == 2
+    (explain.dir / "bad.lua").write_text("hostname = 1\n")
+    done = explain("a@us.example", "x@y.example", conf="bad.lua")
+    assert done.returncode == 2 and "bad.lua:1" in done.stderr
+    (explain.dir / "tls.txt").write_text("* nonsense\n")
+    done = explain("a@us.example", "x@y.example")
+    assert done.returncode == 2 and "its entries are not usable" in done.stderr
+
+
+def foreseen(rcpt, event):
+    """In the words of tlsmatrix."""
+    point = POINTS.get(event, tlsmatrix.reason(event))
+    found = failures(rcpt).get(point)
+    if found is None:
+        assert rcpt["tls"]["level"] == "none"
+        return tlsmatrix.CLEAR
+    if found["does"] == "not-sent":
+        return (tlsmatrix.BOUNCE if found["then"] == "returned"
+                else tlsmatrix.NOTHING)
+    return {"tls": tlsmatrix.TLS, "clear": tlsmatrix.CLEAR,
+            "clear-anew": tlsmatrix.CLEAR2}[found["does"]]
+
+
+@pytest.mark.parametrize("level", tlsmatrix.LEVELS)
+def test_failures_are_foreseen_as_requirements_3_1_has_them(explain, level):
+    """The same table is what test_tls_outbound_matrix holds the relay to."""
+    (explain.dir / "level.lua").write_text(
+        'hostname = "us.example"\ntls { store = "store" }\n'
+        'destination "far.example" { tls = "%s" }\n' % level)
+    rcpt = facts(explain("--json", "a@us.example", "x@far.example",
+                         conf="level.lua"))["recipients"][0]
+    events = [event for event in tlsmatrix.REASONS if event != "cn-only"]
+    for event in events + tlsmatrix.REFUSED:
+        assert foreseen(rcpt, event) == tlsmatrix.outcome(event, level), event
+
+
+# What a relay does with the same boot file: fault, level.
+CASES = [(fault, level)
+         for fault in ("nostarttls", "st454", "220-alert", "cert=self",
+                       "mail-550", "rcpt-451", None)
+         for level in ("opportunistic", "preferred", "required-verify")]
+WORDS = {"cert=self": "self-signed", "220-alert": "alert",
+         "rcpt-451": "rcpt-4yz"}
+
+
+class Rig:
+    def __init__(self, relay):
+        names = ["d%d.example" % i for i in range(len(CASES))]
+        self.sink = PosternSink(listen=[
+            ",".join(filter(None, [fault, "name=" + name]))
+            for (fault, _), name in zip(CASES, names)])
+        self.server = relay(None, {
+            "delivery": {"ca_file": self.sink.ca},
+            "bounce_profile": {"default": {
+                "first_retry": "1h", "max_retry": "1h"}},
+            "destination": {name: {"tls": level} for name, (_, level) in
+                            zip(names, CASES)},
+            "route": {name: {"hosts": ["127.0.0.1:%d" % port]}
+                      for name, port in zip(names, self.sink.ports)}})
+        self.rcpts = ["x@" + name for name in names]
+        with self.server.client() as peer:
+            for rcpt in self.rcpts:
+                peer.start().deliver("", [rcpt], client.message())
+            peer.quit()
+
+    def arrived(self, rcpt):
+        return [m for m in self.sink.messages() if m["to"] == [rcpt]]
+
+    def row(self, rcpt):
+        for row in self.server.cli_json("queue", "list"):
+            if row["rcpt"] == rcpt and row["reason"]:
+                return row
+        return None
+
+    def bounced(self, rcpt):
+        mid = None
+        for line in self.server.log_lines():
+            found = re.match(r"MID (\d+) ICID \d+ RID 0 To: <%s>" %
+                             re.escape(rcpt), line)
+            mid = found[1] if found else mid
+        return [line for line in self.server.log_lines() if mid and
+                re.search(r"(Double bounce|Bounced): .*MID %s to RID 0" % mid,
+                          line)]
+
+
+def test_what_was_foreseen_happens(relay):
+    rig = Rig(relay)
+    try:
+        out = json.loads(rig.server.cli("explain", "--json", "", *rig.rcpts)
+                         .text)
+        for rcpt, (fault, level), said in zip(rig.rcpts, CASES,
+                                              out["recipients"]):
+            check_case(rig, rcpt, fault, said)
+        assert out["client"]["direction"] == "outbound"
+    finally:
+        rig.sink.close()
+
+
+def check_case(rig, rcpt, fault, said):
+    assert said["address"] == rcpt and said["hop"]["by"] == "route"
+    point = failures(said).get(WORDS.get(fault) or POINTS.get(fault))
+    does = point["does"] if point else "tls"
+    if does != "not-sent":
+        base.wait_for(lambda: rig.arrived(rcpt),
+                      lambda: "%s %s\n%s" % (rcpt, fault, rig.server.tail()))
+        assert (rig.arrived(rcpt)[0]["tls"] is not None) == (does == "tls")
+    elif point["then"] == "deferred":
+        row = base.wait_for(lambda: rig.row(rcpt), "a deferral of " + rcpt)
+        assert row["status"] == point["status"] or fault == "rcpt-451", row
+        if point["reason"]:
+            assert "(reason: %s)" % point["reason"] in row["reason"]
+        assert rig.arrived(rcpt) == []
+    else:
+        base.wait_for(lambda: rig.bounced(rcpt), "a bounce of " + rcpt)
+        assert rig.arrived(rcpt) == []
