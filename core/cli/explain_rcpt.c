@@ -77,8 +77,9 @@ opinion(struct explained *a, const struct relay_opinion *v)
 {
 	const char *blank = v->entry != NULL ? strrchr(v->entry, ' ') : NULL;
 	const char *pattern = blank != NULL ? blank + 1 : v->entry;
+	const char *who = v->who != NULL ? v->who : "";
 	json_t *o = json_pack("{s:s, s:s, s:s}", "who", v->ours ?
-	    "destination" : "table", "name", v->source, "want", v->want);
+	    "destination" : "table", "name", who, "want", v->want);
 
 	explain_put(o, "entry", pattern);
 	if (blank != NULL)
@@ -87,7 +88,7 @@ opinion(struct explained *a, const struct relay_opinion *v)
 	else
 		explain_put(o, "place", v->ours && pattern != NULL ?
 		    block_place(a->e, pattern) :
-		    plugin_place(a->e, v->source));
+		    plugin_place(a->e, who));
 	return o;
 }
 

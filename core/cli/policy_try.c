@@ -1,11 +1,13 @@
 #include "cli/policy.h"
 
 #include <limits.h>
+#include <postern/lookup.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/tables.h"
 #include "mail/header.h"
 #include "trial/drive.h"
 #include "trial/policytest.h"
@@ -213,6 +215,24 @@ policy_dns(struct dns **dns_r, struct loop *loop, const struct conf *conf,
 	return dns_new(dns_r, loop, &d, why);
 }
 
+/* The policies and what they may ask; the others would begin to serve: open
+ * logs, listen. */
+static int
+askable(struct trial *t, const struct conf *conf, struct err *why)
+{
+	static const char *const ops[] = { PST_LOOKUP_GET, NULL };
+	struct host_world world = { .loop = t->loop, .dns = t->dns,
+		.hostname = conf->top.hostname };
+	struct host *host = host_new(&world);
+	struct conf *only = POOL_NEW(t->pool, struct conf);
+	int r;
+
+	r = tables_choose(only, conf, host, ops, POLICY_ENGINE, t->pool, why);
+	host_destroy(&host);
+	t->conf = only;
+	return r;
+}
+
 static int
 open_live(struct trial *t, const struct conf *conf, struct err *why)
 {
@@ -224,8 +244,8 @@ open_live(struct trial *t, const struct conf *conf, struct err *why)
 		return -1;
 	}
 	trial_live(t, loop, dns, conf->top.hostname, "test");
-	t->conf = conf;
-	if (trial_load(t, why) == 0 && trial_start(t, why) == 0)
+	if (askable(t, conf, why) == 0 && trial_load(t, why) == 0 &&
+	    trial_start(t, why) == 0)
 		return 0;
 	close_trial(t);
 	return -1;

@@ -23,16 +23,14 @@ bare(struct conf *dst, const struct conf *conf, struct pool *pool)
 }
 
 static bool
-provides(const struct host_gen *gen, const char *name)
+provides(const struct host_gen *gen, const char *name,
+    const char *const *ops)
 {
-	static const char *const ops[] = { PST_TLS_POLICY_RCPT,
-		PST_TLS_POLICY_DECIDE };
 	struct instance *i;
-	unsigned k;
 
-	for (k = 0; k < 2; k++) {
-		for (i = op_next(gen, ops[k], NULL); i != NULL;
-		     i = op_next(gen, ops[k], i)) {
+	for (; *ops != NULL; ops++) {
+		for (i = op_next(gen, *ops, NULL); i != NULL;
+		     i = op_next(gen, *ops, i)) {
 			if (strcmp(instance_name(i), name) == 0)
 				return true;
 		}
@@ -40,29 +38,32 @@ provides(const struct host_gen *gen, const char *name)
 	return false;
 }
 
-/* What a plugin provides is known when it is loaded; only those that are asked
- * are started as well. */
-static void
-choose(struct tables *v, const struct conf *conf, struct pool *pool)
+int
+tables_choose(struct conf *dst, const struct conf *conf, struct host *h,
+    const char *const *ops, const char *plugin, struct pool *pool,
+    struct err *why)
 {
+	const struct conf_plugin *p;
 	struct conf all;
 	unsigned i;
+	int r;
 
 	bare(&all, conf, pool);
 	memcpy(all.plugin, conf->plugin, conf->nplugin *
 	    sizeof(all.plugin[0]));
 	all.nplugin = conf->nplugin;
-	if (host_load(v->host, &all, &conf_reader_plain, &all.plugins,
-		NULL) != 0)
+	r = host_load(h, &all, &conf_reader_plain, &all.plugins, why);
+	if (r != 0)
 		all.plugins = NULL;
-	bare(&v->conf, conf, pool);
+	bare(dst, conf, pool);
 	for (i = 0; i < conf->nplugin; i++) {
-		if (all.plugins != NULL ?
-			provides(all.plugins, conf->plugin[i].name) :
-			strcmp(conf->plugin[i].plugin, "tls_table") == 0)
-			v->conf.plugin[v->conf.nplugin++] = conf->plugin[i];
+		p = &conf->plugin[i];
+		if (strcmp(p->plugin, plugin) == 0 || (all.plugins != NULL &&
+			provides(all.plugins, p->name, ops)))
+			dst->plugin[dst->nplugin++] = *p;
 	}
 	host_gen_unref(&all.plugins);
+	return r;
 }
 
 static void
@@ -79,13 +80,16 @@ int
 tables_open(struct tables *v, const struct conf *conf, struct loop *loop,
     struct pool *pool, struct err *why)
 {
+	static const char *const ops[] = { PST_TLS_POLICY_RCPT,
+		PST_TLS_POLICY_DECIDE, NULL };
 	struct host_world world = { .loop = loop,
 		.hostname = conf->top.hostname };
 
 	memset(v, 0, sizeof(*v));
 	v->host = host_new(&world);
 	v->out = plugs_out_new(loop);
-	choose(v, conf, pool);
+	(void)tables_choose(&v->conf, conf, v->host, ops, "tls_table", pool,
+	    why);
 	if (host_load(v->host, &v->conf, &conf_reader_plain, &v->conf.plugins,
 		why) != 0)
 		return -1;

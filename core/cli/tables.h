@@ -18,6 +18,12 @@ struct tables {
 	struct err why;
 };
 
+/* A copy of conf with the instances of that plugin and of those that have one
+ * of the operations: all are loaded by h to know, and none is started. -1: one
+ * cannot be loaded, why; then it is the instances of that plugin alone. */
+int tables_choose(struct conf *dst, const struct conf *conf, struct host *h,
+    const char *const *ops, const char *plugin, struct pool *pool,
+    struct err *why);
 /* conf, loop and pool live as long as the tables. Those of other plugins than
  * tls_table are known if all plugins of conf can be loaded. -1: why; to be
  * closed all the same. */

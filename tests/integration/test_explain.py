@@ -1,12 +1,13 @@
 """postern explain: what would become of a message, and that it does."""
 
 import json
+import os
 import re
 import subprocess
 
 import pytest
 
-from lib import base, client, tlsmatrix
+from lib import base, client, postern, tlsmatrix
 from lib.postern_sink import PosternSink
 
 POLICY = """\
@@ -311,3 +312,67 @@ def check_case(rig, rcpt, fault, said):
     else:
         base.wait_for(lambda: rig.bounced(rcpt), "a bounce of " + rcpt)
         assert rig.arrived(rcpt) == []
+
+
+LIVE = """\
+local listed = lookup "listed"
+on("mail", function(msg)
+  if listed[msg.sender] then msg:quarantine(listed[msg.sender]) end
+end)
+on("rcpt", function(rcpt)
+  if dns.mx(rcpt.domain) then
+    rcpt:tls("required-verify", { match = "hosted" })
+  end
+end)
+"""
+ZONE = """
+two         MX 10 one.two
+two         MX 20 other.two
+one.two     A 127.0.0.3
+other.two   A 127.0.0.4
+null        MX 0 .
+"""
+
+
+@pytest.fixture
+def live(makers, resolver):
+    """A relay that is not started: its boot file is what is asked for."""
+    unbound = resolver({"test": ZONE})
+    server = makers.add(postern.Postern())
+    table = server.add_file("listed.txt", "a@us.example because\n")
+    server.write_config({
+        "dns": {"servers": [unbound.address]},
+        "policy": {"file": server.add_file("policy.lua", LIVE)},
+        "plugin_dirs": [os.path.join(os.path.dirname(base.POSTERN_BIN),
+                                     "plugins", "lookup_file")],
+        "plugin": {("lookup_file", "listed"): {"file": table}}})
+    return server
+
+
+def test_live_asks_tables_names_and_hosts(live):
+    out = live.cli_json("explain", "--live", "a@us.example", "x@two.test")[0]
+    asked = {(q["kind"], q["name"]): q for q in out["tried"]
+             if q["kind"] in ("lookup", "dns")}
+    assert asked["lookup", "listed"]["values"] == ["because"]
+    assert asked["dns", "two.test"]["status"] == "ok"
+    rcpt = out["recipients"][0]
+    assert [(h["host"], h["addresses"]) for h in rcpt["hop"]["hosts"]] == [
+        ("one.two.test", ["127.0.0.3:25"]),
+        ("other.two.test", ["127.0.0.4:25"])]
+    assert [n["name"] for n in rcpt["hop"]["hosts"][0]["names"]] == [
+        "two.test", "one.two.test"]
+    assert out["branches"][0]["quarantine"] == "because"
+
+
+def test_live_says_what_becomes_of_a_domain_that_takes_no_mail(live):
+    out = live.cli_json("explain", "--live", "b@us.example", "x@null.test")[0]
+    lookup = out["recipients"][0]["hop"]["lookup"]
+    assert (lookup["status"], lookup["then"]) == ("5.1.10", "returned")
+
+
+def test_a_live_trace_starts_nothing_but_what_is_asked(live):
+    done = live.cli("policy", "trace", "--live", "--from", "a@us.example",
+                    "--rcpt", "x@two.test")
+    assert "ask  lookup listed a@us.example: because" in done.text
+    assert "x@two.test: tls required-verify match=hosted" in done.text
+    assert not os.path.exists(live.log_file)
