@@ -63,6 +63,8 @@ delivery {
 
 -- Rules for messages and recipients, in Lua: postern-policy(7).
 -- policy { file = "policy.lua" }
+-- Conditions attachment, body and charset ask this (plugins/mime/README.md).
+-- plugin "mime" { }
 
 -- Plugins: each block is an instance; see PLUGINS in postern.lua(5).
 -- plugin "rate" { limit = 100 }

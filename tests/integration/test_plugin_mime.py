@@ -1,6 +1,6 @@
 """The plugin mime over real sockets: rules about attachments, also within
-archives, about words of the text and character sets; messages as strangers make
-them, and what they may cost."""
+archives, about words of the text and character sets; messages as strangers
+make them, and what they may cost."""
 
 import gzip
 import io
@@ -11,7 +11,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from lib import base
+from lib import base, procs
 
 pytestmark = pytest.mark.sanitizer
 
@@ -55,9 +55,9 @@ def policy(relay, sink, folder):
     def make(text=RULES, mime=None, **changes):
         path = base.write_file(os.path.join(folder, "policy.lua"), text)
         os.chmod(folder, 0o777)     # workers put large attachments there
-        block = dict({"tmp": folder}, **(mime or {}))
+        block = dict({"tmp": folder, "timeout": "5m"}, **(mime or {}))
         return relay(sink.port, dict(
-            {"plugin_dirs": DIRS, "policy": {"file": path},
+            {"plugin_dirs": DIRS, "policy": {"file": path, "timeout": "5m"},
              "plugin": {"mime": block}}, **changes))
     make.folder = folder
     return make
@@ -244,3 +244,30 @@ def test_a_folder_that_takes_nothing_defers_what_needs_it(policy):
                 ).startswith("451")
     server.wait_log('lookup "mime": there is no room for an attachment')
     assert send(server, mail(("x.zip", zipped(("a", b"x"))))) == TAKEN
+
+
+def test_a_large_message_costs_no_memory(policy):
+    pieces = 10 if base.SANITIZER else 100
+    server = policy(RULES, mime={"cpu": "10m"}, workers=1)
+    assert send(server, mail(("a.pdf", b"x"))) == TAKEN
+    line = b"0123456789ABCDEF" * 4 + b"0123456789AB\r\n"
+    pid, = server.wait_workers()
+    procs.reset_peak(pid)
+    before = procs.status_kb(pid, "VmHWM")
+    with server.client() as c:
+        c.start()
+        c.mail("a@client.test", "b@next.test")
+        c.expect("DATA", 354)
+        c.send(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+               b"Content-Type: a/b; name=a.bin\r\n"
+               b"Content-Transfer-Encoding: base64\r\n\r\n")
+        for _ in range(pieces):
+            c.send(line * 13000)
+        c.send(b"--b\r\nContent-Type: a/b; name=run.exe\r\n\r\n.\r\n"
+               b"--b--\r\n.\r\n")
+        assert c.reply().startswith("550 5.7.1 no programs")
+    # The message is a file that is mapped; what is above it is memory.
+    mapped = pieces * 13000 * len(line) // 1024
+    if not base.SANITIZER:
+        assert procs.status_kb(pid, "VmHWM") - before < mapped + 16 * 1024
+    base.wait_for(lambda: metric(server, "messages") == 2, "both are counted")
