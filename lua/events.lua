@@ -14,7 +14,7 @@ for name, value in pairs(waits) do host.global(name, value) end
 for name, value in pairs(engine.api) do host.global(name, value) end
 
 -- rules: f(msg, conn), if there are any; filter: see ruling.lua; handlers: by
--- event lists of { f =, place = }; ticks: of each on("tick") how often and what.
+-- event lists of { f =, place = }; ticks: when each on("tick") runs what.
 local events = { classes = objects.classes, handlers = engine.handlers,
   ticks = {} }
 
