@@ -25,7 +25,7 @@ def node(relay, sink):
     return server
 
 
-def scrape(url):
+def once(url):
     """The text, and the values by name and labels."""
     with urllib.request.urlopen(url, timeout=base.PATIENCE) as answer:
         assert answer.headers["Content-Type"].startswith(
@@ -35,10 +35,11 @@ def scrape(url):
                   for line in text.splitlines() if not line.startswith("#")}
 
 
-def ready(url):
+def scrape(url):
+    """As soon as the worker that answers has something to tell."""
     def there():
         try:
-            return scrape(url)
+            return once(url)
         except urllib.error.HTTPError as error:
             assert error.code == 503
             return None
@@ -46,7 +47,6 @@ def ready(url):
 
 
 def test_the_sums_of_both_workers_are_served_by_each(node, sink):
-    ready(node.url)
     for n in range(10):
         with node.client() as peer:
             peer.start().deliver("a@client.test", ["x%d@b.test" % n],
@@ -66,8 +66,6 @@ def test_the_sums_of_both_workers_are_served_by_each(node, sink):
 
 
 def test_promtool_finds_nothing_to_say(node):
-    ready(node.url)
-
     def called():
         text, _ = scrape(node.url)
         return text if "_bucket{" in text else None
@@ -79,7 +77,7 @@ def test_promtool_finds_nothing_to_say(node):
 
 
 def test_every_metric_is_documented_once(node):
-    text, values = ready(node.url)
+    text, values = scrape(node.url)
     helped = re.findall(r"^# HELP (\S+) \S", text, re.M)
     typed = re.findall(r"^# TYPE (\S+) (?:counter|gauge|histogram)$", text,
                        re.M)
@@ -91,7 +89,7 @@ def test_every_metric_is_documented_once(node):
 
 
 def test_other_paths_and_methods_get_nothing(node):
-    ready(node.url)
+    scrape(node.url)
     for url, data, code in ((node.url[:-1], None, 404),
                             (node.url + "/x", None, 404),
                             (node.url, b"x", 405)):
@@ -111,7 +109,6 @@ def test_an_address_that_is_none_is_refused(relay, sink):
 
 
 def test_status_shows_what_plugins_count(node):
-    ready(node.url)
 
     def shown():
         return "plugin_call_ms{plugin=" in node.cli("status").text
