@@ -32,6 +32,7 @@ struct crew_member {
 	bool lost;
 	struct loop_timer late;
 	msec until;		/* when it is late */
+	struct crew_member *next; /* of those left behind */
 };
 
 struct crew {
@@ -41,6 +42,9 @@ struct crew {
 	struct crew_member *member[CREW_MAX];
 	TAILQ_HEAD(, crew_share) shares; /* whose turn it is, first */
 };
+
+/* Their threads may read them until the process ends. */
+static struct crew_member *left_behind;
 
 static void member_end(struct crew_member *m);
 static void start_some(struct crew *c);
@@ -84,7 +88,6 @@ crew_destroy(struct crew **cp)
 	*cp = NULL;
 }
 
-/* A thread that does not return reads what is m's. */
 static void
 member_end(struct crew_member *m)
 {
@@ -97,6 +100,8 @@ member_end(struct crew_member *m)
 			m->job->ops->late(m->job, false);
 		loop_timer_clear(&m->late);
 		offload_abandon(&m->thread);
+		m->next = left_behind;
+		left_behind = m;
 		return;
 	}
 	offload_destroy(&m->thread);
