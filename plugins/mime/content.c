@@ -188,7 +188,8 @@ content_feed(struct content *c, const char *p, size_t n)
 	if (!c->decided) {
 		some = sizeof(c->first) - c->nfirst;
 		some = n < some ? n : some;
-		memcpy(c->first + c->nfirst, p, some);
+		if (some > 0)
+			memcpy(c->first + c->nfirst, p, some);
 		c->nfirst += some;
 		if (c->nfirst == sizeof(c->first))
 			decide(c);

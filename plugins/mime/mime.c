@@ -61,7 +61,7 @@ static const struct pst_option options[] = {
 /* Of a message. */
 struct mail {
 	bool early;	     /* its body has not come yet */
-	bool busy;	     /* somebody looks at it */
+	struct run *run;     /* NULL: nobody looks at it */
 	const void *body;    /* what it was when that was found */
 	uint64_t size;
 	struct found *found; /* NULL: nothing was */
@@ -97,6 +97,8 @@ mail_end(void *arg)
 
 	found_free(m->found);
 	m->found = NULL;
+	if (m->run != NULL) /* its event ends later */
+		m->run->mail = NULL;
 }
 
 static struct mail *
@@ -130,8 +132,8 @@ on_eom(struct pst_event *ev)
 
 /* ---- answers ----------------------------------------------------------- */
 
-/* A copy: what is found is gone with the message, which may be this event, and
- * clean-ups run before the answer is read. */
+/* A copy, as long as the message: what is found may go before, and the answer is
+ * read when this event may be over. */
 static enum pst_verdict
 answer(struct pst_event *ev, const struct pst_str *v, uint32_t n)
 {
@@ -143,7 +145,7 @@ answer(struct pst_event *ev, const struct pst_str *v, uint32_t n)
 
 	for (i = 0; i < n; i++)
 		room += v[i].n + 1;
-	item = pst_alloc(ev, PST_EVENT, room + 1);
+	item = pst_alloc(ev, PST_MESSAGE, room + 1);
 	if (item == NULL)
 		return fail(ev, "out of memory");
 	p = (char *)(item + n);
@@ -260,7 +262,8 @@ run_end(void *arg)
 	scan_free(r->scan);
 	found_free(r->found);
 	free(r->piece);
-	r->mail->busy = false;
+	if (r->mail != NULL)
+		r->mail->run = NULL;
 }
 
 /* On a thread. */
@@ -319,7 +322,7 @@ run_new(struct pst_event *ev, struct mail *m)
 	if (r == NULL)
 		return NULL;
 	r->mail = m;
-	m->busy = true;
+	m->run = r;
 	pst_defer(ev, PST_EVENT, run_end, r);
 	set_limits(&r->lim, ev->conf);
 	r->found = found_new();
@@ -435,7 +438,7 @@ on_get(struct pst_event *ev)
 	if (m == NULL || m->early)
 		return fail(ev, m == NULL ? "there is no message here" :
 		    "the message is not there yet");
-	if (m->busy)
+	if (m->run != NULL)
 		return pst_timer(ev, POLL, waited);
 	measure(ev, &body, &size);
 	if (m->found != NULL && m->body == body && m->size == size)
