@@ -132,8 +132,8 @@ on_eom(struct pst_event *ev)
 
 /* ---- answers ----------------------------------------------------------- */
 
-/* A copy, as long as the message: what is found may go before, and the answer is
- * read when this event may be over. */
+/* A copy that lasts as the message does: what is found may go before, and the
+ * answer is read when this event may be over. */
 static enum pst_verdict
 answer(struct pst_event *ev, const struct pst_str *v, uint32_t n)
 {
