@@ -402,7 +402,7 @@ sq_close(void *e)
 	sq_close_db(q, false);
 	segs_close(&q->segs);
 	file_close(&q->lock);
-	mem_free(q->ghost);
+	mem_free(q->ghosts.v);
 	OBJ_FREE(q);
 }
 

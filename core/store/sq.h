@@ -83,9 +83,7 @@ struct sq {
 	struct segs *segs;
 	/* SPOOL/store-N.reserve is there: room for deletes on a full disk. */
 	bool reserved;
-	/* Messages whose commit failed but may be there all the same. */
-	uint64_t *ghost;
-	size_t nghost, ghost_cap;
+	struct store_ghosts ghosts;
 	/* The reader's. */
 	sqlite3 *rdb;
 	unsigned rgeneration;

@@ -15,8 +15,6 @@ static int apply_op(struct group *g, struct store_op *op);
 static int apply_put(struct group *g, struct store_op *op);
 static int apply_delete(struct group *g, uint64_t mid);
 static void after_failure(struct group *g, bool committing);
-static void add_ghosts(struct group *g);
-static bool has_put(const struct store_txn *t);
 static bool is_refused(struct sq *q, struct store_txn *t);
 
 bool
@@ -48,7 +46,7 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 		 * mail, but what frees room is still tried. An administrator
 		 * who holds the lock made us wait long enough once. */
 		if ((rc & 0xff) == SQLITE_BUSY || stuck >= PUTS_TRIED ||
-		    (refused >= PUTS_TRIED && has_put(good[i]))) {
+		    (refused >= PUTS_TRIED && store_txn_puts(good[i]))) {
 			good[i]->failed = true;
 			good[i]->why = why;
 			continue;
@@ -57,8 +55,9 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 			continue;
 		good[i]->failed = true;
 		why = good[i]->why;
-		refused += (rc & 0xff) != SQLITE_CONSTRAINT && has_put(good[i]);
-		stuck += why.code == 452 && !has_put(good[i]);
+		refused += (rc & 0xff) != SQLITE_CONSTRAINT &&
+		    store_txn_puts(good[i]);
+		stuck += why.code == 452 && !store_txn_puts(good[i]);
 	}
 	for (i = 0, ok = true; i < n; i++)
 		ok = ok && !v[i]->failed;
@@ -75,7 +74,7 @@ sq_drop_ghosts(struct sq *q)
 	int rc;
 
 	STAILQ_INIT(&empty.ops);
-	if (q->nghost > 0)
+	if (q->ghosts.n > 0)
 		(void)commit_group(q, &v, 1, &ignored, &rc);
 }
 
@@ -93,7 +92,7 @@ commit_rest(struct sq *q, struct store_txn **v, size_t n)
 	int rc;
 
 	for (i = 0; i < n; i++) {
-		if (!has_put(v[i]))
+		if (!store_txn_puts(v[i]))
 			rest[nrest++] = v[i];
 	}
 	for (part = nrest; part > 1 && done < nrest;) {
@@ -105,7 +104,7 @@ commit_rest(struct sq *q, struct store_txn **v, size_t n)
 			part /= 8;
 	}
 	for (i = 0; i < n; i++) {
-		if (!has_put(v[i]) && gone < done)
+		if (!store_txn_puts(v[i]) && gone < done)
 			gone++;
 		else
 			v[left++] = v[i];
@@ -134,8 +133,8 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
 	if (!sq_place(&g))
 		goto failed;
 	g.rc = sq_step(q, SQ_BEGIN);
-	for (i = 0; g.rc == SQLITE_OK && i < q->nghost; i++)
-		g.rc = apply_delete(&g, q->ghost[i]);
+	for (i = 0; g.rc == SQLITE_OK && i < q->ghosts.n; i++)
+		g.rc = apply_delete(&g, q->ghosts.v[i]);
 	g.ndelta = 0; /* a ghost was never counted */
 	if (g.rc == SQLITE_OK)
 		g.rc = apply(&g);
@@ -147,7 +146,7 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
 		(void)sq_err(q->db, g.rc, &g.why, q->store->db_path);
 		goto failed;
 	}
-	q->nghost = 0;
+	q->ghosts.n = 0;
 	for (i = 0; i < g.ndelta; i++)
 		segs_account(q->segs, g.delta[i].seg, g.delta[i].len);
 	segs_sweep(q->segs, NULL);
@@ -411,7 +410,7 @@ after_failure(struct group *g, bool committing)
 		return;
 	}
 	if (committing)
-		add_ghosts(g);
+		store_ghosts_add(&g->q->ghosts, g->v, g->n);
 	if (!committing && kind != SQLITE_IOERR && kind != SQLITE_FULL &&
 	    kind != SQLITE_CANTOPEN)
 		return;
@@ -423,39 +422,6 @@ after_failure(struct group *g, bool committing)
 	/* Room in the WAL lets deletions through on a full disk. */
 	if (kind == SQLITE_FULL)
 		sq_cut_wal(q);
-}
-
-static void
-add_ghosts(struct group *g)
-{
-	struct sq *q = g->q;
-	struct store_op *op;
-	size_t i;
-
-	for (i = 0; i < g->n; i++) {
-		STAILQ_FOREACH (op, &g->v[i]->ops, link) {
-			if (op->kind != OP_PUT)
-				continue;
-			if (q->nghost == q->ghost_cap) {
-				q->ghost_cap = 2 * q->ghost_cap + 64;
-				q->ghost = mem_realloc(q->ghost,
-				    q->ghost_cap * sizeof(*q->ghost));
-			}
-			q->ghost[q->nghost++] = op->mid;
-		}
-	}
-}
-
-static bool
-has_put(const struct store_txn *t)
-{
-	const struct store_op *op;
-
-	STAILQ_FOREACH (op, &t->ops, link) {
-		if (op->kind == OP_PUT)
-			return true;
-	}
-	return false;
 }
 
 /* Before anything is tried: its body was not written, or the disk is full. */

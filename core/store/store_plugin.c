@@ -124,7 +124,7 @@ plug_close(void *e)
 		p->ops->close(p->h);
 	}
 	file_close(&p->lock);
-	mem_free(p->ghost);
+	mem_free(p->ghosts.v);
 	mem_free(p->piece);
 	OBJ_FREE(p);
 }

@@ -24,9 +24,7 @@ struct plug {
 	int lock;
 	char owner[40];
 	bool had;		/* the lease was ours in this life */
-	/* Messages whose commit failed but may be there all the same. */
-	uint64_t *ghost;
-	size_t nghost, ghost_cap;
+	struct store_ghosts ghosts;
 	char *piece;		/* the writer's; of PLUG_PIECE octets */
 };
 

@@ -35,8 +35,6 @@ static void build(struct put *c, const struct store_txn *t);
 static void add_put(struct put *c, struct put_op *o, const struct store_txn *t);
 static int content(const struct pst_store_op *op, uint64_t *offset,
     struct pst_str *piece, struct pst_store_why *why);
-static void add_ghosts(struct plug *p, struct store_txn **v, size_t n);
-static bool has_put(const struct store_txn *t);
 static bool is_refused(struct store_txn *t);
 static void refuse(struct plug *p, struct store_txn *t,
     const struct pst_store_why *w);
@@ -61,7 +59,7 @@ plug_commit(void *e, struct store_txn **v, size_t n)
 		/* Whatever stands in the way of one of them stands in the way
 		 * of all, unless it is in the message. */
 		if ((w.fail != PST_STORE_BAD && w.fail != PST_STORE_FULL) ||
-		    (refused && has_put(good[i]))) {
+		    (refused && store_txn_puts(good[i]))) {
 			refuse(p, good[i], &w);
 			continue;
 		}
@@ -83,7 +81,7 @@ plug_drop_ghosts(struct plug *p)
 {
 	struct pst_store_why ignored = PLUG_WHY;
 
-	if (p->nghost > 0)
+	if (p->ghosts.n > 0)
 		(void)commit_group(p, NULL, 0, &ignored);
 }
 
@@ -94,7 +92,7 @@ commit_group(struct plug *p, struct store_txn **v, size_t n,
 	struct put c = { .plug = p, .pool = pool_new(0) };
 	struct store_op *op;
 	struct put_op *o;
-	size_t i, count = p->nghost;
+	size_t i, count = p->ghosts.n;
 	int rc;
 
 	for (i = 0; i < n; i++) {
@@ -102,10 +100,10 @@ commit_group(struct plug *p, struct store_txn **v, size_t n,
 			count++;
 	}
 	c.v = pool_alloc(c.pool, (count + 1) * sizeof(struct pst_store_op *));
-	for (i = 0; i < p->nghost; i++) {
+	for (i = 0; i < p->ghosts.n; i++) {
 		o = POOL_NEW(c.pool, struct put_op);
 		o->op = (struct pst_store_op){ .size = sizeof(o->op),
-			.act = PST_STORE_DELETE, .mid = p->ghost[i] };
+			.act = PST_STORE_DELETE, .mid = p->ghosts.v[i] };
 		c.v[c.n++] = &o->op;
 	}
 	for (i = 0; i < n; i++)
@@ -115,9 +113,9 @@ commit_group(struct plug *p, struct store_txn **v, size_t n,
 	rc = p->ops->commit(p->h, c.v, c.n, w);
 	p->had |= rc == 0;
 	if (rc == 0)
-		p->nghost = 0;
+		p->ghosts.n = 0;
 	else if (w->fail == PST_STORE_UNKNOWN)
-		add_ghosts(p, v, n);
+		store_ghosts_add(&p->ghosts, v, n);
 	pool_destroy(&c.pool);
 	return rc;
 }
@@ -285,38 +283,6 @@ content(const struct pst_store_op *op, uint64_t *offset, struct pst_str *piece,
 	*piece = (struct pst_str){ p->piece, n };
 	*offset += n;
 	return 0;
-}
-
-static void
-add_ghosts(struct plug *p, struct store_txn **v, size_t n)
-{
-	struct store_op *op;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		STAILQ_FOREACH (op, &v[i]->ops, link) {
-			if (op->kind != OP_PUT)
-				continue;
-			if (p->nghost == p->ghost_cap) {
-				p->ghost_cap = 2 * p->ghost_cap + 64;
-				p->ghost = mem_realloc(p->ghost,
-				    p->ghost_cap * sizeof(*p->ghost));
-			}
-			p->ghost[p->nghost++] = op->mid;
-		}
-	}
-}
-
-static bool
-has_put(const struct store_txn *t)
-{
-	const struct store_op *op;
-
-	STAILQ_FOREACH (op, &t->ops, link) {
-		if (op->kind == OP_PUT)
-			return true;
-	}
-	return false;
 }
 
 /* Before anything is tried: its body could not be written. */

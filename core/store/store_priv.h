@@ -64,6 +64,12 @@ struct store_op {
 
 STAILQ_HEAD(store_ops, store_op);
 
+/* Messages whose commit failed but may be there all the same. */
+struct store_ghosts {
+	uint64_t *v;
+	size_t n, cap;
+};
+
 struct store_txn {
 	unsigned magic;
 	struct store *store;
@@ -213,6 +219,8 @@ void store_run(struct store *s, bool reader, offload_work *work,
     offload_done *done, void *arg);
 void store_kick(struct store *s);
 void store_txn_free(struct store_txn *t);
+bool store_txn_puts(const struct store_txn *t); /* Has it new messages? */
+void store_ghosts_add(struct store_ghosts *g, struct store_txn **v, size_t n);
 /* A large body of the txn is on the disk, or is known to have failed. */
 void store_txn_synced(struct store_txn *t);
 void store_compact_start(struct store *s);

@@ -113,3 +113,35 @@ store_txn_free(struct store_txn *t)
 	pool_destroy(&t->pool);
 	OBJ_FREE(t);
 }
+
+bool
+store_txn_puts(const struct store_txn *t)
+{
+	const struct store_op *op;
+
+	STAILQ_FOREACH (op, &t->ops, link) {
+		if (op->kind == OP_PUT)
+			return true;
+	}
+	return false;
+}
+
+void
+store_ghosts_add(struct store_ghosts *g, struct store_txn **v, size_t n)
+{
+	struct store_op *op;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		STAILQ_FOREACH (op, &v[i]->ops, link) {
+			if (op->kind != OP_PUT)
+				continue;
+			if (g->n == g->cap) {
+				g->cap = 2 * g->cap + 64;
+				g->v = mem_realloc(g->v,
+				    g->cap * sizeof(*g->v));
+			}
+			g->v[g->n++] = op->mid;
+		}
+	}
+}
