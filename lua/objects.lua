@@ -43,16 +43,24 @@ local LEVELS = { none = "none", opportunistic = "opportunistic",
 local ATTRIBUTES = { "match", "names", "pin", "ca", "min", "ciphers", "groups",
   "deadline", "warn_after" }
 objects.levels = LEVELS
+local KNOWN = {}
+for _, name in ipairs(ATTRIBUTES) do KNOWN[name] = true end
 
 -- ("required", { match = "mx", deadline = "1d" }) as the facts have it
 function objects.want(level, attributes)
-  if type(level) ~= "string" or LEVELS[level] == nil then
+  local word = LEVELS[level]
+  if word == nil then
     fail(("%q is no level of TLS"):format(tostring(level)))
   end
-  local words, known = { LEVELS[level] }, {}
+  if attributes == nil or next(attributes) == nil then return word end
+  for name in pairs(attributes) do
+    if not KNOWN[name] then
+      fail(("tls: there is no attribute %q"):format(tostring(name)))
+    end
+  end
+  local words = { word }
   for _, name in ipairs(ATTRIBUTES) do
-    local value = (attributes or known)[name]
-    known[name] = true
+    local value = attributes[name]
     if type(value) == "table" then value = table.concat(value, ",") end
     if value ~= nil then
       value = tostring(value)
@@ -60,11 +68,6 @@ function objects.want(level, attributes)
         fail(("tls: %s cannot be %q"):format(name, value))
       end
       words[#words + 1] = name .. "=" .. value
-    end
-  end
-  for name in pairs(attributes or {}) do
-    if not known[name] then
-      fail(("tls: there is no attribute %q"):format(tostring(name)))
     end
   end
   return table.concat(words, " ")

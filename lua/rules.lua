@@ -271,12 +271,23 @@ end
 
 -- The context of a message ---------------------------------------------------
 
-local arrays = { "route", "route_by", "hold", "hold_by", "redirect",
-  "redirect_by", "insist", "insist_by", "raised", "apart", "guard", "group",
-  "tag", "subject", "sent_to", "drop", "leaving", "stopped" }
+-- Made when a rule first needs them, and by recipient all of them.
+local arrays = {}
+for name in ([[route route_by hold hold_by redirect redirect_by insist
+    insist_by raised apart guard group tag subject sent_to drop leaving
+    stopped]]):gmatch "%S+" do
+  arrays[name] = true
+end
 
 local context = {}
-local context_meta = { __index = context }
+local context_meta = {
+  __index = function(c, name)
+    if not arrays[name] then return context[name] end
+    local list = {}
+    c[name], c.used[#c.used + 1] = list, list
+    return list
+  end,
+}
 
 function context:copy(to, rule, list, m)
   local who = {}
@@ -313,6 +324,13 @@ function context:notify(rule, n, to, names)
   }
 end
 
+-- What rules have said of a message: nothing yet.
+local function forget(c)
+  c.dirty, c.split, c.moves, c.tags, c.stops = false, false, false, false, false
+  c.copies, c.notices, c.mates = false, false, false
+  c.reply, c.reply_by, c.reply_say = false, false, false
+end
+
 local function take(set, msg, conn)
   local free = set.free
   local c = free[#free]
@@ -320,9 +338,9 @@ local function take(set, msg, conn)
     free[#free] = nil
   else
     c = setmetatable({ env = set.env, seen = {}, rcpts = {}, address = {},
-      domain = {}, everybody = {}, hits = {}, found = {}, spare = {} },
-      context_meta)
-    for _, name in ipairs(arrays) do c[name] = {} end
+      domain = {}, everybody = {}, hits = {}, found = {}, spare = {},
+      used = {} }, context_meta)
+    forget(c)
   end
   c.msg, c.conn = msg, conn or {}
   local rcpts, everybody = msg.recipients, c.everybody
@@ -344,10 +362,11 @@ local function give(set, c)
   end
   clear(c.seen)
   if c.dirty then
-    for _, name in ipairs(arrays) do clear(c[name]) end
-    c.dirty, c.split, c.moves, c.copies, c.notices = nil, nil, nil, nil, nil
-    c.reply, c.reply_by, c.reply_say, c.stops, c.tags = nil, nil, nil, nil, nil
-    c.mates = nil
+    for k = 1, #c.used do
+      local list = c.used[k]
+      for i = 1, c.n do list[i] = nil end
+    end
+    forget(c)
   end
   c.msg, c.conn = nil, nil
   if #set.free < 16 then set.free[#set.free + 1] = c end
@@ -355,12 +374,21 @@ end
 
 -- Which rules, and for whom ---------------------------------------------------
 
+local function spare(c)
+  local list = c.spare
+  local n = #list
+  local t = list[n]
+  if t == nil then return {} end
+  list[n] = nil
+  return t
+end
+
 local function hit(c, list, i)
   for k = 1, #list do
     local number = list[k]
     local h = c.hits[number]
     if h == nil then
-      h = table.remove(c.spare) or {}
+      h = spare(c)
       c.hits[number] = h
       c.found[#c.found + 1] = number
     end
@@ -460,7 +488,7 @@ end
 local function recipients(c, rule, list, m, traced)
   local conds = traced and rule.about or rule.rest_about
   if #conds == 0 and not c.stops then return list, m end
-  local out, n, cond_r, value_r = table.remove(c.spare) or {}, 0, nil, nil
+  local out, n, cond_r, value_r = spare(c), 0, nil, nil
   for k = 1, m do
     local i = list[k]
     local ok = not c.stopped[i]
@@ -601,7 +629,7 @@ function set_methods:message(msg, conn)
     return nil
   end
   ask_all(self, c)
-  local reply = c.reply
+  local reply = c.reply or nil
   if not (reply and refusing[(self.env.verdict(reply))]) then
     finish.run(c, self.default_tls)
   end
