@@ -4,8 +4,8 @@
 --
 -- fills in the rule: rule.acts, a list of { name =, say =, run = f(c, rule,
 -- list, m, all) }, in the order in which they are carried out; rule.tls (want,
--- level, hold, others, whole_domain, strict_first); rule.reply, its kind;
--- rule.stop. list has the numbers of the m recipients that the rule is about,
+-- unheld: it without hold, level, hold, others, whole_domain, strict_first); rule.reply, its kind;
+-- rule.stop; rule.brief: it takes but a few steps for each recipient. list has the numbers of the m recipients that the rule is about,
 -- all: these are all there are. say is a text for the log and lists of rules.
 --
 -- What changes who gets the message (redirect, bcc, a discard for some), the
@@ -100,9 +100,9 @@ local function tls_text(spec, fail)
     end
     v = t
   end
-  local read, level, word, attributes = want.read(v)
+  local read, level, _, attributes = want.read(v)
   if not read then fail("tls: " .. level) end
-  return { want = read, level = level, word = word, attributes = attributes }
+  return { want = read, unheld = read, level = level, attributes = attributes }
 end
 
 -- Everybody of a domain of which one matched (requirements D5).
@@ -138,18 +138,21 @@ end
 -- The hold of the first rule that has one counts, for each recipient.
 local function raise(c, rule, i)
   local t = rule.tls
-  local attributes = t.attributes
+  local text = t.want
   if t.hold then
-    if c.insist[i] == nil then
-      c.insist[i], c.insist_by[i] = t.hold, rule.name
-      attributes = t.held
-    elseif c.insist[i] ~= t.hold then
-      conflict(c, rule, "hold", c.rcpts[i].address, t.hold .. "s",
-        c.insist[i] .. "s", c.insist_by[i])
+    local insist = c.insist
+    if insist[i] == nil then
+      insist[i], c.insist_by[i] = t.hold, rule.name
+    else
+      text = t.unheld
+      if insist[i] ~= t.hold then
+        conflict(c, rule, "hold", c.rcpts[i].address, t.hold .. "s",
+          insist[i] .. "s", c.insist_by[i])
+      end
     end
   end
-  c.rcpts[i]:tls(t.word, attributes)
-  c.raised[i] = true
+  c.env.want(c.msg, i, text)
+  if c.default then c.raised[i] = true end
 end
 
 local function run_tls(c, rule, list, m, all)
@@ -203,8 +206,6 @@ local function compile_tls(rule, spec, fail)
     elseif t.level == "none" then
       fail("hold says nothing under tls none")
     end
-    t.held = { deadline = t.hold .. "s" }
-    for k, v in pairs(t.attributes) do t.held[k] = v end
     t.want = ("%s deadline=%ds"):format(t.want, t.hold)
   end
   if spec.strict_first ~= nil and spec.strict_first ~= false then
@@ -555,6 +556,10 @@ actions.known = {
   notify = true, alert = true, stop = true,
 }
 
+-- They take so many steps for each recipient, and few.
+local brief = { tls = true, route = true, hold = true, quarantine = true,
+  reply = true }
+
 function actions.compile(rule, spec, env, fail)
   rule.acts = {}
   compile_tls(rule, spec, fail)
@@ -568,6 +573,10 @@ function actions.compile(rule, spec, env, fail)
   compile_alert(rule, spec, env, fail)
   compile_reply(rule, spec, env, fail)
   compile_test(rule, spec, fail)
+  rule.brief = true
+  for _, a in ipairs(rule.acts) do
+    if not brief[a.name] then rule.brief = false end
+  end
   if spec.stop ~= nil then
     rule.stop = flag("stop", spec.stop, fail) and not rule.test
   end

@@ -44,7 +44,7 @@ local function once(name, read)
     if v == nil then
       v = read(c)
       if v == nil then v = false end
-      c.seen[name] = v
+      c.saw, c.seen[name] = true, v
     end
     return v
   end
@@ -78,7 +78,7 @@ local function headers(c, name)
   local all = c.seen.headers
   if not all then
     all = {}
-    c.seen.headers = all
+    c.saw, c.seen.headers = true, all
   end
   local list = all[name]
   if not list then
@@ -243,15 +243,20 @@ end
 
 -- Texts that are equal or match with wildcards.
 local function texts(field, value, _, fail, known)
-  local tests = {}
+  local tests, set = {}, known and {}
   local asked = alternatives(field, value, fail, function(v)
     if type(v) ~= "string" then return quoted(v) .. " is no text" end
     if known and not known[v] then
       return values.unknown(v, known, "value")
     end
-    tests[#tests + 1] = wording.glob(v)
+    if set then
+      set[v] = true
+    else
+      tests[#tests + 1] = wording.glob(v)
+    end
   end)
   local n = #asked
+  if set then return set_test(set, nil, asked), nil, n end
   for _, v in ipairs(asked) do tests[#tests + 1] = v end
   return function(c, text, rcpt) return ask(tests, c, text, rcpt) end, nil, n
 end
@@ -391,7 +396,7 @@ local function folded(c, text, case)
   local v = c.seen[key]
   if not v then
     v = case and (text:gsub("%s+", " ")) or folded(c, text, true):lower()
-    c.seen[key] = v
+    c.saw, c.seen[key] = true, v
   end
   return v
 end

@@ -13,7 +13,7 @@ objects.api, objects.waits = engine.api, waits
 for name, value in pairs(waits) do host.global(name, value) end
 for name, value in pairs(engine.api) do host.global(name, value) end
 
--- rules: f(msg, conn), if there are any; filter: see ruling.lua; handlers: by
+-- rules: see ruling.lua; handlers: by
 -- event lists of { f =, place = }; ticks: when each on("tick") runs what.
 local events = { classes = objects.classes, handlers = engine.handlers,
   ticks = {} }
@@ -27,7 +27,7 @@ end
 -- The policy was loaded.
 function events.loaded()
   engine.sealed = true
-  events.rules, events.filter = ruling.loaded()
+  events.rules = ruling.loaded()
   for i, tick in ipairs(engine.handlers.tick or {}) do
     events.ticks[i] = { every = tick.every, run = function()
       host.at(tick.place)

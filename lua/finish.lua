@@ -1,7 +1,7 @@
 -- What is done with a message when every rule was asked: the default TLS, the
 -- branches, tags, copies, and who no longer gets it.
 --
---   finish.run(c, default)   c: the context of rules.lua
+--   finish.run(c)   c: the context of rules.lua
 --
 -- Branches (requirements 3.3): recipients that a rule with others =
 -- "opportunistic" has matched stand apart from the rest, and from each other if
@@ -13,11 +13,10 @@ local wording = require "wording"
 
 local finish = {}
 
-local function raise_default(c, default)
+local function raise_default(c)
+  local want, text, raised = c.env.want, c.default.want, c.dirty and c.raised
   for i = 1, c.n do
-    if not c.raised[i] then
-      c.rcpts[i]:tls(default.word, default.held or default.attributes)
-    end
+    if not raised or not raised[i] then want(c.msg, i, text) end
   end
 end
 
@@ -30,8 +29,9 @@ end
 
 -- What the want demands of a connection: how long it is insisted on is no
 -- reason to tell recipients apart.
-local function demand(rcpt)
-  local _, text = rcpt:tls()
+local function demand(c, i)
+  local text = c.env.want(c.msg, i)
+  if not text:find(" ", 1, true) then return text end
   return (text:gsub(" deadline=%S+", ""):gsub(" warn_after=%S+", ""))
 end
 
@@ -40,7 +40,7 @@ end
 local function groups(c)
   local list, by, same, one = {}, {}, true, nil
   for i = 1, c.n do
-    local text = demand(c.rcpts[i])
+    local text = demand(c, i)
     if one == nil then one = text end
     if text ~= one then same = false end
     if c.apart[i] then
@@ -179,8 +179,8 @@ local function move(c)
   end
 end
 
-function finish.run(c, default)
-  if default then raise_default(c, default) end
+function finish.run(c)
+  if c.default then raise_default(c) end
   if not c.dirty then return end
   if c.split then split(c) end
   if c.tags then tag(c) end

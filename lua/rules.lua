@@ -6,7 +6,8 @@
 --   set:empty()             there is nothing to ask
 --   set:filter()            by field, exact and suffix: without one of these
 --                           names in a message no rule applies; nil: one might
---   set:message(msg, conn)  asks all rules; a verdict or nil
+--   set:message(msg, conn, n)  asks all rules; a verdict or nil
+--   set.brief               none of them takes long, or calls what is not ours
 --   set:list()              the rules, for people: name, place, when and says
 --                           as texts, …
 --   set:lint()              what is odd about them: { place, severity, text }
@@ -21,6 +22,10 @@
 --   env.count(name, by)  optional: a metric
 --   env.spent()          optional: instructions used by this event so far
 --   env.at(place)        optional: the rule at work, for errors
+--   env.want(msg, i)     the TLS want of recipient i, as text
+--   env.want(msg, i, w)  raises it to w
+--   env.found(msg, hits, found, spare)  optional: instead of gather(), below,
+--                        unless it returns false
 --
 -- Meaning (requirements 3.3, policy.md 4.1; postern-policy(7) for people):
 -- All matching rules apply, top down. A rule with conditions about recipients
@@ -153,6 +158,7 @@ local function compile(set, name, place, spec)
   bare(rule, spec, fail)
   conditions_of(rule, spec, set.env, fail)
   actions.compile(rule, spec, set.env, fail)
+  rule.brief = rule.brief and not rule.slow
   if #rule.acts == 0 and not rule.stop then fail("it has no action") end
   return rule
 end
@@ -257,6 +263,10 @@ function set_methods:seal()
     where.any = where.any_exact or where.any_suffix
   end
   self.index = index
+  self.brief = true
+  for _, rule in ipairs(self.active) do
+    if not rule.brief then self.brief = false end
+  end
   name_metrics(self.active)
 end
 
@@ -331,23 +341,34 @@ local function forget(c)
   c.reply, c.reply_by, c.reply_say = false, false, false
 end
 
-local function take(set, msg, conn)
+-- A recipient's object is made when it is asked for.
+local function new(set)
+  local c = setmetatable({ env = set.env, seen = {}, saw = false, address = {},
+    domain = {}, everybody = {}, hits = {}, found = {}, spare = {},
+    used = {}, default = set.default_tls or false }, context_meta)
+  c.rcpts = setmetatable({}, { __index = function(t, i)
+    local r = c.msg.recipients[i]
+    c.met, t[i] = true, r
+    return r
+  end })
+  c.met = false
+  forget(c)
+  return c
+end
+
+local function take(set, msg, conn, n)
   local free = set.free
   local c = free[#free]
   if c then
     free[#free] = nil
   else
-    c = setmetatable({ env = set.env, seen = {}, rcpts = {}, address = {},
-      domain = {}, everybody = {}, hits = {}, found = {}, spare = {},
-      used = {} }, context_meta)
-    forget(c)
+    c = new(set)
   end
-  c.msg, c.conn = msg, conn or {}
-  local rcpts, everybody = msg.recipients, c.everybody
-  local n = #rcpts
-  c.n = n
-  for i = 1, n do c.rcpts[i] = rcpts[i] end
-  for i = #everybody + 1, n do everybody[i] = i end
+  c.msg, c.conn, c.n = msg, conn or {}, n
+  local everybody = c.everybody
+  if not everybody[n] then
+    for i = #everybody + 1, n do everybody[i] = i end
+  end
   return c
 end
 
@@ -357,10 +378,16 @@ end
 
 -- Back into the pool, with nothing of the message in it.
 local function give(set, c)
-  for i = 1, c.n do
-    c.rcpts[i], c.address[i], c.domain[i] = nil, nil, nil
+  if c.met then
+    for i = 1, c.n do
+      c.rcpts[i], c.address[i], c.domain[i] = nil, nil, nil
+    end
+    c.met = false
   end
-  clear(c.seen)
+  if c.saw then
+    clear(c.seen)
+    c.saw = false
+  end
   if c.dirty then
     for k = 1, #c.used do
       local list = c.used[k]
@@ -368,8 +395,9 @@ local function give(set, c)
     end
     forget(c)
   end
-  c.msg, c.conn = nil, nil
-  if #set.free < 16 then set.free[#set.free + 1] = c end
+  c.msg, c.conn = false, false
+  local free = set.free
+  if #free < 16 then free[#free + 1] = c end
 end
 
 -- Which rules, and for whom ---------------------------------------------------
@@ -410,6 +438,8 @@ local function look_up(c, where, name, i)
 end
 
 local function gather(set, c)
+  local there = set.env.found
+  if there and there(c.msg, c.hits, c.found, c.spare) then return end
   local index = set.index
   if index.sender.any then
     look_up(c, index.sender, conditions.seen.sender(c))
@@ -426,7 +456,6 @@ local function gather(set, c)
       look_up(c, by_domain, conditions.rcpt_domain(c, i), i)
     end
   end
-  if #c.found > 1 then table.sort(c.found) end
 end
 
 -- Asking --------------------------------------------------------------------
@@ -572,7 +601,7 @@ local function measured(set, c, rule, found)
   if spent > 0 and rule.metric_spent and env.count then
     env.count(rule.metric_spent, spent)
   end
-  return list
+  return list, m
 end
 
 local function try(set, c, number)
@@ -580,13 +609,13 @@ local function try(set, c, number)
   local found = c.hits[number]
   local list, m
   if rule.slow and set.env.spent then
-    list = measured(set, c, rule, found)
+    list, m = measured(set, c, rule, found)
   else
     list, m = applies(set, c, rule, found)
     if list then carry_out(set, c, rule, list, m) end
   end
   if list and list ~= c.everybody and list ~= found then
-    clear(list)
+    for i = m, 1, -1 do list[i] = nil end
     c.spare[#c.spare + 1] = list
   end
 end
@@ -597,8 +626,11 @@ local function ask_all(set, c)
     for number = 1, #set.active do try(set, c, number) end
     return
   end
-  gather(set, c)
   local walk, found = set.walk, c.found
+  if #walk < #set.active then
+    gather(set, c)
+    if found[2] then table.sort(found) end
+  end
   local a, b = 1, 1
   local x, y = walk[1], found[1]
   while x or y do
@@ -615,23 +647,22 @@ local function ask_all(set, c)
   for k = #found, 1, -1 do
     local h = c.hits[found[k]]
     c.hits[found[k]], found[k] = nil, nil
-    clear(h)
+    for i = #h, 1, -1 do h[i] = nil end
     c.spare[#c.spare + 1] = h
   end
 end
 
 local refusing = { reject = true, tempfail = true, discard = true }
 
-function set_methods:message(msg, conn)
-  local c = take(self, msg, conn)
-  if c.n == 0 then
-    give(self, c)
-    return nil
-  end
+-- n: how many recipients, if that is known.
+function set_methods:message(msg, conn, n)
+  n = n or #msg.recipients
+  if n == 0 then return nil end
+  local c = take(self, msg, conn, n)
   ask_all(self, c)
   local reply = c.reply or nil
   if not (reply and refusing[(self.env.verdict(reply))]) then
-    finish.run(c, self.default_tls)
+    finish.run(c)
   end
   give(self, c)
   return reply

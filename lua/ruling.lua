@@ -26,18 +26,24 @@ end
 local set = rules.new {
   where = host.where, verdict = verdict, re = expression, log = host.log,
   alert = waits.alert, count = host.count, spent = host.spent, at = host.at,
-  now = waits.now,
+  now = waits.now, want = host.want, found = host.found,
 }
 engine.rules = set
 engine.api.rule, engine.api.default = set.rule, set.default
 
--- The policy was loaded: what asks the rules, if there are any. Their reply is
--- the message's: handlers are then not asked. And if all rules are found by
--- names, these: the program need not ask about messages without them.
+-- The policy was loaded: what the program needs to know of the rules, if there
+-- are any. ask: f(msg, conn, number of recipients) asks them; their reply is the
+-- message's, handlers are then not asked. index: the names by which rules are
+-- found; keyed: all are, so that it need not ask about messages without them;
+-- walk: how many are not; brief: see rules.lua.
 function ruling.loaded()
   set:seal()
   if set:empty() then return nil end
-  return function(msg, conn) return set:message(msg, conn) end, set:filter()
+  return {
+    ask = function(msg, conn, n) return set:message(msg, conn, n) end,
+    index = set.index, keyed = set:filter() ~= nil, brief = set.brief,
+    walk = #set.walk,
+  }
 end
 
 return ruling

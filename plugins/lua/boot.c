@@ -100,6 +100,7 @@ push_host(lua_State *L)
 	lua_newtable(L);
 	luaL_setfuncs(L, host_functions, 0);
 	luaL_setfuncs(L, object_functions, 0);
+	luaL_setfuncs(L, filter_functions, 0);
 	luaL_setfuncs(L, ask_functions, 0);
 	luaL_setfuncs(L, body_functions, 0);
 	luaL_setfuncs(L, strand_functions, 0);

@@ -49,10 +49,13 @@ handlers_want(const struct policy *p, enum stage st)
 }
 
 bool
-handlers_rules(struct pst_event *ev, const struct policy *p, enum stage st)
+handlers_rules(struct pst_event *ev, const struct policy *p, enum stage st,
+    struct found *found_r)
 {
-	return st == STAGE_MESSAGE && p->rules != LUA_NOREF &&
-	    (p->traced || filter_finds(ev, p->filter));
+	if (st != STAGE_MESSAGE || p->rules == LUA_NOREF)
+		return false;
+	filter_find(ev, p->filter, found_r);
+	return p->traced || !p->keyed || found_r->unknown || found_r->n > 0;
 }
 
 /* The function on top, which is popped: how many of the objects it takes. */
@@ -110,6 +113,26 @@ take_list(lua_State *L, struct asked *a, enum stage st, unsigned *metered)
 	lua_pop(L, 1);
 }
 
+/* Of the table on top, if it is one; which is popped. */
+static void
+take_rules(lua_State *L, struct policy *p)
+{
+	if (lua_istable(L, -1)) {
+		(void)lua_getfield(L, -1, "ask");
+		p->rules = luaL_ref(L, LUA_REGISTRYINDEX);
+		(void)lua_getfield(L, -1, "index");
+		p->filter = filter_new(L);
+		(void)lua_getfield(L, -2, "keyed");
+		p->keyed = p->filter != NULL && lua_toboolean(L, -1);
+		(void)lua_getfield(L, -3, "brief");
+		p->brief = lua_toboolean(L, -1);
+		(void)lua_getfield(L, -4, "walk");
+		p->walk = (unsigned)lua_tointeger(L, -1);
+		lua_pop(L, 4);
+	}
+	lua_pop(L, 1);
+}
+
 void
 handlers_take(lua_State *L, struct policy *p)
 {
@@ -126,13 +149,8 @@ handlers_take(lua_State *L, struct policy *p)
 	lua_pop(L, 1);
 	(void)lua_getfield(L, -1, "answer");
 	p->answer = luaL_ref(L, LUA_REGISTRYINDEX);
-	if (lua_getfield(L, -1, "rules") == LUA_TNIL)
-		lua_pop(L, 1);
-	else
-		p->rules = luaL_ref(L, LUA_REGISTRYINDEX);
-	if (lua_getfield(L, -1, "filter") == LUA_TTABLE)
-		p->filter = filter_new(L);
-	lua_pop(L, 1);
+	(void)lua_getfield(L, -1, "rules");
+	take_rules(L, p);
 	(void)lua_getfield(L, -1, "handlers");
 	for (i = 0; i < STAGE_TICK; i++) {
 		if (lua_getfield(L, -1, stage_word((enum stage)i)) ==
@@ -237,15 +255,32 @@ go_on(lua_State *L, int status, lua_KContext at)
 	}
 }
 
+/* So few steps that it would take longer to count them. */
+static bool
+is_brief(const struct event *r)
+{
+	const struct found *f = &r->found;
+
+	return r->policy->brief && !r->policy->traced && !f->unknown &&
+	    f->nrcpt <= BRIEF &&
+	    (r->policy->walk + f->n) <= (unsigned)(BRIEF / (f->nrcpt + 1));
+}
+
 int
 handlers_ask(lua_State *L)
 {
 	struct event *r = run_of(L);
+	bool brief = r->rules && is_brief(r);
 
 	lua_settop(L, OBJECTS + 1);
 	if (r->rules) {
+		if (brief)
+			state_watch(L, false);
 		push_call(L, r, r->policy->rules, 2);
-		lua_callk(L, 2, 1, 0, go_on);
+		lua_pushinteger(L, r->found.nrcpt);
+		lua_callk(L, 3, 1, 0, go_on);
 	}
+	if (brief && r->policy->asked[r->stage].n > 0)
+		state_watch(L, true);
 	return go_on(L, LUA_OK, 0);
 }

@@ -61,21 +61,46 @@ charge(lua_State *L, const char *text)
 	state_charge(L, 20 + (text != NULL ? strlen(text) / 8 : 0));
 }
 
-static int
-host_set(lua_State *L)
+static void
+set(lua_State *L, struct event *r, const char *name, const char *value)
 {
-	struct event *r = host_object(L);
-	const char *name = luaL_checkstring(L, 2);
-	const char *value = luaL_checkstring(L, 3);
-
 	charge(L, value);
 	failure_unless_protects(L, r, name);
 	if (r->conf->shadow)
 		shadow_set(r, L, r->rcpt, name, value);
 	else if (pst_set(r->ev, name, value) != 0)
-		return host_fail(L, "%s cannot be set to \"%s\" at %s", name,
+		(void)host_fail(L, "%s cannot be set to \"%s\" at %s", name,
 		    value, stage_word(r->stage));
+}
+
+/* object, name of a fact, value */
+static int
+host_set(lua_State *L)
+{
+	struct event *r = host_object(L);
+
+	set(L, r, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
 	return 0;
+}
+
+/* msg, number of a recipient (from 1): its TLS want; with a text: raises it */
+static int
+host_want(lua_State *L)
+{
+	struct event *r = host_event(L);
+	int rcpt = (int)luaL_checkinteger(L, 2) - 1;
+	const char *value = luaL_optstring(L, 3, NULL);
+
+	host_select(r, rcpt);
+	if (r->rcpt != rcpt)
+		return host_fail(L, "there is no such recipient any more");
+	if (value != NULL) {
+		set(L, r, "rcpt.tls", value);
+		return 0;
+	}
+	value = pst_get(r->ev, "rcpt.tls");
+	(void)lua_pushstring(L, value != NULL ? value : "opportunistic");
+	return 1;
 }
 
 /* object, name, nth */
@@ -362,6 +387,7 @@ host_yield(lua_State *L)
 
 const struct luaL_Reg host_functions[] = {
 	{ "set", host_set },
+	{ "want", host_want },
 	{ "header", host_header },
 	{ "edit", host_edit },
 	{ "rcpt_add", host_rcpt_add },

@@ -5,7 +5,7 @@
  *	boot.c	   the state of an instance: library, policy, what it wants
  *	run.c	   an event: its coroutine from the first line to the verdict
  *	handlers.c who is asked at an event, with which objects
- *	filter.c   what the rules need not be asked about
+ *	filter.c   which rules are found by names
  *	object.c   these objects
  *	ask.c	   the requests it waits for
  *	strand.c   several things at once
@@ -36,6 +36,8 @@ enum {
 	STRANDS = 32,	 /* of parallel(), all of an event */
 	TICKS = 16,	 /* of on("tick") */
 	METERED = 10,	 /* handlers with a metric of their own */
+	HITS = 64,	 /* of rules that were found by names */
+	BRIEF = 64,	 /* rules by recipients that need no watch */
 	PLACE_MAX = 64,
 	POLICY_MAX = 4 * 1024 * 1024, /* octets of the file */
 	RCPT_NONE = -1
@@ -92,7 +94,10 @@ struct policy {
 	int rules, answer, console;
 	int heard; /* of a trace: what is told of each handler */
 	int class[CLASS_COUNT]; /* metatables */
-	struct filter *filter;	/* NULL: rules are asked of every message */
+	struct filter *filter;	/* NULL: the rules look for themselves */
+	bool keyed; /* no rule is about messages without names of the filter */
+	bool brief; /* no rule takes long, or calls what is not ours */
+	unsigned walk; /* rules that are not found by names */
 	bool traced;		/* somebody looks on: everything is asked */
 	struct tick tick[TICKS];
 	unsigned ntick;
@@ -109,6 +114,17 @@ struct slot {
 	struct kept *kept; /* an answer that could not be taken at once */
 };
 
+/* The rules that the names of a message are of. */
+struct found {
+	int nrcpt;
+	unsigned n;
+	bool unknown; /* they were too many, or were not looked for */
+	struct {
+		uint32_t rule;
+		int rcpt; /* RCPT_NONE: it is about the sender */
+	} hit[HITS];
+};
+
 /* The event's. */
 struct event {
 	struct policy *policy;
@@ -120,6 +136,7 @@ struct event {
 	const struct tick *tick; /* NULL: a hook */
 	int rcpt;		 /* that is selected */
 	bool rules;		 /* they are asked */
+	struct found found;	 /* if they are */
 	uint64_t ids;
 	struct slot *slot;	 /* SLOTS of them, NULL: nothing was asked */
 	lua_State **strand; /* STRANDS of them, NULL: parallel() was not used */
@@ -144,9 +161,9 @@ struct event *run_of(lua_State *L);
 void handlers_take(lua_State *L, struct policy *p);
 void handlers_fini(struct policy *p);
 bool handlers_want(const struct policy *p, enum stage st);
-/* Are there rules to be asked about it? */
+/* Are there rules to be asked about it? Then *found_r is what is known. */
 bool handlers_rules(struct pst_event *ev, const struct policy *p,
-    enum stage st);
+    enum stage st, struct found *found_r);
 /* What the coroutine of a hook runs: a verdict as four values, or none. */
 int handlers_ask(lua_State *L);
 
@@ -159,8 +176,10 @@ enum filter_field {
  * no memory. */
 struct filter *filter_new(lua_State *L);
 void filter_free(struct filter **fp);
-/* Is a name of it in the message, at "eom"? */
-bool filter_finds(struct pst_event *ev, const struct filter *f);
+/* Which of its names are in the message, at "eom"? */
+void filter_find(struct pst_event *ev, const struct filter *f,
+    struct found *to);
+extern const struct luaL_Reg filter_functions[];
 
 /* object.c: pushes one without a metatable */
 void object_new(lua_State *L, uint64_t event, int rcpt);

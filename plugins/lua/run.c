@@ -214,12 +214,13 @@ run_begin(struct pst_event *ev, enum stage st, const struct tick *tick)
 {
 	struct policy *p = pst_data(ev, PST_INSTANCE, struct policy);
 	const struct conf *conf = ev->conf;
+	struct found found;
 	struct event *r;
 	bool rules;
 
 	if (p == NULL || p->state == NULL)
 		return PST_TEMPFAIL;
-	rules = handlers_rules(ev, p, st);
+	rules = handlers_rules(ev, p, st, &found);
 	if (st < STAGE_TICK && !rules && p->asked[st].n == 0 &&
 	    !conf->shadow) {
 		if (handlers_want(p, st))
@@ -235,6 +236,8 @@ run_begin(struct pst_event *ev, enum stage st, const struct tick *tick)
 	r->stage = st;
 	r->rcpt = RCPT_NONE;
 	r->rules = rules;
+	if (rules)
+		r->found = found;
 	if (st < STAGE_TICK && !rules && p->asked[st].n == 0)
 		return shadow_end(r, NULL, 0, "");
 	r->co = state_thread(p->state, NULL);

@@ -259,6 +259,17 @@ state_renew(lua_State *L)
 }
 
 void
+state_watch(lua_State *L, bool on)
+{
+	const struct thread *th = thread_of(L);
+
+	if (th->root->stopped)
+		return;
+	lua_sethook(L, on ? limit_hook : NULL, on ? LUA_MASKCOUNT : 0,
+	    on ? (int)th->step : 0);
+}
+
+void
 state_charge(lua_State *L, uint64_t steps)
 {
 	struct thread *th = thread_of(L);

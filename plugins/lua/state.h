@@ -102,6 +102,10 @@ const struct state_use *state_used(lua_State *co);
  * many things one after the other. */
 void state_renew(lua_State *L);
 
+/* Whether the instructions of what runs are counted, as they are from its first
+ * on. Not for a script: for steps of ours whose number is known. */
+void state_watch(lua_State *L, bool on);
+
 /* C helpers pay for what they do; raises beyond the limit. */
 void state_charge(lua_State *L, uint64_t steps);
 

@@ -185,6 +185,13 @@ function fake.world()
     log = function(level, text) table.insert(w.logs, level .. ": " .. text) end,
     alert = function(a) table.insert(w.alerts, a) end,
     now = function() return w.time end,
+    want = function(msg, i, text)
+      local r = msg.recipients[i]
+      if text == nil then return (select(2, r:tls())) end
+      local attributes = {}
+      for k, v in text:gmatch("([%w_]+)=(%S+)") do attributes[k] = v end
+      r:tls(text:match("^%S+"), attributes)
+    end,
     count = function(name, by) w.counts[name] = (w.counts[name] or 0) + by end,
   }
   w.set = rules.new(w.env)
