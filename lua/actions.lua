@@ -325,6 +325,7 @@ local function compile_tag(rule, spec, fail)
   if spec.tag == nil then return end
   local tag = wording.encode(text("tag", spec.tag, fail))
   add(rule, "tag", "tag " .. spec.tag, function(c, _, list, m)
+    c.tags = true
     for k = 1, m do
       local i = list[k]
       local old = c.tag[i]

@@ -44,7 +44,7 @@ local function once(name, read)
     if v == nil then
       v = read(c)
       if v == nil then v = false end
-      c.saw, c.seen[name] = true, v
+      c.saw, c.seen[name] = not c.saw and name or true, v
     end
     return v
   end

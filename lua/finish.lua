@@ -181,7 +181,7 @@ end
 
 function finish.run(c)
   if c.default then raise_default(c) end
-  if not c.dirty then return end
+  if not c.more then return end
   if c.split then split(c) end
   if c.tags then tag(c) end
   if c.moves then move(c) end

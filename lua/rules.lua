@@ -6,7 +6,8 @@
 --   set:empty()             there is nothing to ask
 --   set:filter()            by field, exact and suffix: without one of these
 --                           names in a message no rule applies; nil: one might
---   set:message(msg, conn, n)  asks all rules; a verdict or nil
+--   set:message(msg, conn, n)  asks all rules; a verdict or nil; n: how many
+--                           recipients, if that is known
 --   set.brief               none of them takes long, or calls what is not ours
 --   set:list()              the rules, for people: name, place, when and says
 --                           as texts, …
@@ -22,6 +23,7 @@
 --   env.count(name, by)  optional: a metric
 --   env.spent()          optional: instructions used by this event so far
 --   env.at(place)        optional: the rule at work, for errors
+--   env.conn(msg)        its connection, where message() was given none
 --   env.want(msg, i)     the TLS want of recipient i, as text
 --   env.want(msg, i, w)  raises it to w
 --   env.found(msg, hits, found, spare)  optional: instead of gather(), below,
@@ -159,13 +161,17 @@ local function compile(set, name, place, spec)
   conditions_of(rule, spec, set.env, fail)
   actions.compile(rule, spec, set.env, fail)
   rule.brief = rule.brief and not rule.slow
+  -- Nothing but its conditions about the message is to be looked at.
+  rule.plain = not rule.slow and not rule.until_time and #rule.rest_about == 0
+  -- Matching all recipients it leaves nothing to be done at the end.
+  rule.simple = rule.tls ~= nil and #rule.acts == 1 and not rule.stop
   if #rule.acts == 0 and not rule.stop then fail("it has no action") end
   return rule
 end
 
 function rules.new(env)
   local set = setmetatable({ env = env, all = {}, active = {}, names = {},
-    free = {} }, set_meta)
+    free = false }, set_meta)
   -- Keep the line of `rule "name"` apart from that of what follows.
   set.rule = function(name)
     local place = env.where()
@@ -263,6 +269,7 @@ function set_methods:seal()
     where.any = where.any_exact or where.any_suffix
   end
   self.index = index
+  self.keyed = #self.walk < #self.active
   self.brief = true
   for _, rule in ipairs(self.active) do
     if not rule.brief then self.brief = false end
@@ -292,6 +299,10 @@ end
 local context = {}
 local context_meta = {
   __index = function(c, name)
+    if name == "conn" then
+      c.conn, c.linked = c.env.conn(c.msg), true
+      return c.conn
+    end
     if not arrays[name] then return context[name] end
     local list = {}
     c[name], c.used[#c.used + 1] = list, list
@@ -336,16 +347,17 @@ end
 
 -- What rules have said of a message: nothing yet.
 local function forget(c)
-  c.dirty, c.split, c.moves, c.tags, c.stops = false, false, false, false, false
+  c.more, c.split, c.moves, c.tags, c.stops = false, false, false, false, false
   c.copies, c.notices, c.mates = false, false, false
   c.reply, c.reply_by, c.reply_say = false, false, false
 end
 
--- A recipient's object is made when it is asked for.
+-- Objects of recipients and of the connection are made when they are asked for.
 local function new(set)
   local c = setmetatable({ env = set.env, seen = {}, saw = false, address = {},
-    domain = {}, everybody = {}, hits = {}, found = {}, spare = {},
-    used = {}, default = set.default_tls or false }, context_meta)
+    domain = {}, everybody = {}, hits = {}, found = {}, spare = {}, used = {},
+    default = set.default_tls or false, dirty = false, linked = false },
+    context_meta)
   c.rcpts = setmetatable({}, { __index = function(t, i)
     local r = c.msg.recipients[i]
     c.met, t[i] = true, r
@@ -357,14 +369,14 @@ local function new(set)
 end
 
 local function take(set, msg, conn, n)
-  local free = set.free
-  local c = free[#free]
+  local c = set.free
   if c then
-    free[#free] = nil
+    set.free = c.next
   else
     c = new(set)
   end
-  c.msg, c.conn, c.n = msg, conn or {}, n
+  c.msg, c.n = msg, n
+  if conn then c.conn, c.linked = conn, true end
   local everybody = c.everybody
   if not everybody[n] then
     for i = #everybody + 1, n do everybody[i] = i end
@@ -384,20 +396,31 @@ local function give(set, c)
     end
     c.met = false
   end
-  if c.saw then
-    clear(c.seen)
+  local saw = c.saw
+  if saw then
+    if saw ~= true then
+      c.seen[saw] = nil
+    else
+      clear(c.seen)
+    end
     c.saw = false
   end
   if c.dirty then
-    for k = 1, #c.used do
-      local list = c.used[k]
+    local used = c.used
+    for k = 1, #used do
+      local list = used[k]
       for i = 1, c.n do list[i] = nil end
     end
-    forget(c)
+    c.dirty = false
+    if c.more then forget(c) end
   end
-  c.msg, c.conn = false, false
-  local free = set.free
-  if #free < 16 then free[#free + 1] = c end
+  if c.linked then c.conn, c.linked = nil, false end
+  c.msg = false
+  -- One that was large is not kept beside another.
+  if c.n <= 100 or not set.free then
+    c.next = set.free
+    set.free = c
+  end
 end
 
 -- Which rules, and for whom ---------------------------------------------------
@@ -574,20 +597,17 @@ local function applies(set, c, rule, found)
 end
 
 local function carry_out(set, c, rule, list, m)
-  local all = m == c.n
+  local env, acts, all = set.env, rule.acts, m == c.n
   c.dirty = true
-  if set.env.at then set.env.at(rule.place) end
+  if not (all and rule.simple) then c.more = true end
+  if env.at then env.at(rule.place) end
   rule.matched = rule.matched + 1
-  for k = 1, #rule.acts do
-    local act = rule.acts[k]
-    if act.name == "tag" then c.tags = true end
-    act.run(c, rule, list, m, all)
-  end
+  for k = 1, #acts do acts[k].run(c, rule, list, m, all) end
   if rule.stop then
     c.stops = true
     for k = 1, m do c.stopped[list[k]] = true end
   end
-  if rule.metric and set.env.count then set.env.count(rule.metric, 1) end
+  if rule.metric and env.count then env.count(rule.metric, 1) end
 end
 
 -- What is used is measured where it can be more than a few steps.
@@ -608,6 +628,20 @@ local function try(set, c, number)
   local rule = set.active[number]
   local found = c.hits[number]
   local list, m
+  if rule.plain and not set.trace and not c.stops then
+    rule.tried = rule.tried + 1
+    local conds = rule.rest_of
+    for k = 1, #conds do
+      local cond = conds[k]
+      if not cond.test(c, cond.get(c)) then return end
+    end
+    if found and found[1] then
+      carry_out(set, c, rule, found, #found)
+    else
+      carry_out(set, c, rule, c.everybody, c.n)
+    end
+    return
+  end
   if rule.slow and set.env.spent then
     list, m = measured(set, c, rule, found)
   else
@@ -627,10 +661,12 @@ local function ask_all(set, c)
     return
   end
   local walk, found = set.walk, c.found
-  if #walk < #set.active then
-    gather(set, c)
-    if found[2] then table.sort(found) end
+  if not set.keyed then
+    for number = 1, #walk do try(set, c, number) end
+    return
   end
+  gather(set, c)
+  if found[2] then table.sort(found) end
   local a, b = 1, 1
   local x, y = walk[1], found[1]
   while x or y do
@@ -654,14 +690,14 @@ end
 
 local refusing = { reject = true, tempfail = true, discard = true }
 
--- n: how many recipients, if that is known.
 function set_methods:message(msg, conn, n)
   n = n or #msg.recipients
   if n == 0 then return nil end
   local c = take(self, msg, conn, n)
   ask_all(self, c)
   local reply = c.reply or nil
-  if not (reply and refusing[(self.env.verdict(reply))]) then
+  if (c.more or c.default) and
+      not (reply and refusing[(self.env.verdict(reply))]) then
     finish.run(c)
   end
   give(self, c)

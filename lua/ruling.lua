@@ -5,6 +5,7 @@
 
 local host = require "host"
 local engine = require "engine"
+local objects = require "objects"
 local rules = require "rules"
 local waits = require "waits"
 
@@ -27,20 +28,21 @@ local set = rules.new {
   where = host.where, verdict = verdict, re = expression, log = host.log,
   alert = waits.alert, count = host.count, spent = host.spent, at = host.at,
   now = waits.now, want = host.want, found = host.found,
+  conn = function(msg) return host.new(objects.classes.conn, msg, -1) end,
 }
 engine.rules = set
 engine.api.rule, engine.api.default = set.rule, set.default
 
 -- The policy was loaded: what the program needs to know of the rules, if there
--- are any. ask: f(msg, conn, number of recipients) asks them; their reply is the
--- message's, handlers are then not asked. index: the names by which rules are
+-- are any. ask: f(msg, number of recipients) asks them; their reply is the message's,
+-- handlers are then not asked. index: the names by which rules are
 -- found; keyed: all are, so that it need not ask about messages without them;
 -- walk: how many are not; brief: see rules.lua.
 function ruling.loaded()
   set:seal()
   if set:empty() then return nil end
   return {
-    ask = function(msg, conn, n) return set:message(msg, conn, n) end,
+    ask = function(msg, n) return set:message(msg, nil, n) end,
     index = set.index, keyed = set:filter() ~= nil, brief = set.brief,
     walk = #set.walk,
   }

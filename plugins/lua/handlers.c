@@ -276,9 +276,9 @@ handlers_ask(lua_State *L)
 	if (r->rules) {
 		if (brief)
 			state_watch(L, false);
-		push_call(L, r, r->policy->rules, 2);
+		push_call(L, r, r->policy->rules, 1);
 		lua_pushinteger(L, r->found.nrcpt);
-		lua_callk(L, 3, 1, 0, go_on);
+		lua_callk(L, 2, 1, 0, go_on);
 	}
 	if (brief && r->policy->asked[r->stage].n > 0)
 		state_watch(L, true);
