@@ -254,7 +254,7 @@ end
 
 local function watch(on)
   host.watched(on)
-  if engine.rules then engine.rules.trace = on and note or nil end
+  if engine.rules then engine.rules.trace = on and note or false end
   host.heard(on and heard or nil)
   if not on then
     host.answer, host.dns, host.lookup, host.http = answer_of, dns_of,

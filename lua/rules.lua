@@ -12,7 +12,7 @@
 --   set:list()              the rules, for people: name, place, when and says
 --                           as texts, …
 --   set:lint()              what is odd about them: { place, severity, text }
---   set.trace = f           f{ rule, place, matched, field, value, recipients,
+--   set.trace = f           false: none; f{ rule, place, matched, field, value, recipients,
 --                           says, text }, for each rule that is asked
 --
 -- env is what the rules need of the program:
@@ -171,7 +171,7 @@ end
 
 function rules.new(env)
   local set = setmetatable({ env = env, all = {}, active = {}, names = {},
-    free = false }, set_meta)
+    free = false, trace = false, default_tls = false }, set_meta)
   -- Keep the line of `rule "name"` apart from that of what follows.
   set.rule = function(name)
     local place = env.where()
@@ -278,7 +278,7 @@ function set_methods:seal()
 end
 
 function set_methods:empty()
-  return #self.active == 0 and self.default_tls == nil
+  return #self.active == 0 and not self.default_tls
 end
 
 function set_methods:filter()
@@ -356,8 +356,8 @@ end
 local function new(set)
   local c = setmetatable({ env = set.env, seen = {}, saw = false, address = {},
     domain = {}, everybody = {}, hits = {}, found = {}, spare = {}, used = {},
-    default = set.default_tls or false, dirty = false, linked = false },
-    context_meta)
+    default = set.default_tls, dirty = false, linked = false,
+    next = false }, context_meta)
   c.rcpts = setmetatable({}, { __index = function(t, i)
     local r = c.msg.recipients[i]
     c.met, t[i] = true, r
@@ -564,7 +564,7 @@ local function recipients(c, rule, list, m, traced)
 end
 
 local function applies(set, c, rule, found)
-  local traced = set.trace ~= nil
+  local traced = set.trace
   rule.tried = rule.tried + 1
   if rule.slow and set.env.at then set.env.at(rule.place) end
   if rule.until_time and set.env.now() >= rule.until_time then
@@ -695,10 +695,12 @@ function set_methods:message(msg, conn, n)
   if n == 0 then return nil end
   local c = take(self, msg, conn, n)
   ask_all(self, c)
-  local reply = c.reply or nil
-  if (c.more or c.default) and
-      not (reply and refusing[(self.env.verdict(reply))]) then
-    finish.run(c)
+  local reply
+  if c.more or c.default then
+    reply = c.reply or nil
+    if not (reply and refusing[(self.env.verdict(reply))]) then
+      finish.run(c)
+    end
   end
   give(self, c)
   return reply
