@@ -11,13 +11,14 @@
 
 #define STATE_MAGIC 0x10a50001u
 #define IDLE_MAX    64	 /* coroutines kept */
-#define LOAD_FACTOR 10	 /* limits of loading */
+#define LOAD_STEPS  100	 /* limits of loading: so many times an event's */
+#define LOAD_GROWTH 10
 #define FRAMES	    24	 /* of a traceback */
 
 static int on_panic(lua_State *);
 static int open_all(lua_State *);
 static struct thread *thread_new(struct state *);
-static void thread_begin(struct thread *, struct thread *, unsigned);
+static void thread_begin(struct thread *, struct thread *);
 static void thread_drop(struct thread **);
 static enum run run(struct thread *, int, int *);
 
@@ -122,7 +123,9 @@ state_run(struct state *s, const char *name, const char *text, size_t n,
 	enum run r = RUN_ERROR;
 	int status, nresults;
 
-	thread_begin(th, th, LOAD_FACTOR);
+	thread_begin(th, th);
+	th->limit *= LOAD_STEPS;
+	th->growth *= LOAD_GROWTH;
 	th->base = s->used;
 	(void)snprintf(chunk, sizeof(chunk), "@%s", name);
 	s->now = th;
@@ -159,7 +162,7 @@ state_thread(struct state *s, lua_State *of)
 	} else {
 		th = thread_new(s);
 	}
-	thread_begin(th, of != NULL ? thread_of(of)->root : th, 1);
+	thread_begin(th, of != NULL ? thread_of(of)->root : th);
 	return th->L;
 }
 
@@ -378,14 +381,14 @@ thread_new(struct state *s)
 }
 
 static void
-thread_begin(struct thread *th, struct thread *root, unsigned factor)
+thread_begin(struct thread *th, struct thread *root)
 {
 	const struct state_limits *l = &th->s->limits;
 
 	th->root = root;
 	th->arg = NULL;
-	th->limit = (uint64_t)l->instructions * factor;
-	th->growth = (int64_t)(l->growth * factor);
+	th->limit = l->instructions;
+	th->growth = (int64_t)l->growth;
 	th->use = (struct state_use){ 0 };
 	th->stopped = th->starved = th->full = false;
 	th->begun = th->paused = false;

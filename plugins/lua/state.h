@@ -74,8 +74,8 @@ size_t state_memory(const struct state *s); /* octets that it has */
 
 /*
  * Runs a chunk with the globals that exist so far; name as it shall stand in
- * errors ("policy.lua"). Loading has ten times the limits of an event, and
- * cannot wait. 0, or -1 and *why: "policy.lua:7: …".
+ * errors ("policy.lua"). Loading may take a hundred times the
+ * instructions of an event and ten times its memory, and cannot wait. 0, or -1 and *why: "policy.lua:7: …".
  */
 int state_run(struct state *s, const char *name, const char *text, size_t n,
     char *why, size_t whyn);

@@ -395,7 +395,7 @@ static const struct script modules[] = {
 	{ "require 'bad'", "bad.lua:2: unexpected symbol near '='" },
 	{ "require 'bin'", "p.lua:1: attempt to load a binary chunk (mode is "
 	  "'t')" },
-	{ "require 'loop'", "loop.lua:1: more than 10000000 instructions" },
+	{ "require 'loop'", "loop.lua:1: more than 100000000 instructions" },
 	{ "wait()", "p.lua:1: a script cannot wait while it is loaded" },
 	{ "x = = 1", "p.lua:1: unexpected symbol near '='" },
 };
