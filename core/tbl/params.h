@@ -330,7 +330,7 @@ PARAM(POLICY, timeout, DURATION, "30s", "100ms..1h",
     "longest time for one event, waits included")
 PARAM(POLICY, instructions, INT, "1000000", "10000..1000000000",
     "how many an event may execute")
-PARAM(POLICY, memory, SIZE, "64M", "4M..4G",
+PARAM(POLICY, memory, SIZE, "256M", "4M..4G",
     "of all events of a worker")
 PARAM(POLICY, event_memory, SIZE, "8M", "64k..1G",
     "by how much one event may let it grow")

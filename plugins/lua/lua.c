@@ -19,7 +19,7 @@ static const struct pst_option options[] = {
 	    "it has no effect, and logs what it would have done otherwise"),
 	PST_INT(struct conf, instructions, "1000000", "10000..1000000000",
 	    "how many an event may execute"),
-	PST_SIZE(struct conf, memory, "64M", "4M..4G",
+	PST_SIZE(struct conf, memory, "256M", "4M..4G",
 	    "of all events of a worker"),
 	PST_SIZE(struct conf, event_memory, "8M", "64K..1G",
 	    "by how much one event may let it grow"),

@@ -11,8 +11,7 @@
 
 #define STATE_MAGIC 0x10a50001u
 #define IDLE_MAX    64	 /* coroutines kept */
-#define LOAD_STEPS  100	 /* limits of loading: so many times an event's */
-#define LOAD_GROWTH 10
+#define LOAD_FACTOR 100	 /* instructions of loading */
 #define FRAMES	    24	 /* of a traceback */
 
 static int on_panic(lua_State *);
@@ -124,8 +123,8 @@ state_run(struct state *s, const char *name, const char *text, size_t n,
 	int status, nresults;
 
 	thread_begin(th, th);
-	th->limit *= LOAD_STEPS;
-	th->growth *= LOAD_GROWTH;
+	th->limit *= LOAD_FACTOR;
+	th->growth = (int64_t)s->limits.memory;
 	th->base = s->used;
 	(void)snprintf(chunk, sizeof(chunk), "@%s", name);
 	s->now = th;

@@ -43,7 +43,7 @@ struct state;
 struct state_limits {
 	uint32_t instructions; /* of an event; policy.md: 1,000,000 */
 	uint32_t slice;	       /* 10,000 */
-	size_t memory;	       /* of the state: 64 MB */
+	size_t memory;	       /* of the state: 256 MB */
 	size_t growth;	       /* of an event: 8 MB */
 	size_t subject;	       /* octets a pattern is matched against: 64 KB */
 };
@@ -75,7 +75,8 @@ size_t state_memory(const struct state *s); /* octets that it has */
 /*
  * Runs a chunk with the globals that exist so far; name as it shall stand in
  * errors ("policy.lua"). Loading may take a hundred times the
- * instructions of an event and ten times its memory, and cannot wait. 0, or -1 and *why: "policy.lua:7: …".
+ * instructions of an event and all memory of the state, so that 50,000 rules
+ * are possible, and cannot wait. 0, or -1 and *why: "policy.lua:7: …".
  */
 int state_run(struct state *s, const char *name, const char *text, size_t n,
     char *why, size_t whyn);
