@@ -194,3 +194,74 @@ def test_differences_of_a_shadow_are_read_from_the_log(policy, tmp_path):
         "by new.lua:14\n")
     log.write_text("")
     assert policy("shadow", "mail.log").returncode == 0
+
+
+FOUND = """\
+rule "below" { when = { rcpt_domain = ".d.example" }, route = "first" }
+rule "exact" { when = { rcpt_domain = "A.D.example" }, route = "second",
+  tls = "required" }
+rule "boss" { when = { sender = "boss@us.example" }, tls = "preferred" }
+rule "one" { when = { rcpt = "x@b.example" }, tls = "required-verify",
+  others = "same" }
+for i = 1, 70 do
+  rule("many " .. i) { when = { rcpt_domain = "many.example" },
+    tls = i == 70 and "required" or "preferred" }
+end
+
+test("the first of the rules that are found counts", function(t)
+  local r = t:send { rcpt = "x@a.d.Example" }
+  t:eq(r:rcpt("x@a.d.Example").tls, "required")
+  t:eq(r:rcpt("x@a.d.Example").route, "first")
+end)
+
+test("names of senders and recipients are found together", function(t)
+  local r = t:send { from = "Boss@us.example",
+    rcpt = { "y@b.example", "x@a.d.example", "z@d.example" } }
+  t:eq(r:rcpt("y@b.example").tls, "preferred")
+  t:eq(r:rcpt("x@a.d.example").tls, "required")
+  t:eq(r:rcpt("z@d.example").tls, "preferred")
+  r = t:send { rcpt = { "y@c.example", "X@b.example" } }
+  t:eq(r:rcpt("y@c.example").tls, "required-verify")
+end)
+
+test("however many are found, all of them count", function(t)
+  t:eq(t:send { rcpt = "x@many.example" }:rcpt("x@many.example").tls,
+    "required")
+  local who = { "y@other.example" }
+  for i = 1, 90 do who[#who + 1] = "u" .. i .. "@d.example" end
+  who[#who + 1] = "x@a.d.example"
+  local r = t:send { rcpt = who }
+  t:eq(r:rcpt("y@other.example").route, nil)
+  for i = 2, #who do t:eq(r:rcpt(who[i]).route, "first") end
+  t:eq(r:rcpt("x@a.d.example").tls, "required")
+  t:eq(r:rcpt("u90@d.example").tls, nil)
+end)
+
+test("a handler behind the rules is counted", function(t)
+  t:eq(t:send { from = "loop@us.example", rcpt = "x@b.example" }.reply.code,
+    451)
+end)
+on("message", function(msg)
+  while msg.sender == "loop@us.example" do end
+end)
+"""
+
+
+def test_rules_of_names_are_found_in_their_order(policy):
+    done = policy("test", "policy.lua", text=FOUND)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok ") == 4
+
+
+def test_ten_thousand_cards_load_with_the_defaults(policy):
+    rules = "".join(f"""rule "partner {i}" {{ description = "card {i}",
+          when = {{ rcpt_domain = {{ "d{i}.example", ".e{i}.example" }} }},
+          tls = "required-verify match=mx", others = "same", hold = "1d" }}
+        """ for i in range(10000))
+    done = policy("test", "policy.lua", text=rules + """
+        test("the last one is found", function(t)
+          local r = t:send { rcpt = "x@a.e9999.example" }
+          t:eq(r:rcpt("x@a.e9999.example").tls, "required-verify")
+        end)
+        """)
+    assert done.stdout.startswith("ok 1"), done.stdout + done.stderr

@@ -106,6 +106,30 @@ test("10,000 rules for domains cost at most 5 percent more than one",
     end
   end)
 
+-- plugins/lua/state.c allows 100,000,000 for loading.
+test("a rule takes at most 1,900 instructions to load: 50,000 may", function()
+  for _, spec in ipairs {
+    { when = { rcpt_domain = ".d%d.example" }, tls = "required" },
+    { when = { rcpt_domain = { "d%d.example", ".e%d.example" },
+        direction = "outbound" },
+      tls = "required-verify match=mx", others = "same", hold = "1d",
+      description = "card %d" },
+  } do
+    local w = fake.world()
+    local names = spec.when.rcpt_domain
+    local steps = 0
+    debug.sethook(function() steps = steps + 1 end, "", 1)
+    for i = 1, 1000 do
+      spec.when.rcpt_domain = type(names) == "string" and names:format(i) or
+        { names[1]:format(i), names[2]:format(i) }
+      w.rule("r" .. i) (spec)
+    end
+    w.set:seal()
+    debug.sethook()
+    assert(steps <= 1900 * 1000, steps)
+  end
+end)
+
 test("a message that nothing matches makes no garbage", function()
   local w = fake.world()
   w.rule "a" { when = { rcpt_domain = ".p.example" }, tls = "required" }
