@@ -62,7 +62,7 @@ script_parse(struct script *s_r, struct pool *pool, const char *file,
 {
 	struct line *l = POOL_NEW(pool, struct line);
 
-	*s_r = (struct script){ .file = pool_strdup(pool, file) };
+	*s_r = (struct script){ .file = pool_strdup(pool, file), .pool = pool };
 	l->pool = pool;
 	l->why = why;
 	if (text.n > SCRIPT_MAX)

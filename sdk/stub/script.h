@@ -64,6 +64,7 @@ struct script {
 	const char *file;
 	const struct stmt *first;
 	bool chaos; /* it has a `chaos` */
+	struct pool *pool;
 };
 
 /* "FILE:LINE: ..." in why. All of it lives in pool. */
