@@ -4,8 +4,9 @@
 --
 -- fills in the rule: rule.acts, a list of { name =, say =, run = f(c, rule,
 -- list, m, all) }, in the order in which they are carried out; rule.tls (want,
--- unheld: it without hold, level, hold, others, whole_domain, strict_first); rule.reply, its kind;
--- rule.stop; rule.brief: it takes but a few steps for each recipient. list has the numbers of the m recipients that the rule is about,
+-- unheld: it without hold, level, hold, others, whole_domain, strict_first);
+-- rule.reply, its kind; rule.stop; rule.brief: it takes but a few steps for each
+-- recipient. list has the numbers of the m recipients that the rule is about,
 -- all: these are all there are. say is a text for the log and lists of rules.
 --
 -- What changes who gets the message (redirect, bcc, a discard for some), the
@@ -138,20 +139,20 @@ end
 -- The hold of the first rule that has one counts, for each recipient.
 local function raise(c, rule, i)
   local t = rule.tls
-  local text = t.want
+  local said = t.want
   if t.hold then
     local insist = c.insist
     if insist[i] == nil then
       insist[i], c.insist_by[i] = t.hold, rule.name
     else
-      text = t.unheld
+      said = t.unheld
       if insist[i] ~= t.hold then
         conflict(c, rule, "hold", c.rcpts[i].address, t.hold .. "s",
           insist[i] .. "s", c.insist_by[i])
       end
     end
   end
-  c.env.want(c.msg, i, text)
+  c.env.want(c.msg, i, said)
   if c.default then c.raised[i] = true end
 end
 

@@ -12,8 +12,8 @@
 --   set:list()              the rules, for people: name, place, when and says
 --                           as texts, …
 --   set:lint()              what is odd about them: { place, severity, text }
---   set.trace = f           false: none; f{ rule, place, matched, field, value, recipients,
---                           says, text }, for each rule that is asked
+--   set.trace = f           f{ rule, place, matched, field, value, recipients,
+--                           says, text }, for each rule that is asked; false
 --
 -- env is what the rules need of the program:
 --   env.where()        place of the policy's line ("policy.lua:7") that called

@@ -34,8 +34,8 @@ engine.rules = set
 engine.api.rule, engine.api.default = set.rule, set.default
 
 -- The policy was loaded: what the program needs to know of the rules, if there
--- are any. ask: f(msg, number of recipients) asks them; their reply is the message's,
--- handlers are then not asked. index: the names by which rules are
+-- are any. ask: f(msg, number of recipients) asks them; their reply is the
+-- message's, handlers are then not asked. index: the names by which rules are
 -- found; keyed: all are, so that it need not ask about messages without them;
 -- walk: how many are not; brief: see rules.lua.
 function ruling.loaded()

@@ -190,11 +190,13 @@ find_attr(struct str name, enum attr *a_r, struct err *why)
 	size_t i, best = 0;
 
 	for (i = 0; i < ATTRS; i++) {
-		d = str_distance(name, str_c(attr_name[i]));
-		if (d == 0) {
+		if (str_ieq_c(name, attr_name[i])) {
 			*a_r = (enum attr)i;
 			return 0;
 		}
+	}
+	for (i = 0; i < ATTRS; i++) {
+		d = str_distance(name, str_c(attr_name[i]));
 		if (d < least) {
 			least = d;
 			best = i;
