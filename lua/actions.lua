@@ -5,7 +5,7 @@
 -- fills in the rule: rule.acts, a list of { name =, say =, run = f(c, rule,
 -- list, m, all) }, in the order in which they are carried out; rule.tls (want,
 -- unheld: it without hold, level, hold, others, whole_domain, strict_first);
--- rule.reply, its kind; rule.stop; rule.brief: it takes but a few steps for each
+-- rule.reply, its kind; rule.stop; rule.brief: it takes a few steps for each
 -- recipient. list has the numbers of the m recipients that the rule is about,
 -- all: these are all there are. say is a text for the log and lists of rules.
 --
