@@ -54,6 +54,8 @@ local set_meta = { __index = set_methods }
 -- Rules that have metrics of their own: an instance may have 100.
 local MOST_METRICS = 20
 local MOST_NOTICES = 10
+-- Alternatives of a condition in a rule that runs without a watch.
+local MOST_BRIEF = 16
 
 local scope = { sender_domain = true, direction = true }
 local plain_fields = { when = true, expires = true, description = true,
@@ -150,6 +152,20 @@ local function conditions_of(rule, spec, env, fail)
   end
 end
 
+-- Are there few alternatives in what is left to be looked at?
+local function few(rule)
+  for _, list in ipairs { rule.rest_of, rule.rest_about } do
+    for _, cond in ipairs(list) do
+      local all = values.list(cond.value)
+      if #all > MOST_BRIEF then return false end
+      for _, v in ipairs(all) do
+        if type(v) == "table" then return false end
+      end
+    end
+  end
+  return true
+end
+
 local function compile(set, name, place, spec)
   local function fail(why)
     error(('%s: rule "%s": %s'):format(place, name, why), 0)
@@ -160,7 +176,7 @@ local function compile(set, name, place, spec)
   bare(rule, spec, fail)
   conditions_of(rule, spec, set.env, fail)
   actions.compile(rule, spec, set.env, fail)
-  rule.brief = rule.brief and not rule.slow
+  rule.brief = rule.brief and not rule.slow and few(rule)
   -- Nothing but its conditions about the message is to be looked at.
   rule.plain = not rule.slow and not rule.until_time and #rule.rest_about == 0
   -- Matching all recipients it leaves nothing to be done at the end.

@@ -149,6 +149,28 @@ test("a message that nothing matches makes no garbage", function()
   assert(grown < 8, grown .. " KB")
 end)
 
+test("rules that search, call or have long lists are not brief", function()
+  local many = {}
+  for i = 1, 17 do many[i] = "192.0." .. i .. ".0/24" end
+  for _, t in ipairs {
+    { true, { when = { rcpt_domain = "a.example" }, tls = "required" } },
+    { true, { when = { direction = "inbound", rcpt = "*@a.example" },
+      route = "x" } },
+    { true, { when = { client_ip = { many[1], many[2] } }, stop = true } },
+    { false, { when = { client_ip = many }, tls = "required" } },
+    { false, { when = { subject = "x" }, tls = "required" } },
+    { false, { when = { client_tls = { version = many } }, stop = true } },
+    { false, { when = { rcpt = function() end }, tls = "required" } },
+    { false, { when = { rcpt_domain = fake.lookup {} }, tls = "required" } },
+    { false, { add_header = { ["X-A"] = function() return "x" end } } },
+  } do
+    local w = fake.world()
+    w.rule "r" (t[2])
+    w.set:seal()
+    eq(w.set.brief, t[1])
+  end
+end)
+
 test("messages without a name of the rules need not be asked about", function()
   local named = { when = { rcpt_domain = "a.example" }, tls = "required" }
   local w = fake.world()
