@@ -37,6 +37,7 @@ static struct {
 	pid_t pid;
 	uint64_t lost;
 	struct log_sink sink[LOG_SINKS_MAX];
+	bool fails[LOG_SINKS_MAX]; /* it cannot be written now */
 	unsigned n;
 	bool fields;	   /* somebody wants them */
 	unsigned asked;	   /* the sink that is at work, or NOBODY */
@@ -61,6 +62,7 @@ static void desk_fini(struct desk *d);
 static struct desk *desk_of(enum log_level level);
 static void add(struct desk *d);
 static bool emit(unsigned i, const struct pst_log_record *r);
+static bool emit_kept(unsigned i, const struct pst_log_record *r);
 static void flush_sinks(void);
 static void aside_keep(const struct pst_log_record *r);
 static bool asides_tell(void);
@@ -108,6 +110,7 @@ log_sinks_set(const struct log_sink *v, unsigned n)
 	log_state.fields = false;
 	for (i = 0; i < n; i++) {
 		log_state.sink[i] = v[i];
+		log_state.fails[i] = false;
 		log_state.fields |= v[i].fields;
 	}
 	/* They open their files. */
@@ -117,14 +120,17 @@ log_sinks_set(const struct log_sink *v, unsigned n)
 void
 log_pass(const struct pst_log_record *r)
 {
+	bool kept = true;
 	unsigned i;
 
 	ASSERT(log_state.asked == NOBODY);
 	need();
 	for (i = 0; i < log_state.n; i++) {
-		if (log_state.sink[i].passed && !emit(i, r))
-			log_state.lost++;
+		if (log_state.sink[i].passed && !emit_kept(i, r))
+			kept = false;
 	}
+	if (!kept && !log_stderr_add(&log_state.err, r))
+		log_state.lost++;
 	asides_tell();
 }
 
@@ -143,7 +149,8 @@ log_reopen(void)
 	log_flush();
 	for (i = 0; i < log_state.n; i++) {
 		log_state.asked = i;
-		log_state.sink[i].reopen(log_state.sink[i].arg);
+		log_state.fails[i] =
+		    !log_state.sink[i].reopen(log_state.sink[i].arg);
 	}
 	log_state.asked = NOBODY;
 	log_flush();
@@ -275,6 +282,7 @@ desk_of(enum log_level level)
 static void
 add(struct desk *d)
 {
+	bool kept = true;
 	unsigned i;
 
 	d->r.text.p = buf_p(&d->text);
@@ -284,10 +292,11 @@ add(struct desk *d)
 		return;
 	}
 	for (i = 0; i < log_state.n; i++) {
-		if (!emit(i, &d->r))
-			log_state.lost++;
+		if (!emit_kept(i, &d->r))
+			kept = false;
 	}
-	if (log_state.stderr_on && !log_stderr_add(&log_state.err, &d->r))
+	if ((log_state.stderr_on || !kept) &&
+	    !log_stderr_add(&log_state.err, &d->r))
 		log_state.lost++;
 	asides_tell();
 	if (log_state.sync)
@@ -312,6 +321,17 @@ emit(unsigned i, const struct pst_log_record *r)
 	return kept;
 }
 
+/* False: standard error is to have it, too. */
+static bool
+emit_kept(unsigned i, const struct pst_log_record *r)
+{
+	bool kept = emit(i, r);
+
+	if (!kept)
+		log_state.lost++;
+	return kept && !log_state.fails[i];
+}
+
 static void
 flush_sinks(void)
 {
@@ -319,7 +339,8 @@ flush_sinks(void)
 
 	for (i = 0; i < log_state.n; i++) {
 		log_state.asked = i;
-		log_state.sink[i].flush(log_state.sink[i].arg);
+		log_state.fails[i] =
+		    !log_state.sink[i].flush(log_state.sink[i].arg);
 	}
 	log_state.asked = NOBODY;
 }
@@ -419,6 +440,7 @@ last_words(const char *text)
 	if (log_state.asked != NOBODY) {
 		i = log_state.asked;
 		log_state.sink[i] = log_state.sink[--log_state.n];
+		log_state.fails[i] = log_state.fails[log_state.n];
 		log_state.asked = NOBODY;
 		asides_drop();
 	}

@@ -14,8 +14,8 @@
  * A sink keeps what it is given until it is flushed, at the end of a loop round
  * (log_flush()), or at once when sync is set (master, CLI); it never blocks or
  * ends the process. What is logged while a sink is at work goes to the others,
- * afterwards, and to standard error. One thread only: jobs of base/offload do
- * not log.
+ * afterwards, and to standard error. So does what is logged while one of them
+ * cannot keep or write it. One thread only: jobs of base/offload do not log.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -50,8 +50,9 @@ struct log_sink {
 	bool passed; /* and other processes' records (log_pass()) */
 	/* The record is valid during the call. False: it could not be kept. */
 	bool (*emit)(void *arg, const struct pst_log_record *r);
-	void (*flush)(void *arg);
-	void (*reopen)(void *arg);
+	/* False: what it keeps cannot be written now. */
+	bool (*flush)(void *arg);
+	bool (*reopen)(void *arg);
 	void *arg;
 };
 

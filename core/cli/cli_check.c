@@ -161,7 +161,7 @@ check_plugins(struct epoch *e, const struct conf *c, struct err *why)
 	if (privs_find(&privs, c->top.user, why) != 0 ||
 	    epoch_files(e, c, why) != 0)
 		return -1;
-	return plugcheck(c, epoch_reader(e), &privs, why);
+	return plugcheck(c, epoch_reader(e), &privs, false, why);
 }
 
 static void

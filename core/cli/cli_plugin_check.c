@@ -64,7 +64,7 @@ check_boot(struct checked *k)
 			check_one(k, &f);
 	}
 	if (k->faults == 0 && plugcheck(conf, epoch_reader(k->c->epoch),
-	    &k->c->privs, &why) != 0)
+	    &k->c->privs, false, &why) != 0)
 		fault(k, json_pack("{s:s}", "file", k->c->file), &why);
 }
 

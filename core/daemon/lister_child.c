@@ -62,7 +62,7 @@ static int	list_watch(struct pst_cert_list *, const char *);
 static int	text_file(const char *);
 static void	on_loads(void *, const char *);
 static bool	on_log(void *, const struct pst_log_record *);
-static void	on_flush(void *);
+static bool	on_flush(void *);
 static void	say(int, enum lister_say, const char *const *, unsigned,
 		    const int *, unsigned);
 static void	say_text(int, enum lister_say, const char *);
@@ -304,10 +304,11 @@ on_log(void *arg, const struct pst_log_record *r)
 }
 
 /* Nothing is kept. */
-static void
+static bool
 on_flush(void *arg)
 {
 	(void)arg;
+	return true;
 }
 
 static void

@@ -6,7 +6,10 @@
 #include <postern/log_sink.h>
 
 #include "base/log.h"
+#include "daemon/alertpost.h"
 #include "host/hooks.h"
+
+#define ALERTS 16
 
 struct sink {
 	struct instance *i;
@@ -20,7 +23,8 @@ static struct {
 	struct host_gen *gen;	  /* of the sinks in each process */
 	struct host_gen *plugins; /* of the others; NULL: none */
 	struct sink sink[LOG_SINKS_MAX];
-	unsigned nsink;
+	json_t *alert[ALERTS];	  /* until logs_alert() */
+	unsigned nalert;
 } logs;
 
 static const char *const builtin[] = { "log_mail", "log_json", "log_syslog" };
@@ -33,8 +37,10 @@ static unsigned	add_sinks(struct log_sink *, unsigned, struct host_gen *,
 static bool	has(const struct host_gen *, const char *,
 		    const struct instance *);
 static bool	sink_emit(void *, const struct pst_log_record *);
-static void	sink_flush(void *);
-static void	sink_reopen(void *);
+static bool	sink_flush(void *);
+static bool	sink_reopen(void *);
+static bool	works(const struct sink *, const char *);
+static void	on_alert(void *, const struct host_alert *);
 
 int
 logs_open(const struct conf *conf, const struct conf_reader *reader,
@@ -42,7 +48,8 @@ logs_open(const struct conf *conf, const struct conf_reader *reader,
 {
 	struct log_conf lc = { .stderr_on = conf->log.stderr,
 		.level = (enum log_level)conf->log.level, .sync = sync };
-	struct host_world world = { .hostname = conf->top.hostname };
+	struct host_world world = { .hostname = conf->top.hostname,
+		.alert = on_alert };
 	struct pool *pool = pool_new(0);
 	const struct conf *sinks = only(conf, pool);
 	struct host_gen *gen = NULL;
@@ -106,6 +113,49 @@ logs_forked(void)
 		loop_forked(logs.loop);
 	logs_pass_end();
 	logs_close();
+	while (logs.nalert > 0)
+		json_decref(logs.alert[--logs.nalert]);
+}
+
+int
+logs_try(const struct host_gen *g, struct err *why)
+{
+	struct instance *i = NULL;
+	struct op_answer a;
+
+	while ((i = op_next(g, PST_LOG_SINK_TRY, i)) != NULL) {
+		op_now(i, PST_LOG_SINK_TRY, NULL, NULL, &a);
+		if (a.verdict != PST_CONTINUE && a.verdict != PST_ACCEPT)
+			return err_text(why, "plugin \"%s\": %s",
+			    instance_name(i), a.reply.text);
+	}
+	return 0;
+}
+
+/* A sink's, of which the relay hears when no line is being written. */
+static void
+on_alert(void *arg, const struct host_alert *a)
+{
+	json_t *msg = alert_raise(a);
+
+	(void)arg;
+	if (logs.nalert < ALERTS)
+		logs.alert[logs.nalert++] = msg;
+	else
+		json_decref(msg);
+}
+
+json_t *
+logs_alert(void)
+{
+	json_t *msg;
+
+	if (logs.nalert == 0)
+		return NULL;
+	msg = logs.alert[0];
+	memmove(logs.alert, logs.alert + 1,
+	    --logs.nalert * sizeof(logs.alert[0]));
+	return msg;
 }
 
 static void
@@ -199,24 +249,29 @@ sink_emit(void *arg, const struct pst_log_record *r)
 	return a.verdict == PST_CONTINUE || a.verdict == PST_ACCEPT;
 }
 
-static void
+static bool
 sink_flush(void *arg)
 {
 	const struct sink *s = arg;
-	struct op_answer a;
 
-	if (s->flush)
-		op_now(s->i, PST_LOG_SINK_FLUSH, NULL, NULL, &a);
+	return !s->flush || works(s, PST_LOG_SINK_FLUSH);
 }
 
-static void
+static bool
 sink_reopen(void *arg)
 {
 	const struct sink *s = arg;
+
+	return !s->reopen || works(s, PST_LOG_SINK_REOPEN);
+}
+
+static bool
+works(const struct sink *s, const char *op)
+{
 	struct op_answer a;
 
-	if (s->reopen)
-		op_now(s->i, PST_LOG_SINK_REOPEN, NULL, NULL, &a);
+	op_now(s->i, op, NULL, NULL, &a);
+	return a.verdict == PST_CONTINUE || a.verdict == PST_ACCEPT;
 }
 
 bool

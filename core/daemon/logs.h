@@ -6,7 +6,8 @@
  * there is nothing else. Those that are loaded from files are of the
  * configuration's generation, in workers; they get the master's lines as
  * messages (logs_pass_on(), logs_passed()), by way of one worker. With none of
- * the former, the log goes to standard error.
+ * the former, the log goes to standard error; so does what is logged while one
+ * of them cannot be written, of which it raises an alert.
  */
 #ifndef DAEMON_LOGS_H
 #define DAEMON_LOGS_H
@@ -27,6 +28,12 @@ int logs_open(const struct conf *conf, const struct conf_reader *reader,
 void logs_close(void);
 /* In a child, before it opens the log: what it inherited writes nothing. */
 void logs_forked(void);
+
+/* Can the sinks of g write where they are to? -1: why tells which cannot. */
+int logs_try(const struct host_gen *g, struct err *why);
+/* An alert that a sink in each process has raised, for alertpost_add(), or
+ * NULL. To be asked for now and then, while no line is logged. */
+json_t *logs_alert(void);
 
 /* The other sinks are those of g; NULL: none. Returns whether there are any. */
 bool logs_plugins(struct host_gen *g);

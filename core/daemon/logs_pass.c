@@ -18,8 +18,8 @@ static struct {
 } pass;
 
 static bool	pass_emit(void *, const struct pst_log_record *);
-static void	pass_flush(void *);
-static void	pass_reopen(void *);
+static bool	pass_flush(void *);
+static bool	pass_reopen(void *);
 static void	add_field(struct buf *, const struct pst_field *);
 static json_t *	message(size_t *);
 static void	passed_one(const json_t *);
@@ -89,7 +89,7 @@ add_field(struct buf *b, const struct pst_field *f)
 	(void)buf_add_char(b, ']');
 }
 
-static void
+static bool
 pass_flush(void *arg)
 {
 	json_t *msg;
@@ -99,15 +99,17 @@ pass_flush(void *arg)
 	while (buf_len(&pass.kept) > 0) {
 		msg = message(&n);
 		if (msg != NULL && !pass.send(pass.arg, msg))
-			return;
+			return true;
 		buf_consume(&pass.kept, n);
 	}
+	return true;
 }
 
-static void
+static bool
 pass_reopen(void *arg)
 {
 	(void)arg;
+	return true;
 }
 
 /* Of as many records as fit, *n octets of them. NULL: they are no good. */

@@ -159,7 +159,8 @@ serve_prepare(struct master *m, struct err *why)
 		log_info("only %u open files are allowed, fewer than "
 		    "open_files", privs_files(0));
 	if (serve_epoch(m, why) != 0 ||
-	    plugcheck(m->conf, epoch_reader(m->epoch), &m->privs, why) != 0)
+	    plugcheck(m->conf, epoch_reader(m->epoch), &m->privs, true,
+		why) != 0)
 		return -1;
 	m->shm = shm_new(m->nchild, why);
 	if (m->shm == NULL)
@@ -224,9 +225,15 @@ serve_lock(struct master *m, struct err *why)
 int
 master_log_open(struct master *m, const struct conf *conf, struct err *why)
 {
-	logs_files(conf, log_file, m);
+	master_log_files(m, conf);
 	logs_pass_on(logs_others(conf) ? children_log : NULL, m);
 	return logs_open(conf, &conf_reader_plain, true, why);
+}
+
+void
+master_log_files(struct master *m, const struct conf *conf)
+{
+	logs_files(conf, log_file, m);
 }
 
 /* The workers write the same file, so it must be theirs. */
@@ -408,7 +415,7 @@ on_signal(void *arg, int fd, unsigned what)
 			reload_start(m, RELOAD_ALL);
 			break;
 		case SIGUSR1:
-			logs_files(m->conf, log_file, m);
+			master_log_files(m, m->conf);
 			log_reopen();
 			children_tell(m, "reopen");
 			break;
@@ -474,6 +481,7 @@ on_tick(void *arg)
 		m->last_tick = clock_now();
 	if (!m->stopping)
 		children_watch(m);
+	master_alerts_logs(m);
 	loop_timer_set(&m->tick, SECONDS(1));
 }
 

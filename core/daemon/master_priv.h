@@ -143,6 +143,8 @@ struct master {
 /* master.c */
 int master_log_open(struct master *m, const struct conf *conf,
     struct err *why);
+/* Makes the files that conf's logs write, for workers to open. */
+void master_log_files(struct master *m, const struct conf *conf);
 void master_stop(struct master *m, int status);
 
 /* supervise.c */
@@ -159,6 +161,8 @@ void master_alerts_start(struct master *m);
 /* Class System; detail may be NULL. */
 void master_alert(struct master *m, const char *severity, const char *key,
     const char *text, const char *detail);
+/* What the log's sinks have raised. */
+void master_alerts_logs(struct master *m);
 
 /* reload.c */
 void reload_start(struct master *m, enum reload what);

@@ -1,5 +1,6 @@
 #include "daemon/plugcheck.h"
 
+#include "daemon/logs.h"
 #include "daemon/plugapart.h"
 #include "host/host.h"
 #include "trial/policytest.h"
@@ -7,6 +8,7 @@
 struct checking {
 	const struct conf *conf;
 	const struct conf_reader *reader;
+	bool logs;
 };
 
 static int	load_all(void *, int, struct err *);
@@ -14,9 +16,9 @@ static void	say_loads(void *, const char *);
 
 int
 plugcheck(const struct conf *conf, const struct conf_reader *reader,
-    const struct privs *privs, struct err *why)
+    const struct privs *privs, bool logs, struct err *why)
 {
-	struct checking c = { conf, reader };
+	struct checking c = { conf, reader, logs };
 	struct plugapart p;
 	int r;
 
@@ -42,6 +44,8 @@ load_all(void *arg, int says, struct err *why)
 	world.loop = loop_new();
 	if (host_load(host_new(&world), c->conf, c->reader, &g, why) != 0)
 		return -1;
+	if (c->logs && logs_try(g, why) != 0)
+		return err_prefix(why, "%s: ", c->conf->file);
 	return policytest_all(c->conf, why);
 }
 

@@ -9,12 +9,15 @@
 #ifndef DAEMON_PLUGCHECK_H
 #define DAEMON_PLUGCHECK_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "daemon/privs.h"
 #include "policy/conf.h"
 
-/* Files of settings are read by reader, in that process. */
+/* Files of settings are read by reader, in that process. logs: logs are opened
+ * too, as conf is to come into force. */
 int plugcheck(const struct conf *conf, const struct conf_reader *reader,
-    const struct privs *privs, struct err *why);
+    const struct privs *privs, bool logs, struct err *why);
 
 #endif

@@ -193,9 +193,10 @@ check_run(struct master *m, int says)
 	/* Code is loaded as the workers do, with what the master may read. */
 	if (r == 0 && m->reloading == RELOAD_ALL && c->nplugin > 0) {
 		r = epoch_files(m->next, c, &why);
+		master_log_files(m, c);
 		if (r == 0)
 			r = plugcheck(c, epoch_reader(m->next), &m->privs,
-			    &why);
+			    true, &why);
 	}
 	if (r != 0) {
 		buf_reset(&broken);

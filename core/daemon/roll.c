@@ -24,7 +24,8 @@ roll_verb(void *arg, struct control_req *r, const json_t *args)
 		control_fail(r, "the workers are being replaced already");
 		return;
 	}
-	if (plugcheck(m->conf, epoch_reader(m->epoch), &m->privs, &why) != 0) {
+	if (plugcheck(m->conf, epoch_reader(m->epoch), &m->privs, false,
+		&why) != 0) {
 		log_critical("the workers are not replaced: %s", why.text);
 		control_fail(r, "%s", why.text);
 		return;

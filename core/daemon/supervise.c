@@ -255,6 +255,15 @@ master_alert(struct master *m, const char *severity, const char *key,
 	alertpost_add(m->alerts, alert_raise(&a));
 }
 
+void
+master_alerts_logs(struct master *m)
+{
+	json_t *msg;
+
+	while ((msg = logs_alert()) != NULL)
+		alertpost_add(m->alerts, msg);
+}
+
 static bool
 send_alert(void *arg, unsigned worker, json_t *msg)
 {

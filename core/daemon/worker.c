@@ -382,11 +382,14 @@ static void
 on_beat(void *arg)
 {
 	struct worker *w;
+	json_t *msg;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
 	shm_beat(w->env->shm, w->env->index, clock_now());
 	shm_metric_add(w->env->shm, w->env->index, M_LOG_LOST,
 	    (int64_t)log_lost());
+	while ((msg = logs_alert()) != NULL)
+		worker_tell(w, msg);
 	loop_timer_set(&w->beat, BEAT);
 	if (w->serving)
 		worker_count(w);

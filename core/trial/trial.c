@@ -13,7 +13,7 @@
 #define TEXT_MAX (16 * 1024 * 1024)
 
 static bool	log_line(void *arg, const struct pst_log_record *r);
-static void	log_nothing(void *arg);
+static bool	log_nothing(void *arg);
 static void	on_started(void *arg, const struct err *why);
 static void	on_alert(void *arg, const struct host_alert *a);
 static void	on_hook(void *arg, const struct hook_verdict *v);
@@ -98,10 +98,11 @@ log_line(void *arg, const struct pst_log_record *r)
 	    log_level_name((enum log_level)r->level), r->text.p) == 0;
 }
 
-static void
+static bool
 log_nothing(void *arg)
 {
 	(void)arg;
+	return true;
 }
 
 int

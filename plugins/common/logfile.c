@@ -8,10 +8,15 @@
 #include <unistd.h>
 
 #define RETRY 1000
+/* A pipe without reader must not hold us up, hence O_NONBLOCK. */
+#define OPENS                                                                  \
+	(O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 static void	logfile_end(void *);
 static bool	logfile_open(struct logfile *, struct pst_event *);
-static size_t	logfile_write(struct logfile *);
+static int	logfile_write(struct logfile *);
+static size_t	logfile_written(struct logfile *, size_t);
+static enum pst_verdict verdict(const struct logfile *);
 static void	logfile_lost(struct logfile *, struct pst_event *);
 
 int
@@ -41,95 +46,124 @@ logfile_end(void *arg)
 	f->keep = NULL;
 }
 
-void
+enum pst_verdict
 logfile_flush(struct logfile *f, struct pst_event *ev)
 {
 	struct logkeep *k = f->keep;
+	int error;
 
 	if (k->n == 0 && k->lost == 0 && f->fd != -1)
-		return;
+		return PST_CONTINUE;
 	if (f->retry != 0 && pst_now(ev) < f->retry &&
 	    f->retry - pst_now(ev) <= RETRY)
-		return;
+		return verdict(f);
 	f->retry = 0;
-	if (f->fd == -1 && !logfile_open(f, ev)) {
-		f->retry = pst_now(ev) + RETRY;
-		return;
-	}
-	logkeep_used(k, logfile_write(f));
-	if (k->n > 0) {
-		f->retry = pst_now(ev) + RETRY;
-		return;
-	}
-	if (k->lost > 0) {
+	if (f->fd == -1 && !logfile_open(f, ev))
+		return PST_TEMPFAIL;
+	error = logfile_write(f);
+	if (k->n == 0 && k->lost > 0) {
 		logfile_lost(f, ev);
-		logkeep_used(k, logfile_write(f));
+		error = logfile_write(f);
 	}
+	if (k->n == 0) {
+		logkeep_works(&f->trouble, ev, f->path);
+		return PST_CONTINUE;
+	}
+	f->retry = pst_now(ev) + RETRY;
+	/* A pipe that is full is read, soon: nothing is lost yet. */
+	if (error != EAGAIN || k->lost > 0)
+		logkeep_fails(k, &f->trouble, ev, f->path, error);
+	return verdict(f);
 }
 
-void
+static enum pst_verdict
+verdict(const struct logfile *f)
+{
+	return f->trouble.is ? PST_TEMPFAIL : PST_CONTINUE;
+}
+
+enum pst_verdict
 logfile_reopen(struct logfile *f, struct pst_event *ev)
 {
 	if (f->fd != -1)
 		(void)close(f->fd);
 	f->fd = -1;
 	f->torn = false;
-	f->told = false;
 	f->retry = 0;
-	if (!logfile_open(f, ev))
-		f->retry = pst_now(ev) + RETRY;
+	return logfile_open(f, ev) ? verdict(f) : PST_TEMPFAIL;
 }
 
-/* A pipe without reader must not hold us up, hence O_NONBLOCK. */
+enum pst_verdict
+logfile_try(struct pst_event *ev, const char *path, const char *mode)
+{
+	int fd = open(path, OPENS, logfile_mode(mode));
+
+	if (fd != -1)
+		(void)close(fd);
+	else if (errno != ENXIO)
+		return pst_reject(ev, 550, "5.3.0", "the log %s cannot be "
+		    "opened: %s", path, strerror(errno));
+	return PST_CONTINUE;
+}
+
 static bool
 logfile_open(struct logfile *f, struct pst_event *ev)
 {
-	f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-	    O_NOCTTY | O_NONBLOCK, f->mode);
+	f->fd = open(f->path, OPENS, f->mode);
 	if (f->fd != -1) {
-		f->told = false;
 		if (f->head != NULL)
 			f->head(f, ev);
 		return true;
 	}
-	if (!f->told)
-		pst_log(ev, PST_WARNING, "log %s: %s; trying again", f->path,
-		    strerror(errno));
-	f->told = true;
+	f->retry = pst_now(ev) + RETRY;
+	logkeep_fails(f->keep, &f->trouble, ev, f->path, errno);
 	return false;
 }
 
 /*
- * One write for all lines. When the disk takes only a part, the rest of the
- * line it ended in is given up: put behind another process's line it would
+ * All lines; 0, or what is wrong. When the disk takes only a part, the rest of
+ * the line it ended in is given up: put behind another process's line it would
  * begin with bytes from outside, as a line of its own.
  */
-static size_t
+static int
 logfile_write(struct logfile *f)
 {
 	struct logkeep *k = f->keep;
-	const char *p = k->p + k->at;
 	ssize_t done;
-	size_t n;
 
-	if (f->torn) {
-		if (write(f->fd, "\n", 1) != 1)
-			return 0;
-		f->torn = false;
+	while (f->torn || k->n > 0) {
+		if (f->torn)
+			done = write(f->fd, "\n", 1);
+		else
+			done = write(f->fd, k->p + k->at, k->n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? errno : ENOSPC;
+		if (f->torn)
+			f->torn = false;
+		else
+			logkeep_used(k, logfile_written(f, (size_t)done));
 	}
-	if (k->n == 0)
-		return 0;
-	do
-		done = write(f->fd, p, k->n);
-	while (done < 0 && errno == EINTR);
-	if (done <= 0)
-		return 0;
-	n = (size_t)done;
+	return 0;
+}
+
+static size_t
+logfile_written(struct logfile *f, size_t n)
+{
+	struct logkeep *k = f->keep;
+	const char *p = k->p + k->at;
+	size_t line = n, end;
+
 	if (p[n - 1] == '\n')
 		return n;
 	f->torn = true;
 	k->lost++;
-	return n + logkeep_first(p + n, k->n - n);
+	while (line > 0 && p[line - 1] != '\n')
+		line--;
+	end = n + logkeep_first(p + n, k->n - n);
+	logkeep_say(p + line, end - line);
+	return end;
 }
 
 static void

@@ -2,8 +2,9 @@
  * A file of log lines that several processes append to, each whole lines.
  *
  * It is opened at the first flush, and again after a rotation; one that cannot
- * be opened or written is tried again each second, and told of once. The lines
- * that did not fit meanwhile are told of in a line of their own.
+ * be opened or written is tried again each second, and told of once, as an
+ * alert (logkeep_fails()). The lines that did not fit meanwhile are told of in
+ * a line of their own.
  */
 #ifndef COMMON_LOGFILE_H
 #define COMMON_LOGFILE_H
@@ -16,7 +17,7 @@ struct logfile {
 	int mode;
 	int fd;
 	bool torn;	/* the last write ended inside a line */
-	bool told;	/* that it cannot be opened */
+	struct logkeep_trouble trouble;
 	int64_t retry;	/* not before */
 	/* Adds a record to keep; false: no room. */
 	bool (*add)(struct logfile *f, const struct pst_log_record *r);
@@ -27,8 +28,12 @@ struct logfile {
 /* -1: there is no memory. path lives as long as the instance. */
 int logfile_begin(struct logfile *f, struct pst_event *ev, const char *path,
     const char *mode);
-void logfile_flush(struct logfile *f, struct pst_event *ev);
-void logfile_reopen(struct logfile *f, struct pst_event *ev);
+/* PST_TEMPFAIL: it cannot be written now. */
+enum pst_verdict logfile_flush(struct logfile *f, struct pst_event *ev);
+enum pst_verdict logfile_reopen(struct logfile *f, struct pst_event *ev);
+/* Refuses where it cannot be opened. A pipe may still be without reader. */
+enum pst_verdict logfile_try(struct pst_event *ev, const char *path,
+    const char *mode);
 /* Of the option: an octal number; -1: it is none. */
 int logfile_mode(const char *text);
 /* For pst_plugin.check. */

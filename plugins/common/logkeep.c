@@ -1,11 +1,14 @@
 #include "logkeep.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
+#define ALERT_PAUSE 600000
 #define ROOM (sizeof(struct logkeep) + LOGKEEP_MAX)
 
 static const struct {
@@ -91,6 +94,51 @@ logkeep_used(struct logkeep *k, size_t n)
 	k->at = 0;
 	if (most > LOGKEEP_MAX / 8)
 		(void)madvise(page, ROOM - 4096, MADV_DONTNEED);
+}
+
+void
+logkeep_fails(const struct logkeep *k, struct logkeep_trouble *t,
+    struct pst_event *ev, const char *name, int error)
+{
+	int64_t now = pst_now(ev);
+	char key[200];
+
+	if (t->is)
+		return;
+	t->is = true;
+	logkeep_say(k->p + k->at, k->n);
+	pst_log(ev, PST_WARNING, "log %s: %s; trying again", name,
+	    strerror(error));
+	if (t->alerted != 0 && now >= t->alerted &&
+	    now - t->alerted < ALERT_PAUSE)
+		return;
+	t->alerted = now;
+	(void)snprintf(key, sizeof(key), "log:%s", name);
+	pst_alert(ev, PST_ERROR, key, "the log %s cannot be written: %s; its "
+	    "lines go to standard error", name, strerror(error));
+}
+
+void
+logkeep_works(struct logkeep_trouble *t, struct pst_event *ev,
+    const char *name)
+{
+	if (t->is)
+		pst_log(ev, PST_INFO, "log %s: it can be written again", name);
+	t->is = false;
+}
+
+void
+logkeep_say(const char *p, size_t n)
+{
+	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+	size_t line;
+
+	for (; n > 0; p += line, n -= line) {
+		line = logkeep_first(p, n);
+		if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLOUT) == 0 ||
+		    write(STDERR_FILENO, p, line) < 0)
+			return;
+	}
 }
 
 size_t

@@ -34,6 +34,22 @@ void logkeep_add_c(struct logkeep *k, const char *s);
 bool logkeep_line(struct logkeep *k); /* adds the LF */
 void logkeep_used(struct logkeep *k, size_t n);
 
+/*
+ * It cannot be written: an alert, at most one in ten minutes, and a line to the
+ * other logs; what is kept is shown on standard error, where the log has sent
+ * nothing of it yet. It is tried again by who keeps it. And: it works again.
+ */
+struct logkeep_trouble {
+	bool is;
+	int64_t alerted; /* 0: never */
+};
+void logkeep_fails(const struct logkeep *k, struct logkeep_trouble *t,
+    struct pst_event *ev, const char *name, int error);
+void logkeep_works(struct logkeep_trouble *t, struct pst_event *ev,
+    const char *name);
+/* Lines to standard error, as far as it takes them at once. */
+void logkeep_say(const char *p, size_t n);
+
 /* Octets up to and with the first LF. */
 size_t logkeep_first(const char *p, size_t n);
 /* "log_lost", of k->lost lines. The record is field_r's. */

@@ -60,9 +60,7 @@ on_flush(struct pst_event *ev)
 {
 	struct sink *s = sink_of(ev);
 
-	if (s != NULL)
-		logfile_flush(&s->f, ev);
-	return PST_CONTINUE;
+	return s != NULL ? logfile_flush(&s->f, ev) : PST_TEMPFAIL;
 }
 
 static enum pst_verdict
@@ -70,9 +68,15 @@ on_reopen(struct pst_event *ev)
 {
 	struct sink *s = sink_of(ev);
 
-	if (s != NULL)
-		logfile_reopen(&s->f, ev);
-	return PST_CONTINUE;
+	return s != NULL ? logfile_reopen(&s->f, ev) : PST_TEMPFAIL;
+}
+
+static enum pst_verdict
+on_try(struct pst_event *ev)
+{
+	const struct conf *c = ev->conf;
+
+	return logfile_try(ev, c->file, c->mode);
 }
 
 static bool
@@ -95,6 +99,7 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_LOG_SINK_EMIT, on_emit),
 	PST_HOOK(PST_LOG_SINK_FLUSH, on_flush),
 	PST_HOOK(PST_LOG_SINK_REOPEN, on_reopen),
+	PST_HOOK(PST_LOG_SINK_TRY, on_try),
 	PST_END
 };
 

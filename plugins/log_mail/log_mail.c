@@ -74,9 +74,7 @@ on_flush(struct pst_event *ev)
 {
 	struct sink *s = sink_of(ev);
 
-	if (s != NULL)
-		logfile_flush(&s->f, ev);
-	return PST_CONTINUE;
+	return s != NULL ? logfile_flush(&s->f, ev) : PST_TEMPFAIL;
 }
 
 static enum pst_verdict
@@ -84,9 +82,15 @@ on_reopen(struct pst_event *ev)
 {
 	struct sink *s = sink_of(ev);
 
-	if (s != NULL)
-		logfile_reopen(&s->f, ev);
-	return PST_CONTINUE;
+	return s != NULL ? logfile_reopen(&s->f, ev) : PST_TEMPFAIL;
+}
+
+static enum pst_verdict
+on_try(struct pst_event *ev)
+{
+	const struct conf *c = ev->conf;
+
+	return logfile_try(ev, c->file, c->mode);
 }
 
 static bool
@@ -145,6 +149,7 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_LOG_SINK_LINE, on_line),
 	PST_HOOK(PST_LOG_SINK_FLUSH, on_flush),
 	PST_HOOK(PST_LOG_SINK_REOPEN, on_reopen),
+	PST_HOOK(PST_LOG_SINK_TRY, on_try),
 	PST_END
 };
 

@@ -27,7 +27,7 @@ struct sink {
 	int facility;
 	int fd;
 	int64_t retry; /* not before */
-	bool told;     /* that nobody listens */
+	struct logkeep_trouble trouble;
 	struct logkeep_stamp stamp;
 };
 
@@ -75,6 +75,7 @@ static const struct pst_option options[] = {
 static void	sink_end(void *);
 static bool	add(struct sink *, const struct pst_log_record *);
 static void	flush(struct sink *, struct pst_event *);
+static enum pst_verdict verdict(const struct sink *);
 static bool	sink_open(struct sink *, struct pst_event *);
 static void	sink_close(struct sink *);
 static size_t	send_lines(struct sink *);
@@ -129,9 +130,10 @@ on_flush(struct pst_event *ev)
 {
 	struct sink *s = sink_of(ev);
 
-	if (s != NULL)
-		flush(s, ev);
-	return PST_CONTINUE;
+	if (s == NULL)
+		return PST_TEMPFAIL;
+	flush(s, ev);
+	return verdict(s);
 }
 
 static enum pst_verdict
@@ -140,12 +142,11 @@ on_reopen(struct pst_event *ev)
 	struct sink *s = sink_of(ev);
 
 	if (s == NULL)
-		return PST_CONTINUE;
+		return PST_TEMPFAIL;
 	sink_close(s);
-	s->told = false;
 	s->retry = 0;
 	(void)sink_open(s, ev);
-	return PST_CONTINUE;
+	return verdict(s);
 }
 
 static bool
@@ -195,8 +196,19 @@ flush(struct sink *s, struct pst_event *ev)
 			k->lost = 0;
 		logkeep_used(k, send_lines(s));
 	}
-	if (k->n > 0)
-		s->retry = pst_now(ev) + RETRY;
+	if (k->n == 0) {
+		logkeep_works(&s->trouble, ev, s->conf->socket);
+		return;
+	}
+	s->retry = pst_now(ev) + RETRY;
+	if (k->lost > 0)
+		logkeep_fails(k, &s->trouble, ev, s->conf->socket, ENOBUFS);
+}
+
+static enum pst_verdict
+verdict(const struct sink *s)
+{
+	return s->trouble.is ? PST_TEMPFAIL : PST_CONTINUE;
 }
 
 static bool
@@ -208,14 +220,9 @@ sink_open(struct sink *s, struct pst_event *ev)
 	    s->conf->socket);
 	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd != -1 &&
-	    connect(s->fd, (struct sockaddr *)&to, sizeof(to)) == 0) {
-		s->told = false;
+	    connect(s->fd, (struct sockaddr *)&to, sizeof(to)) == 0)
 		return true;
-	}
-	if (!s->told)
-		pst_log(ev, PST_WARNING, "log %s: %s; trying again",
-		    s->conf->socket, strerror(errno));
-	s->told = true;
+	logkeep_fails(s->keep, &s->trouble, ev, s->conf->socket, errno);
 	sink_close(s);
 	return false;
 }

@@ -13,8 +13,12 @@
  * "log_sink/1.line": the same for who needs no fields, which then are not made.
  * "log_sink/1.flush": write what is kept, without waiting for anything slow;
  * when the sink comes into use, at the end of a round of the loop that had
- * records, and before the end.
- * "log_sink/1.reopen": files were rotated (SIGUSR1).
+ * records, and before the end. PST_TEMPFAIL: it cannot be written now; until
+ * PST_CONTINUE, records go to standard error too. Raise an alert.
+ * "log_sink/1.reopen": files were rotated (SIGUSR1). Answered in the same way.
+ * "log_sink/1.try": can it be written? Asked at the start and at a reload,
+ * before anything else, in a process of its own that has the workers' rights;
+ * pst_reject() refuses the configuration.
  */
 #ifndef POSTERN_LOG_SINK_H
 #define POSTERN_LOG_SINK_H
@@ -25,6 +29,7 @@
 #define PST_LOG_SINK_LINE "log_sink/1.line" /* struct pst_log_record */
 #define PST_LOG_SINK_FLUSH "log_sink/1.flush"
 #define PST_LOG_SINK_REOPEN "log_sink/1.reopen"
+#define PST_LOG_SINK_TRY "log_sink/1.try"
 
 /* Severities of the mail log. */
 enum pst_log_level {

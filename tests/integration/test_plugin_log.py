@@ -69,11 +69,87 @@ def test_each_log_has_its_level_and_is_reopened(relay, sink, logs):
                   "the new file")
 
 
-def test_a_log_that_cannot_be_written_is_told_in_the_others(relay, sink):
+def nowhere(logs):
+    """A path within what is no folder."""
+    return base.write_file(str(logs / "taken"), "") + "/mail.log"
+
+
+def test_a_start_with_a_log_that_cannot_be_opened_fails(relay, sink, logs):
+    server = relay(sink.port)
+    server.stop()
+    lost = nowhere(logs)
+    server.write_config(dict(plugin={("log_mail", "lost"): {"file": lost}}))
+    server.start(ready=False)
+    assert server.process.wait(base.PATIENCE) != 0
+    assert re.search(r"plugin \"lost\": the log %s cannot be opened: Not a "
+                     r"directory" % lost, base.read_text(server.output))
+    server.write_config(dict(plugin={("log_mail", "lost"): {
+        "file": str(logs / "mail.log")}}))
+    server.start()
+    deliver(server, "found@client")
+
+
+@pytest.mark.parametrize("plugin", ["log_mail", "log_json"])
+def test_a_reload_with_a_log_that_cannot_be_opened_is_refused(
+        relay, sink, logs, plugin):
+    server = relay(sink.port)
+    lost = nowhere(logs)
+    server.write_config(dict(plugin={(plugin, "lost"): {"file": lost}}))
+    server.signal(signal.SIGHUP)
+    server.wait_log(r'configuration 1 stays: .*plugin "lost": the log %s '
+                    r"cannot be opened: Not a directory" % lost)
+    os.unlink(os.path.dirname(lost))
+    server.signal(signal.SIGHUP)
+    # The master makes the folder.
+    base.wait_for(lambda: "configuration 2 is in force" in text_of(lost),
+                  "the reload")
+    deliver(server, "kept@client")
+
+
+def test_a_log_on_a_full_disk_alerts_and_goes_to_standard_error(relay, sink):
     server = relay(sink.port, config=dict(plugin={
-        ("log_mail", "lost"): {"file": "/proc/nowhere/mail.log"}}))
-    server.wait_log(r"Plugin lost: .*/proc/nowhere/mail\.log: .*trying again")
-    deliver(server, "lost@client")
+        ("log_mail", "full"): {"file": "/dev/full"}}))
+    server.wait_log(r"Alert System/Critical: the log /dev/full cannot be "
+                    r"written: No space left on device")
+    alert = next(e for e in server.json_lines() if e["event"] == "alert")
+    assert alert["key"] == "log:/dev/full"
+    deliver(server, "full@client")
+    said = base.wait_for(lambda: re.search(
+        "Message finished MID", base.read_text(server.output)) and
+        base.read_text(server.output), "the lines on standard error")
+    server.stop()
+    said = base.read_text(server.output)
+    missing = [line for line in server.log_lines() if line not in said and
+               not line.startswith(("Begin Logfile", "Version:",
+                                    "Time offset"))]
+    assert missing == []
+
+
+def test_a_log_that_fails_while_it_runs_is_written_again(relay, sink, logs):
+    folder = logs / "folder"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    mine = str(folder / "mine.log")
+    server = relay(sink.port, config=dict(plugin={
+        ("log_mail", "mine"): {"file": mine}}))
+    deliver(server, "before@client")
+    folder.rename(logs / "away")
+    base.write_file(str(folder), "")
+    server.signal(signal.SIGUSR1)
+    writers = 1 + server.config["workers"]
+    server.wait_log(r"log %s: Not a directory; trying again" % mine, writers)
+    server.wait_log(r"Alert System/Critical: the log %s cannot be" % mine,
+                    writers)
+    deliver(server, "between@client")
+    os.unlink(folder)
+    (logs / "away").rename(folder)
+    deliver(server, "after@client")
+    base.wait_for(lambda: text_of(mine).count("Message finished") == 3,
+                  "all lines")
+    server.stop()
+    assert "between@client" in text_of(mine)
+    assert "between@client" in base.read_text(server.output)
+    assert "before@client" not in base.read_text(server.output)
 
 
 def test_a_sink_of_ones_own_gets_all_lines_with_fields(relay, sink, logs):

@@ -25,10 +25,11 @@ line_add(void *arg, const struct pst_log_record *r)
 	return true;
 }
 
-static void
+static bool
 nothing(void *arg)
 {
 	(void)arg;
+	return true;
 }
 
 void

@@ -21,7 +21,7 @@
 struct seen {
 	struct log_sink sink;
 	char text[16384];
-	bool complains, refuses, dies;
+	bool complains, refuses, fails, dies;
 };
 
 static struct seen one, two;
@@ -71,16 +71,20 @@ emit(void *arg, const struct pst_log_record *r)
 	return !s->refuses;
 }
 
-static void
+static bool
 flush(void *arg)
 {
+	const struct seen *s = arg;
+
 	note(arg, "flush\n");
+	return !s->fails;
 }
 
-static void
+static bool
 reopen(void *arg)
 {
 	note(arg, "reopen\n");
+	return true;
 }
 
 static void
@@ -254,6 +258,28 @@ START_TEST(a_sink_that_keeps_nothing_is_counted_and_harms_nobody)
 }
 END_TEST
 
+START_TEST(what_a_sink_cannot_keep_or_write_goes_to_stderr)
+{
+	err_file();
+	open_both();
+	mail_log(EV_ICID_CLOSE, U(1));
+	log_flush();
+	one.refuses = true;
+	mail_log(EV_ICID_CLOSE, U(2));
+	one.refuses = false;
+	one.fails = true;
+	log_flush();
+	mail_log(EV_ICID_CLOSE, U(3));
+	one.fails = false;
+	log_flush();
+	mail_log(EV_ICID_CLOSE, U(4));
+	log_flush();
+	ck_assert_str_eq(scratch_read("stderr"), STAMP
+	    "Info: ICID 2 close\n" STAMP "Info: ICID 3 close\n");
+	ck_assert_uint_eq(log_lost(), 1);
+}
+END_TEST
+
 START_TEST(records_of_other_processes_go_to_who_wants_them)
 {
 	struct pst_log_record r = { .size = sizeof(r),
@@ -388,6 +414,7 @@ UNIT_SUITE(log)
 	tcase_add_test(tc, sinks_that_complain_do_not_go_round_in_circles);
 	tcase_add_test(tc,
 	    a_sink_that_keeps_nothing_is_counted_and_harms_nobody);
+	tcase_add_test(tc, what_a_sink_cannot_keep_or_write_goes_to_stderr);
 	tcase_add_test(tc, records_of_other_processes_go_to_who_wants_them);
 	tcase_add_test(tc, levels_have_names_and_are_obeyed);
 	tcase_add_test(tc, stderr_gets_the_lines_if_it_shall);

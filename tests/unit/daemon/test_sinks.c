@@ -109,6 +109,43 @@ START_TEST(what_the_log_says_of_itself_is_on_stderr_and_in_the_others)
 }
 END_TEST
 
+/* Until it works again, each line is in both places or will be. */
+START_TEST(a_file_that_cannot_be_written_alerts_once_and_loses_nothing)
+{
+	int fd = open(scratch_path("stderr"), O_WRONLY | O_CREAT, 0600);
+	json_t *alert;
+
+	(void)dup2(fd, STDERR_FILENO);
+	logs_conf.file = scratch_path("later/log");
+	logs_open_conf();
+	mail_log(EV_ICID_CLOSE, U(1));
+	log_flush();
+	clock_fake_advance(SECONDS(2));
+	log_flush();
+	alert = logs_alert();
+	ck_assert_ptr_nonnull(alert);
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(alert,
+	    "text")), "later/log cannot be written: No such file"));
+	ck_assert_str_eq(json_string_value(json_object_get(alert, "class")),
+	    "System");
+	json_decref(alert);
+	ck_assert_ptr_null(logs_alert());
+	ck_assert_ptr_nonnull(strstr(scratch_read("stderr"), "ICID 1 close"));
+	ck_assert_int_eq(mkdir(scratch_path("later"), 0700), 0);
+	clock_fake_advance(SECONDS(2));
+	log_flush();
+	mail_log(EV_ICID_CLOSE, U(2));
+	log_flush();
+	ck_assert_ptr_nonnull(strstr(scratch_read("later/log"),
+	    "ICID 1 close"));
+	ck_assert_ptr_nonnull(strstr(scratch_read("later/log"),
+	    "ICID 2 close"));
+	ck_assert_ptr_nonnull(strstr(scratch_read("stderr"),
+	    "can be written again"));
+	ck_assert_ptr_null(strstr(scratch_read("stderr"), "ICID 2 close"));
+}
+END_TEST
+
 /* As a worker would get them. */
 static json_t *sent;
 static bool takes;
@@ -172,6 +209,8 @@ UNIT_SUITE(sinks)
 	tcase_add_test(tc, a_sinks_mistake_leaves_the_log_as_it_is);
 	tcase_add_test(tc,
 	    what_the_log_says_of_itself_is_on_stderr_and_in_the_others);
+	tcase_add_test(tc,
+	    a_file_that_cannot_be_written_alerts_once_and_loses_nothing);
 	tcase_add_test(tc,
 	    records_for_elsewhere_are_kept_until_they_are_taken);
 }
