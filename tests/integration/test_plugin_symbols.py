@@ -13,14 +13,13 @@ import threading
 
 import pytest
 
-from lib import base, certs, client, postern
+from lib import base, certs, client, postern, postgres
 from lib.postern_sink import PosternSink
-from lib.postgresql import PostgreSql
 from lib.webhook import Webhook
 
 SOURCE = os.path.join(base.REPO, "tests", "plugins")
 CLIENTS, EACH = 4, 75
-SETUP = "create table seen (digest text, tls boolean);"
+SETUP = "create table public.seen (digest text, tls boolean)"
 
 
 def build(folder, name, *flags, libraries=()):
@@ -52,7 +51,8 @@ class Rig:
         build(folder, "uses_openssl",
               libraries=["libcurl", "libpq", "openssl"])
         self.hook = makers.add(Webhook(tls=self.pair))
-        self.database = makers.add(PostgreSql(self.pair, SETUP)).start()
+        self.database = makers.add(postgres.Postgres(self.pair)).start()
+        self.database.sql(SETUP)
         self.sink = makers.add(PosternSink(listen=["name=next.test"]))
         roots = base.write_file(os.path.join(folder, "roots.pem"),
                                 base.read_text(authority.ca))
@@ -67,9 +67,9 @@ class Rig:
             "plugin": {"uses_openssl": {
                 "url": "https://localhost:%d/" % self.hook.port,
                 "ca_file": roots,
-                "database": "host=localhost hostaddr=127.0.0.1 port=%d "
-                "user=postgres dbname=postgres sslmode=require "
-                "connect_timeout=60" % self.database.port}}}
+                "database": "%s password=%s sslmode=require "
+                "connect_timeout=60" % (self.database.conninfo,
+                                        postgres.PASSWORD)}}}
         # libpq looks there for a certificate of the client's.
         self.relay = makers.add(postern.Postern(
             None, self.config, env={"HOME": folder})).start()
@@ -120,7 +120,7 @@ def test_a_plugin_with_openssl_and_our_tls_do_not_meet(folder, makers):
     assert len(mids) == count
     wanted = sorted(hashlib.sha256(mid.encode()).hexdigest() for mid in mids)
     assert sorted(body.decode() for _, body in rig.hook.posts) == wanted
-    assert sorted(rig.database.query("select digest from seen where tls")) \
+    assert sorted(rig.database.sql("select digest from public.seen where tls")) \
         == wanted
     found = []
     for path in rig.sink.kept_files():

@@ -80,6 +80,7 @@ def test_the_engine_keeps_what_store_1_promises(database):
     assert "not ok" not in done.text, done.text
 
 
+@pytest.mark.sanitizer
 def test_messages_wait_in_the_database_over_a_restart(stored, sink, database):
     sink.fault("rcpt", lambda s, _: s.write(b"450 4.2.0 later\r\n") or "450")
     server = stored(sink.port, LATER)
@@ -115,6 +116,7 @@ def test_messages_wait_in_the_database_over_a_restart(stored, sink, database):
     assert database.sql("SELECT count(*) FROM body") == ["0"]
 
 
+@pytest.mark.sanitizer
 def test_a_server_that_is_gone_means_451_and_no_loss(stored, sink, database):
     sink.fault("rcpt", lambda s, _: s.write(b"450 4.2.0 later\r\n") or "450")
     server = stored(sink.port, SOON)

@@ -49,6 +49,7 @@ def rows(database, count, where="true"):
         "%d messages in the database" % count)
 
 
+@pytest.mark.sanitizer
 def test_a_commit_whose_answer_was_lost_is_done_once(
         relayed, way, database, sink):
     server = relayed(patience="1m")
@@ -65,6 +66,7 @@ def test_a_commit_whose_answer_was_lost_is_done_once(
     assert database.sql("SELECT count(*) FROM body") == ["0"]
 
 
+@pytest.mark.sanitizer
 def test_what_was_committed_but_refused_is_taken_back(
         relayed, way, database, sink):
     server = relayed(patience="0s")

@@ -2,17 +2,20 @@
 
 import glob
 import os
+import shutil
 
-from . import base, peers
+from . import base, certs, peers
 
 PASSWORD = "swordfish"
 USER = peers.UID["mailtest"]
 
 
 class Postgres(peers.Peer):
+    """With a pair, over TLS only."""
+
     name = "postgresql"
 
-    def __init__(self):
+    def __init__(self, pair=None):
         super().__init__()
         self.port = base.free_port()
         os.chmod(self.dir, 0o755)
@@ -27,6 +30,16 @@ class Postgres(peers.Peer):
         self.run(self._as_user("initdb", "-N", "-D", self.data, "-A",
                                "scram-sha-256", "-U", "postern", "--pwfile",
                                secret))
+        self.options = [] if pair is None else self._tls_only(pair)
+
+    def _tls_only(self, pair):
+        pair = certs.Pair(*(shutil.copy(path, self.dir) for path in pair))
+        os.chown(pair.key, USER, USER)
+        os.chmod(pair.key, 0o600)
+        base.write_file(os.path.join(self.data, "pg_hba.conf"),
+                        "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        return ["-c", "ssl=on", "-c", "ssl_cert_file=" + pair.cert,
+                "-c", "ssl_key_file=" + pair.key]
 
     def _as_user(self, tool, *args):
         return ["setpriv", "--reuid=%d" % USER, "--regid=%d" % USER,
@@ -39,7 +52,7 @@ class Postgres(peers.Peer):
             os.remove(stale)
         self.launch(self._as_user(
             "postgres", "-D", self.data, "-k", "", "-p", str(self.port),
-            "-c", "listen_addresses=127.0.0.1"))
+            "-c", "listen_addresses=127.0.0.1", *self.options))
         base.wait_for(self._answers, lambda: "PostgreSQL\n" +
                       base.tail(self.output))
         return self
