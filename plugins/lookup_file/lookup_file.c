@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "../common/filemark.h"
 #include "table.h"
 
 #define VALUES_MAX 1000
@@ -28,16 +28,10 @@ static const struct pst_option options[] = {
 	PST_END
 };
 
-/* What the file looked like. */
-struct mark {
-	int64_t size, mtime, nsec;
-	uint64_t inode;
-};
-
 /* Of the instance. */
 struct state {
 	struct table *table;
-	struct mark mark;
+	struct filemark mark;
 	bool told; /* that it cannot be read as it is now */
 };
 
@@ -45,7 +39,7 @@ struct state {
 struct job {
 	char file[4096];
 	enum table_kind kind;
-	struct mark mark;
+	struct filemark mark;
 	struct table *table;
 	char why[TABLE_WHY];
 };
@@ -54,29 +48,6 @@ static enum pst_verdict looked(struct pst_event *,
 		    const struct pst_result *);
 static enum pst_verdict was_read(struct pst_event *,
 		    const struct pst_result *);
-
-static struct mark
-mark_of(const char *file)
-{
-	struct mark m;
-	struct stat st;
-
-	memset(&m, 0, sizeof(m));
-	if (stat(file, &st) == 0) {
-		m.size = (int64_t)st.st_size;
-		m.mtime = (int64_t)st.st_mtim.tv_sec;
-		m.nsec = (int64_t)st.st_mtim.tv_nsec;
-		m.inode = (uint64_t)st.st_ino;
-	}
-	return m;
-}
-
-static bool
-mark_same(const struct mark *a, const struct mark *b)
-{
-	return a->size == b->size && a->mtime == b->mtime &&
-	    a->nsec == b->nsec && a->inode == b->inode;
-}
 
 static enum table_kind
 kind_of(const char *type)
@@ -99,7 +70,7 @@ work(void *arg)
 {
 	struct job *j = arg;
 
-	j->mark = mark_of(j->file);
+	j->mark = filemark_of(j->file);
 	j->table = table_read(j->file, j->kind, j->why);
 	return j->table != NULL ? 0 : -1;
 }
@@ -178,9 +149,9 @@ look(struct pst_event *ev)
 {
 	const struct conf *c = ev->conf;
 	struct state *s = pst_data(ev, PST_INSTANCE, struct state);
-	struct mark now = mark_of(c->file);
+	struct filemark now = filemark_of(c->file);
 
-	if (s == NULL || mark_same(&now, &s->mark))
+	if (s == NULL || filemark_same(&now, &s->mark))
 		return watch(ev);
 	return read_file(ev, was_read);
 }

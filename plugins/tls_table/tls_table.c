@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../common/filemark.h"
+
 #define NAME_MAX_OCTETS 600
 #define LINE_MAX_OCTETS 20000
 #define ENTRIES_MAX 1000000
@@ -47,10 +49,7 @@ struct text {
 struct state {
 	struct table *table; /* NULL: not started */
 	struct text *texts;
-	struct timespec mtime;
-	off_t size;
-	ino_t inode;
-	bool known;	     /* the three above are */
+	struct filemark mark; /* of the file, when it was read */
 };
 
 static const struct pst_option options[] = {
@@ -382,10 +381,7 @@ load(struct pst_event *ev, struct state *s)
 			    strerror(errno));
 			r = -1;
 		} else {
-			s->mtime = st.st_mtim;
-			s->size = st.st_size;
-			s->inode = st.st_ino;
-			s->known = true;
+			s->mark = filemark_stat(&st);
 			r = add_file(ev, s, t, f);
 		}
 		if (f != NULL)
@@ -414,17 +410,15 @@ looked(struct pst_event *ev, const struct pst_result *res)
 {
 	const struct conf *conf = ev->conf;
 	struct state *s = ev->arg;
-	struct stat st;
+	struct filemark now = filemark_of(conf->file);
 
 	(void)res;
-	if (stat(conf->file, &st) != 0) {
-		if (s->known)
+	if (!now.there) {
+		if (s->mark.there)
 			pst_log(ev, PST_ERROR, "%s: %s: the entries stay as "
 			    "they were", conf->file, strerror(errno));
-		s->known = false;
-	} else if (!s->known || st.st_mtim.tv_sec != s->mtime.tv_sec ||
-	    st.st_mtim.tv_nsec != s->mtime.tv_nsec || st.st_size != s->size ||
-	    st.st_ino != s->inode) {
+		s->mark = now;
+	} else if (!filemark_same(&now, &s->mark)) {
 		if (load(ev, s) == 0)
 			pst_log(ev, PST_INFO, "%s: %zu entries", conf->file,
 			    s->table->n);
