@@ -186,6 +186,23 @@ world_init(struct world *w, bool memory)
 		.warn_after = HOURS(4) };
 }
 
+static const char *
+suspected(void *arg, uint64_t mid)
+{
+	const struct world *w = arg;
+
+	return mid == w->suspect ? w->why : NULL;
+}
+
+static void
+frozen(void *arg, uint64_t mid)
+{
+	struct world *w = arg;
+
+	ck_assert_uint_eq(mid, w->suspect);
+	w->frozen++;
+}
+
 void
 world_open(struct world *w)
 {
@@ -194,6 +211,8 @@ world_open(struct world *w)
 	bench_open(&w->b);
 	ck_assert_int_eq(
 	    queue_new(&w->q, w->b.loop, w->b.store, &ops, w, &why), 0);
+	if (w->why != NULL)
+		queue_set_suspects(w->q, suspected, frozen, w);
 	queue_recover(w->q);
 	while (queue_recovering(w->q))
 		(void)loop_step_fake(w->b.loop, clock_now());

@@ -51,6 +51,10 @@ struct world {
 	/* The administrator. */
 	uint64_t acted;
 	const char *route;	/* domains under this go to "route:R" */
+	/* What recovery shall freeze, and why (NULL: nothing is). */
+	uint64_t suspect;
+	const char *why;
+	unsigned frozen;
 };
 
 void world_init(struct world *w, bool memory);
