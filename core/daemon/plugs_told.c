@@ -211,10 +211,11 @@ told_new(struct plugs_out *p, enum hook hook, const struct envelope *env,
 	if (!hook_wanted(p->gen, hook))
 		return NULL;
 	if (p->ntold >= TOLD_MAX) {
-		if (clock_now() - p->warned >= MINUTES(1))
+		if (p->warned == 0 || clock_now() - p->warned >= MINUTES(1)) {
 			log_warning("plugins are behind by %u reports: those "
 			    "that follow are not made", p->ntold);
-		p->warned = clock_now();
+			p->warned = clock_now();
+		}
 		return NULL;
 	}
 	pool = plugs_pool(p);
