@@ -21,7 +21,7 @@ struct lister {
 	unsigned magic;
 	struct loop *loop;
 	const struct epoch *e;
-	pid_t pid; /* 0: reaped */
+	pid_t pid; /* 0: reaped, or none of ours */
 	int status;
 	int fd;
 	struct loop_fd *watch;
@@ -63,40 +63,45 @@ int
 lister_start(struct lister **lp_r, struct loop *loop, const struct epoch *e,
     lister_fn *fn, void *arg, struct err *why)
 {
-	pid_t parent = getpid();
-	struct lister *l;
+	pid_t parent = getpid(), pid;
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
 		return err_errno(why, "socketpair");
-	OBJ_NEW(l, LISTER_MAGIC);
 	log_flush();
-	l->pid = fork();
-	if (l->pid == 0) {
+	pid = fork();
+	if (pid == 0) {
 		(void)close(fds[0]);
 		lister_child(e, fds[1], parent);
 	}
 	(void)close(fds[1]);
-	if (l->pid == -1 || file_nonblock(fds[0], why) != 0) {
-		if (l->pid == -1)
-			(void)err_errno(why, "fork");
-		l->pid = l->pid == -1 ? 0 : l->pid;
-		end_child(l);
+	if (pid == -1) {
+		(void)err_errno(why, "fork");
 		(void)close(fds[0]);
-		OBJ_FREE(l);
 		return -1;
 	}
+	*lp_r = lister_hear(loop, e, fds[0], fn, arg);
+	(*lp_r)->pid = pid;
+	return 0;
+}
+
+struct lister *
+lister_hear(struct loop *loop, const struct epoch *e, int fd, lister_fn *fn,
+    void *arg)
+{
+	struct lister *l;
+
+	OBJ_NEW(l, LISTER_MAGIC);
 	l->loop = loop;
 	l->e = e;
-	l->fd = fds[0];
+	l->fd = fd;
 	l->fn = fn;
 	l->arg = arg;
 	l->list = certlist_new();
 	l->watch = loop_fd_start(loop, l->fd, LOOP_READ, on_message, l);
 	loop_timer_init(loop, &l->late, on_late, l);
 	loop_timer_set(&l->late, PATIENCE);
-	*lp_r = l;
-	return 0;
+	return l;
 }
 
 int
@@ -164,7 +169,7 @@ take_next(struct lister *l)
 	ssize_t got;
 	bool on;
 
-	got = recvmsg(l->fd, &h, MSG_CMSG_CLOEXEC);
+	got = recvmsg(l->fd, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (got == -1 && (errno == EAGAIN || errno == EINTR))
 		return errno == EINTR;
 	if (got <= 0) {

@@ -23,6 +23,10 @@ enum lister_say {
 #define LISTER_MSG_MAX 16384
 #define LISTER_FIELDS 4
 
+/* What comes from fd, which it takes, whoever is at its other end. */
+struct lister *lister_hear(struct loop *loop, const struct epoch *e, int fd,
+    lister_fn *fn, void *arg);
+
 /* In the child. */
 void lister_child(const struct epoch *e, int fd, pid_t parent) ATTR_NORETURN;
 
