@@ -31,9 +31,10 @@ plugin_show(struct plugin_cli *c)
 		return cli_fail("%s", why.text);
 	j = plugin_ask(c, &f, &p, &where, &why);
 	plugapart_fini(&p);
+	if (j == NULL && strstr(why.text, where) != NULL)
+		return cli_fail("%s", why.text);
 	if (j == NULL)
-		return cli_fail("%s%s%s", where, where[0] != '\0' &&
-		    strstr(why.text, where) == NULL ? ": " : "", why.text);
+		return cli_fail("%s: %s", where, why.text);
 	if (c->json) {
 		(void)json_object_set_new(j, "schema", plugin_schema(j));
 		return plugin_print_json(j);

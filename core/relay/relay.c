@@ -273,7 +273,10 @@ hop_key(void *arg, const struct queue_to *to)
 	if (w->text[0] == '\0')
 		return w->hop;
 	buf_reset(&r->key);
-	if (buf_printf(&r->key, "%s %s", w->hop, w->text) == -1)
+	/* For each recipient at the start. */
+	if (buf_add_c(&r->key, w->hop) == -1 ||
+	    buf_add_char(&r->key, ' ') == -1 ||
+	    buf_add_c(&r->key, w->text) == -1)
 		panic("a next hop's key of %zu octets", strlen(w->text));
 	return buf_p(&r->key);
 }

@@ -1,6 +1,5 @@
 #include "relay/route.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/codec.h"
@@ -70,6 +69,21 @@ route_key_want(const char *key)
 	return space != NULL ? space + 1 : "";
 }
 
+/* For each recipient at the start. What does not fit is cut. */
+static void
+key_put(char *dst, size_t n, const char *prefix, struct str text)
+{
+	size_t before = strlen(prefix);
+
+	ASSERT(n > before);
+	memcpy(dst, prefix, before);
+	if (text.n > n - before - 1)
+		text.n = n - before - 1;
+	if (text.n > 0)
+		memcpy(dst + before, text.p, text.n);
+	dst[before + text.n] = '\0';
+}
+
 const struct relay_route *
 route_key(const struct relay_conf *conf, struct str domain, char *dst,
     size_t n)
@@ -80,7 +94,7 @@ route_key(const struct relay_conf *conf, struct str domain, char *dst,
 		domain = str_c(conf->hostname);
 	r = route_find(conf, domain);
 	if (r != NULL) {
-		(void)snprintf(dst, n, KEY_PREFIX "%s", r->domain);
+		key_put(dst, n, KEY_PREFIX, str_c(r->domain));
 		return r;
 	}
 	if (ascii_only(domain) || domain_to_ascii(domain, dst, n) == -1)
@@ -100,9 +114,9 @@ route_key_own(const struct relay_conf *conf, struct str text, char *dst,
 		r = block_of(conf, text);
 		if (r != NULL)
 			text = str_c(r->domain);
-		(void)snprintf(dst, n, KEY_PREFIX "%.*s", STR_FMT(text));
+		key_put(dst, n, KEY_PREFIX, text);
 	} else {
-		(void)snprintf(dst, n, HOSTS_PREFIX "%.*s", STR_FMT(text));
+		key_put(dst, n, HOSTS_PREFIX, text);
 		str_lower(dst, strlen(dst));
 	}
 	for (p = strchr(dst, ' '); p != NULL; p = strchr(p, ' '))

@@ -167,6 +167,12 @@ def test_a_plugin_says_what_it_takes(folder):
     assert schema["properties"]["refuse"]["default"] is False
 
 
+def test_what_cannot_be_shown_is_named_once(folder):
+    file = base.write_file(os.path.join(folder, "text.so"), "no program\n")
+    assert plugin("show", file) == (
+        1, 'postern: plugin "text": %s: file too short\n' % file)
+
+
 def test_a_plugin_is_found_by_name_by_instance_and_by_file(folder):
     copied(folder, "plain")
     path = boot_file(folder, {("plain", "second"): {}})
