@@ -12,7 +12,6 @@ import functools
 import os
 import re
 import shutil
-import signal
 import subprocess
 
 from . import base, procs
@@ -185,10 +184,11 @@ class Peer:
     def stop(self):
         """Everything in the namespace dies with its first process. That one
         is killed here: a server that changes its user no longer hears that
-        unshare, which ignores TERM, has died."""
+        unshare, which ignores TERM, has died. It has ended when all others
+        of its namespace have, so none answers after this."""
         if self.process is not None:
             for pid in procs.children(self.process.pid):
-                os.kill(pid, signal.SIGKILL)
+                procs.kill(pid)
             self.process.kill()
             self.process.wait()
         self.process = None

@@ -1,6 +1,8 @@
 """What /proc tells about a tree of processes."""
 
 import os
+import select
+import signal
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -19,6 +21,21 @@ def tree(pid):
     for child in children(pid):
         found += tree(child)
     return found
+
+
+def kill(pid):
+    """Kill one, a child or not, and wait until it has ended."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+        select.select([fd], [], [])
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(fd)
 
 
 def name(pid):
