@@ -175,7 +175,11 @@ local function move(c)
     add_copy(c, has, v[1], strictest[v[1]:lower()], v[3])
   end
   for i = 1, c.n do
-    if c.leaving[i] then c.rcpts[i]:drop() end
+    if c.leaving[i] then
+      local goes = c.sent_to[i]
+      if goes and c.env.at then c.env.at(goes.place) end
+      c.rcpts[i]:drop()
+    end
   end
 end
 

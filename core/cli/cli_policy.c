@@ -50,12 +50,14 @@ usage(FILE *to, int status)
 	    "[--tls VERSION]\n"
 	    "           [--listener NAME] [--live] [-c CONFIG] [--json] "
 	    "[MESSAGE]\n"
-	    "       postern policy shadow [--json] LOG\n"
+	    "       postern policy shadow [-c CONFIG] [--json] "
+	    "[FILE | --off | --log LOG]\n"
 	    "check compiles a policy and tells what is odd about its rules; "
 	    "test runs its\ntest() blocks; trace shows what each rule says of "
-	    "a message, and why; shadow\nlists what the candidate of policy "
-	    "{ shadow = } would have done otherwise.\nNo server is needed. "
-	    "FILE: a policy, else that of the boot file.\n"
+	    "a message, and why: no server\nis needed. FILE: a policy, else "
+	    "that of the boot file. shadow lets the policy FILE\nlook on at "
+	    "the mail of the running relay, and tells what it would have done"
+	    "\notherwise.\n"
 	    "Exit status: 0 all is well, 1 it is not, 2 it cannot be said, 64 "
 	    "wrong usage.\n", to);
 	return status;

@@ -13,6 +13,7 @@
 #include "policy/conf_object.h"
 
 static struct epoch *epoch_new(const char *, uint64_t);
+static const char *shadow_copy(const struct epoch *, const char *);
 static int	memory_texts(struct epoch *, struct err *);
 static int	over_unpack(struct epoch *, const json_t *, struct err *);
 static int	add_file(void *, const char *, struct err *);
@@ -47,8 +48,15 @@ epoch_read_from(struct epoch **ep_r, const char *file,
 		epoch_destroy(&e);
 		return -1;
 	}
+	e->over.shadow = shadow_copy(e, from->shadow);
 	*ep_r = e;
 	return 0;
+}
+
+static const char *
+shadow_copy(const struct epoch *e, const char *file)
+{
+	return file != NULL ? pool_strdup(e->pool, file) : NULL;
 }
 
 static int
@@ -90,6 +98,7 @@ epoch_again(struct epoch **ep_r, const struct epoch *old, uint64_t generation,
 	e->over = old->over;
 	e->over.text = pool_str(e->pool, old->over.text);
 	e->over.name = pool_strdup(e->pool, old->over.name);
+	e->over.shadow = shadow_copy(e, old->over.shadow);
 	if (memory_texts(e, why) != 0) {
 		epoch_destroy(&e);
 		return -1;
@@ -361,9 +370,10 @@ epoch_pack(const struct epoch *e, int *fds, unsigned *n_r, struct err *why)
 	for (i = 0; i < e->nport; i++)
 		(void)json_array_append_new(ports, json_pack("[ss]",
 		    e->port[i].listener, e->port[i].address));
-	msg = json_pack("{s:s, s:s, s:I, s:I, s:b, s:b, s:o, s:o}", "type",
-	    "epoch", "file", e->file, "generation", (json_int_t)e->generation,
-	    "revision", (json_int_t)e->over.revision, "over",
+	msg = json_pack("{s:s, s:s, s:I, s:I, s:s*, s:b, s:b, s:o, s:o}",
+	    "type", "epoch", "file", e->file, "generation",
+	    (json_int_t)e->generation, "revision",
+	    (json_int_t)e->over.revision, "shadow", e->over.shadow, "over",
 	    (int)(e->over_fd != -1), "bundle", (int)(e->bundle_fd != -1),
 	    "files", files, "ports", ports);
 	if (msg == NULL)
@@ -429,6 +439,8 @@ over_unpack(struct epoch *e, const json_t *msg, struct err *why)
 	    json_object_get(msg, "revision"));
 	e->over.name = pool_printf(e->pool, "revision %ju",
 	    (uintmax_t)e->over.revision);
+	e->over.shadow = shadow_copy(e, json_string_value(json_object_get(msg,
+	    "shadow")));
 	if (e->over_fd == -1)
 		return 0;
 	buf_init(&text, CONF_OVER_MAX);

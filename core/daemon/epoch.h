@@ -30,11 +30,13 @@ struct epoch_port {
 
 struct epoch;
 
-/* Which revision: of which store, and which proposal (0, NULL: the head). */
+/* Which revision: of which store, and which proposal (0, NULL: the head); and
+ * what is set beside it (conf_over). */
 struct epoch_store {
 	const char *path; /* NULL: where the boot file says */
 	uint64_t proposal;
 	const char *token;
+	const char *shadow; /* NULL: none */
 };
 
 /* Reads the boot file's text and the store's, nothing more. */

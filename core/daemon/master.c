@@ -58,6 +58,7 @@ static const struct control_verb verbs[] = {
 	{ "reload", verb_reload },
 	{ "certs", verb_certs },
 	{ "commit", reload_commit },
+	{ "shadow", reload_shadow },
 	{ "roll", roll_verb },
 	{ "plugin.reset", blame_verb },
 	{ NULL, NULL },
@@ -153,6 +154,7 @@ serve_prepare(struct master *m, struct err *why)
 	if (master_log_open(m, m->conf, why) != 0)
 		return -1;
 	log_info("Postern %s starts with %s", PACKAGE_VERSION, m->file);
+	reload_shadow_switched(m, NULL);
 	if (m->privs.change)
 		log_info("workers run as %s", m->privs.name);
 	if (privs_files(m->conf->top.open_files) < m->conf->top.open_files)

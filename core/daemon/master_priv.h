@@ -1,12 +1,13 @@
 /*
  * Private to the master: master.c (life), supervise.c (workers), reload.c,
- * reload_store.c and reload_vote.c, keys.c (keeper), owncerts.c (certificates
- * of our own),
+ * reload_shadow.c, reload_store.c and reload_vote.c, keys.c (keeper),
+ * owncerts.c (certificates of our own),
  * certwatch.c (files that change), certstatus.c (what is in use, until when).
  */
 #ifndef DAEMON_MASTER_PRIV_H
 #define DAEMON_MASTER_PRIV_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -133,6 +134,12 @@ struct master {
 		uint64_t revision; /* 0: none */
 		char token[REVS_TOKEN_MAX];
 	} commit, trying;
+	/* a candidate policy that is to be switched, that is being switched */
+	struct shadow_switch {
+		bool asked;
+		char file[PATH_MAX]; /* "": off */
+	} shadow, shadow_trying;
+	msec shadow_since;	/* wall; 0: as the boot file has it */
 	struct ballot ballot;
 	struct loop_timer vote_late;
 	/* who wants to know how a reload ends, those of this one first */
@@ -187,6 +194,13 @@ void reload_commit(void *master, struct control_req *r, const json_t *args);
 int reload_read(struct master *m, uint64_t generation, struct err *why);
 /* What all have prepared is the head, if it was proposed. */
 int reload_accept(struct master *m, struct err *why);
+
+/* reload_shadow.c: a candidate policy on live traffic, over boot file and
+ * store, until it is ended or the relay. */
+void reload_shadow(void *master, struct control_req *r, const json_t *args);
+void reload_shadow_read(struct master *m, struct epoch_store *from);
+/* old was in force before; NULL: nothing, the relay starts. */
+void reload_shadow_switched(struct master *m, const struct conf *old);
 
 /* reload_vote.c: m->next to the workers */
 void reload_vote(struct master *m);

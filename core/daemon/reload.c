@@ -394,19 +394,18 @@ on_loaded(struct master *m)
 void
 reload_switch(struct master *m)
 {
-	struct conf *c = m->next_conf;
+	struct conf *c = m->next_conf, *old = m->conf;
 	struct err why = ERR_INIT;
 
 	if (m->workers != 0)
 		c->top.workers = m->workers;
-	needs_restart(m->conf, c);
+	needs_restart(old, c);
 	epoch_destroy(&m->epoch);
 	m->epoch = m->next;
 	m->next = NULL;
 	certlist_destroy(&m->list);
 	m->list = m->next_list;
 	m->next_list = NULL;
-	conf_unref(&m->conf);
 	m->conf = c;
 	m->next_conf = NULL;
 	m->watched = m->next_watched;
@@ -420,6 +419,8 @@ reload_switch(struct master *m)
 	else
 		log_info("configuration %" PRIu64 " is in force",
 		    epoch_generation(m->epoch));
+	reload_shadow_switched(m, old);
+	conf_unref(&old);
 	certs_expiry(m);
 	reload_ended(m, NULL);
 }
@@ -470,6 +471,7 @@ reload_ended(struct master *m, const char *why)
 	m->answering = 0;
 	m->reloading = m->again = RELOAD_NONE;
 	m->trying.revision = 0;
+	m->shadow_trying.asked = false;
 	epoch_destroy(&m->next);
 	certlist_destroy(&m->next_list);
 	conf_unref(&m->next_conf);

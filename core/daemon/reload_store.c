@@ -37,6 +37,7 @@ reload_read(struct master *m, uint64_t generation, struct err *why)
 {
 	struct epoch_store from = { .path = m->conf->top.config };
 
+	reload_shadow_read(m, &from);
 	m->trying = m->commit;
 	m->commit.revision = 0;
 	if (m->trying.revision != 0) {

@@ -19,6 +19,7 @@ static const _Atomic uint64_t no_generation = 0, any_generation = UINT64_MAX;
 static void refuse(struct event *ev);
 static bool may_miss(const struct event *ev);
 static void judge(struct event *ev, enum pst_verdict v);
+static bool looks_on(const struct event *ev);
 static void overdue(void *arg);
 static void limbo_add(struct engine *e, struct scope *s);
 static void limbo_end(void *arg);
@@ -281,6 +282,8 @@ event_fault(struct event *ev, const char *fmt, ...)
 	stat_fault(ev);
 	(void)err_set(&ev->reply, 451, "4.3.0", "temporary local problem");
 	ev->replied = ev->verdict = PST_TEMPFAIL;
+	if (looks_on(ev))
+		ev->verdict = PST_CONTINUE;
 }
 
 void
@@ -423,10 +426,19 @@ judge(struct event *ev, enum pst_verdict v)
 		event_fault(ev, "it waits for nothing");
 	else if ((unsigned)v > PST_WAIT)
 		event_fault(ev, "%d is no verdict", (int)v);
+	else if (looks_on(ev))
+		ev->verdict = PST_CONTINUE;
 	else {
 		ev->verdict = v;
 		reply_complete(ev);
 	}
+}
+
+/* Its verdict at a hook is none, were it that it is broken. */
+static bool
+looks_on(const struct event *ev)
+{
+	return ev->inst->looks_on && ev->on < (enum on)HOOK_COUNT;
 }
 
 /* An alert is for somebody who may be hard to reach; a test of a policy lets

@@ -84,6 +84,7 @@ struct instance {
 	const struct module *module;
 	const struct pst_plugin *plugin; /* module->plugin */
 	const struct conf_plugin *block; /* a copy, without items */
+	bool looks_on; /* its verdicts at hooks do not count */
 	msec timeout;			/* of one of its hooks */
 	bool started;			/* "start" said yes: "stop" runs */
 	struct scope *scope;		/* PST_INSTANCE */

@@ -33,6 +33,7 @@ instance_new(struct host_gen *g, const struct conf *conf,
 	i->plugin = m->plugin;
 	i->block = block_copy(g->pool, block);
 	i->timeout = block->timeout;
+	i->looks_on = block->looks_on;
 	/* Work on another thread may have settings in hand: it holds this. */
 	i->scope = scope_new_max(SCOPE_MAX_INSTANCE);
 	if (i->plugin->conf_size > 0)

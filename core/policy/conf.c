@@ -199,6 +199,7 @@ apply(struct job *j, struct err *why)
 		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
 		CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER, CONF_SCOPE_POLICY,
 		CONF_SCOPE_PLUGIN, CONF_SCOPE_ORDER };
+	const struct conf_over *over = j->script.over;
 	const struct conf_block *b;
 	struct conf *c = j->c;
 	unsigned n[CONF_SCOPES] = { 0 };
@@ -217,8 +218,12 @@ apply(struct job *j, struct err *why)
 	c->plugin = pool_alloc(c->pool, (n[CONF_SCOPE_PLUGIN] +
 	    CONF_STANDS_MAX) * sizeof(*c->plugin));
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (order[i] == CONF_SCOPE_PLUGIN)
+		if (order[i] == CONF_SCOPE_PLUGIN) {
+			if (over != NULL && over->shadow != NULL)
+				c->policy.shadow = pool_strdup(c->pool,
+				    over->shadow);
 			conf_stands(c, j->script.blocks);
+		}
 		if (apply_blocks(j, order[i], why) != 0)
 			return -1;
 	}

@@ -167,10 +167,13 @@ enum conf_crash { CONF_CRASH_TEMPFAIL, CONF_CRASH_DISABLE, CONF_CRASH_STOP };
  * all take. Blocks that stand for plugins (log { } for log_mail and its like)
  * are here too, in front, with `by` naming the block.
  */
+#define CONF_SHADOW "policy.shadow" /* the instance of policy { shadow = } */
+
 struct conf_plugin {
 	const char *plugin, *name;
 	const char *by;		/* NULL: a plugin block */
 	int line;
+	bool looks_on;		/* what it says at hooks does not count */
 #define PARAM_PLUGIN CONF_FIELD
 #include "tbl/params.h"
 	struct conf_item *items;
@@ -246,6 +249,8 @@ struct conf_over {
 	bool lines;	  /* errors tell lines of it, else objects; it may be
 			   * of a saved configuration, with certificates */
 	uint64_t revision;
+	const char *shadow; /* policy { shadow = }, whatever boot file and
+			     * store say; NULL: as they do */
 };
 
 /* "FILE:LINE: …" in why. The generation has one reference. With what the

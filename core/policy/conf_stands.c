@@ -5,6 +5,8 @@
 #include "mail/addr.h"
 #include "policy/conf_priv.h"
 
+#define SHADOW_PATIENCE SECONDS(5)
+
 /* A name of the table; another spelling of it is no second one. */
 struct entry {
 	struct hash_node node;
@@ -176,16 +178,23 @@ policy_instance(struct conf *c, const char *name, const char *file, int line)
 	return p;
 }
 
-/* The shadow looks at what the policy left behind it. */
+/* The shadow looks at what the policy left behind it. Mail waits for it, but
+ * not long, and neither a fault of it nor a crash keeps any. */
 static void
 stands_policy(struct conf *c, int line)
 {
 	static const struct conf_raw yes = { .type = RAW_BOOL, .b = true };
 	const struct conf_policy *from = &c->policy;
+	struct conf_plugin *p;
 
 	if (from->file[0] != '\0')
 		(void)policy_instance(c, "policy", from->file, line);
-	if (from->shadow[0] != '\0')
-		conf_stands_raw(c, policy_instance(c, "policy.shadow",
-		    from->shadow, line), "shadow", &yes);
+	if (from->shadow[0] == '\0')
+		return;
+	p = policy_instance(c, CONF_SHADOW, from->shadow, line);
+	conf_stands_raw(c, p, "shadow", &yes);
+	p->looks_on = true;
+	p->on_crash = CONF_CRASH_DISABLE;
+	if (p->timeout > SHADOW_PATIENCE)
+		p->timeout = SHADOW_PATIENCE;
 }

@@ -4,10 +4,17 @@
 
 #include "trial/drive.h"
 
+static bool wanted(const struct conf_plugin *, const char *);
+static void in_force(struct conf_plugin *, struct pool *);
+static int open_for(struct trial *, const struct conf *, const char *,
+    struct err *);
+
 void
-policytest_only(struct conf *dst, const struct conf *conf, struct pool *pool)
+policytest_only(struct conf *dst, const struct conf *conf,
+    const char *instance, struct pool *pool)
 {
 	static const char *const none[] = { NULL };
+	struct conf_plugin *p;
 	unsigned i;
 
 	*dst = *conf;
@@ -16,8 +23,12 @@ policytest_only(struct conf *dst, const struct conf *conf, struct pool *pool)
 	    sizeof(dst->plugin[0]));
 	dst->nplugin = 0;
 	for (i = 0; i < conf->nplugin; i++) {
-		if (strcmp(conf->plugin[i].plugin, POLICY_ENGINE) == 0)
-			dst->plugin[dst->nplugin++] = conf->plugin[i];
+		if (!wanted(&conf->plugin[i], instance))
+			continue;
+		p = &dst->plugin[dst->nplugin++];
+		*p = conf->plugin[i];
+		if (p->looks_on)
+			in_force(p, pool);
 	}
 	dst->order = (struct conf_order){
 #define PARAM_ORDER(name, type, def, range, help) .name = none,
@@ -25,14 +36,52 @@ policytest_only(struct conf *dst, const struct conf *conf, struct pool *pool)
 	};
 }
 
+/* A candidate that looks on is tried by itself. */
+static bool
+wanted(const struct conf_plugin *p, const char *instance)
+{
+	bool named = instance != NULL && strcmp(p->name, instance) == 0;
+
+	if (strcmp(p->plugin, POLICY_ENGINE) != 0)
+		return false;
+	if (instance != NULL && strcmp(instance, CONF_SHADOW) == 0)
+		return named;
+	return !p->looks_on;
+}
+
+/* What it does is what its tests are about. */
+static void
+in_force(struct conf_plugin *p, struct pool *pool)
+{
+	struct conf_item **at = &p->items, *copy;
+	const struct conf_item *item;
+
+	p->looks_on = false;
+	for (item = p->items; item != NULL; item = item->next) {
+		if (strcmp(item->key, "shadow") == 0)
+			continue;
+		copy = pool_dup(pool, item, sizeof(*item));
+		*at = copy;
+		at = &copy->next;
+	}
+	*at = NULL;
+}
+
 int
 policytest_open(struct trial *t, const struct conf *conf, struct err *why)
+{
+	return open_for(t, conf, NULL, why);
+}
+
+static int
+open_for(struct trial *t, const struct conf *conf, const char *instance,
+    struct err *why)
 {
 	struct conf *only;
 
 	if (trial_init(t, conf->top.hostname, "test", why) == 0) {
 		only = POOL_NEW(t->pool, struct conf);
-		policytest_only(only, conf, t->pool);
+		policytest_only(only, conf, instance, t->pool);
 		t->conf = only;
 		t->tables = true;
 		canned_latest(t->canned);
@@ -62,7 +111,7 @@ run_one(const struct conf *conf, const char *instance, size_t n,
 	struct trial t;
 	int r;
 
-	if (policytest_open(&t, conf, why) < 0)
+	if (open_for(&t, conf, instance, why) < 0)
 		return -1;
 	r = ask(&t, instance, "test", n, result_r, why);
 	trial_fini(&t);
@@ -78,7 +127,7 @@ policytest_run(const struct conf *conf, const char *instance,
 	int r, failed = 0;
 	size_t i;
 
-	if (policytest_open(&t, conf, why) < 0)
+	if (open_for(&t, conf, instance, why) < 0)
 		return -1;
 	r = ask(&t, instance, "tests", 0, &tests, why);
 	trial_fini(&t);

@@ -13,9 +13,11 @@
 #define POLICY_ENGINE "lua"
 
 /* A copy of conf with the policies alone: of instances that are no policies
- * nothing is needed, tables are canned. It points into conf. */
+ * nothing is needed, tables are canned. Without the one that looks on
+ * (CONF_SHADOW), or that alone, in force, if it is the instance that is meant
+ * (NULL: none in particular). It points into conf. */
 void policytest_only(struct conf *dst, const struct conf *conf,
-    struct pool *pool);
+    const char *instance, struct pool *pool);
 /* A trial with the policies of conf, which are compiled. why begins with file
  * and line of what is wrong. t is to be given to trial_fini() if 0. */
 int policytest_open(struct trial *t, const struct conf *conf, struct err *why);

@@ -50,6 +50,12 @@ host_select(struct event *r, int rcpt)
 {
 	if (r->rcpt == rcpt || !pst_has(r->ev, rcpt))
 		return;
+	if (rcpt <= RCPT_ADDED) {
+		/* To the program there is no such thing. */
+		(void)pst_rcpt(r->ev, RCPT_NONE);
+		r->rcpt = rcpt;
+		return;
+	}
 	if (pst_rcpt(r->ev, rcpt) == 0)
 		r->rcpt = rcpt;
 }
@@ -143,9 +149,11 @@ host_rcpt_add(lua_State *L)
 	const char *address = luaL_checkstring(L, 2);
 	int i;
 
-	if (r->conf->shadow)
-		return host_fail(L, "a shadow adds no recipients");
 	host_select(r, RCPT_NONE);
+	if (r->conf->shadow) {
+		lua_pushinteger(L, shadow_add(r, L, address));
+		return 1;
+	}
 	i = !pst_has(r->ev, rcpt_add) ? -1 : pst_rcpt_add(r->ev, address,
 	    lua_toboolean(L, 3) ? PST_RCPT_QUIET : 0);
 	if (i < 0)
@@ -161,7 +169,7 @@ host_rcpt_drop(lua_State *L)
 	struct event *r = host_object(L);
 
 	if (r->conf->shadow)
-		shadow_say(r, L, "drops it");
+		shadow_drop(r, L);
 	else if (!pst_has(r->ev, rcpt_drop) || pst_rcpt_drop(r->ev) != 0)
 		return host_fail(L, "no recipient can be dropped at %s",
 		    stage_word(r->stage));

@@ -80,6 +80,10 @@ push_fact(lua_State *L, struct event *r, const char *name)
 	char *end;
 	long long n;
 
+	if (r->rcpt <= RCPT_ADDED && strncmp(name, "rcpt", 4) == 0) {
+		shadow_fact(r, L, name);
+		return;
+	}
 	switch (name[0]) {
 	case '?':
 		text = pst_get(r->ev, name + 1);

@@ -40,7 +40,8 @@ enum {
 	BRIEF = 64,	 /* rules by recipients that need no watch */
 	PLACE_MAX = 64,
 	POLICY_MAX = 4 * 1024 * 1024, /* octets of the file */
-	RCPT_NONE = -1
+	RCPT_NONE = -1,
+	RCPT_ADDED = -2 /* by a shadow, and so on downwards */
 };
 
 struct conf {
@@ -146,6 +147,7 @@ struct event {
 	uint64_t answered;
 	const struct pst_result *res;
 	char place[PLACE_MAX];
+	struct added *added; /* those that a shadow would add */
 	struct event *next, **at; /* of policy->live */
 };
 
@@ -232,6 +234,11 @@ void failure_unless_protects(lua_State *L, struct event *r, const char *fact);
 void shadow_set(struct event *r, lua_State *L, int rcpt, const char *fact,
     const char *value);
 void shadow_say(struct event *r, lua_State *L, const char *what);
+/* The number of the recipient it would add: RCPT_ADDED or below. */
+int shadow_add(struct event *r, lua_State *L, const char *address);
+void shadow_drop(struct event *r, lua_State *L);
+/* Pushes a fact of the one that is selected, nil for most. */
+void shadow_fact(struct event *r, lua_State *L, const char *name);
 enum pst_verdict shadow_end(struct event *r, const char *word, int code,
     const char *text);
 

@@ -12,6 +12,13 @@ struct wish {
 	char level[32], route[200], place[PLACE_MAX], route_place[PLACE_MAX];
 };
 
+/* By add_recipient(): it is the event's alone. */
+struct added {
+	struct added *next;
+	int rcpt;
+	char address[];
+};
+
 static struct wish *
 wish_of(struct event *r)
 {
@@ -19,6 +26,16 @@ wish_of(struct event *r)
 	return r->rcpt != RCPT_NONE || r->stage == STAGE_RCPT ?
 	    pst_data(r->ev, PST_RCPT, struct wish) :
 	    pst_data(r->ev, PST_MESSAGE, struct wish);
+}
+
+/* The line at work; what a rule does is the library's, and the rule is known.
+ */
+static void
+place_of(const struct event *r, lua_State *L, char *dst, size_t n)
+{
+	host_place(L, dst, n);
+	if (dst[0] == '\0')
+		(void)snprintf(dst, n, "%s", r->place);
 }
 
 static void
@@ -35,17 +52,17 @@ shadow_set(struct event *r, lua_State *L, int rcpt, const char *fact,
 	char level[32];
 
 	(void)rcpt;
-	if (w == NULL)
+	if (w == NULL || r->rcpt <= RCPT_ADDED)
 		return;
 	if (strcmp(fact, "rcpt.tls") == 0) {
 		first_word(level, sizeof(level), value);
 		if (strcmp(level, w->level) <= 0)
 			return;
 		(void)snprintf(w->level, sizeof(w->level), "%s", level);
-		host_place(L, w->place, sizeof(w->place));
+		place_of(r, L, w->place, sizeof(w->place));
 	} else if (strcmp(fact, "rcpt.route") == 0) {
 		(void)snprintf(w->route, sizeof(w->route), "%s", value);
-		host_place(L, w->route_place, sizeof(w->route_place));
+		place_of(r, L, w->route_place, sizeof(w->route_place));
 	}
 }
 
@@ -54,8 +71,57 @@ shadow_say(struct event *r, lua_State *L, const char *what)
 {
 	char place[PLACE_MAX];
 
-	host_place(L, place, sizeof(place));
+	place_of(r, L, place, sizeof(place));
 	pst_log(r->ev, PST_INFO, "RID %d: %s by %s", r->rcpt, what, place);
+}
+
+int
+shadow_add(struct event *r, lua_State *L, const char *address)
+{
+	struct added *a;
+	char place[PLACE_MAX];
+
+	if (r->stage < STAGE_HEADERS || r->stage > STAGE_MESSAGE)
+		return host_fail(L, "%s cannot be added at %s", address,
+		    stage_word(r->stage));
+	a = pst_alloc(r->ev, PST_EVENT, sizeof(*a) + strlen(address) + 1);
+	if (a == NULL)
+		return host_fail(L, "no memory is left for a recipient");
+	memcpy(a->address, address, strlen(address) + 1);
+	a->rcpt = r->added != NULL ? r->added->rcpt - 1 : RCPT_ADDED;
+	a->next = r->added;
+	r->added = a;
+	place_of(r, L, place, sizeof(place));
+	pst_log(r->ev, PST_INFO, "adds %s by %s", address,
+	    place);
+	return a->rcpt;
+}
+
+void
+shadow_drop(struct event *r, lua_State *L)
+{
+	if (r->rcpt > RCPT_ADDED)
+		shadow_say(r, L, "drops it");
+}
+
+void
+shadow_fact(struct event *r, lua_State *L, const char *name)
+{
+	const struct added *a = r->added;
+	const char *at;
+
+	while (a != NULL && a->rcpt != r->rcpt)
+		a = a->next;
+	at = a != NULL ? strrchr(a->address, '@') : NULL;
+	if (a != NULL && strcmp(name, "rcpt") == 0)
+		(void)lua_pushstring(L, a->address);
+	else if (at != NULL && strcmp(name, "rcpt.domain") == 0)
+		(void)lua_pushstring(L, at + 1);
+	else if (at != NULL && strcmp(name, "rcpt.local") == 0)
+		(void)lua_pushlstring(L, a->address, (size_t)(at -
+		    a->address));
+	else
+		lua_pushnil(L);
 }
 
 static const char *
@@ -95,7 +161,14 @@ shadow_end(struct event *r, const char *word, int code, const char *text)
 	struct wish none = { .level = "" }, *all;
 	int i, rcpts = n != NULL ? (int)strtol(n, NULL, 10) : 0;
 
-	if (word != NULL && r->stage < STAGE_NOTED)
+	if (code == 0 && word != NULL)
+		code = strcmp(word, "reject") == 0 ? 550 :
+		    strcmp(word, "tempfail") == 0 ? 451 : 0;
+	if (word != NULL && r->stage < STAGE_NOTED && code == 0)
+		pst_log(r->ev, PST_INFO, "continue -> %s%s%s at %s by %s",
+		    word, text[0] != '\0' ? " " : "", text,
+		    stage_word(r->stage), r->place);
+	else if (word != NULL && r->stage < STAGE_NOTED)
 		pst_log(r->ev, PST_INFO, "continue -> %s %d %s at %s by %s",
 		    word, code, text, stage_word(r->stage), r->place);
 	if (r->stage != STAGE_MESSAGE || !pst_has(r->ev, rcpt))

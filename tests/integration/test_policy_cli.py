@@ -187,13 +187,16 @@ def test_differences_of_a_shadow_are_read_from_the_log(policy, tmp_path):
         "Sun Nov 22 06:00:00 2026 Info: MID 3 queued for delivery\n"
         "Sun Nov 22 06:00:00 2026 Info: MID 3 policy.shadow: RID 0: preferred "
         "-> required-verify by new.lua:14\n")
-    done = policy("shadow", "mail.log")
+    done = policy("shadow", "--log", "mail.log")
     assert done.returncode == 1
     assert done.stdout == (
         "Sun Nov 22 06:00:00 2026 Info: RID 0: preferred -> required-verify "
         "by new.lua:14\n")
     log.write_text("")
-    assert policy("shadow", "mail.log").returncode == 0
+    assert policy("shadow", "--log", "mail.log").returncode == 0
+    assert policy("shadow", "--log", "missing.log").returncode == 2
+    done = policy("shadow", "-c", "missing.lua", "policy.lua")
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 FOUND = """\

@@ -148,6 +148,33 @@ START_TEST(travels_whole_between_processes)
 }
 END_TEST
 
+START_TEST(a_candidate_that_looks_on_is_handed_on)
+{
+	struct epoch_store from = { .shadow = "/p/new.lua" };
+	struct epoch *e = NULL, *next = NULL, *there = NULL;
+	struct conf *c = NULL;
+	int fds[IPC_FDS];
+	json_t *msg;
+	unsigned n, i;
+
+	ck_assert_msg(epoch_read_from(&e, file, &from, 7, &why) == 0, "%s",
+	    why.text);
+	ck_assert_msg(epoch_again(&next, e, 8, &why) == 0, "%s", why.text);
+	msg = epoch_pack(next, fds, &n, &why);
+	for (i = 0; i < n; i++)
+		fds[i] = dup(fds[i]);
+	ck_assert_msg(epoch_unpack(&there, msg, fds, n, &why) == 0, "%s",
+	    why.text);
+	json_decref(msg);
+	ck_assert_int_eq(epoch_conf(there, &conf_reader_none, &c, &why), 0);
+	ck_assert_str_eq(c->policy.shadow, "/p/new.lua");
+	conf_unref(&c);
+	epoch_destroy(&e);
+	epoch_destroy(&next);
+	epoch_destroy(&there);
+}
+END_TEST
+
 START_TEST(a_malformed_epoch_is_refused_and_its_descriptors_closed)
 {
 	json_t *msg = json_pack("{s:s, s:s, s:[s], s:[]}", "type", "epoch",
@@ -167,6 +194,7 @@ UNIT_SUITE(epoch)
 	tcase_add_test(tc, files_are_read_from_memory_afterwards);
 	tcase_add_test(tc, a_library_gets_a_path_that_opens);
 	tcase_add_test(tc, travels_whole_between_processes);
+	tcase_add_test(tc, a_candidate_that_looks_on_is_handed_on);
 	tcase_add_test(tc,
 	    a_malformed_epoch_is_refused_and_its_descriptors_closed);
 }

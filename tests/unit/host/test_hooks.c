@@ -55,6 +55,12 @@ waits(struct pst_event *ev)
 	return pst_timer(ev, 100, after_timer);
 }
 
+static enum pst_verdict
+waits_long(struct pst_event *ev)
+{
+	return pst_timer(ev, 3600000, after_timer);
+}
+
 #define CHAIN(name, hook, fn)                                                  \
 	static const struct pst_hook name[] = { PST_HOOK(hook, fn), PST_END }
 
@@ -62,6 +68,7 @@ CHAIN(rcpt_on, PST_ON_RCPT, goes_on);
 CHAIN(rcpt_says, PST_ON_RCPT, says);
 CHAIN(rcpt_refuses, PST_ON_RCPT, refuses);
 CHAIN(rcpt_waits, PST_ON_RCPT, waits);
+CHAIN(rcpt_late, PST_ON_RCPT, waits_long);
 CHAIN(eom_on, PST_ON_EOM, goes_on);
 CHAIN(eom_keeps, PST_ON_EOM, keeps);
 CHAIN(eom_says, PST_ON_EOM, says);
@@ -248,6 +255,27 @@ START_TEST(ends_late_with_a_verdict)
 }
 END_TEST
 
+START_TEST(whoever_looks_on_has_no_say)
+{
+	static const struct {
+		const struct pst_hook *hooks;
+		int say;
+	} how[] = { { rcpt_says, PST_REJECT }, { rcpt_refuses, 0 },
+		{ rcpt_says, PST_WAIT }, { rcpt_says, 999 },
+		{ rcpt_waits, PST_REJECT }, { rcpt_late, 0 } };
+	bool at_once = _i < 4;
+
+	rig_add("a", how[_i].hooks)->looks_on = true;
+	(void)rig_add("b", rcpt_on);
+	say = how[_i].say;
+	ck_assert_int_eq(rig_hook(HOOK_RCPT), at_once);
+	rig_run(SECONDS(31));
+	ck_assert_int_eq(rig.v.act, HOOK_GO);
+	ck_assert_ptr_null(rig.v.by);
+	ck_assert_ptr_nonnull(strstr(trace, "b "));
+}
+END_TEST
+
 START_TEST(asks_one_operation_of_one_instance)
 {
 	struct instance *i = rig_add("t", get_says);
@@ -344,6 +372,7 @@ UNIT_SUITE(hooks)
 	tcase_add_test(tc, tells_everybody_what_is_only_told);
 	tcase_add_test(tc, goes_on_with_the_chain_after_a_wait);
 	tcase_add_test(tc, ends_late_with_a_verdict);
+	tcase_add_loop_test(tc, whoever_looks_on_has_no_say, 0, 6);
 	tcase_add_test(tc, asks_one_operation_of_one_instance);
 	tcase_add_test(tc, fails_an_operation_that_is_not_there);
 	tcase_add_test(tc, does_not_wait_where_that_is_not_allowed);

@@ -357,6 +357,9 @@ START_TEST(the_policy_stands_for_instances_of_the_engine)
 		item = item->next;
 	ck_assert_str_eq(item->key, "shadow");
 	ck_assert(item->value->b);
+	ck_assert(!c->plugin[0].looks_on && c->plugin[1].looks_on);
+	ck_assert_int_eq(c->plugin[1].timeout, 5000);
+	ck_assert_int_eq(c->plugin[1].on_crash, CONF_CRASH_DISABLE);
 	conf_unref(&c);
 	c = parse("policy { on_error = 'accept' }");
 	ck_assert_uint_eq(c->nplugin, 0);
