@@ -54,7 +54,7 @@ block_place(struct explain *e, const char *pattern)
 		if (str_eq(domain_fold(str_c(c->destination[i].name), a,
 			sizeof(a)), domain_fold(str_c(pattern), b,
 			sizeof(b))))
-			return explain_place(e, c->destination[i].line);
+			return c->destination[i].place;
 	}
 	return c->file;
 }
@@ -127,15 +127,15 @@ policy_source(struct explained *a, const char *want)
 	    "rules", rules);
 }
 
-static int
-route_line(const struct conf *c, const char *name)
+static const char *
+route_place(const struct conf *c, const char *name)
 {
 	unsigned i;
 
 	for (i = 0; i < c->nroute; i++)
 		if (strcmp(c->route[i].name, name) == 0)
-			return c->route[i].line;
-	return 0;
+			return c->route[i].place;
+	return c->file;
 }
 
 /* In the order in which destmap puts them together; "replaced": something of
@@ -152,7 +152,7 @@ sources(struct explained *a, const char *stored)
 	for (i = 0; i < a->way.n; i++)
 		replaced = replaced || a->way.v[i].ours;
 	o = json_pack("{s:s, s:s, s:s}", "who", "delivery", "want",
-	    destmap_usual(a->e->map), "place", a->e->conf->file);
+	    destmap_usual(a->e->map), "place", a->e->conf->usual);
 	if (replaced)
 		(void)json_object_set_new(o, "replaced", json_true());
 	(void)json_array_append_new(list, o);
@@ -162,8 +162,7 @@ sources(struct explained *a, const char *stored)
 		(void)json_array_append_new(list, json_pack(
 		    "{s:s, s:s, s:s, s:s}", "who", "route", "name",
 		    route->domain, "want", buf_p(&b), "place",
-		    explain_place(a->e, route_line(a->e->conf,
-			route->domain))));
+		    route_place(a->e->conf, route->domain)));
 		buf_fini(&b);
 	}
 	for (i = 0; i < a->way.n; i++)
@@ -206,8 +205,7 @@ put_hop(struct explained *a)
 	    a->way.hop);
 
 	if (r != NULL) {
-		explain_put(hop, "place", explain_place(a->e,
-		    route_line(a->e->conf, r->domain)));
+		explain_put(hop, "place", route_place(a->e->conf, r->domain));
 		explain_put(hop, "login", r->auth_user);
 		if (r->implicit_tls)
 			(void)json_object_set_new(hop, "implicit_tls",

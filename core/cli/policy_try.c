@@ -32,15 +32,11 @@ policy_conf(struct conf **c_r, const char *conf_file, const char *file,
 	size_t i;
 	int r;
 
-	if (file == NULL || conf_file != NULL) {
-		if (conf_load(c_r, boot, &conf_reader_plain, why) != 0)
-			return -1;
-		if (file == NULL)
-			return 0;
-		conf_unref(c_r);
-	}
-	if (realpath(file, path) == NULL)
+	if (file != NULL && realpath(file, path) == NULL)
 		return err_errno(why, "%s", file);
+	if (file == NULL || conf_file != NULL)
+		return conf_load_policy(c_r, boot, file != NULL ? path : NULL,
+		    &conf_reader_plain, why);
 	buf_init(&text, 65536);
 	(void)buf_add_c(&text, "policy { file = \"");
 	for (i = 0; path[i] != '\0'; i++)

@@ -17,6 +17,7 @@ static int	apply(struct job *, struct err *);
 static int	apply_blocks(struct job *, enum conf_scope_id, struct err *);
 static int	apply_one(struct job *, enum conf_scope_id, struct conf_block *,
 		    struct hash *, struct err *);
+static const char *tls_place(const struct job *, const struct conf_block *);
 static const struct conf_block *name_take(struct hash *, struct conf_block *);
 static void	*named_new(struct conf *, enum conf_scope_id,
 		    const struct conf_block *);
@@ -52,6 +53,13 @@ int
 conf_load(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why)
 {
+	return conf_load_policy(conf_r, file, NULL, reader, why);
+}
+
+int
+conf_load_policy(struct conf **conf_r, const char *file, const char *policy,
+    const struct conf_reader *reader, struct err *why)
+{
 	struct pool *pool = pool_new(0);
 	struct conf_over over;
 	const char *path;
@@ -64,9 +72,11 @@ conf_load(struct conf **conf_r, const char *file,
 		r = conf_over_path(pool, file, buf_str(&text), &path, why);
 	if (r == 0)
 		r = conf_over_read(&over, pool, path, 0, NULL, why);
-	if (r == 0)
+	if (r == 0) {
+		over.policy = policy;
 		r = conf_parse_over(conf_r, file, buf_str(&text), &over,
 		    reader, why);
+	}
 	buf_fini(&text);
 	pool_destroy(&pool);
 	return r;
@@ -148,6 +158,7 @@ begin(struct job *j, const char *file, struct str text)
 	c->file = pool_strdup(c->pool, file);
 	slash = strrchr(c->file, '/');
 	j->c = c;
+	c->usual = c->file;
 	c->dir = slash == NULL ? "." : slash == c->file ? "" :
 	    pool_strndup(c->pool, c->file, (size_t)(slash - c->file));
 	/* Paths in it are absolute wherever we were called. */
@@ -222,6 +233,9 @@ apply(struct job *j, struct err *why)
 			if (over != NULL && over->shadow != NULL)
 				c->policy.shadow = pool_strdup(c->pool,
 				    over->shadow);
+			if (over != NULL && over->policy != NULL)
+				c->policy.file = pool_strdup(c->pool,
+				    over->policy);
 			conf_stands(c, j->script.blocks);
 		}
 		if (apply_blocks(j, order[i], why) != 0)
@@ -254,6 +268,7 @@ apply_one(struct job *j, enum conf_scope_id id, struct conf_block *b,
     struct hash *names, struct err *why)
 {
 	const struct conf_block *o;
+	void *base;
 
 	if (!b->scope->named)
 		return apply_block(j, b, plain_base(j->c, id), why);
@@ -267,7 +282,25 @@ apply_one(struct job *j, enum conf_scope_id id, struct conf_block *b,
 		    conf_place(&j->script, b, NULL));
 	if (id == CONF_SCOPE_PLUGIN)
 		return conf_plugin_apply(j->c, named_new(j->c, id, b), b, why);
-	return apply_block(j, b, named_new(j->c, id, b), why);
+	base = named_new(j->c, id, b);
+	if (id == CONF_SCOPE_DESTINATION)
+		((struct conf_destination *)base)->place = tls_place(j, b);
+	else if (id == CONF_SCOPE_ROUTE)
+		((struct conf_route *)base)->place = tls_place(j, b);
+	return apply_block(j, b, base, why);
+}
+
+/* The store may have set it in a block of the boot file. */
+static const char *
+tls_place(const struct job *j, const struct conf_block *b)
+{
+	const struct conf_item *item;
+
+	for (item = b->items; item != NULL; item = item->next) {
+		if (item->over && strcmp(item->key, "tls") == 0)
+			return conf_place(&j->script, b, item);
+	}
+	return conf_place(&j->script, b, NULL);
 }
 
 /* Who has the name of a block already; NULL: it has it now. */
@@ -369,6 +402,9 @@ apply_item(struct job *j, const struct conf_block *b,
 		why) != 0)
 		return err_prefix(why, "%s: ",
 		    conf_place(&j->script, b, item));
+	if (b->scope == &conf_scopes[CONF_SCOPE_DELIVERY] &&
+	    strcmp(item->key, "tls") == 0)
+		j->c->usual = conf_place(&j->script, b, item);
 	return 0;
 }
 

@@ -106,6 +106,7 @@ struct conf_policy {
 struct conf_destination {
 	const char *name;
 	int line;
+	const char *place; /* of its tls: "FILE:LINE", or the store's object */
 #define PARAM_DESTINATION CONF_FIELD
 #include "tbl/params.h"
 };
@@ -113,6 +114,7 @@ struct conf_destination {
 struct conf_route {
 	const char *name;
 	int line;
+	const char *place; /* as that of a destination */
 #define PARAM_ROUTE CONF_FIELD
 #include "tbl/params.h"
 };
@@ -194,6 +196,7 @@ struct conf {
 	struct pool *pool;
 	const char *file, *dir;	/* what relative paths are relative to */
 	uint64_t revision;	/* of the configuration store; 0: none */
+	const char *usual;	/* place of delivery { tls = }; file: unset */
 	struct conf_top top;
 	struct conf_log log;
 	struct conf_limits limits;
@@ -251,12 +254,16 @@ struct conf_over {
 	uint64_t revision;
 	const char *shadow; /* policy { shadow = }, whatever boot file and
 			     * store say; NULL: as they do */
+	const char *policy; /* so, policy { file = } */
 };
 
 /* "FILE:LINE: …" in why. The generation has one reference. With what the
- * store has in force; _boot: of the boot file alone. */
+ * store has in force; _boot: of the boot file alone; _policy: as if that file
+ * were its policy. */
 int conf_load(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why);
+int conf_load_policy(struct conf **conf_r, const char *file,
+    const char *policy, const struct conf_reader *reader, struct err *why);
 int conf_load_boot(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why);
 int conf_parse(struct conf **conf_r, const char *file, struct str text,

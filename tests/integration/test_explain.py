@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import subprocess
 
@@ -111,6 +112,47 @@ def test_each_source_of_a_want_has_its_place(explain):
     assert tls[1]["sources"][-1]["entry"] == ".table.example"
     assert tls[1]["level"] == "required"
     assert tls[2]["sources"][1]["place"] == boot + ":4"
+
+
+def store(explain, *steps):
+    """Each step is the arguments of `postern config set`; then a commit."""
+    boot = explain.dir / "postern.lua"
+    boot.write_text('spool = "%s" user = "%s"\n' % (
+        explain.dir / "spool", pwd.getpwuid(os.getuid()).pw_name) +
+        boot.read_text())
+    (explain.dir / "spool").mkdir()
+    for words in (*(["config", "set", *step] for step in steps), ["commit"]):
+        done = subprocess.run([base.POSTERN_BIN, *words, "-c", str(boot)],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_the_store_sets_has_its_place_there(explain):
+    store(explain, ["destination", "new.example", "tls=required"],
+          ["destination", "named.example", "tls=preferred"],
+          ["route", "far.example", "hosts=mx.far.example", "tls=required"],
+          ["delivery", "tls=preferred"])
+    rcpts = facts(explain("--json", "a@us.example", "x@new.example",
+                          "y@named.example", "z@far.example",
+                          "r@routed.example"))
+    tls = [each["tls"]["sources"] for each in rcpts["recipients"]]
+    assert [s["place"] for s in tls[0][:2]] == [
+        "revision 1: delivery", 'revision 1: destination "new.example"']
+    assert [s["want"] for s in tls[0][:2]] == ["preferred", "required"]
+    assert tls[1][1]["place"] == 'revision 1: destination "Named.Example"'
+    assert tls[1][1]["want"] == "preferred"
+    assert tls[2][1]["place"] == 'revision 1: route "far.example"'
+    hop = rcpts["recipients"][2]["hop"]
+    assert hop["place"] == 'revision 1: route "far.example"'
+    assert tls[3][1]["place"] == "postern.lua:7"
+
+
+def test_the_usual_want_has_its_line(explain):
+    boot = explain.dir / "postern.lua"
+    boot.write_text(boot.read_text() + 'delivery {\n  tls = "preferred" }\n')
+    rcpts = facts(explain("--json", "a@us.example", "x@other.example"))
+    assert rcpts["recipients"][0]["tls"]["sources"][0] == {
+        "who": "delivery", "want": "preferred", "place": "postern.lua:13"}
 
 
 def test_names_that_would_be_accepted_are_those_of_the_want(explain):

@@ -181,6 +181,19 @@ def test_what_cannot_be_said_and_wrong_usage_have_their_status(policy):
     assert policy("--help").returncode == 0
 
 
+def test_a_policy_that_is_named_is_run_as_that_of_the_configuration(
+        policy, tmp_path):
+    (tmp_path / "boot.lua").write_text(
+        'policy { file = "other.lua", instructions = 20000 }\n')
+    text = ('test("long", function(t)\n'
+            '  for i = 1, 100000 do end\nend)\n')
+    assert policy("test", "policy.lua", text=text).returncode == 0
+    done = policy("test", "-c", "boot.lua", "policy.lua", text=text)
+    assert done.returncode == 1
+    assert "instructions" in done.stdout
+    assert policy("check", "-c", "boot.lua", "policy.lua").returncode == 0
+
+
 def test_differences_of_a_shadow_are_read_from_the_log(policy, tmp_path):
     log = tmp_path / "mail.log"
     log.write_text(
