@@ -147,40 +147,12 @@ same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* A recipient's own or that for all; "" takes it back. */
-static const char *
-said(const struct subject *s, enum fact f, const char *own)
+const char *
+subject_said(const struct subject *s, enum fact f, const char *own)
 {
 	const char *is = own != NULL ? own : s->fact[f];
 
 	return is != NULL && is[0] != '\0' ? is : NULL;
-}
-
-void
-subject_split(struct subject *s)
-{
-	struct subject_rcpt *a, *b;
-	unsigned i, j;
-
-	s->nbranch = 0;
-	for (i = 0; i < s->nrcpt; i++) {
-		a = s->rcpt[i];
-		a->branch = UINT_MAX;
-		if (a->dropped)
-			continue;
-		for (j = 0; j < i; j++) {
-			b = s->rcpt[j];
-			if (!b->dropped && edits_equal(a->edits, b->edits) &&
-			    a->body == b->body && same(a->hold, b->hold) &&
-			    same(said(s, FACT_RCPT_BRANCH, a->word),
-				said(s, FACT_RCPT_BRANCH, b->word)) &&
-			    same(said(s, FACT_RCPT_AFTER, a->after),
-				said(s, FACT_RCPT_AFTER, b->after)) &&
-			    same(a->quarantine, b->quarantine))
-				break;
-		}
-		a->branch = j < i ? s->rcpt[j]->branch : s->nbranch++;
-	}
 }
 
 int
@@ -282,9 +254,9 @@ get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 	case FACT_RCPT_ROUTE:
 		return r->route != NULL ? r->route : s->fact[f];
 	case FACT_RCPT_BRANCH:
-		return said(s, f, r->word);
+		return subject_said(s, f, r->word);
 	case FACT_RCPT_AFTER:
-		return said(s, f, r->after);
+		return subject_said(s, f, r->after);
 	case FACT_BRANCH_INDEX:
 		return s->nbranch > 0 ? pool_printf(pool, "%u", r->branch) :
 					NULL;

@@ -56,6 +56,10 @@ void subject_end_event(struct subject *s);
 int subject_mail(struct subject *s, const char *from, struct err *why);
 int subject_rcpt(struct subject *s, const char *to, struct err *why);
 void subject_rcpt_done(struct subject *s, bool taken);
+/* Recipient's own or that for all; NULL: "", which takes it back, or none. */
+const char *subject_said(const struct subject *s, enum fact f,
+    const char *own);
+/* subject_split.c: makes the branches. */
 void subject_split(struct subject *s);
 /* The first recipient of a branch. */
 int subject_branch(struct subject *s, unsigned branch);
