@@ -12,6 +12,9 @@ local console = {}
 local answer_of, dns_of = host.answer, host.dns
 local lookup_of, http_of = host.lookup, host.http
 
+-- A list stays one in JSON even if it is empty.
+local function array(t) return _G.json.array(t) end
+
 -- "policy.lua:7" as its file and line.
 local function place(at, into)
   local file, line = tostring(at or ""):match("^(.*):(%d+)$")
@@ -216,7 +219,7 @@ end
 
 local function run_test(n)
   local test = engine.tests[n]
-  local t = setmetatable({ failures = {}, sent = 0 }, test_meta)
+  local t = setmetatable({ failures = array {}, sent = 0 }, test_meta)
   local ok, why = pcall(test.f, t)
   if not ok then t.failures[#t.failures + 1] = tostring(why) end
   return { ok = #t.failures == 0, failures = t.failures, sent = t.sent }
@@ -275,7 +278,7 @@ local function watch(on)
     local q = asked[id]
     asked[id] = nil
     if q then
-      local values = {}
+      local values = array {}
       for i, v in ipairs(items or {}) do values[i] = tostring(v) end
       q.status, q.error, q.values, q.code = status, err, values, code
       seen[#seen + 1] = q
@@ -289,7 +292,7 @@ end
 local answers = {}
 
 function answers.tests()
-  local list = {}
+  local list = array {}
   for i, t in ipairs(engine.tests) do
     list[i] = place(t.place, { name = t.name })
   end
@@ -304,7 +307,7 @@ function answers.test(q)
 end
 
 function answers.lint()
-  local list = {}
+  local list = array {}
   for _, found in ipairs(engine.rules and engine.rules:lint() or {}) do
     list[#list + 1] = place(found.place,
       { severity = found.severity, text = found.text })
@@ -313,7 +316,7 @@ function answers.lint()
 end
 
 function answers.rules()
-  local list = {}
+  local list = array {}
   for i, rule in ipairs(engine.rules and engine.rules:list() or {}) do
     list[i] = place(rule.place, { name = rule.name, when = plain(rule.when),
       says = plain(rule.says) })
@@ -322,14 +325,14 @@ function answers.rules()
 end
 
 function answers.trace(q)
-  seen, asked = {}, {}
+  seen, asked = array {}, {}
   watch(q.on)
   return {}
 end
 
 function answers.traced()
   local list = seen
-  seen = {}
+  seen = array {}
   return list
 end
 

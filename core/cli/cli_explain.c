@@ -269,6 +269,10 @@ explain(struct explain *e, struct policy_message *m, json_t **all_r,
 		all = json_pack("{s:s, s:s, s:o, s:s}", "config",
 		    e->conf->file, "sender", m->from, "client",
 		    about_client(m), "policy", e->conf->policy.file);
+		if (e->tables.left_out.text[0] != '\0')
+			explain_put(all, "warning", pool_printf(e->pool,
+			    "no plugin but tls_table is asked which TLS is "
+			    "needed: %s", e->tables.left_out.text));
 		if (out != NULL) {
 			r = put_outcome(e, all, out, refused);
 		} else {

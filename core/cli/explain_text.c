@@ -368,6 +368,7 @@ explain_text(const json_t *all, struct buf *dst)
 	size_t i;
 
 	client(all, dst);
+	add_if(dst, "warning: ", text(all, "warning"), "\n");
 	tried(all, dst);
 	outcome(all, dst);
 	for (i = 0; i < json_array_size(v); i++)

@@ -88,8 +88,9 @@ tables_open(struct tables *v, const struct conf *conf, struct loop *loop,
 	memset(v, 0, sizeof(*v));
 	v->host = host_new(&world);
 	v->out = plugs_out_new(loop);
+	err_clear(&v->left_out);
 	(void)tables_choose(&v->conf, conf, v->host, ops, "tls_table", pool,
-	    why);
+	    &v->left_out);
 	if (host_load(v->host, &v->conf, &conf_reader_plain, &v->conf.plugins,
 		why) != 0)
 		return -1;

@@ -16,6 +16,7 @@ struct tables {
 	struct plugs_out *out;	/* for plugs_out_asks */
 	bool told;
 	struct err why;
+	struct err left_out; /* why only tls_table is asked, or "" */
 };
 
 /* A copy of conf with the instances of that plugin and of those that have one

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib.h"
 #include "policy.h"
 
 #define DEPTH 20
@@ -139,7 +140,7 @@ pull(lua_State *L, int at, int depth)
 		return json_null();
 	}
 	n = (lua_Integer)lua_rawlen(L, at);
-	v = n > 0 ? json_array() : json_object();
+	v = lib_is_list(L, at) ? json_array() : json_object();
 	if (depth >= DEPTH || lua_checkstack(L, 4) == 0)
 		return v;
 	for (i = 1; i <= n; i++) {

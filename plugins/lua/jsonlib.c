@@ -490,8 +490,8 @@ write_object(struct writer *w, int at)
 	put(w, "}", 1);
 }
 
-static bool
-is_array(lua_State *L, int at)
+bool
+lib_is_list(lua_State *L, int at)
 {
 	bool marked = false;
 
@@ -549,7 +549,7 @@ write_value(struct writer *w, int at)
 		if (w->depth == DEPTH)
 			(void)luaL_error(L, "json.encode: too deep");
 		w->depth++;
-		if (is_array(L, at))
+		if (lib_is_list(L, at))
 			write_array(w, at);
 		else
 			write_object(w, at);

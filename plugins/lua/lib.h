@@ -6,6 +6,7 @@
 #define LUA_LIB_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 void iplib_open(lua_State *L);
 void jsonlib_open(lua_State *L);
@@ -19,6 +20,10 @@ void tablib_open(lua_State *L);
  * that __index may be can wait: k goes on then, with ctx and the value on top.
  */
 void lib_index(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+/* Is the table a list to JSON: it has elements, or is marked by json.array()?
+ */
+bool lib_is_list(lua_State *L, int at);
 
 /* What a stock function looks at, beside what it makes. */
 enum price {

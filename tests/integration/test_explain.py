@@ -155,6 +155,25 @@ def test_the_usual_want_has_its_line(explain):
         "who": "delivery", "want": "preferred", "place": "postern.lua:13"}
 
 
+def test_a_plugin_that_cannot_be_loaded_is_told(explain):
+    assert "warning" not in facts(explain("--json", "a@us.example",
+                                          "x@other.example"))
+    boot = explain.dir / "postern.lua"
+    boot.write_text(boot.read_text() + 'plugin "absent" { }\n')
+    all_of_it = facts(explain("--json", "a@us.example", "x@other.example"))
+    assert re.match("no plugin but tls_table is asked .*absent",
+                    all_of_it["warning"])
+    assert "\nwarning: no plugin but" in explain("a@us.example",
+                                                 "x@other.example").stdout
+
+
+def test_lists_of_a_trace_are_lists_when_they_are_empty(explain):
+    asked = [x for x in facts(explain("--json", "a@us.example",
+                                      "x@other.example"))["tried"]
+             if x["kind"] == "lookup"]
+    assert [x["values"] for x in asked] == [[]]
+
+
 def test_names_that_would_be_accepted_are_those_of_the_want(explain):
     rcpts = facts(explain("--json", "a@us.example", "x@a.partner.example",
                           "z@named.example", "r@routed.example"))
