@@ -252,7 +252,8 @@ end
 
 local function heard(event, at, v)
   seen[#seen + 1] = place(at, { kind = "handler", event = event, place = at,
-    said = engine.is_verdict(v) and v.word or "nothing" })
+    said = engine.is_verdict(v) and v.word or v == nil and "nothing"
+      or "a " .. type(v) .. ", which is no verdict" })
 end
 
 local function watch(on)

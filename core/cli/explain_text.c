@@ -348,8 +348,8 @@ rcpt(const json_t *o, struct buf *dst)
 	add_if(dst, ", held: ", text(o, "quarantine"), "");
 	add_if(dst, ", waits for ", text(o, "after"), "");
 	(void)buf_add_char(dst, '\n');
-	if (json_object_get(o, "tls") == NULL)
-		return;
+	if (!json_is_object(json_object_get(o, "tls")))
+		return; /* the message goes nowhere */
 	wants(o, dst);
 	hop(o, dst);
 	if (text(o, "error")[0] != '\0') {

@@ -120,4 +120,6 @@ policy_trace_text(const json_t *out, struct buf *dst)
 	(void)buf_add_char(dst, '\n');
 	if (text(result, "error")[0] != '\0')
 		(void)buf_printf(dst, "error: %s\n", text(result, "error"));
+	if (text(result, "log")[0] != '\0')
+		(void)buf_printf(dst, "log:\n%s", text(result, "log"));
 }

@@ -174,6 +174,14 @@ def test_lists_of_a_trace_are_lists_when_they_are_empty(explain):
     assert [x["values"] for x in asked] == [[]]
 
 
+def test_what_is_not_taken_has_no_way(explain):
+    (explain.dir / "policy.lua").write_text(
+        'on("message", function() return 7 end)\n')
+    said = explain("a@us.example", "x@other.example").stdout
+    assert said.endswith("\nto <x@other.example>\n")
+    assert 'on "message" (policy.lua:1): a number, which is no verdict' in said
+
+
 def test_names_that_would_be_accepted_are_those_of_the_want(explain):
     rcpts = facts(explain("--json", "a@us.example", "x@a.partner.example",
                           "z@named.example", "r@routed.example"))
