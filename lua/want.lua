@@ -132,7 +132,9 @@ local function read_table(t)
       got[k] = v
     end
   end
-  if type(t.level) ~= "string" then return nil, "it has no level" end
+  if type(t.level) ~= "string" then
+    return nil, 'it has no level, as { level = "required" } has'
+  end
   return t.level, got
 end
 

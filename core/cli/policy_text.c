@@ -10,23 +10,12 @@ text(const json_t *o, const char *key)
 	return s != NULL ? s : "";
 }
 
+/* The words of the rules are whole sentences. */
 static void
 one_rule(const json_t *o, struct buf *dst)
 {
-	bool matched = json_is_true(json_object_get(o, "matched"));
-	const json_t *value = json_object_get(o, "value");
-
-	(void)buf_printf(dst, "  %s  %s:%lld rule \"%s\"",
-	    matched ? "yes" : "no ", text(o, "file"),
-	    (long long)json_integer_value(json_object_get(o, "line")),
-	    text(o, "rule"));
-	if (text(o, "field")[0] != '\0')
-		(void)buf_printf(dst, ": %s", text(o, "field"));
-	if (json_is_string(value))
-		(void)buf_printf(dst, " is %s", json_string_value(value));
-	if (text(o, "text")[0] != '\0')
-		(void)buf_printf(dst, ": %s", text(o, "text"));
-	(void)buf_add_char(dst, '\n');
+	(void)buf_printf(dst, "  %s  %s\n", json_is_true(json_object_get(o,
+	    "matched")) ? "yes" : "no ", text(o, "text"));
 }
 
 static void

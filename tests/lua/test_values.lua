@@ -74,7 +74,8 @@ test("refuses wants that cannot be", function()
   eq(why "required deadline", '"deadline": NAME=VALUE is meant')
   eq(why "required min=1.2 min=1.3", "min is there twice")
   eq(why "required-verify ca=roots.pem", "ca: a path that begins with /")
-  eq(why { match = "mx" }, "it has no level")
+  eq(why { match = "mx" },
+    'it has no level, as { level = "required" } has')
   eq(why(5), "a TLS want is a text or a table with a level")
 end)
 
