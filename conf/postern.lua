@@ -36,6 +36,18 @@ listener "inbound" {
   -- key = "/etc/postern/tls/mx.example.com.key",
 }
 
+-- Clients to be treated in another way: sender_groups of a listener names
+-- them in order, the first that a client is in counts. What a policy does not
+-- set is as the listener has it.
+-- listener "inbound" { ..., sender_groups = { "BLOCKED", "PARTNERS" } }
+-- sender_group "BLOCKED" {
+--   senders = { "192.0.2.10-20", "dnslist[bl.example.net]" },
+--   policy = "REJECT",
+-- }
+-- sender_group "PARTNERS" { senders = { ".partner.example" }, policy = "TLS" }
+-- mail_flow_policy "REJECT" { behavior = "reject" }
+-- mail_flow_policy "TLS" { tls = "required", message_size = "50M" }
+
 -- Who may send where. Everything else is refused.
 relay {
   networks = { "127.0.0.0/8", "::1" }, -- to anywhere

@@ -58,6 +58,7 @@ once("sender_domain", function(c) return lower(c.msg.sender_domain) end)
 once("client_ip", function(c) return c.conn.ip or "" end)
 once("client_name", function(c) return lower(c.conn.name) end)
 once("listener", function(c) return c.conn.listener or "" end)
+once("sender_group", function(c) return c.conn.group or "" end)
 once("auth", function(c) return c.conn.auth or "" end)
 once("tls", function(c) return c.conn.tls end)
 once("subject", function(c)
@@ -597,6 +598,7 @@ local known = {
   client_ip = { "message", 2, seen.client_ip, networks },
   client_name = { "message", 2, seen.client_name, domains },
   listener = { "message", 1, seen.listener, texts },
+  sender_group = { "message", 1, seen.sender_group, texts },
   auth = { "message", 1, seen.auth, auth },
   client_cert = { "message", 2, seen.tls, client_cert },
   client_tls = { "message", 2, seen.tls, client_tls },

@@ -184,6 +184,7 @@ objects.classes.conn = class("conn", {
   name = "client.name", helo = "client.helo", listener = "listener",
   auth = "client.auth", host = "host", verified = "?client.verified",
   esmtp = "?client.esmtp", relay = "?client.relay",
+  group = "client.group",
   tls = { function(o)
     if get(o, "tls.version") == nil then return nil end
     return new(tls_meta, o)

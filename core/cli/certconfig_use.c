@@ -350,7 +350,7 @@ served(struct certconfig *cc, const struct conf_listener *l, unsigned i)
 	const char *one;
 	unsigned k;
 
-	if (l->tls == SMTPD_TLS_OFF && !l->implicit_tls)
+	if (!conf_listener_wants_tls(l))
 		return NULL;
 	if (l->cert[0] != '\0')
 		return i == 0 ? l->cert : NULL;

@@ -83,6 +83,8 @@ get_client(const struct session *s, enum fact f, struct pool *pool)
 		    pool_strdup(pool, smtpd_auth(s->smtpd));
 	case FACT_CLIENT_RELAY:
 		return fact_truth(session_may_relay(s));
+	case FACT_CLIENT_GROUP:
+		return s->group != NULL ? s->group->name : NULL;
 	case FACT_DIRECTION:
 		return session_may_relay(s) ? "outbound" : "inbound";
 	}

@@ -4,6 +4,7 @@
 #include "daemon/inbound_priv.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/obj.h"
@@ -19,6 +20,7 @@ static void	mail_paused(void *);
 static void	mail_begin(struct session *, struct envelope *);
 static enum smtpd_step mail_said(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
+static bool	hour_full(struct session *, struct err *);
 static enum smtpd_step rcpt_said(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
 
@@ -26,7 +28,6 @@ enum smtpd_step
 session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 {
 	struct session *s;
-	msec pause;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	if (!s->tls && sender_needs_tls(s, &env->sender)) {
@@ -36,10 +37,31 @@ session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 		    "Must issue a STARTTLS command first");
 		return SMTPD_NOW;
 	}
+	if (s->flow->policy != NULL &&
+	    s->flow->policy->auth == CONF_AUTH_REQUIRED &&
+	    smtpd_auth(s->smtpd) == NULL) {
+		v->act = SMTPD_REFUSE;
+		(void)err_set(&v->reply, 530, "5.7.0",
+		    "Authentication required");
+		return SMTPD_NOW;
+	}
 	if (no_room(s, env, &v->reply)) {
 		v->act = SMTPD_REFUSE;
 		return SMTPD_NOW;
 	}
+	if (session_sender_asked(s, env)) {
+		s->waiting = true;
+		return SMTPD_WAIT;
+	}
+	return session_mail_go(s, env, v);
+}
+
+enum smtpd_step
+session_mail_go(struct session *s, struct envelope *env,
+    struct smtpd_verdict *v)
+{
+	msec pause;
+
 	mail_begin(s, env);
 	pause = pause_for_backlog(s);
 	if (pause == 0)
@@ -54,10 +76,10 @@ session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 static bool
 sender_needs_tls(const struct session *s, const struct addr *sender)
 {
-	const char *const *p;
+	const char *const *p = s->flow->tls_senders;
 	struct str entry;
 
-	for (p = s->l->tls_senders; *p != NULL && sender->domain.n > 0; p++) {
+	for (; *p != NULL && sender->domain.n > 0; p++) {
 		entry = str_c(*p);
 		if (str_find(entry, '@') < entry.n
 			? str_ieq(entry, sender->full)
@@ -70,7 +92,7 @@ sender_needs_tls(const struct session *s, const struct addr *sender)
 static bool
 no_room(struct session *s, const struct envelope *env, struct err *reply)
 {
-	uint64_t floor = s->l->limits.free_space;
+	uint64_t floor = s->flow->limits.free_space;
 	struct store_stats st;
 
 	if (floor > 0 && s->in->space < floor + env->size) {
@@ -92,7 +114,7 @@ no_room(struct session *s, const struct envelope *env, struct err *reply)
 static msec
 pause_for_backlog(const struct session *s)
 {
-	unsigned limit = s->l->limits.backlog;
+	unsigned limit = s->flow->limits.backlog;
 	struct queue_stats st;
 	msec pause;
 
@@ -163,12 +185,37 @@ session_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 		v->act = SMTPD_REFUSE;
 		return SMTPD_NOW;
 	}
+	if (hour_full(s, &v->reply)) {
+		s->in->stats.rejected++;
+		mail_log(EV_MID_TO_REJECTED, env->mid, env->icid,
+		    rcpt->addr.full, "Injection Control");
+		v->act = SMTPD_REFUSE;
+		return SMTPD_NOW;
+	}
 	s->m->asking = rcpt;
 	/* Who dropped the message has answered for all. */
 	if (s->m->end != HOOK_GO)
 		return rcpt_said(s, &(struct hook_verdict){ .act = HOOK_GO },
 		    v);
 	return session_ask(s, HOOK_RCPT, (int)rcpt->rid, rcpt_said, v);
+}
+
+/* Counts this recipient; those of a client are counted for each policy. */
+static bool
+hour_full(struct session *s, struct err *reply)
+{
+	const struct conf_policy_flow *p = s->flow->policy;
+	uint64_t key;
+
+	if (p == NULL || p->recipients_per_hour == 0)
+		return false;
+	key = s->client ^ hash_stable(p->name, strlen(p->name));
+	if (shm_rate(s->in->w.shm, key, HOURS(1)) <= p->recipients_per_hour)
+		return false;
+	(void)err_set(reply, (int)p->recipients_code,
+	    p->recipients_code < 500 ? "4.5.3" : "5.5.3", "%s",
+	    p->recipients_text);
+	return true;
 }
 
 static enum smtpd_step

@@ -127,7 +127,7 @@ inmsg_treat(struct inmsg *m)
 	if (m->treat == NULL)
 		m->treat = treat_new(m->s->in->w.store,
 		    (m->env->flags & ENV_SMTPUTF8) != 0,
-		    m->s->l->limits.message_size);
+		    m->s->flow->limits.message_size);
 	if (m->turn != NULL)
 		treat_by(m->treat, m->turn);
 	return m->treat;
@@ -234,7 +234,7 @@ void
 inmsg_head_add(struct inmsg *m, const char *p, size_t n,
     const struct bodyin *in)
 {
-	size_t max = m->s->l->limits.header_size + HEAD_MORE;
+	size_t max = m->s->flow->limits.header_size + HEAD_MORE;
 	size_t have = buf_len(&m->head), whole;
 
 	if (!m->watched || m->head_done || have + n > max)
@@ -350,7 +350,7 @@ int
 inmsg_body_write(struct inmsg *m, int rcpt, const void *p, size_t n,
     struct err *why)
 {
-	uint64_t max = m->s->l->limits.message_size;
+	uint64_t max = m->s->flow->limits.message_size;
 
 	if (!m->complete || !m->head_done)
 		return err_text(why, "the message is not there yet");

@@ -1,6 +1,7 @@
 /*
  * Private to the inbound glue: inbound.c (connections), inbound_session.c
- * (greeting to goodbye), inbound_mail.c (transactions), inbound_data.c
+ * (greeting to goodbye), inbound_group.c (who the client is), inbound_mail.c
+ * (transactions), inbound_sender.c (is there such a sender), inbound_data.c
  * (content), inbound_eom.c (its end), inbound_auth.c; and where plugins come
  * in, inbound_hook.c (they are asked), inbound_route.c (for routes),
  * inbound_facts.c (what they see and set), inbound_msg.c (the message as they
@@ -58,6 +59,9 @@ struct session {
 	struct inbound *in;
 	struct conf *conf;
 	const struct conf_listener *l;
+	const struct conf_flow *flow; /* what it may: the listener's own, or */
+	const struct conf_group *group; /* by this; NULL: in none */
+	const struct sgpat *pattern;
 	struct stream *stream;	/* until the smtpd has it */
 	struct smtpd *smtpd;	/* NULL: not yet, or gone */
 	uint64_t icid;
@@ -65,7 +69,7 @@ struct session {
 	bool counted;
 	bool uncounted;		/* what was counted is given back */
 	bool known;		/* New SMTP ICID was logged */
-	bool network;		/* of relay.networks */
+	bool network;		/* of relay.networks, or of a group that may */
 	bool certificate;	/* of relay.certificates */
 	struct session_cert *cert; /* that the client showed; or NULL */
 	bool tls;		/* TLS came up */
@@ -74,7 +78,8 @@ struct session {
 	bool verified;		/* reverse name */
 	bool waiting;		/* the server waits for our answer */
 	char *rname;
-	struct mx_reverse *reverse;
+	struct whois *whois;	/* being found out; or NULL */
+	struct sendercheck *sendercheck; /* so */
 	struct loop_timer timer;
 	/* plugins */
 	struct session_who who;
@@ -121,6 +126,15 @@ struct pool *session_pool(struct session *s);
 /* So, with a verdict. */
 void session_reply(struct session *s, const struct smtpd_verdict *v);
 
+/* inbound_session.c: NULL: within the limits of connections. */
+const char *session_refusal(struct session *s);
+void session_log_new(struct session *s);
+
+/* inbound_group.c: finds out who it is, then asks "connect". */
+struct whois;
+enum smtpd_step session_identify(struct session *s, struct smtpd_verdict *v);
+void session_whois_end(struct session *s);
+
 /* inbound_hook.c */
 /* Asks, at once or later, then() what comes of it; rcpt: index or -1. */
 enum smtpd_step session_ask(struct session *s, enum hook h, int rcpt,
@@ -143,7 +157,14 @@ enum smtpd_step session_tls(void *arg, bool ok, const struct err *why,
 enum smtpd_step session_auth(void *arg, struct str user, struct str pass,
     struct smtpd_verdict *v);
 
+/* inbound_sender.c: is its domain looked up? Then the answer goes on. */
+struct sendercheck;
+bool session_sender_asked(struct session *s, struct envelope *env);
+void session_sender_end(struct session *s);
+
 /* inbound_mail.c */
+enum smtpd_step session_mail_go(struct session *s, struct envelope *env,
+    struct smtpd_verdict *v);
 enum smtpd_step session_mail(void *arg, struct envelope *env,
     struct smtpd_verdict *v);
 enum smtpd_step session_rcpt(void *arg, struct envelope *env,

@@ -42,7 +42,7 @@ inmsg_rcpt_add(struct inmsg *m, const char *address, int flags,
 	there = same_rcpt(m->env, &a);
 	if (there >= 0)
 		return there;
-	if (m->env->nrcpt >= m->s->l->limits.recipients)
+	if (m->env->nrcpt >= m->s->flow->limits.recipients)
 		return err_text(why, "the message has %u recipients",
 		    m->env->nrcpt);
 	r = envelope_add_rcpt(m->env, &a, STR(""),

@@ -20,14 +20,7 @@ static void	proxy_closed(void *, enum stream_end, const struct err *);
 static void	proxy_late(void *);
 static void	session_begin(struct session *);
 static uint64_t	client_key(const struct sock_addr *);
-static const char *session_refusal(struct session *);
 static void	session_refuse(struct session *, const char *);
-static void	log_new(struct session *);
-static bool	wants_name(const struct session *);
-static bool	address_private(const struct sock_addr *);
-static void	reverse_known(void *, const char *, bool);
-static void	reverse_late(void *);
-static void	named(struct session *);
 static enum smtpd_step ask_connect(void *, struct smtpd_verdict *);
 static enum smtpd_step ask_tls(void *, bool, const struct err *,
 		    struct smtpd_verdict *);
@@ -81,6 +74,7 @@ session_new(struct port *p, int fd, const struct sock_addr *peer)
 	s->in = in;
 	s->conf = conf_ref(p->conf);
 	s->l = p->l;
+	s->flow = &p->l->flow[0];
 	s->stream = stream_new(in->w.loop, fd, SMTPD_IN_MAX, &proxy_ops, s);
 	loop_timer_init(in->w.loop, &s->timer, proxy_late, s);
 	LIST_INSERT_HEAD(&in->sessions, s, entry);
@@ -150,13 +144,13 @@ session_begin(struct session *s)
 	s->icid = ids_next(s->in->w.ids, SHM_ICID);
 	s->network = conf_nets_has(&s->conf->relay.networks, peer);
 	s->client = client_key(peer);
-	no = session_refusal(s);
+	/* With sender groups, what it may is not known yet. */
+	no = s->l->ngroup == 0 ? session_refusal(s) : NULL;
 	if (no != NULL) {
 		session_refuse(s, no);
 		return;
 	}
-	loop_timer_init(s->in->w.loop, &s->timer, reverse_late, s);
-	s->smtpd = smtpd_new(s->stream, &s->l->smtpd, &session_ops, s);
+	s->smtpd = smtpd_new(s->stream, &s->flow->smtpd, &session_ops, s);
 	s->stream = NULL;
 }
 
@@ -173,16 +167,16 @@ client_key(const struct sock_addr *peer)
 }
 
 /* NULL: welcome. */
-static const char *
+const char *
 session_refusal(struct session *s)
 {
-	const struct conf_limits *m = &s->l->limits;
+	const struct conf_limits *m = &s->flow->limits;
+	bool relay = s->network && s->group == NULL;
 	struct shm *shm = s->in->w.shm;
 	unsigned most, rate;
 
-	most = s->network ? m->relay_client_connections :
-	    m->client_connections;
-	rate = s->network ? m->relay_client_rate : m->client_rate;
+	most = relay ? m->relay_client_connections : m->client_connections;
+	rate = relay ? m->relay_client_rate : m->client_rate;
 	if (rate > 0 && shm_rate(shm, s->client, MINUTES(1)) > rate)
 		return "Connection rate exceeded";
 	if (most > 0) {
@@ -198,7 +192,7 @@ static void
 session_refuse(struct session *s, const char *no)
 {
 	s->in->stats.refused++;
-	log_new(s);
+	session_log_new(s);
 	mail_log(EV_ICID_FAILED, s->icid, str_c(no));
 	mail_log(EV_ICID_CLOSE, s->icid);
 	stream_printf(s->stream, REFUSED, s->conf->top.hostname, no);
@@ -215,7 +209,8 @@ session_free(struct session *s)
 	ASSERT(s->smtpd == NULL);
 	stream_destroy(&s->stream);
 	loop_timer_clear(&s->timer);
-	mx_reverse_cancel(&s->reverse);
+	session_whois_end(s);
+	session_sender_end(s);
 	if (!s->uncounted) {
 		s->uncounted = true;
 		shm_release(in->w.shm, SHM_CLIENT, in->w.worker, ALL_CLIENTS);
@@ -290,87 +285,15 @@ ask_connect(void *arg, struct smtpd_verdict *v)
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (!wants_name(s)) {
-		log_new(s);
-		return session_connected(s, v);
-	}
-	s->waiting = true;
-	s->reverse = mx_reverse(s->in->w.dns,
-	    stream_peer(smtpd_stream(s->smtpd)), reverse_known, s);
-	loop_timer_set(&s->timer, s->l->reverse_timeout);
-	return SMTPD_WAIT;
+	return session_identify(s, v);
 }
 
-static bool
-wants_name(const struct session *s)
+void
+session_log_new(struct session *s)
 {
-	const struct sock_addr *peer = stream_peer(smtpd_stream(s->smtpd));
-
-	switch ((enum conf_reverse)s->l->reverse_dns) {
-	case CONF_REVERSE_OFF:
-		return false;
-	case CONF_REVERSE_PUBLIC:
-		return s->l->reverse_timeout > 0 &&
-		    !sock_addr_loopback(peer) && !address_private(peer);
-	case CONF_REVERSE_ALL:
-		return s->l->reverse_timeout > 0;
-	}
-	panic("reverse_dns %d", s->l->reverse_dns);
-}
-
-static bool
-address_private(const struct sock_addr *a)
-{
-	static const char *const text[] = { "10.0.0.0/8", "172.16.0.0/12",
-		"192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10" };
-	struct sock_net net;
-	size_t i;
-
-	for (i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
-		if (sock_net_parse(str_c(text[i]), &net, NULL) == 0 &&
-		    sock_net_has(&net, a))
-			return true;
-	}
-	return false;
-}
-
-static void
-reverse_known(void *arg, const char *name, bool verified)
-{
-	struct session *s;
-
-	OBJ_CAST(s, arg, SESSION_MAGIC);
-	s->reverse = NULL;
-	loop_timer_clear(&s->timer);
-	if (name != NULL)
-		s->rname = mem_strdup(name);
-	s->verified = verified;
-	named(s);
-}
-
-static void
-named(struct session *s)
-{
-	struct smtpd_verdict v = { .act = SMTPD_OK };
-
-	log_new(s);
-	if (session_connected(s, &v) == SMTPD_NOW)
-		session_reply(s, &v);
-}
-
-static void
-reverse_late(void *arg)
-{
-	struct session *s;
-
-	OBJ_CAST(s, arg, SESSION_MAGIC);
-	mx_reverse_cancel(&s->reverse);
-	named(s);
-}
-
-static void
-log_new(struct session *s)
-{
+	static const char *const behaviors[] = { [CONF_ACCEPT] = "ACCEPT",
+		[CONF_RELAY] = "RELAY", [CONF_REJECT] = "REJECT",
+		[CONF_TCPREFUSE] = "TCPREFUSE" };
 	const struct stream *stream = s->smtpd != NULL ?
 	    smtpd_stream(s->smtpd) : s->stream;
 	const struct sock_addr *peer = stream_peer(stream);
@@ -384,6 +307,12 @@ log_new(struct session *s)
 	    sock_addr_ip_text(peer, ip, sizeof(ip)),
 	    s->rname != NULL ? str_c(s->rname) : STR("unknown"),
 	    s->verified ? "yes" : "no");
+	if (s->group != NULL) {
+		mail_log(EV_ICID_SG, s->icid,
+		    behaviors[s->flow->policy->behavior], s->group->name,
+		    str_c(s->pattern->text));
+		return;
+	}
 	for (i = 0; i < nets->n; i++) {
 		if (sock_net_has(&nets->v[i], peer)) {
 			mail_log(EV_ICID_SG, s->icid, "RELAY", "RELAYLIST",
@@ -401,7 +330,7 @@ ask_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v)
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
 	if (!s->known) /* implicit TLS that failed before the greeting */
-		log_new(s);
+		session_log_new(s);
 	return session_tls(s, ok, why, v);
 }
 
@@ -444,7 +373,7 @@ told_close(void *arg, enum smtpd_end how, const struct err *why)
 		session_message_end(s, "Receiving aborted");
 	if (s->known) {
 		if (!s->tls_begun && (s->tls_demanded ||
-		    (s->l->tls == SMTPD_TLS_REQUIRED &&
+		    (s->flow->smtpd.tls == SMTPD_TLS_REQUIRED &&
 			!s->l->implicit_tls)))
 			mail_log(EV_ICID_TLS_REQUIRED, s->icid);
 		if (how == SMTPD_END_LOST)

@@ -241,8 +241,9 @@ worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
 static void
 listener_tls(struct worker *w, struct conf_listener *l)
 {
-	struct tlsctx *ctx = l->smtpd.tlsctx;
+	struct tlsctx *ctx = l->flow[0].smtpd.tlsctx;
 	const char *odd;
+	unsigned i;
 
 	if (ctx == NULL) {
 		if (w->env->index == 0)
@@ -254,7 +255,11 @@ listener_tls(struct worker *w, struct conf_listener *l)
 				"taken" : "STARTTLS is not offered");
 		return;
 	}
-	tlsctx_ticket_keys(ctx, &w->tickets);
+	for (i = 0; i < l->nflow; i++) {
+		if (l->flow[i].smtpd.tlsctx != NULL)
+			tlsctx_ticket_keys(l->flow[i].smtpd.tlsctx,
+			    &w->tickets);
+	}
 	odd = tlsctx_warning(ctx);
 	if (odd != NULL && w->env->index == 0)
 		log_warning("listener %s: %s", l->name, odd);
@@ -286,12 +291,15 @@ worker_tickets(struct worker *w, const json_t *msg)
 static void
 tickets_set(struct worker *w, struct conf *c)
 {
+	const struct conf_listener *l;
 	struct tlsctx *ctx;
 	unsigned i;
 
-	for (i = 0; i < c->nlistener; i++) {
-		ctx = c->listener[i].smtpd.tlsctx;
-		if (ctx != NULL)
-			tlsctx_ticket_keys(ctx, &w->tickets);
+	for (l = c->listener; l < c->listener + c->nlistener; l++) {
+		for (i = 0; i < l->nflow; i++) {
+			ctx = l->flow[i].smtpd.tlsctx;
+			if (ctx != NULL)
+				tlsctx_ticket_keys(ctx, &w->tickets);
+		}
 	}
 }

@@ -115,7 +115,7 @@ void
 conf_unref(struct conf **confp)
 {
 	struct conf *c = *confp;
-	unsigned i;
+	unsigned i, k;
 
 	if (c == NULL)
 		return;
@@ -126,8 +126,10 @@ conf_unref(struct conf **confp)
 		return;
 	if (c->plugins != NULL)
 		c->plugins_drop(&c->plugins);
-	for (i = 0; i < c->nlistener; i++)
-		tlsctx_unref(&c->listener[i].smtpd.tlsctx);
+	for (i = 0; i < c->nlistener; i++) {
+		for (k = 0; k < c->listener[i].nflow; k++)
+			tlsctx_unref(&c->listener[i].flow[k].smtpd.tlsctx);
+	}
 	tlsctx_unref(&c->relay_conf.tlsctx);
 	pool_destroy(&c->pool);
 	OBJ_FREE(c);
@@ -141,7 +143,8 @@ apply(struct job *j, struct err *why)
 		CONF_SCOPE_LOG, CONF_SCOPE_LIMITS, CONF_SCOPE_DNS,
 		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
 		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
-		CONF_SCOPE_ROUTE, CONF_SCOPE_LISTENER, CONF_SCOPE_POLICY,
+		CONF_SCOPE_ROUTE, CONF_SCOPE_GROUP, CONF_SCOPE_FLOW,
+		CONF_SCOPE_LISTENER, CONF_SCOPE_POLICY,
 		CONF_SCOPE_PLUGIN, CONF_SCOPE_ORDER };
 	const struct conf_over *over = j->script.over;
 	const struct conf_block *b;
@@ -153,6 +156,10 @@ apply(struct job *j, struct err *why)
 		n[b->scope - conf_scopes]++;
 	c->listener = pool_alloc(c->pool, (n[CONF_SCOPE_LISTENER] + 1) *
 	    sizeof(*c->listener));
+	c->group = pool_alloc(c->pool, (n[CONF_SCOPE_GROUP] + 1) *
+	    sizeof(*c->group));
+	c->flow = pool_alloc(c->pool, (n[CONF_SCOPE_FLOW] + 1) *
+	    sizeof(*c->flow));
 	c->destination = pool_alloc(c->pool,
 	    (n[CONF_SCOPE_DESTINATION] + 1) * sizeof(*c->destination));
 	c->route = pool_alloc(c->pool, (n[CONF_SCOPE_ROUTE] + 1) *
@@ -265,6 +272,21 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 		l->name = b->name;
 		l->limits = c->limits;
 		base = l;
+	} else if (id == CONF_SCOPE_GROUP) {
+		struct conf_group *g = &c->group[c->ngroup++];
+
+		g->name = b->name;
+		g->line = b->line;
+		g->items = b->items;
+		base = g;
+	} else if (id == CONF_SCOPE_FLOW) {
+		struct conf_policy_flow *f = &c->flow[c->nflow++];
+
+		f->name = b->name;
+		f->line = b->line;
+		f->limits = c->limits;
+		f->items = b->items;
+		base = f;
 	} else if (id == CONF_SCOPE_DESTINATION) {
 		struct conf_destination *d =
 		    &c->destination[c->ndestination++];
@@ -312,15 +334,16 @@ static int
 apply_item(struct job *j, const struct conf_block *b,
     const struct conf_item *item, void *base, struct err *why)
 {
-	const struct conf_scope *second = NULL;
+	const struct conf_scope *second = conf_scope_second(b->scope);
 	const struct conf_param *p;
 	const char *near;
 
 	p = conf_param_find(b->scope, item->key);
-	if (p == NULL && b->scope == &conf_scopes[CONF_SCOPE_LISTENER]) {
-		second = &conf_scopes[CONF_SCOPE_LIMITS];
+	if (p == NULL && second != NULL) {
 		p = conf_param_find(second, item->key);
-		if (p != NULL)
+		if (p != NULL && b->scope == &conf_scopes[CONF_SCOPE_FLOW])
+			base = &((struct conf_policy_flow *)base)->limits;
+		else if (p != NULL)
 			base = &((struct conf_listener *)base)->limits;
 	}
 	if (p == NULL) {
@@ -397,6 +420,8 @@ plain_base(struct conf *c, enum conf_scope_id id)
 	case CONF_SCOPE_ORDER:
 		return &c->order;
 	case CONF_SCOPE_LISTENER:
+	case CONF_SCOPE_GROUP:
+	case CONF_SCOPE_FLOW:
 	case CONF_SCOPE_DESTINATION:
 	case CONF_SCOPE_ROUTE:
 	case CONF_SCOPE_PROFILE:
@@ -439,6 +464,7 @@ conf_dump(const struct conf *c, struct buf *dst)
 	for (i = 0; i < c->nlistener; i++)
 		dump_scope(dst, CONF_SCOPE_LISTENER, c->listener[i].name,
 		    &c->listener[i], &c->listener[i].limits);
+	conf_hat_dump(c, dst);
 	dump_scope(dst, CONF_SCOPE_TLS, NULL, &c->tls, NULL);
 	dump_scope(dst, CONF_SCOPE_DNS, NULL, &c->dns, NULL);
 	dump_scope(dst, CONF_SCOPE_RELAY, NULL, &c->relay, NULL);

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/pool.h"
 #include "net/sock.h"
+#include "policy/sgpat.h"
 #include "queue/queue.h"
 #include "relay/relay.h"
 #include "smtp/smtpd.h"
@@ -125,6 +126,43 @@ struct conf_profile {
 #include "tbl/params.h"
 };
 
+struct conf_group {
+	const char *name;
+	int line;
+#define PARAM_GROUP CONF_FIELD
+#include "tbl/params.h"
+	const struct conf_item *items;
+	struct sgpat *pattern;
+	unsigned npattern;
+	unsigned flow; /* place of its policy */
+};
+
+enum conf_behavior {
+	CONF_ACCEPT,
+	CONF_RELAY,
+	CONF_REJECT,
+	CONF_TCPREFUSE
+};
+enum conf_auth { CONF_AUTH_OFF, CONF_AUTH_PREFERRED, CONF_AUTH_REQUIRED };
+
+/* A mail flow policy; what its block does not set is the listener's. */
+struct conf_policy_flow {
+	const char *name;
+	int line;
+#define PARAM_FLOW CONF_FIELD
+#include "tbl/params.h"
+	struct conf_limits limits; /* to find mistakes */
+	const struct conf_item *items;
+};
+
+/* It at a listener, ready to be used; or what a listener has itself. */
+struct conf_flow {
+	const struct conf_policy_flow *policy; /* NULL: the listener's own */
+	const char *const *tls_senders;
+	struct conf_limits limits;
+	struct smtpd_conf smtpd;
+};
+
 enum conf_reverse { CONF_REVERSE_OFF, CONF_REVERSE_PUBLIC, CONF_REVERSE_ALL };
 
 struct conf_listener {
@@ -132,7 +170,10 @@ struct conf_listener {
 #define PARAM_LISTENER CONF_FIELD
 #include "tbl/params.h"
 	struct conf_limits limits; /* the general ones and its own */
-	struct smtpd_conf smtpd;
+	struct conf_flow *flow;	   /* [0] is its own, then by conf.flow */
+	unsigned nflow;
+	const struct conf_group **group; /* in order */
+	unsigned ngroup;
 };
 
 /* A user of relay.users. */
@@ -206,6 +247,12 @@ struct conf {
 	struct conf_queue queue;
 	struct conf_listener *listener;
 	unsigned nlistener;
+	struct conf_group *group;
+	unsigned ngroup;
+	struct conf_policy_flow *flow;
+	unsigned nflow;
+	const char **zone; /* DNS lists of the groups */
+	unsigned nzone;
 	struct conf_tls tls;
 	struct conf_policy policy;
 	struct conf_destination *destination;

@@ -28,10 +28,8 @@ static int	build_route(struct conf *, const struct conf_route *,
 		    struct relay_route *, const struct conf_reader *,
 		    struct err *);
 static void	build_relay(struct conf *);
-static void	build_listener(struct conf *, struct conf_listener *);
 static int	build_permissions(struct conf *, const struct conf_reader *,
 		    struct err *);
-static int	check_senders(const struct conf *, struct err *);
 static int	read_users(struct conf *, const struct conf_reader *,
 		    struct err *);
 static const struct queue_profile *profile_find(const struct conf *,
@@ -40,8 +38,6 @@ static const struct queue_profile *profile_find(const struct conf *,
 int
 conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 {
-	unsigned i;
-
 	if (build_names(c, why) != 0 || build_store(c, why) != 0 ||
 	    build_addresses(c, why) != 0 || build_profiles(c, why) != 0)
 		return -1;
@@ -51,9 +47,7 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 	    build_permissions(c, reader, why) != 0 ||
 	    conf_tls_words(c, NULL, NULL, why) != 0)
 		return -1;
-	for (i = 0; i < c->nlistener; i++)
-		build_listener(c, &c->listener[i]);
-	return 0;
+	return conf_build_hat(c, why);
 }
 
 static int
@@ -364,8 +358,6 @@ build_permissions(struct conf *c, const struct conf_reader *reader,
 			return err_text(why, "%s: relay: \"%s\" is no domain",
 			    c->file, *p);
 	}
-	if (check_senders(c, why) != 0)
-		return -1;
 	for (p = c->relay.certificates; *p != NULL; p++) {
 		for (i = 0, s = str_c(*p); i < s.n; i++) {
 			char ch = ch_lower(s.p[i]);
@@ -379,32 +371,6 @@ build_permissions(struct conf *c, const struct conf_reader *reader,
 			    "fingerprint", c->file, *p);
 	}
 	return c->relay.users[0] != '\0' ? read_users(c, reader, why) : 0;
-}
-
-static int
-check_senders(const struct conf *c, struct err *why)
-{
-	const char *const *p;
-	struct str s;
-	unsigned i;
-	size_t at;
-
-	for (i = 0; i < c->nlistener; i++) {
-		for (p = c->listener[i].tls_senders; *p != NULL; p++) {
-			s = str_c(*p);
-			at = str_find(s, '@');
-			if (at > 0 && at < s.n)
-				s = str_n(s.p + at + 1, s.n - at - 1);
-			else if (s.p[0] == '.')
-				s = str_n(s.p + 1, s.n - 1);
-			if (!domain_valid(s, true))
-				return err_text(why, "%s: listener \"%s\": "
-				    "tls_senders: \"%s\" is no address, "
-				    "domain or .domain", c->file,
-				    c->listener[i].name, *p);
-		}
-	}
-	return 0;
 }
 
 static int
@@ -441,15 +407,17 @@ read_users(struct conf *c, const struct conf_reader *reader, struct err *why)
 	return ret;
 }
 
-static void
-build_listener(struct conf *c, struct conf_listener *l)
+void
+conf_build_smtpd(const struct conf *c, const struct conf_listener *l,
+    struct conf_flow *f)
 {
-	const struct conf_limits *m = &l->limits;
+	const struct conf_limits *m = &f->limits;
 
-	l->smtpd = (struct smtpd_conf){
+	f->smtpd = (struct smtpd_conf){
 		.hostname = c->top.hostname,
 		.banner_host = l->banner_host[0] != '\0' ? l->banner_host :
 		    c->top.hostname,
+		.banner_code = 220,
 		.banner_text = l->banner_text,
 		.listener = l->name,
 		.tls = (enum smtpd_tls)l->tls,

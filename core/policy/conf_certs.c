@@ -58,7 +58,25 @@ conf_certs(const struct conf *c, const struct certlist *list,
 bool
 conf_listener_wants_tls(const struct conf_listener *l)
 {
-	return l->tls != SMTPD_TLS_OFF || l->implicit_tls;
+	unsigned i;
+
+	for (i = 0; i < l->nflow; i++) {
+		if (l->flow[i].smtpd.tls != SMTPD_TLS_OFF)
+			return true;
+	}
+	return l->implicit_tls;
+}
+
+static bool
+demands_tls(const struct conf_listener *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->nflow; i++) {
+		if (l->flow[i].smtpd.tls == SMTPD_TLS_REQUIRED)
+			return true;
+	}
+	return l->implicit_tls;
 }
 
 static int
@@ -84,8 +102,7 @@ listener_certs(struct job *j, const struct conf_listener *l, struct err *why)
 		any = true;
 	if (r == 0 && !any && j->c->top.tls_selfsigned)
 		add_default(j, use);
-	else if (r == 0 && !any && l->tls == SMTPD_TLS_PREFERRED &&
-	    !l->implicit_tls)
+	else if (r == 0 && !any && !demands_tls(l))
 		return 0; /* STARTTLS is not offered */
 	else if (r == 0 && !any)
 		r = err_text(why, "TLS is demanded, but there is no cert");

@@ -13,7 +13,6 @@ static int read_objects(struct conf_script *, struct conf_object **,
     unsigned *, struct err *);
 static int own_name(struct pool *, struct conf_object *, struct hash *,
     struct err *);
-static const struct conf_scope *second_of(const struct conf_scope *);
 static const struct conf_param *param_of(const struct conf_scope *,
     const char *);
 static int unknown_key(const struct conf_scope *, const char *,
@@ -305,17 +304,10 @@ conf_kind_named(const struct conf_scope *scope)
 	return scope->named;
 }
 
-static const struct conf_scope *
-second_of(const struct conf_scope *scope)
-{
-	return scope == &conf_scopes[CONF_SCOPE_LISTENER] ?
-	    &conf_scopes[CONF_SCOPE_LIMITS] : NULL;
-}
-
 const char *
 conf_kind_key(const struct conf_scope *scope, unsigned i)
 {
-	const struct conf_scope *second = second_of(scope);
+	const struct conf_scope *second = conf_scope_second(scope);
 
 	if (i < scope->nparam)
 		return scope->param[i].name;
@@ -328,7 +320,7 @@ static const struct conf_param *
 param_of(const struct conf_scope *scope, const char *key)
 {
 	const struct conf_param *p = conf_param_find(scope, key);
-	const struct conf_scope *second = second_of(scope);
+	const struct conf_scope *second = conf_scope_second(scope);
 
 	return p != NULL || second == NULL ? p : conf_param_find(second, key);
 }
@@ -436,7 +428,7 @@ conf_object_set(struct pool *pool, struct conf_object *o, const char *key,
 static int
 unknown_key(const struct conf_scope *scope, const char *key, struct err *why)
 {
-	const char *near = conf_nearest(scope, second_of(scope), key);
+	const char *near = conf_nearest(scope, conf_scope_second(scope), key);
 
 	return err_text(why, "unknown setting \"%.60s\" in %s%s%s%s", key,
 	    scope->name, near != NULL ? " (did you mean \"" : "",

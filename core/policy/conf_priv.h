@@ -60,6 +60,8 @@ enum conf_scope_id {
 	CONF_SCOPE_LOG,
 	CONF_SCOPE_LISTENER,
 	CONF_SCOPE_LIMITS,
+	CONF_SCOPE_GROUP,
+	CONF_SCOPE_FLOW,
 	CONF_SCOPE_DNS,
 	CONF_SCOPE_RELAY,
 	CONF_SCOPE_DELIVERY,
@@ -86,6 +88,8 @@ struct conf_scope {
 
 extern const struct conf_scope conf_scopes[CONF_SCOPES];
 
+/* The one whose settings it takes besides its own; or NULL. */
+const struct conf_scope *conf_scope_second(const struct conf_scope *scope);
 /* Is it in the file of a saved configuration only? */
 bool conf_scope_saved(const struct conf_scope *scope);
 
@@ -154,6 +158,13 @@ int conf_build(struct conf *c, const struct conf_reader *reader,
     struct err *why);
 /* The part of it in conf_tls.c. */
 void conf_build_destinations(struct conf *c);
+/* conf_hat.c: sender groups and mail flow policies; listeners' own settings
+ * are built. */
+int conf_build_hat(struct conf *c, struct err *why);
+void conf_hat_dump(const struct conf *c, struct buf *dst);
+/* What the SMTP server takes, of a listener with such limits. */
+void conf_build_smtpd(const struct conf *c, const struct conf_listener *l,
+    struct conf_flow *f);
 /* The i-th want of the settings, one of no demands where none is given; NULL:
  * no more. */
 const struct tlswant *conf_want(const struct conf *c, unsigned i);

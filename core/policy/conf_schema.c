@@ -26,6 +26,16 @@ static const struct conf_param limits_params[] = {
 #include "tbl/params.h"
 };
 
+static const struct conf_param group_params[] = {
+#define PARAM_GROUP(...) ENTRY(struct conf_group, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param flow_params[] = {
+#define PARAM_FLOW(...) ENTRY(struct conf_policy_flow, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
 static const struct conf_param dns_params[] = {
 #define PARAM_DNS(...) ENTRY(struct conf_dns, __VA_ARGS__)
 #include "tbl/params.h"
@@ -100,6 +110,10 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(listener_params) },
 	[CONF_SCOPE_LIMITS] = { "limits", false, true, limits_params,
 	    NELEM(limits_params) },
+	[CONF_SCOPE_GROUP] = { "sender_group", true, true, group_params,
+	    NELEM(group_params) },
+	[CONF_SCOPE_FLOW] = { "mail_flow_policy", true, true, flow_params,
+	    NELEM(flow_params) },
 	[CONF_SCOPE_DNS] = { "dns", false, false,
 	    dns_params, NELEM(dns_params) },
 	[CONF_SCOPE_RELAY] = { "relay", false, false, relay_params,
@@ -137,6 +151,14 @@ conf_scope_saved(const struct conf_scope *scope)
 {
 	return scope == &conf_scopes[CONF_SCOPE_CERTIFICATE] ||
 	    scope == &conf_scopes[CONF_SCOPE_AUTHORITIES];
+}
+
+const struct conf_scope *
+conf_scope_second(const struct conf_scope *scope)
+{
+	return scope == &conf_scopes[CONF_SCOPE_LISTENER] ||
+	    scope == &conf_scopes[CONF_SCOPE_FLOW] ?
+	    &conf_scopes[CONF_SCOPE_LIMITS] : NULL;
 }
 
 const struct conf_param *

@@ -28,6 +28,8 @@ struct job {
 
 static int	listener_tls(struct job *, struct conf_listener *,
 		    struct err *);
+static int	flows_tls(const struct conf *, struct conf_listener *,
+		    struct tlsctx_conf *, struct err *);
 static int	idents(struct job *, const char *, struct tlsident **,
 		    unsigned, unsigned *, struct err *);
 static int	ident(struct job *, const struct certmap_row *,
@@ -134,10 +136,38 @@ listener_tls(struct job *j, struct conf_listener *l, struct err *why)
 			return -1;
 		t.verify_client_cert = true;
 	}
-	t.request_client_cert = l->client_cert != -1 ? l->client_cert > 0 :
-	    l->client_ca[0] != '\0' || c->relay.certificates[0] != NULL;
-	t.require_client_cert = l->client_cert == 2;
-	return tlsctx_new(&l->smtpd.tlsctx, &t, why);
+	return flows_tls(c, l, &t, why);
+}
+
+/* Those that ask clients for as much share a context. */
+static int
+flows_tls(const struct conf *c, struct conf_listener *l, struct tlsctx_conf *t,
+    struct err *why)
+{
+	bool ask = l->client_ca[0] != '\0' || c->relay.certificates[0] != NULL;
+	struct tlsctx *made[3] = { NULL, NULL, NULL };
+	unsigned i;
+	int want;
+
+	for (i = 0; i < l->nflow; i++) {
+		const struct conf_policy_flow *p = l->flow[i].policy;
+
+		if (i > 0 && l->flow[i].smtpd.tls == SMTPD_TLS_OFF &&
+		    !l->implicit_tls)
+			continue;
+		want = p != NULL && p->client_cert != -1 ? p->client_cert :
+		    l->client_cert != -1 ? l->client_cert : ask;
+		if (made[want] == NULL) {
+			t->request_client_cert = want > 0;
+			t->require_client_cert = want == 2;
+			if (tlsctx_new(&made[want], t, why) != 0)
+				return -1;
+			l->flow[i].smtpd.tlsctx = made[want];
+		} else {
+			l->flow[i].smtpd.tlsctx = tlsctx_ref(made[want]);
+		}
+	}
+	return 0;
 }
 
 /* Those of a use, in their order; what is unusable is left out. */

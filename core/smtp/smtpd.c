@@ -51,6 +51,14 @@ smtpd_new(struct stream *stream, const struct smtpd_conf *conf,
 }
 
 void
+smtpd_conf_set(struct smtpd *s, const struct smtpd_conf *conf)
+{
+	OBJ_CHECK(s, SMTPD_MAGIC);
+	ASSERT(s->state == ST_CONNECT);
+	s->conf = conf;
+}
+
+void
 smtpd_answer(struct smtpd *s, const struct smtpd_verdict *v)
 {
 	enum smtpd_asked asked;
@@ -226,7 +234,9 @@ smtpd_greet(struct smtpd *s)
 
 	if (text == NULL || text[0] == '\0')
 		text = "Postern";
-	stream_printf(s->stream, "220 %s ESMTP %s\r\n", smtpd_host(s), text);
+	stream_printf(s->stream, "%u %s ESMTP %s\r\n",
+	    s->conf->banner_code != 0 ? s->conf->banner_code : 220,
+	    smtpd_host(s), text);
 	smtpd_set_state(s, ST_START);
 }
 
@@ -252,6 +262,11 @@ start(void *arg)
 static void
 connect_answered(struct smtpd *s, const struct smtpd_verdict *v)
 {
+	if (v->act == SMTPD_RESET) {
+		sock_reset_on_close(stream_fd(s->stream));
+		smtpd_end(s, SMTPD_END_CLOSED, NULL);
+		return;
+	}
 	if (s->conf->implicit_tls) {
 		/* In clear there is nobody to tell a refusal to. */
 		if (v->act == SMTPD_OK && s->conf->tlsctx != NULL)

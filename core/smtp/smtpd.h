@@ -37,6 +37,7 @@ enum smtpd_tls {
 struct smtpd_conf {
 	const char *hostname;	  /* "by"; greets unless banner_host */
 	const char *banner_host;
+	unsigned banner_code;	  /* 0: 220 */
 	const char *banner_text;  /* behind "220 HOST ESMTP " */
 	const char *listener;	  /* name, for log and rules */
 	enum smtpd_tls tls;
@@ -70,7 +71,8 @@ enum smtpd_act {
 	SMTPD_OK,	 /* go on; an empty text means the usual reply */
 	SMTPD_REFUSE,	 /* answer verdict.reply, go on with the session */
 	SMTPD_DROP,	 /* rcpt: as OK, but it does not go into the envelope */
-	SMTPD_CLOSE	 /* answer verdict.reply (421, 554 …) and close */
+	SMTPD_CLOSE,	 /* answer verdict.reply (421, 554 …) and close */
+	SMTPD_RESET	 /* connect: the connection is reset, not a word */
 };
 
 struct smtpd_verdict {
@@ -149,6 +151,8 @@ struct smtpd_ops {
 #define SMTPD_IN_MAX 65536
 struct smtpd *smtpd_new(struct stream *stream, const struct smtpd_conf *conf,
     const struct smtpd_ops *ops, void *arg);
+/* While connect is asked: from then on it is this one. */
+void smtpd_conf_set(struct smtpd *s, const struct smtpd_conf *conf);
 /* The answer to the one question that is open. */
 void smtpd_answer(struct smtpd *s, const struct smtpd_verdict *v);
 /* 421 4.3.2 as soon as no message is in transit; a transaction that has

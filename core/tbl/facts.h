@@ -20,6 +20,8 @@ FACT(CLIENT_HELO, "client.helo", "", "what it calls itself")
 FACT(CLIENT_ESMTP, "client.esmtp", "", "it said EHLO")
 FACT(CLIENT_AUTH, "client.auth", "", "who it authenticated as")
 FACT(CLIENT_RELAY, "client.relay", "", "it may send to anywhere")
+FACT(CLIENT_GROUP, "client.group", "",
+    "the sender_group that it is in; not set: in none")
 FACT(DIRECTION, "direction", "",
     "outbound: from a client that may send to anywhere, or from us; else "
     "inbound")

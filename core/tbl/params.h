@@ -27,6 +27,12 @@
 #ifndef PARAM_LIMITS
 #define PARAM_LIMITS(...)
 #endif
+#ifndef PARAM_GROUP
+#define PARAM_GROUP(...)
+#endif
+#ifndef PARAM_FLOW
+#define PARAM_FLOW(...)
+#endif
 #ifndef PARAM_DNS
 #define PARAM_DNS(...)
 #endif
@@ -135,6 +141,12 @@ PARAM(LISTENER, reverse_dns, CHOICE, "public", "off=none|public|all",
     "clients whose name is looked up")
 PARAM(LISTENER, reverse_timeout, DURATION, "2s", "0s..30s",
     "longest wait for that name before the greeting")
+PARAM(LISTENER, sender_groups, STRINGS, "", "",
+    "sender_group blocks, in order: the first that a client is in says what it "
+    "may; who is in none is treated as without such")
+PARAM(LISTENER, dnslist_timeout, DURATION, "5s", "100ms..30s",
+    "longest wait for DNS lists before the greeting; who is not known to be "
+    "on one by then is not on it")
 PARAM(LISTENER, listen_backlog, INT, "1024", "1..65535",
     "connections the system keeps until we accept them")
 PARAM(LISTENER, received_tls, BOOL, "true", "",
@@ -188,6 +200,48 @@ PARAM(LIMITS, free_space, SIZE, "16M", "0..1T",
     "room on the spool's disk below which mail is refused for now")
 PARAM(LIMITS, backlog, INT, "20000", "0..10000000",
     "due messages of a worker above which acceptance slows; 0: never")
+
+/* sender_group "name" { } */
+PARAM(GROUP, senders, STRINGS, "", "",
+    "clients: 192.0.2.7, 192.0.2.0/24, 192.0.2.10-20, 192.0.2., host, "
+    ".domain, dnslist[zone], dnslist[zone=answer] or ALL; names count if they "
+    "lead back to the address")
+PARAM(GROUP, policy, STRING, "", "required",
+    "the mail_flow_policy of these clients")
+PARAM(GROUP, comment, STRING, "", "", "for people")
+
+/* mail_flow_policy "name" { }: takes each setting of limits { } as well. */
+PARAM(FLOW, behavior, CHOICE, "accept", "accept|relay|reject|tcprefuse",
+    "accept: mail to relay.domains; relay: to anywhere; reject: only a reply; "
+    "tcprefuse: not even that")
+PARAM(FLOW, tls, CHOICE, "", "off=none|preferred|required", "as in listener")
+PARAM(FLOW, client_cert, CHOICE, "", "off|request|require", "as in listener")
+PARAM(FLOW, tls_senders, STRINGS, "", "", "as in listener")
+PARAM(FLOW, banner_code, INT, "220", "200..299", "code of the greeting")
+PARAM(FLOW, banner_host, STRING, "", "", "as in listener")
+PARAM(FLOW, banner_text, STRING, "", "", "as in listener")
+PARAM(FLOW, reject_code, INT, "554", "400..599",
+    "code in place of the greeting, with behavior reject")
+PARAM(FLOW, reject_text, STRING, "Access denied", "", "its text")
+PARAM(FLOW, recipients_per_hour, INT, "0", "0..100000000",
+    "recipients of one client, all workers together; 0: any number")
+PARAM(FLOW, recipients_code, INT, "452", "400..599", "reply to one more")
+PARAM(FLOW, recipients_text, STRING,
+    "Too many recipients received this hour", "", "its text")
+PARAM(FLOW, auth, CHOICE, "preferred", "off|preferred|required",
+    "AUTH, which is offered inside TLS only: not offered, offered, or demanded "
+    "before mail")
+PARAM(FLOW, sender_dns, BOOL, "false", "",
+    "the domain of the envelope sender must have an MX or an address")
+PARAM(FLOW, sender_dns_code, INT, "553", "400..599",
+    "reply where it has none")
+PARAM(FLOW, sender_dns_text, STRING, "Domain of sender address does not exist",
+    "", "its text")
+PARAM(FLOW, sender_dns_fail_code, INT, "451", "400..499",
+    "reply where that cannot be found out now")
+PARAM(FLOW, sender_dns_fail_text, STRING,
+    "Domain of sender address does not resolve", "", "its text")
+PARAM(FLOW, comment, STRING, "", "", "for people")
 
 /* dns { } */
 PARAM(DNS, servers, STRINGS, "", "",
@@ -367,6 +421,8 @@ PARAM_HOOK(deliver)
 #undef PARAM_POLICY
 #undef PARAM_LISTENER
 #undef PARAM_LIMITS
+#undef PARAM_GROUP
+#undef PARAM_FLOW
 #undef PARAM_DNS
 #undef PARAM_RELAY
 #undef PARAM_DELIVERY

@@ -91,6 +91,7 @@ session(struct trial *t, const json_t *m)
 		.listener = keep(t, m, "listener", NULL) };
 
 	/* Who has authenticated may send to anywhere, as with the relay. */
+	t->subject->fact[FACT_CLIENT_GROUP] = keep(t, m, "group", NULL);
 	t->subject->fact[FACT_CLIENT_RELAY] = json_is_true(relay) ||
 		(relay == NULL && c.auth != NULL) ? "yes" : NULL;
 	if (json_is_true(tls)) {

@@ -132,7 +132,7 @@ function fake.message(t)
   end
   facts.ip = facts.ip or "192.0.2.1"
   local conn = setmetatable({ facts = facts, done = {},
-    known = words "ip name helo listener auth tls relay" }, conn_meta)
+    known = words "ip name helo listener group auth tls relay" }, conn_meta)
   return msg, conn
 end
 

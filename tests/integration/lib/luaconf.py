@@ -2,7 +2,8 @@
 
 # Blocks that carry a name: listener "inbound" { ... }; a plugin's may be a pair,
 # its own and the instance's.
-NAMED = ("listener", "route", "bounce_profile", "destination", "plugin")
+NAMED = ("listener", "route", "bounce_profile", "destination", "plugin",
+         "sender_group", "mail_flow_policy")
 
 
 def merge(base, changes):
