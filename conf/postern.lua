@@ -55,6 +55,10 @@ relay {
   -- users = "/etc/postern/users", -- lines user:hash; turns AUTH on
 }
 
+-- Recipients, the nearest counts; before relay.domains.
+-- recipient_access "example.com" { }
+-- recipient_access "old@example.com" { access = "reject", text = "Moved" }
+
 delivery {
   tls = "opportunistic",
   concurrency = 20, -- connections to one destination

@@ -128,7 +128,7 @@ check_rcpts(struct explain *e, struct policy_message *m, bool relay,
 		if (addr_parse(e->pool, str_c(m->rcpt[i]), ADDR_UTF8_OK |
 			ADDR_POSTMASTER_OK, &a, why) != 0)
 			return err_prefix(why, "%s: ", m->rcpt[i]);
-		if (conf_takes(e->conf, relay, &a, &no) == 0)
+		if (conf_takes(e->conf, m->listener, relay, &a, &no) == 0)
 			m->rcpt[n++] = m->rcpt[i];
 		else
 			(void)json_array_append_new(refused,

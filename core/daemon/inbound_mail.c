@@ -177,8 +177,8 @@ session_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 	struct session *s;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (conf_takes(s->conf, session_may_relay(s), &rcpt->addr,
-		&v->reply) != 0) {
+	if (conf_takes(s->conf, s->l->name, session_may_relay(s),
+		&rcpt->addr, &v->reply) != 0) {
 		s->in->stats.rejected++;
 		mail_log(EV_MID_TO_REJECTED, env->mid, env->icid,
 		    rcpt->addr.full, "RAT");

@@ -131,6 +131,7 @@ conf_unref(struct conf **confp)
 			tlsctx_unref(&c->listener[i].flow[k].smtpd.tlsctx);
 	}
 	tlsctx_unref(&c->relay_conf.tlsctx);
+	hash_fini(&c->access_by_name);
 	pool_destroy(&c->pool);
 	OBJ_FREE(c);
 }
@@ -144,6 +145,7 @@ apply(struct job *j, struct err *why)
 		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
 		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
 		CONF_SCOPE_ROUTE, CONF_SCOPE_GROUP, CONF_SCOPE_FLOW,
+		CONF_SCOPE_RAT,
 		CONF_SCOPE_LISTENER, CONF_SCOPE_POLICY,
 		CONF_SCOPE_PLUGIN, CONF_SCOPE_ORDER };
 	const struct conf_over *over = j->script.over;
@@ -160,6 +162,8 @@ apply(struct job *j, struct err *why)
 	    sizeof(*c->group));
 	c->flow = pool_alloc(c->pool, (n[CONF_SCOPE_FLOW] + 1) *
 	    sizeof(*c->flow));
+	c->access = pool_alloc(c->pool, (n[CONF_SCOPE_RAT] + 1) *
+	    sizeof(*c->access));
 	c->destination = pool_alloc(c->pool,
 	    (n[CONF_SCOPE_DESTINATION] + 1) * sizeof(*c->destination));
 	c->route = pool_alloc(c->pool, (n[CONF_SCOPE_ROUTE] + 1) *
@@ -287,6 +291,12 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 		f->limits = c->limits;
 		f->items = b->items;
 		base = f;
+	} else if (id == CONF_SCOPE_RAT) {
+		struct conf_access *a = &c->access[c->naccess++];
+
+		a->name = conf_name_fold(c->pool, b->scope, b->name);
+		a->line = b->line;
+		base = a;
 	} else if (id == CONF_SCOPE_DESTINATION) {
 		struct conf_destination *d =
 		    &c->destination[c->ndestination++];
@@ -422,6 +432,7 @@ plain_base(struct conf *c, enum conf_scope_id id)
 	case CONF_SCOPE_LISTENER:
 	case CONF_SCOPE_GROUP:
 	case CONF_SCOPE_FLOW:
+	case CONF_SCOPE_RAT:
 	case CONF_SCOPE_DESTINATION:
 	case CONF_SCOPE_ROUTE:
 	case CONF_SCOPE_PROFILE:
@@ -432,25 +443,6 @@ plain_base(struct conf *c, enum conf_scope_id id)
 		break;
 	}
 	panic("scope %d", (int)id);
-}
-
-int
-conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
-    struct err *why)
-{
-	unsigned i;
-
-	if (conf_tls_files(conf, fn, arg, why) != 0)
-		return -1;
-	for (i = 0; i < conf->nroute; i++) {
-		if (conf->route[i].auth_password_file[0] != '\0' &&
-		    fn(arg, conf->route[i].auth_password_file, why) != 0)
-			return -1;
-	}
-	if (conf->relay.users[0] != '\0' &&
-	    fn(arg, conf->relay.users, why) != 0)
-		return -1;
-	return conf_plugin_files(conf, fn, arg, why);
 }
 
 void
@@ -469,6 +461,9 @@ conf_dump(const struct conf *c, struct buf *dst)
 	dump_scope(dst, CONF_SCOPE_DNS, NULL, &c->dns, NULL);
 	dump_scope(dst, CONF_SCOPE_RELAY, NULL, &c->relay, NULL);
 	dump_scope(dst, CONF_SCOPE_DELIVERY, NULL, &c->delivery, NULL);
+	for (i = 0; i < c->naccess; i++)
+		dump_scope(dst, CONF_SCOPE_RAT, c->access[i].name,
+		    &c->access[i], NULL);
 	for (i = 0; i < c->ndestination; i++)
 		dump_scope(dst, CONF_SCOPE_DESTINATION,
 		    c->destination[i].name, &c->destination[i], NULL);

@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/coll.h"
 #include "base/err.h"
 #include "base/pool.h"
 #include "net/sock.h"
@@ -163,6 +164,16 @@ struct conf_flow {
 	struct smtpd_conf smtpd;
 };
 
+/* An entry of the recipient access table. */
+struct conf_access {
+	const char *name; /* as conf_name_fold() has it */
+	int line;
+#define PARAM_RAT CONF_FIELD
+#include "tbl/params.h"
+	struct hash_node node;
+};
+#define CONF_RAT_ALL "ALL"
+
 enum conf_reverse { CONF_REVERSE_OFF, CONF_REVERSE_PUBLIC, CONF_REVERSE_ALL };
 
 struct conf_listener {
@@ -251,6 +262,9 @@ struct conf {
 	unsigned ngroup;
 	struct conf_policy_flow *flow;
 	unsigned nflow;
+	struct conf_access *access;
+	unsigned naccess;
+	struct hash access_by_name;
 	const char **zone; /* DNS lists of the groups */
 	unsigned nzone;
 	struct conf_tls tls;
@@ -392,10 +406,11 @@ void conf_dump(const struct conf *conf, struct buf *dst);
 /* The settings, their types, defaults and meanings, for a person. */
 void conf_help(struct buf *dst);
 
-/* Is mail to rcpt taken, from a client that may (relay) send to anywhere, or
- * may not? -1: why is what it is told. */
-int conf_takes(const struct conf *conf, bool relay, const struct addr *rcpt,
-    struct err *why);
+/* Is mail to rcpt taken at a listener (NULL: at one without entries of its
+ * own), from a client that may (relay) send to anywhere, or may not? -1: why is
+ * what it is told. */
+int conf_takes(const struct conf *conf, const char *listener, bool relay,
+    const struct addr *rcpt, struct err *why);
 bool conf_nets_has(const struct conf_nets *nets, const struct sock_addr *a);
 
 #endif

@@ -47,6 +47,8 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 	    build_permissions(c, reader, why) != 0 ||
 	    conf_tls_words(c, NULL, NULL, why) != 0)
 		return -1;
+	if (conf_build_rat(c, why) != 0)
+		return -1;
 	return conf_build_hat(c, why);
 }
 

@@ -233,18 +233,14 @@ is_set(const struct conf_policy_flow *f, const char *key)
 
 /* What a block does not set is a listener's, so only what it sets is shown. */
 static void
-dump_items(struct buf *dst, const char *kind, const char *name,
-    const struct conf_item *item)
+dump_items(struct buf *dst, enum conf_scope_id id, const char *name,
+    const struct conf_item *items)
 {
-	(void)buf_printf(dst, "%s ", kind);
-	conf_quote(str_c(name), dst);
-	(void)buf_add_c(dst, " {\n");
-	for (; item != NULL; item = item->next) {
-		(void)buf_printf(dst, "  %s = ", item->key);
-		conf_raw_write(item->value, dst);
-		(void)buf_add_c(dst, ",\n");
-	}
-	(void)buf_add_c(dst, "}\n");
+	const struct conf_object o = { .scope = &conf_scopes[id],
+		.kind = conf_scopes[id].name, .name = name,
+		.items = (struct conf_item *)(uintptr_t)items };
+
+	conf_object_write(&o, dst);
 }
 
 void
@@ -253,9 +249,9 @@ conf_hat_dump(const struct conf *c, struct buf *dst)
 	unsigned i;
 
 	for (i = 0; i < c->ngroup; i++)
-		dump_items(dst, "sender_group", c->group[i].name,
+		dump_items(dst, CONF_SCOPE_GROUP, c->group[i].name,
 		    c->group[i].items);
 	for (i = 0; i < c->nflow; i++)
-		dump_items(dst, "mail_flow_policy", c->flow[i].name,
+		dump_items(dst, CONF_SCOPE_FLOW, c->flow[i].name,
 		    c->flow[i].items);
 }

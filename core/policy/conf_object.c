@@ -332,6 +332,7 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 	struct err no = ERR_INIT;
 	struct str s = str_c(name);
 	char ip[SOCK_IP_MAX];
+	const char *all;
 	struct addr a;
 	bool ok;
 
@@ -340,17 +341,19 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 	if (s.n == 0 || s.n > 255)
 		return err_text(why, "a %s with that name cannot be",
 		    scope->name);
-	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION])
+	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION] &&
+	    scope != &conf_scopes[CONF_SCOPE_RAT])
 		return 0;
+	all = scope == &conf_scopes[CONF_SCOPE_RAT] ? CONF_RAT_ALL : "*";
 	if (str_find(s, '@') < s.n)
 		ok = addr_parse(pool, s, ADDR_UTF8_OK, &a, &no) == 0;
 	else if (name[0] == '.')
 		ok = domain_valid(str_c(name + 1), true);
 	else
-		ok = strcmp(name, "*") == 0 || domain_valid(s, true) ||
+		ok = str_ieq_c(s, all) || domain_valid(s, true) ||
 		    domain_literal(s, ip, sizeof(ip));
-	return ok ? 0 : err_text(why, "destination \"%s\" is no address, "
-	    "domain, .domain or *", name);
+	return ok ? 0 : err_text(why, "%s \"%s\" is no address, domain, "
+	    ".domain or %s", scope->name, name, all);
 }
 
 /* As the table of destinations and the routes compare them. */
@@ -365,8 +368,12 @@ conf_name_fold(struct pool *pool, const struct conf_scope *scope,
 	char *text;
 
 	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION] &&
+	    scope != &conf_scopes[CONF_SCOPE_RAT] &&
 	    scope != &conf_scopes[CONF_SCOPE_ROUTE])
 		return name;
+	if (scope == &conf_scopes[CONF_SCOPE_RAT] &&
+	    str_ieq_c(str_c(name), CONF_RAT_ALL))
+		return CONF_RAT_ALL;
 	domain = domain_fold(str_c(name + local), folded, sizeof(folded));
 	text = pool_printf(pool, "%.*s%.*s", (int)local, name,
 	    STR_FMT(domain));

@@ -36,6 +36,11 @@ static const struct conf_param flow_params[] = {
 #include "tbl/params.h"
 };
 
+static const struct conf_param access_params[] = {
+#define PARAM_RAT(...) ENTRY(struct conf_access, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
 static const struct conf_param dns_params[] = {
 #define PARAM_DNS(...) ENTRY(struct conf_dns, __VA_ARGS__)
 #include "tbl/params.h"
@@ -114,6 +119,8 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(group_params) },
 	[CONF_SCOPE_FLOW] = { "mail_flow_policy", true, true, flow_params,
 	    NELEM(flow_params) },
+	[CONF_SCOPE_RAT] = { "recipient_access", true, true, access_params,
+	    NELEM(access_params) },
 	[CONF_SCOPE_DNS] = { "dns", false, false,
 	    dns_params, NELEM(dns_params) },
 	[CONF_SCOPE_RELAY] = { "relay", false, false, relay_params,

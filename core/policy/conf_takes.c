@@ -1,8 +1,47 @@
 /*
- * To whom mail is taken at all, before anybody else is asked.
+ * To whom mail is taken at all, before anybody else is asked: the recipient
+ * access table, and relay.domains, which is its simple form.
  */
+#include <string.h>
+
 #include "mail/addr.h"
-#include "policy/conf.h"
+#include "policy/conf_priv.h"
+
+static const struct conf_access *find(const struct conf *, const char *,
+		    struct str);
+static const struct conf_access *nearest(const struct conf *, const char *,
+		    const struct addr *);
+static bool	is_for(const struct conf_access *, const char *);
+
+int
+conf_build_rat(struct conf *c, struct err *why)
+{
+	const char *const *p;
+	struct conf_access *a;
+	unsigned i, k;
+
+	hash_init(&c->access_by_name);
+	for (i = 0; i < c->naccess; i++) {
+		a = &c->access[i];
+		if (strcmp(a->name, CONF_RAT_ALL) == 0 && a->access == 0)
+			return err_text(why, "%s: recipient_access \"ALL\": "
+			    "this would relay for everybody to everywhere",
+			    c->file);
+		for (p = a->listeners; *p != NULL; p++) {
+			for (k = 0; k < c->nlistener; k++) {
+				if (strcmp(c->listener[k].name, *p) == 0)
+					break;
+			}
+			if (k == c->nlistener)
+				return err_text(why, "%s: recipient_access "
+				    "\"%s\": no listener \"%.60s\"", c->file,
+				    a->name, *p);
+		}
+		hash_add(&c->access_by_name, &a->node,
+		    hash_bytes(a->name, strlen(a->name)));
+	}
+	return 0;
+}
 
 /* "user%far.example"@ours.example, far.example!user@ours.example: a next hop
  * of the old school would relay it, because it trusts us. */
@@ -14,18 +53,87 @@ routed_by_sender(struct str local)
 }
 
 int
-conf_takes(const struct conf *conf, bool relay, const struct addr *rcpt,
-    struct err *why)
+conf_takes(const struct conf *conf, const char *listener, bool relay,
+    const struct addr *rcpt, struct err *why)
 {
+	bool routed = routed_by_sender(rcpt->local);
+	const struct conf_access *a;
 	const char *const *p;
 
 	/* <postmaster>: RFC 5321 4.5.1 */
 	if (relay || rcpt->domain.n == 0)
 		return 0;
-	for (p = conf->relay.domains; *p != NULL; p++) {
-		if (!routed_by_sender(rcpt->local) &&
-		    domain_matches(str_c(*p), rcpt->domain))
+	a = nearest(conf, listener, rcpt);
+	if (a != NULL && a->access == 0 && !routed)
+		return 0;
+	for (p = conf->relay.domains; a == NULL && *p != NULL; p++) {
+		if (!routed && domain_matches(str_c(*p), rcpt->domain))
 			return 0;
 	}
-	return err_set(why, 550, "5.7.1", "Relaying denied");
+	if (a == NULL)
+		a = find(conf, listener, STR(CONF_RAT_ALL));
+	if (a == NULL || a->access == 0)
+		return err_set(why, 550, "5.7.1", "Relaying denied");
+	return err_set(why, (int)a->code, a->code < 500 ? "4.7.1" : "5.7.1",
+	    "%s", a->text);
+}
+
+/* The address, its domain, then what that is below of. */
+static const struct conf_access *
+nearest(const struct conf *conf, const char *listener, const struct addr *rcpt)
+{
+	char text[ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 4];
+	char folded[ADDR_DOMAIN_MAX + 2];
+	const struct conf_access *a;
+	struct str domain;
+	size_t dot;
+
+	if (conf->naccess == 0)
+		return NULL;
+	domain = domain_fold(rcpt->domain, folded, sizeof(folded));
+	if (rcpt->local.n <= ADDR_LOCAL_MAX) {
+		memcpy(text, rcpt->local.p, rcpt->local.n);
+		str_lower(text, rcpt->local.n);
+		text[rcpt->local.n] = '@';
+		memcpy(text + rcpt->local.n + 1, domain.p, domain.n);
+		a = find(conf, listener,
+		    str_n(text, rcpt->local.n + 1 + domain.n));
+		if (a != NULL)
+			return a;
+	}
+	a = find(conf, listener, domain);
+	while (a == NULL && (dot = str_find(domain, '.')) < domain.n) {
+		a = find(conf, listener,
+		    str_n(domain.p + dot, domain.n - dot));
+		domain = str_n(domain.p + dot + 1, domain.n - dot - 1);
+	}
+	return a;
+}
+
+static const struct conf_access *
+find(const struct conf *conf, const char *listener, struct str name)
+{
+	const struct conf_access *a;
+	struct hash_node *node;
+
+	for (node = hash_first(&conf->access_by_name,
+		 hash_bytes(name.p, name.n));
+	     node != NULL; node = hash_next(node)) {
+		a = COLL_OF(node, struct conf_access, node);
+		if (str_eq_c(name, a->name) && is_for(a, listener))
+			return a;
+	}
+	return NULL;
+}
+
+static bool
+is_for(const struct conf_access *a, const char *listener)
+{
+	const char *const *p;
+
+	for (p = a->listeners; *p != NULL; p++) {
+		if (listener != NULL && strcmp(*p, listener) == 0)
+			return true;
+	}
+	return a->listeners[0] == NULL;
 }

@@ -30,6 +30,9 @@
 #ifndef PARAM_GROUP
 #define PARAM_GROUP(...)
 #endif
+#ifndef PARAM_RAT
+#define PARAM_RAT(...)
+#endif
 #ifndef PARAM_FLOW
 #define PARAM_FLOW(...)
 #endif
@@ -243,6 +246,15 @@ PARAM(FLOW, sender_dns_fail_text, STRING,
     "Domain of sender address does not resolve", "", "its text")
 PARAM(FLOW, comment, STRING, "", "", "for people")
 
+/* recipient_access "recipient" { } */
+PARAM(RAT, access, CHOICE, "accept", "accept|reject",
+    "whether anybody may send there")
+PARAM(RAT, code, INT, "550", "400..599", "reply where it is rejected")
+PARAM(RAT, text, STRING, "Recipient rejected", "", "its text")
+PARAM(RAT, listeners, STRINGS, "", "",
+    "names of listeners that it is for; empty: all")
+PARAM(RAT, comment, STRING, "", "", "for people")
+
 /* dns { } */
 PARAM(DNS, servers, STRINGS, "", "",
     "resolvers, IP or IP@PORT; default those of resolv.conf")
@@ -422,6 +434,7 @@ PARAM_HOOK(deliver)
 #undef PARAM_LISTENER
 #undef PARAM_LIMITS
 #undef PARAM_GROUP
+#undef PARAM_RAT
 #undef PARAM_FLOW
 #undef PARAM_DNS
 #undef PARAM_RELAY

@@ -220,6 +220,23 @@ def test_the_domain_of_a_sender_is_looked_up_where_wanted(relay, sink, sender,
         peer.expect("MAIL FROM:<%s>" % sender, 250)
 
 
+def test_the_access_table_is_asked_for_each_recipient(relay, sink):
+    server = groups(relay, sink)
+    server.write_config({"recipient_access": {
+        "ours.test": {}, "boss@ours.test": {
+            "access": "reject", "code": 450, "text": "On holiday"}}})
+    server.stop()
+    server.start()
+    with server.client(source="127.88.1.77") as peer:
+        peer.start().mail("a@x.test", "b@ours.test", "b@next.test")
+        assert peer.cmd("RCPT TO:<Boss@Ours.test>") == "450 4.7.1 On holiday"
+        peer.expect("RCPT TO:<b@far.test>", 550)
+    server.wait_log(r"^MID \d+ ICID \d+ To: <Boss@ours.test> Rejected by RAT$")
+    server.wait_log(r"^MID \d+ ICID \d+ To: <b@far.test> Rejected by RAT$")
+    with server.client(source="127.88.0.9") as peer:
+        peer.start().mail("a@x.test", "boss@ours.test", "b@far.test")
+
+
 def test_a_dns_list_that_says_nothing_is_no_match(relay, sink):
     """Nor does the client wait for it longer than the limit."""
     mute = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

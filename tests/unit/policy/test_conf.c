@@ -513,58 +513,6 @@ START_TEST(listener_and_limits_share_no_name)
 }
 END_TEST
 
-START_TEST(mail_flow_policies_and_limits_share_no_name)
-{
-	struct buf b;
-
-	buf_init(&b, 1 << 20);
-#define PARAM_LIMITS(name, ...) (void)buf_add_c(&b, " " #name " ");
-#include "tbl/params.h"
-#define PARAM_FLOW(name, ...) \
-	ck_assert_msg(strstr(buf_p(&b), " " #name " ") == NULL, #name);
-#include "tbl/params.h"
-	buf_fini(&b);
-}
-END_TEST
-
-START_TEST(a_policy_takes_from_the_listener_what_it_has_not)
-{
-	struct conf *c = parse(
-	    "listener 'a' { address = '*:25', sender_groups = { 'G', 'H' },\n"
-	    " message_size = '2M', tls = 'required', banner_text = 'x' }\n"
-	    "listener 'b' { address = '*:26', sender_groups = 'H' }\n"
-	    "listener 'c' { address = '*:27' }\n"
-	    "sender_group 'G' { policy = 'P', senders = '192.0.2.0/24' }\n"
-	    "sender_group 'H' { policy = 'Q', senders = 'ALL' }\n"
-	    "mail_flow_policy 'P' { recipients = 100, tls = 'off' }\n"
-	    "mail_flow_policy 'Q' { behavior = 'relay',\n"
-	    " message_size = '1M',\n"
-	    " banner_text = '' }\n"
-	    "limits { relay_client_connections = 7 }");
-	const struct conf_flow *f;
-
-	ck_assert_msg(c != NULL, "%s", why.text);
-	ck_assert_uint_eq(c->listener[0].nflow, 3);
-	ck_assert_uint_eq(c->listener[2].nflow, 1);
-	ck_assert_uint_eq(c->listener[0].ngroup, 2);
-	ck_assert_str_eq(c->listener[0].group[0]->name, "G");
-	f = &c->listener[0].flow[1 + c->listener[0].group[0]->flow];
-	ck_assert_str_eq(f->policy->name, "P");
-	ck_assert_uint_eq(f->smtpd.max_rcpt, 100);
-	ck_assert_uint_eq(f->smtpd.max_size, 2097152);
-	ck_assert_int_eq(f->smtpd.tls, SMTPD_TLS_OFF);
-	ck_assert_str_eq(f->smtpd.banner_text, "x");
-	ck_assert_uint_eq(f->limits.client_connections, 20);
-	f = &c->listener[0].flow[1 + c->listener[0].group[1]->flow];
-	ck_assert_uint_eq(f->smtpd.max_rcpt, 1000);
-	ck_assert_uint_eq(f->smtpd.max_size, 1048576);
-	ck_assert_int_eq(f->smtpd.tls, SMTPD_TLS_REQUIRED);
-	ck_assert_str_eq(f->smtpd.banner_text, "");
-	ck_assert_uint_eq(f->limits.client_connections, 7);
-	conf_unref(&c);
-}
-END_TEST
-
 UNIT_SUITE(conf)
 {
 	tcase_add_test(tc, listener_and_limits_share_no_name);
@@ -584,6 +532,4 @@ UNIT_SUITE(conf)
 	tcase_add_test(tc, a_plugin_block_keeps_what_only_the_plugin_knows);
 	tcase_add_test(tc,
 	    files_of_a_plugins_settings_are_the_masters_to_read);
-	tcase_add_test(tc, a_policy_takes_from_the_listener_what_it_has_not);
-	tcase_add_test(tc, mail_flow_policies_and_limits_share_no_name);
 }

@@ -1,0 +1,84 @@
+/*
+ * The files that settings name: how they are read, and which there are.
+ */
+#include <unistd.h>
+
+#include "base/file.h"
+#include "policy/conf_priv.h"
+
+static int	plain_read(void *, const char *, struct buf *, struct err *);
+static int	none_read(void *, const char *, struct buf *, struct err *);
+static const char *plain_path(void *, struct pool *, const char *);
+static bool	plain_has(void *, const char *);
+static bool	none_has(void *, const char *);
+
+const struct conf_reader conf_reader_plain = {
+	.read = plain_read,
+	.path = plain_path,
+	.has = plain_has,
+};
+
+const struct conf_reader conf_reader_none = {
+	.read = none_read,
+	.path = plain_path,
+	.has = none_has,
+};
+
+int
+conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
+    struct err *why)
+{
+	unsigned i;
+
+	if (conf_tls_files(conf, fn, arg, why) != 0)
+		return -1;
+	for (i = 0; i < conf->nroute; i++) {
+		if (conf->route[i].auth_password_file[0] != '\0' &&
+		    fn(arg, conf->route[i].auth_password_file, why) != 0)
+			return -1;
+	}
+	if (conf->relay.users[0] != '\0' &&
+	    fn(arg, conf->relay.users, why) != 0)
+		return -1;
+	return conf_plugin_files(conf, fn, arg, why);
+}
+
+static int
+plain_read(void *arg, const char *path, struct buf *dst, struct err *why)
+{
+	(void)arg;
+	return file_read(dst, path, why);
+}
+
+static int
+none_read(void *arg, const char *path, struct buf *dst, struct err *why)
+{
+	(void)arg;
+	(void)path;
+	(void)dst;
+	(void)why;
+	return 0;
+}
+
+static bool
+plain_has(void *arg, const char *path)
+{
+	(void)arg;
+	return path[0] != '\0' && access(path, F_OK) == 0;
+}
+
+static bool
+none_has(void *arg, const char *path)
+{
+	(void)arg;
+	(void)path;
+	return false;
+}
+
+static const char *
+plain_path(void *arg, struct pool *pool, const char *path)
+{
+	(void)arg;
+	(void)pool;
+	return path;
+}
