@@ -1,5 +1,6 @@
 """What a listener does at each point where TLS may fail, for each of its
-levels: off, preferred and required (requirements.md 3.2)."""
+levels: off, preferred and required (requirements.md 3.2), be the level the
+listener's own or that of a mail flow policy."""
 
 import os
 import re
@@ -16,6 +17,11 @@ LIST = ["boss@strict.test", "tls.test", ".below.test"]
 ICID = r"New SMTP ICID (\d+)"
 
 
+@pytest.fixture(scope="module", params=["listener", "policy"])
+def makers_of_module(request, tmp_path_factory):
+    yield from made_levels(tmp_path_factory, request.param == "policy")
+
+
 @pytest.fixture(scope="module")
 def levels(makers_of_module):
     """One relay with a listener for each level."""
@@ -23,8 +29,22 @@ def levels(makers_of_module):
     return relay, sink
 
 
-@pytest.fixture(scope="module")
-def makers_of_module(tmp_path_factory):
+def by_policies(listeners):
+    """The same levels, but of a policy for everybody at each listener, whose
+    own level is another one."""
+    config = {"sender_group": {}, "mail_flow_policy": {},
+              "listener": listeners}
+    for name, setting in listeners.items():
+        moved = {key: setting.pop(key) for key in
+                 ("tls", "client_cert", "tls_senders") if key in setting}
+        setting.update(tls="off" if moved["tls"] != "off" else "required",
+                       sender_groups=[name])
+        config["mail_flow_policy"][name] = dict(moved, behavior="relay")
+        config["sender_group"][name] = {"senders": ["ALL"], "policy": name}
+    return config
+
+
+def made_levels(tmp_path_factory, policies):
     from conftest import Makers
     from lib import base, postern, sink as sinks
     made = Makers()
@@ -43,7 +63,8 @@ def makers_of_module(tmp_path_factory):
         ports[name] = base.free_port()
         setting.update(address=["127.0.0.1:%d" % ports[name]],
                        cert=relay.cert, key=relay.key)
-    relay.write_config({"listener": listeners})
+    relay.write_config(by_policies(listeners) if policies
+                       else {"listener": listeners})
     made.add(relay).start()
     relay.ports, relay.pki = ports, pki
     yield relay, sink
