@@ -25,6 +25,8 @@ static const struct command commands[] = {
 	{ "config", cli_config,
 	    "show and change what is in the configuration store" },
 	{ "commit", cli_commit, "put uncommitted changes in force" },
+	{ "listenerconfig", cli_listenerconfig,
+	    "say which clients may do what at which listener" },
 	{ "certconfig", cli_certconfig,
 	    "make, get and use certificates" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },

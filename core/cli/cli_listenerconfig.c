@@ -1,0 +1,570 @@
+/*
+ * `postern listenerconfig`: each operation as a command, and the dialogue,
+ * which asks for the words of the command and does the same.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/config.h"
+#include "cli/listenerconfig.h"
+#include "cli/prompt.h"
+
+#define KEY_MAX 64
+#define WORDS_MAX 1000 /* of an answer */
+#define SETTINGS "Settings as KEY=VALUE, with blanks between:"
+#define LISTENER "Enter the name of the listener:"
+#define GROUP "Enter the name of the sender group:"
+
+/* of: the word before it, or "". most -1: any number of words. */
+struct operation {
+	const char *of, *name;
+	int least, most;
+	bool changes;
+	int (*run)(struct listenerconfig *, struct err *);
+	const char *help;
+	const char *ask[3];
+};
+
+static int op_list(struct listenerconfig *, struct err *);
+static int op_new(struct listenerconfig *, struct err *);
+static int op_edit(struct listenerconfig *, struct err *);
+static int op_delete(struct listenerconfig *, struct err *);
+static int policy_list(struct listenerconfig *, struct err *);
+static int policy_set(struct listenerconfig *, struct err *);
+static int policy_delete(struct listenerconfig *, struct err *);
+static int rat_print(struct listenerconfig *, struct err *);
+static int rat_new(struct listenerconfig *, struct err *);
+static int rat_edit(struct listenerconfig *, struct err *);
+static int rat_delete(struct listenerconfig *, struct err *);
+static int run(struct listenerconfig *, const struct operation *,
+    struct err *);
+static int menu(struct listenerconfig *, const char *);
+
+static const struct operation operations[] = {
+	{ "", "list", 0, 0, false, op_list, "List the listeners.", { NULL } },
+	{ "", "new", 2, -1, true, op_new, "Create a new listener.",
+	    { LISTENER, SETTINGS } },
+	{ "", "edit", 2, -1, true, op_edit, "Modify a listener.",
+	    { LISTENER, SETTINGS } },
+	{ "", "delete", 1, 1, true, op_delete, "Remove a listener.",
+	    { LISTENER } },
+	{ "hostaccess", "print", 1, 1, false, hat_print,
+	    "Display the sender groups of a listener.", { LISTENER } },
+	{ "hostaccess", "new", 3, -1, true, hat_new, "Create a sender group.",
+	    { LISTENER, GROUP,
+		"[at=PLACE] policy=NAME [senders=A,B] [comment=TEXT]:" } },
+	{ "hostaccess", "edit", 3, -1, true, hat_edit,
+	    "Modify a sender group.", { LISTENER, GROUP,
+		"+SENDER and -SENDER, then KEY=VALUE:" } },
+	{ "hostaccess", "delete", 2, 2, true, hat_delete,
+	    "Remove a sender group.", { LISTENER, GROUP } },
+	{ "hostaccess", "reorder", 3, 3, true, hat_reorder,
+	    "Move a sender group.", { LISTENER, GROUP,
+		"Enter its new place, from 1:" } },
+	{ "hostaccess", "import", 2, 2, true, hat_import,
+	    "Take the table from a file.", { LISTENER, "Enter the file:" } },
+	{ "hostaccess", "export", 1, 2, false, hat_export,
+	    "Write the table to a file.", { LISTENER, "Enter the file:" } },
+	{ "policy", "list", 0, 0, false, policy_list,
+	    "List the mail flow policies.", { NULL } },
+	{ "policy", "set", 1, -1, true, policy_set,
+	    "Create or modify a mail flow policy.",
+	    { "Enter the name of the policy:", SETTINGS } },
+	{ "policy", "delete", 1, 1, true, policy_delete,
+	    "Remove a mail flow policy.",
+	    { "Enter the name of the policy:" } },
+	{ "rcptaccess", "print", 0, 0, false, rat_print,
+	    "Display the recipient access table.", { NULL } },
+	{ "rcptaccess", "new", 1, -1, true, rat_new, "Create an entry.",
+	    { "Enter the recipient (address, domain, .domain or ALL):",
+		SETTINGS } },
+	{ "rcptaccess", "edit", 2, -1, true, rat_edit, "Modify an entry.",
+	    { "Enter the recipient:", SETTINGS } },
+	{ "rcptaccess", "delete", 1, 1, true, rat_delete, "Remove an entry.",
+	    { "Enter the recipient:" } },
+};
+
+#define NOPERATIONS (sizeof(operations) / sizeof(operations[0]))
+#define AFTER (operations + NOPERATIONS)
+
+static const struct {
+	const char *of, *help;
+} tables[] = {
+	{ "hostaccess", "Modify the Host Access Table of a listener." },
+	{ "policy", "Modify the mail flow policies." },
+	{ "rcptaccess", "Modify the Recipient Access Table." },
+};
+#define NTABLES (sizeof(tables) / sizeof(tables[0]))
+
+static int
+usage(FILE *to, int status)
+{
+	const struct operation *o;
+	int i;
+
+	(void)fputs("usage: postern listenerconfig [-c CONFIG] [--json] "
+	    "[--node] [OPERATION ...]\nWithout an operation a dialogue "
+	    "begins. Changes are in force after postern commit.\n", to);
+	for (o = operations; o < AFTER; o++) {
+		(void)fprintf(to, "  %s%s%s", o->of, o->of[0] != '\0' ? " " :
+		    "", o->name);
+		for (i = 0; i < 3 && o->ask[i] != NULL; i++)
+			(void)fputs(strcmp(o->ask[i], LISTENER) == 0 ?
+			    " LISTENER" : strcmp(o->ask[i], GROUP) == 0 ?
+			    " GROUP" : strcmp(o->ask[i], SETTINGS) == 0 ?
+			    " KEY=VALUE ..." : i == 0 ? " NAME" : " ...", to);
+		(void)fprintf(to, "\n      %s\n", o->help);
+	}
+	return status;
+}
+
+static const struct operation *
+find(const char *of, const char *name)
+{
+	const struct operation *o;
+
+	for (o = operations; o < AFTER; o++) {
+		if (str_ieq_c(str_c(of), o->of) &&
+		    str_ieq_c(str_c(name), o->name))
+			return o;
+	}
+	return NULL;
+}
+
+static const struct operation *
+operation_of(struct listenerconfig *lc, char **argv, int argc)
+{
+	const struct operation *o = find("", argv[0]);
+	int words = 1;
+
+	if (o == NULL && argc > 1) {
+		o = find(argv[0], argv[1]);
+		words = 2;
+	}
+	lc->arg = argv + words;
+	lc->n = argc - words;
+	return o == NULL || lc->n < o->least ||
+	    (o->most >= 0 && lc->n > o->most) ? NULL : o;
+}
+
+int
+cli_listenerconfig(int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "node", no_argument, NULL, 'N' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct listenerconfig lc = { .json = false };
+	const struct operation *o = NULL;
+	struct err why = ERR_INIT;
+	const char *conf = CLI_CONF;
+	bool node = false;
+	int c, r;
+
+	/* "+": "-SENDER" behind an operation is none of ours. */
+	while ((c = getopt_long(argc, argv, "+c:h", table, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			conf = optarg;
+			break;
+		case 'h':
+			return usage(stdout, CLI_OK);
+		case 'j':
+			lc.json = true;
+			break;
+		case 'N':
+			node = true;
+			break;
+		default:
+			return usage(stderr, CLI_USAGE);
+		}
+	}
+	if (optind < argc) {
+		o = operation_of(&lc, argv + optind, argc - optind);
+		if (o == NULL)
+			return usage(stderr, CLI_USAGE);
+	}
+	if (confedit_open(&lc.ce, conf, &why) != 0)
+		return cli_fail("%s", why.text);
+	confedit_scope(lc.ce, node);
+	lc.pool = pool_new(0);
+	if (o == NULL)
+		r = menu(&lc, "");
+	else
+		r = run(&lc, o, &why) == 0 ? CLI_OK : cli_fail("%s", why.text);
+	if (o != NULL && o->changes && r == CLI_OK && !lc.json)
+		confedit_hint(lc.ce);
+	confedit_close(&lc.ce);
+	pool_destroy(&lc.pool);
+	return r;
+}
+
+static int
+run(struct listenerconfig *lc, const struct operation *o, struct err *why)
+{
+	struct err ignored = ERR_INIT;
+	int r = o->run(lc, why);
+
+	if (r == 0 && o->changes)
+		return confedit_save(lc->ce, why);
+	/* Nothing of it may go with the next change. */
+	if (r != 0 && o->changes)
+		(void)confedit_refresh(lc->ce, &ignored);
+	return r;
+}
+
+/* ---- the dialogue ---- */
+
+/* Nobody quotes here: a word without "=" behind one with it is more of its
+ * value, unless it is +SENDER or -SENDER. */
+static void
+add_word(struct listenerconfig *lc, int first, struct str word)
+{
+	char **last = &lc->arg[lc->n - 1];
+
+	if (lc->n > first && strchr(*last, '=') != NULL &&
+	    str_find(word, '=') == word.n && word.p[0] != '+' &&
+	    word.p[0] != '-')
+		*last = pool_printf(lc->pool, "%s %.*s", *last,
+		    STR_FMT(word));
+	else
+		lc->arg[lc->n++] = pool_strndup(lc->pool, word.p, word.n);
+}
+
+/* -1: the input ended. */
+static int
+ask_words(struct listenerconfig *lc, const struct operation *o)
+{
+	struct str rest, word;
+	const char *line;
+	int i, first;
+
+	lc->arg = pool_alloc(lc->pool, WORDS_MAX * sizeof(*lc->arg));
+	lc->n = 0;
+	for (i = 0; i < 3 && o->ask[i] != NULL; i++) {
+		line = prompt_line(lc->pool, o->ask[i], "");
+		if (line == NULL)
+			return -1;
+		rest = str_c(line);
+		first = lc->n;
+		while (lc->n < WORDS_MAX && str_word(&rest, &word))
+			add_word(lc, first, word);
+	}
+	return 0;
+}
+
+static void
+list_choices(const char *of)
+{
+	const struct operation *o;
+	const char *p;
+	size_t i;
+
+	(void)printf("\nChoose the operation you want to perform:\n");
+	for (o = operations; o < AFTER; o++) {
+		if (strcmp(o->of, of) != 0)
+			continue;
+		(void)printf("- ");
+		for (p = o->name; *p != '\0'; p++)
+			(void)putchar(*p - 'a' + 'A');
+		(void)printf(" - %s\n", o->help);
+	}
+	for (i = 0; of[0] == '\0' && i < NTABLES; i++) {
+		(void)printf("- ");
+		for (p = tables[i].of; *p != '\0'; p++)
+			(void)putchar(*p - 'a' + 'A');
+		(void)printf(" - %s\n", tables[i].help);
+	}
+}
+
+static int
+menu(struct listenerconfig *lc, const char *of)
+{
+	const struct operation *o;
+	struct err why;
+	const char *line;
+	size_t i;
+
+	err_clear(&why);
+	if (of[0] == '\0' && op_list(lc, &why) != 0)
+		return cli_fail("%s", why.text);
+	for (;;) {
+		list_choices(of);
+		line = prompt_line(lc->pool, "", "");
+		if (line == NULL || str_trim(str_c(line)).n == 0)
+			break;
+		line = pool_str(lc->pool, str_trim(str_c(line))).p;
+		for (i = 0; of[0] == '\0' && i < NTABLES; i++) {
+			if (str_ieq_c(str_c(line), tables[i].of))
+				break;
+		}
+		if (of[0] == '\0' && i < NTABLES) {
+			(void)menu(lc, tables[i].of);
+			continue;
+		}
+		o = find(of, line);
+		if (o == NULL) {
+			(void)printf("\"%s\" is none of the operations.\n",
+			    line);
+			continue;
+		}
+		if (ask_words(lc, o) != 0)
+			break;
+		err_clear(&why);
+		if (lc->n < o->least || (o->most >= 0 && lc->n > o->most))
+			(void)printf("Failed: that is too little or too "
+			    "much.\n");
+		else if (run(lc, o, &why) != 0)
+			(void)printf("Failed: %s\n", why.text);
+	}
+	if (of[0] == '\0')
+		confedit_hint(lc->ce);
+	return CLI_OK;
+}
+
+/* ---- what operations have in common ---- */
+
+const struct conf *
+listenerconfig_conf(struct listenerconfig *lc, struct err *why)
+{
+	const struct conf *c = confedit_conf(lc->ce);
+
+	if (c == NULL)
+		(void)err_text(why, "%s", confedit_broken(lc->ce));
+	return c;
+}
+
+const struct conf_listener *
+listenerconfig_find(struct listenerconfig *lc, const char *name,
+    struct err *why)
+{
+	const struct conf *c = confedit_conf(lc->ce);
+	unsigned i;
+
+	for (i = 0; c != NULL && i < c->nlistener; i++) {
+		if (strcmp(c->listener[i].name, name) == 0)
+			return &c->listener[i];
+	}
+	(void)err_text(why, "there is no listener \"%.60s\"", name);
+	return NULL;
+}
+
+int
+listenerconfig_set(struct listenerconfig *lc, int i, const char *kind,
+    const char *name, struct err *why)
+{
+	char key[KEY_MAX];
+	const char *is;
+
+	for (; i < lc->n; i++) {
+		is = strchr(lc->arg[i], '=');
+		if (is == NULL || (size_t)(is - lc->arg[i]) >= sizeof(key))
+			return err_text(why, "\"%.60s\" is not KEY=VALUE",
+			    lc->arg[i]);
+		(void)str_copy(key, sizeof(key),
+		    str_n(lc->arg[i], (size_t)(is - lc->arg[i])));
+		if (confedit_set(lc->ce, kind, name, key, is + 1, why) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool
+known(struct listenerconfig *lc, const char *kind, const char *name)
+{
+	return confedit_get(lc->ce, kind, name) != NULL ||
+	    confedit_boot(lc->ce, kind, name) != NULL;
+}
+
+/* Creates or changes the object that arg[0] names. */
+static int
+put(struct listenerconfig *lc, const char *kind, bool there, struct err *why)
+{
+	bool is = known(lc, kind, lc->arg[0]);
+
+	if (is != there)
+		return err_text(why, is ? "%s \"%.60s\" is there already" :
+		    "there is no %s \"%.60s\"", kind, lc->arg[0]);
+	if (!is && confedit_new(lc->ce, kind, lc->arg[0], why) != 0)
+		return -1;
+	return listenerconfig_set(lc, 1, kind, lc->arg[0], why);
+}
+
+/* ---- listeners ---- */
+
+static int
+op_list(struct listenerconfig *lc, struct err *why)
+{
+	static const char *const levels[] = { "off", "preferred", "required" };
+	const struct conf *c = listenerconfig_conf(lc, why);
+	const struct conf_listener *l;
+	json_t *all, *where;
+	char text[SOCK_TEXT_MAX];
+	unsigned i;
+
+	if (c == NULL)
+		return -1;
+	all = json_array();
+	if (!lc->json)
+		(void)printf("Currently configured listeners:\n");
+	for (l = c->listener; l < c->listener + c->nlistener; l++) {
+		where = json_array();
+		if (!lc->json)
+			(void)printf("%u. %s (on",
+			    (unsigned)(l - c->listener) + 1, l->name);
+		for (i = 0; i < l->address.n; i++) {
+			(void)sock_addr_text(&l->address.v[i], text,
+			    sizeof(text));
+			(void)json_array_append_new(where, json_string(text));
+			if (!lc->json)
+				(void)printf("%s %s", i > 0 ? "," : "", text);
+		}
+		if (!lc->json)
+			(void)printf(") TLS %s, %u sender groups\n",
+			    levels[l->tls], l->ngroup);
+		(void)json_array_append_new(all, json_pack(
+		    "{s:s, s:o, s:s, s:i}", "listener", l->name, "address",
+		    where, "tls", levels[l->tls], "sender_groups",
+		    (int)l->ngroup));
+	}
+	if (lc->json)
+		config_print(all);
+	else
+		json_decref(all);
+	return 0;
+}
+
+static int
+op_new(struct listenerconfig *lc, struct err *why)
+{
+	return put(lc, "listener", false, why);
+}
+
+static int
+op_edit(struct listenerconfig *lc, struct err *why)
+{
+	return put(lc, "listener", true, why);
+}
+
+static int
+op_delete(struct listenerconfig *lc, struct err *why)
+{
+	return confedit_delete(lc->ce, "listener", lc->arg[0], why);
+}
+
+/* ---- mail flow policies ---- */
+
+static int
+show(struct listenerconfig *lc, const struct conf_object *o, json_t *all)
+{
+	struct buf text;
+
+	buf_init(&text, SIZE_MAX);
+	conf_object_write(o, &text);
+	if (!lc->json)
+		(void)fputs(buf_p(&text), stdout);
+	(void)json_array_append_new(all, json_pack("{s:s, s:s}", "name",
+	    o->name, "text", buf_p(&text)));
+	buf_fini(&text);
+	return 0;
+}
+
+/* Those of the boot file as well, unless the store has something of them. */
+static int
+policy_list(struct listenerconfig *lc, struct err *why)
+{
+	const struct conf *c = listenerconfig_conf(lc, why);
+	json_t *all;
+	unsigned i;
+
+	if (c == NULL)
+		return -1;
+	all = json_array();
+	for (i = 0; i < c->nflow; i++) {
+		const struct conf_object o = {
+			.scope = conf_kind_find("mail_flow_policy", why),
+			.kind = "mail_flow_policy", .name = c->flow[i].name,
+			.items = (struct conf_item *)(uintptr_t)
+			    c->flow[i].items };
+
+		(void)show(lc, &o, all);
+	}
+	if (lc->json)
+		config_print(all);
+	else
+		json_decref(all);
+	return 0;
+}
+
+static int
+policy_set(struct listenerconfig *lc, struct err *why)
+{
+	return put(lc, "mail_flow_policy",
+	    known(lc, "mail_flow_policy", lc->arg[0]), why);
+}
+
+static int
+policy_delete(struct listenerconfig *lc, struct err *why)
+{
+	return confedit_delete(lc->ce, "mail_flow_policy", lc->arg[0], why);
+}
+
+/* ---- the recipient access table ---- */
+
+static int
+rat_print(struct listenerconfig *lc, struct err *why)
+{
+	const struct conf *c = listenerconfig_conf(lc, why);
+	const struct conf_access *a;
+	json_t *all;
+	unsigned i;
+
+	if (c == NULL)
+		return -1;
+	all = json_array();
+	for (i = 0; i < c->naccess; i++) {
+		a = &c->access[i];
+		(void)json_array_append_new(all, json_pack(
+		    "{s:s, s:s, s:i, s:s, s:s}", "recipient", a->name,
+		    "access", a->access == 0 ? "accept" : "reject", "code",
+		    (int)a->code, "text", a->text, "comment", a->comment));
+		if (lc->json)
+			continue;
+		if (a->access == 0)
+			(void)printf("%s ACCEPT\n", a->name);
+		else
+			(void)printf("%s REJECT %u %s\n", a->name, a->code,
+			    a->text);
+	}
+	for (i = 0; !lc->json && c->relay.domains[i] != NULL; i++)
+		(void)printf("%s ACCEPT (relay.domains)\n",
+		    c->relay.domains[i]);
+	if (lc->json)
+		config_print(all);
+	else
+		json_decref(all);
+	return 0;
+}
+
+static int
+rat_new(struct listenerconfig *lc, struct err *why)
+{
+	return put(lc, "recipient_access", false, why);
+}
+
+static int
+rat_edit(struct listenerconfig *lc, struct err *why)
+{
+	return put(lc, "recipient_access", true, why);
+}
+
+static int
+rat_delete(struct listenerconfig *lc, struct err *why)
+{
+	return confedit_delete(lc->ce, "recipient_access", lc->arg[0], why);
+}

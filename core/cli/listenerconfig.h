@@ -1,0 +1,38 @@
+/*
+ * `postern listenerconfig`: listeners, their host access tables (sender groups
+ * and mail flow policies) and the recipient access table. Changes are those of
+ * the configuration store (cli/confedit.h), in force when they are committed.
+ */
+#ifndef CLI_LISTENERCONFIG_H
+#define CLI_LISTENERCONFIG_H
+
+#include "cli/confedit.h"
+
+struct listenerconfig {
+	struct confedit *ce;
+	struct pool *pool; /* for as long as it runs */
+	bool json;
+	char **arg; /* what the operation is told */
+	int n;
+};
+
+/* As it would be in force; NULL: it is broken. */
+const struct conf *listenerconfig_conf(struct listenerconfig *lc,
+    struct err *why);
+const struct conf_listener *listenerconfig_find(struct listenerconfig *lc,
+    const char *name, struct err *why);
+/* The words KEY=VALUE from the i-th on are set in an object; a word without
+ * "=" is an error. */
+int listenerconfig_set(struct listenerconfig *lc, int i, const char *kind,
+    const char *name, struct err *why);
+
+/* listenerconfig_hat.c: arg[0] is the listener, arg[1] the group. */
+int hat_print(struct listenerconfig *lc, struct err *why);
+int hat_new(struct listenerconfig *lc, struct err *why);
+int hat_edit(struct listenerconfig *lc, struct err *why);
+int hat_delete(struct listenerconfig *lc, struct err *why);
+int hat_reorder(struct listenerconfig *lc, struct err *why);
+int hat_import(struct listenerconfig *lc, struct err *why);
+int hat_export(struct listenerconfig *lc, struct err *why);
+
+#endif

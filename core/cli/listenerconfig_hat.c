@@ -1,0 +1,449 @@
+/*
+ * The host access table of a listener, as operations on its sender groups.
+ */
+#include "cli/listenerconfig.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/num.h"
+#include "cli/config.h"
+
+enum { TABLE_MAX = 4 * 1024 * 1024, GROUPS_MAX = 10000 };
+
+/* The order of a listener's groups, while it changes. */
+struct order {
+	const char **v;
+	unsigned n;
+};
+
+static const char *const behaviors[] = { "ACCEPT", "RELAY", "REJECT",
+	"TCPREFUSE" };
+
+static int	order_of(struct listenerconfig *, const char *, struct order *,
+		    struct err *);
+static unsigned	place_of(const struct order *, const char *);
+static void	put_in(struct order *, unsigned, const char *);
+static void	take_out(struct order *, unsigned);
+static int	order_set(struct listenerconfig *, const char *,
+		    const struct order *, struct err *);
+static int	list_set(struct listenerconfig *, const char *, const char *,
+		    const char *, const struct order *, struct err *);
+static const struct conf_group *group_of(const struct conf *, const char *);
+static bool	used(const struct conf *, const char *, const char *);
+static int	name_ok(const char *, struct err *);
+static int	place_ok(const struct order *, const char *, unsigned *,
+		    struct err *);
+
+int
+hat_print(struct listenerconfig *lc, struct err *why)
+{
+	const struct conf *c = listenerconfig_conf(lc, why);
+	const struct conf_listener *l;
+	const struct conf_group *g;
+	json_t *all, *senders;
+	unsigned i, k;
+
+	l = c == NULL ? NULL : listenerconfig_find(lc, lc->arg[0], why);
+	if (l == NULL)
+		return -1;
+	all = json_array();
+	for (i = 0; i < l->ngroup; i++) {
+		g = l->group[i];
+		senders = json_array();
+		for (k = 0; k < g->npattern; k++)
+			(void)json_array_append_new(senders,
+			    json_string_nocheck(g->pattern[k].text));
+		(void)json_array_append_new(all, json_pack(
+		    "{s:s, s:s, s:s, s:s, s:o}", "group", g->name, "policy",
+		    g->policy, "behavior",
+		    behaviors[c->flow[g->flow].behavior], "comment",
+		    g->comment, "senders", senders));
+		if (lc->json)
+			continue;
+		(void)printf("%u. %s: $%s (%s)%s%s\n", i + 1, g->name,
+		    g->policy, behaviors[c->flow[g->flow].behavior],
+		    g->comment[0] != '\0' ? " " : "", g->comment);
+		for (k = 0; k < g->npattern; k++)
+			(void)printf("    %s\n", g->pattern[k].text);
+	}
+	if (!lc->json && l->ngroup == 0)
+		(void)printf("Listener %s has no sender groups.\n", l->name);
+	if (lc->json)
+		config_print(all);
+	else
+		json_decref(all);
+	return 0;
+}
+
+/* LISTENER GROUP policy=NAME [senders=A,B] [at=N] … */
+int
+hat_new(struct listenerconfig *lc, struct err *why)
+{
+	const struct conf *c = listenerconfig_conf(lc, why);
+	const char *name = lc->arg[1];
+	struct order o;
+	unsigned at;
+
+	if (c == NULL || name_ok(name, why) != 0 ||
+	    order_of(lc, lc->arg[0], &o, why) != 0)
+		return -1;
+	if (place_of(&o, name) < o.n)
+		return err_text(why, "group %s is in it already", name);
+	at = o.n;
+	if (lc->n > 2 && strncmp(lc->arg[2], "at=", 3) == 0) {
+		o.n++; /* behind the last is a place as well */
+		if (place_ok(&o, lc->arg[2] + 3, &at, why) != 0)
+			return -1;
+		o.n--;
+	}
+	if (group_of(c, name) == NULL &&
+	    confedit_new(lc->ce, "sender_group", name, why) != 0)
+		return -1;
+	if (listenerconfig_set(lc, at == o.n && (lc->n <= 2 ||
+		strncmp(lc->arg[2], "at=", 3) != 0) ? 2 : 3, "sender_group",
+		name, why) != 0)
+		return -1;
+	put_in(&o, at, name);
+	return order_set(lc, lc->arg[0], &o, why);
+}
+
+/* LISTENER GROUP KEY=VALUE … +SENDER … -SENDER … */
+int
+hat_edit(struct listenerconfig *lc, struct err *why)
+{
+	const struct conf *c = listenerconfig_conf(lc, why);
+	const char *name = lc->arg[1], *one;
+	struct order o, senders;
+	const char *const *p;
+	unsigned k;
+	int i;
+
+	if (c == NULL || order_of(lc, lc->arg[0], &o, why) != 0)
+		return -1;
+	if (place_of(&o, name) == o.n)
+		return err_text(why, "listener %s has no group %s",
+		    lc->arg[0], name);
+	senders.v = pool_alloc(lc->pool,
+	    (CONF_MAX_LIST + (size_t)lc->n) * sizeof(char *));
+	senders.n = 0;
+	for (p = group_of(c, name)->senders; *p != NULL; p++)
+		senders.v[senders.n++] = *p;
+	for (i = 2; i < lc->n; i++) {
+		one = lc->arg[i] + 1;
+		k = place_of(&senders, one);
+		if (lc->arg[i][0] == '+' && k == senders.n)
+			senders.v[senders.n++] = one;
+		else if (lc->arg[i][0] == '-' && k == senders.n)
+			return err_text(why, "group %s has no %s", name, one);
+		else if (lc->arg[i][0] == '-')
+			take_out(&senders, k);
+		else if (lc->arg[i][0] != '+')
+			break;
+	}
+	if (i > 2 && list_set(lc, "sender_group", name, "senders", &senders,
+	    why) != 0)
+		return -1;
+	return listenerconfig_set(lc, i, "sender_group", name, why);
+}
+
+/* One that no other listener names goes for good, if it is of the store. */
+int
+hat_delete(struct listenerconfig *lc, struct err *why)
+{
+	const struct conf *c = listenerconfig_conf(lc, why);
+	const char *name = lc->arg[1];
+	struct order o;
+	unsigned at;
+
+	if (c == NULL || order_of(lc, lc->arg[0], &o, why) != 0)
+		return -1;
+	at = place_of(&o, name);
+	if (at == o.n)
+		return err_text(why, "listener %s has no group %s",
+		    lc->arg[0], name);
+	take_out(&o, at);
+	if (!used(c, name, lc->arg[0]) &&
+	    confedit_get(lc->ce, "sender_group", name) != NULL &&
+	    confedit_delete(lc->ce, "sender_group", name, why) != 0)
+		return -1;
+	return order_set(lc, lc->arg[0], &o, why);
+}
+
+/* LISTENER GROUP PLACE */
+int
+hat_reorder(struct listenerconfig *lc, struct err *why)
+{
+	const char *name = lc->arg[1];
+	unsigned from, to;
+	struct order o;
+
+	if (order_of(lc, lc->arg[0], &o, why) != 0)
+		return -1;
+	from = place_of(&o, name);
+	if (from == o.n)
+		return err_text(why, "listener %s has no group %s",
+		    lc->arg[0], name);
+	if (place_ok(&o, lc->arg[2], &to, why) != 0)
+		return -1;
+	take_out(&o, from);
+	put_in(&o, to, name);
+	return order_set(lc, lc->arg[0], &o, why);
+}
+
+/* ---- files ---- */
+
+int
+hat_export(struct listenerconfig *lc, struct err *why)
+{
+	const char *file = lc->n > 1 ? lc->arg[1] : "-";
+	const struct conf_listener *l;
+	const struct conf_group *g;
+	struct buf text;
+	unsigned i, k;
+	int r = 0;
+
+	if (listenerconfig_conf(lc, why) == NULL)
+		return -1;
+	l = listenerconfig_find(lc, lc->arg[0], why);
+	if (l == NULL)
+		return -1;
+	buf_init(&text, SIZE_MAX);
+	for (i = 0; i < l->ngroup; i++) {
+		g = l->group[i];
+		(void)buf_printf(&text, "%s:\n", g->name);
+		for (k = 0; k < g->npattern; k++)
+			(void)buf_printf(&text, "    %s\n",
+			    g->pattern[k].text);
+		(void)buf_printf(&text, "    $%s", g->policy);
+		if (g->comment[0] != '\0')
+			(void)buf_printf(&text, " (%s)", g->comment);
+		(void)buf_add_char(&text, '\n');
+	}
+	if (strcmp(file, "-") == 0)
+		(void)fputs(buf_p(&text), stdout);
+	else
+		r = file_replace(file, buf_p(&text), buf_len(&text), 0644,
+		    why);
+	buf_fini(&text);
+	return r;
+}
+
+/* A line of a group: a sender, or its policy and comment. */
+static int
+import_line(struct listenerconfig *lc, const char *group, struct str line,
+    struct order *senders, struct err *why)
+{
+	size_t open;
+
+	if (line.p[0] != '$') {
+		if (senders->n == CONF_MAX_LIST)
+			return err_text(why, "too many senders");
+		senders->v[senders->n++] = pool_str(lc->pool, line).p;
+		return 0;
+	}
+	open = str_find(line, '(');
+	if (open < line.n && line.p[line.n - 1] == ')' &&
+	    confedit_set(lc->ce, "sender_group", group, "comment",
+		pool_str(lc->pool, str_n(line.p + open + 1,
+		    line.n - open - 2)).p, why) != 0)
+		return -1;
+	return confedit_set(lc->ce, "sender_group", group, "policy",
+	    pool_str(lc->pool, str_trim(str_n(line.p + 1, open - 1))).p, why);
+}
+
+/* The table becomes that of the file; groups that are not in it any more are
+ * left as they are, they may be of other listeners. */
+static int
+import_text(struct listenerconfig *lc, struct str rest, unsigned *line_r,
+    struct err *why)
+{
+	struct order o = { pool_alloc(lc->pool, GROUPS_MAX * sizeof(char *)),
+		0 }, senders = { pool_alloc(lc->pool,
+		(CONF_MAX_LIST + 1) * sizeof(char *)), 0 };
+	const char *group = NULL;
+	struct str line;
+
+	while (str_split(&rest, '\n', &line)) {
+		++*line_r;
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		line = str_trim(line);
+		if (line.n == 0 || line.p[0] == '#')
+			continue;
+		if (line.p[line.n - 1] != ':') {
+			if (group == NULL)
+				return err_text(why, "this is no NAME:");
+			if (import_line(lc, group, line, &senders, why) != 0)
+				return -1;
+			continue;
+		}
+		if (group != NULL && list_set(lc, "sender_group", group,
+		    "senders", &senders, why) != 0)
+			return -1;
+		group = pool_strndup(lc->pool, line.p, line.n - 1);
+		senders.n = 0;
+		if (name_ok(group, why) != 0)
+			return -1;
+		if (place_of(&o, group) < o.n || o.n == GROUPS_MAX)
+			return err_text(why, "group %s is there already",
+			    group);
+		o.v[o.n++] = group;
+		if (confedit_get(lc->ce, "sender_group", group) == NULL &&
+		    confedit_new(lc->ce, "sender_group", group, why) != 0)
+			return -1;
+		if (confedit_set(lc->ce, "sender_group", group, "comment", "",
+			why) != 0)
+			return -1;
+	}
+	if (group != NULL && list_set(lc, "sender_group", group, "senders",
+	    &senders, why) != 0)
+		return -1;
+	return order_set(lc, lc->arg[0], &o, why);
+}
+
+int
+hat_import(struct listenerconfig *lc, struct err *why)
+{
+	unsigned line = 0;
+	struct buf text;
+	int r;
+
+	if (listenerconfig_conf(lc, why) == NULL ||
+	    listenerconfig_find(lc, lc->arg[0], why) == NULL)
+		return -1;
+	buf_init(&text, TABLE_MAX);
+	r = file_read(&text, lc->arg[1], why);
+	if (r == 0 && import_text(lc, buf_str(&text), &line, why) != 0)
+		r = err_prefix(why, "%s:%u: ", lc->arg[1], line);
+	buf_fini(&text);
+	return r;
+}
+
+/* ---- the order ---- */
+
+static int
+order_of(struct listenerconfig *lc, const char *listener, struct order *o_r,
+    struct err *why)
+{
+	const struct conf_listener *l = NULL;
+	const char *const *p;
+	unsigned n = 0;
+
+	if (listenerconfig_conf(lc, why) != NULL)
+		l = listenerconfig_find(lc, listener, why);
+	if (l == NULL)
+		return -1;
+	for (p = l->sender_groups; *p != NULL; p++)
+		n++;
+	o_r->v = pool_alloc(lc->pool, (n + 2) * sizeof(*o_r->v));
+	o_r->n = 0;
+	for (p = l->sender_groups; *p != NULL; p++)
+		o_r->v[o_r->n++] = *p;
+	return 0;
+}
+
+static unsigned
+place_of(const struct order *o, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < o->n && strcmp(o->v[i], name) != 0;)
+		i++;
+	return i;
+}
+
+static void
+put_in(struct order *o, unsigned at, const char *name)
+{
+	memmove(o->v + at + 1, o->v + at, (o->n - at) * sizeof(*o->v));
+	o->v[at] = name;
+	o->n++;
+}
+
+static void
+take_out(struct order *o, unsigned at)
+{
+	o->n--;
+	memmove(o->v + at, o->v + at + 1, (o->n - at) * sizeof(*o->v));
+}
+
+static int
+order_set(struct listenerconfig *lc, const char *listener,
+    const struct order *o, struct err *why)
+{
+	return list_set(lc, "listener", listener, "sender_groups", o, why);
+}
+
+/* An empty list is one: the boot file's does not count again. */
+static int
+list_set(struct listenerconfig *lc, const char *kind, const char *name,
+    const char *key, const struct order *o, struct err *why)
+{
+	struct buf b;
+	unsigned i;
+	int r;
+
+	buf_init(&b, SIZE_MAX);
+	for (i = 0; i < o->n; i++)
+		(void)buf_printf(&b, "%s%s", i > 0 ? "," : "", o->v[i]);
+	r = confedit_set(lc->ce, kind, name, key, o->n > 0 ? buf_p(&b) :
+	    "\"\"", why);
+	buf_fini(&b);
+	return r;
+}
+
+static const struct conf_group *
+group_of(const struct conf *c, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < c->ngroup; i++) {
+		if (strcmp(c->group[i].name, name) == 0)
+			return &c->group[i];
+	}
+	return NULL;
+}
+
+/* By another listener? */
+static bool
+used(const struct conf *c, const char *name, const char *listener)
+{
+	const struct conf_listener *l;
+	unsigned i;
+
+	for (l = c->listener; l < c->listener + c->nlistener; l++) {
+		for (i = 0; i < l->ngroup; i++) {
+			if (strcmp(l->name, listener) != 0 &&
+			    strcmp(l->group[i]->name, name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static int
+name_ok(const char *name, struct err *why)
+{
+	const char *p;
+
+	for (p = name; ch_alnum(*p) || *p == '_' || *p == '-' || *p == '.';)
+		p++;
+	return p > name && *p == '\0' ? 0 : err_text(why, "\"%.60s\": a name "
+	    "is made of letters, digits, \"-\", \"_\" and \".\"", name);
+}
+
+static int
+place_ok(const struct order *o, const char *text, unsigned *at_r,
+    struct err *why)
+{
+	uint64_t n;
+
+	if (num_u64(str_c(text), o->n, &n) != 0 || n == 0)
+		return err_text(why, "\"%.20s\" is no place from 1 to %u",
+		    text, o->n);
+	*at_r = (unsigned)n - 1;
+	return 0;
+}
