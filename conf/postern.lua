@@ -53,6 +53,7 @@ relay {
   networks = { "127.0.0.0/8", "::1" }, -- to anywhere
   domains = {}, -- from anybody, to these: { "example.com", ".example.com" }
   -- users = "/etc/postern/users", -- lines user:hash; turns AUTH on
+  -- user_table = "accounts", -- so, from plugin "lookup_file" "accounts" { }
 }
 
 -- Recipients, the nearest counts; before relay.domains.

@@ -80,6 +80,7 @@ struct session {
 	char *rname;
 	struct whois *whois;	/* being found out; or NULL */
 	struct sendercheck *sendercheck; /* so */
+	struct asked_user *asked_user;	 /* so */
 	struct loop_timer timer;
 	/* plugins */
 	struct session_who who;
@@ -161,6 +162,10 @@ enum smtpd_step session_auth(void *arg, struct str user, struct str pass,
 struct sendercheck;
 bool session_sender_asked(struct session *s, struct envelope *env);
 void session_sender_end(struct session *s);
+
+/* inbound_auth.c: what a table is asked for. */
+struct asked_user;
+void session_auth_forget(struct session *s);
 
 /* inbound_mail.c */
 enum smtpd_step session_mail_go(struct session *s, struct envelope *env,

@@ -222,6 +222,7 @@ session_free(struct session *s)
 	if (s->busy > 0)
 		return; /* the last answer comes back here */
 	session_ask_cancel(s);
+	session_auth_forget(s);
 	inmsg_destroy(&s->m);
 	scope_end(&s->scope);
 	pool_destroy(&s->pool);

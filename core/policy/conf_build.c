@@ -17,7 +17,8 @@
 
 static const char *default_hostname(struct pool *);
 static int	build_names(struct conf *, struct err *);
-static int	build_store(const struct conf *, struct err *);
+static int	instance_there(const struct conf *, const char *, const char *,
+		    struct err *);
 static int	build_addresses(const struct conf *, struct err *);
 static int	bind_valid(const struct conf *, const char *, int,
 		    struct err *);
@@ -38,7 +39,9 @@ static const struct queue_profile *profile_find(const struct conf *,
 int
 conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 {
-	if (build_names(c, why) != 0 || build_store(c, why) != 0 ||
+	if (build_names(c, why) != 0 ||
+	    instance_there(c, "queue", c->queue.store, why) != 0 ||
+	    instance_there(c, "relay", c->relay.user_table, why) != 0 ||
 	    build_addresses(c, why) != 0 || build_profiles(c, why) != 0)
 		return -1;
 	build_relay(c);
@@ -82,18 +85,17 @@ build_names(struct conf *c, struct err *why)
 
 /* What the plugin can do is known when it is loaded. */
 static int
-build_store(const struct conf *c, struct err *why)
+instance_there(const struct conf *c, const char *block, const char *name,
+    struct err *why)
 {
 	unsigned i;
 
-	if (c->queue.store[0] == '\0')
-		return 0;
 	for (i = 0; i < c->nplugin; i++) {
-		if (strcmp(c->plugin[i].name, c->queue.store) == 0)
+		if (strcmp(c->plugin[i].name, name) == 0)
 			return 0;
 	}
-	return err_text(why, "%s: queue: no plugin instance \"%.60s\"",
-	    c->file, c->queue.store);
+	return name[0] == '\0' ? 0 : err_text(why, "%s: %s: no plugin "
+	    "instance \"%.60s\"", c->file, block, name);
 }
 
 /* Addresses that nothing else looks at before they are used. */
@@ -443,7 +445,7 @@ conf_build_smtpd(const struct conf *c, const struct conf_listener *l,
 		.chunking = l->chunking,
 		.smtputf8 = l->smtputf8,
 		.limits = l->announce_limits,
-		.auth = c->nuser > 0,
+		.auth = c->nuser > 0 || c->relay.user_table[0] != '\0',
 		.received_tls = l->received_tls,
 	};
 }

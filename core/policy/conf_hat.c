@@ -115,7 +115,8 @@ check_flow(const struct conf *c, const struct conf_policy_flow *f,
 			    "; there it is client_rate" :
 			    "; there it is client_connections");
 	}
-	if (f->auth == CONF_AUTH_REQUIRED && c->nuser == 0)
+	if (f->auth == CONF_AUTH_REQUIRED && c->nuser == 0 &&
+	    c->relay.user_table[0] == '\0')
 		return err_text(why, "%s: mail_flow_policy \"%s\": auth is "
 		    "required, but relay { } has no users", c->file, f->name);
 	return check_senders(c, "mail_flow_policy", f->name, f->tls_senders,

@@ -273,6 +273,9 @@ PARAM(RELAY, certificates, STRINGS, "", "",
     "SHA-256 fingerprints of client certificates that may send to anywhere")
 PARAM(RELAY, users, PATH, "", "",
     "file of user:hash lines; turns AUTH on, inside TLS only")
+PARAM(RELAY, user_table, STRING, "", "",
+    "plugin instance (lookup/1) that has the hash of a user who is not in "
+    "users; turns AUTH on as well")
 
 /* tls { }: both directions. */
 PARAM(TLS, keys, CHOICE, "keeper", "keeper|in-process",

@@ -26,6 +26,8 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
+	{ "relay { user_table = 'x' }",
+	    "/etc/p/boot.lua: relay: no plugin instance \"x\"" },
 	{ "recipient_access 'ALL' { }",
 	    "/etc/p/boot.lua: recipient_access \"ALL\": this would relay for "
 	    "everybody to everywhere" },
