@@ -69,6 +69,8 @@ void shm_worker_gone(struct shm *s, unsigned worker);
 uint32_t shm_rate(struct shm *s, uint64_t key, msec window);
 /* The same for several events at once; 0: only looks. */
 uint32_t shm_rate_by(struct shm *s, uint64_t key, msec window, uint32_t by);
+/* How long that window still is. */
+msec shm_rate_left(struct shm *s, uint64_t key, msec window);
 
 /* The next id; persistent blocks are arranged by base/ids. */
 uint64_t shm_id_next(struct shm *s, enum shm_id id);

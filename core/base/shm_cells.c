@@ -6,6 +6,8 @@
 
 #define RATE_UNIT 64 /* milliseconds */
 
+static uint64_t	rate_key(uint64_t key, msec window);
+
 uint32_t
 shm_rate(struct shm *s, uint64_t key, msec window)
 {
@@ -21,9 +23,7 @@ shm_rate_by(struct shm *s, uint64_t key, msec window, uint32_t by)
 	struct rates *r;
 	int i;
 
-	/* The same key with another window is another counter. */
-	key ^= (uint64_t)window * 0x9e3779b97f4a7c15ULL;
-	key = key != 0 ? key : 1;
+	key = rate_key(key, window);
 	r = &s->map->rate[(key ^ key >> 32) % BUCKETS];
 	while ((i = shm_find(r->key, key)) >= 0) {
 		word = r->word[i];
@@ -53,6 +53,28 @@ shm_rate_by(struct shm *s, uint64_t key, msec window, uint32_t by)
 	if (atomic_compare_exchange_strong(&r->key[best], &old, key))
 		r->word[best] = end << 32 | by;
 	return by;
+}
+
+msec
+shm_rate_left(struct shm *s, uint64_t key, msec window)
+{
+	uint64_t now = (uint64_t)clock_now() / RATE_UNIT, end;
+	struct rates *r;
+	int i;
+
+	key = rate_key(key, window);
+	r = &s->map->rate[(key ^ key >> 32) % BUCKETS];
+	i = shm_find(r->key, key);
+	end = i >= 0 ? r->word[i] >> 32 : 0;
+	return now < end ? (msec)(end - now) * RATE_UNIT : 0;
+}
+
+/* The same key with another window is another counter. */
+static uint64_t
+rate_key(uint64_t key, msec window)
+{
+	key ^= (uint64_t)window * 0x9e3779b97f4a7c15ULL;
+	return key != 0 ? key : 1;
 }
 
 uint64_t

@@ -307,7 +307,7 @@ int
 explain_rcpt(struct explain *e, json_t *o, const json_t *tried)
 {
 	struct explained a = { .e = e, .o = o, .tried = tried };
-	const struct queue_profile *p = e->relay.profile;
+	const struct queue_profile *p;
 	struct err why = ERR_INIT;
 
 	if (addr_parse(e->pool, str_c(pool_strdup(e->pool, text(o,
@@ -326,8 +326,11 @@ explain_rcpt(struct explain *e, json_t *o, const json_t *tried)
 		return -1;
 	}
 	put_certificate(&a);
-	if (a.way.route != NULL && a.way.route->profile != NULL)
+	p = a.way.rules.profile;
+	if (p == NULL && a.way.route != NULL)
 		p = a.way.route->profile;
+	if (p == NULL)
+		p = e->relay.profile;
 	put_schedule(&a, p);
 	put_failures(&a, p);
 	return 0;

@@ -33,8 +33,6 @@ static int	build_permissions(struct conf *, const struct conf_reader *,
 		    struct err *);
 static int	read_users(struct conf *, const struct conf_reader *,
 		    struct err *);
-static const struct queue_profile *profile_find(const struct conf *,
-		    const char *);
 
 int
 conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
@@ -45,8 +43,8 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 	    build_addresses(c, why) != 0 || build_profiles(c, why) != 0)
 		return -1;
 	build_relay(c);
-	conf_build_destinations(c);
 	if (build_routes(c, reader, why) != 0 ||
+	    conf_build_destinations(c, why) != 0 ||
 	    build_permissions(c, reader, why) != 0 ||
 	    conf_tls_words(c, NULL, NULL, why) != 0)
 		return -1;
@@ -215,12 +213,12 @@ build_profiles(struct conf *c, struct err *why)
 			.warn_after = p->warn_after };
 	}
 	c->queue_profile = v;
-	c->relay_conf.profile = profile_find(c, "default");
+	c->relay_conf.profile = conf_profile_find(c, "default");
 	return 0;
 }
 
-static const struct queue_profile *
-profile_find(const struct conf *c, const char *name)
+const struct queue_profile *
+conf_profile_find(const struct conf *c, const char *name)
 {
 	unsigned i;
 
@@ -247,6 +245,9 @@ build_relay(struct conf *c)
 	r->total = d->connections;
 	r->max_messages = d->max_messages;
 	r->max_rcpt = d->max_recipients;
+	r->rules.limit = (enum relay_limit)(d->limit_by + 1);
+	r->rules.recipients = d->recipients;
+	r->rules.minutes = d->recipient_minutes;
 	r->idle = d->idle;
 	r->connect_timeout = d->connect_timeout;
 	r->timeout_scale = (double)d->timeouts / 100;
@@ -318,7 +319,7 @@ build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
 	v->max_messages = r->max_messages;
 	v->max_rcpt = r->max_recipients;
 	if (r->bounce_profile[0] != '\0') {
-		v->profile = profile_find(c, r->bounce_profile);
+		v->profile = conf_profile_find(c, r->bounce_profile);
 		if (v->profile == NULL)
 			return err_text(why, "no bounce_profile \"%s\"",
 			    r->bounce_profile);

@@ -52,19 +52,6 @@ static uint16_t	version(int);
 static void	ident_drop(void *);
 static void	trust_drop(void *);
 
-void
-conf_build_destinations(struct conf *c)
-{
-	struct relay_destination *v;
-	unsigned i;
-
-	v = pool_alloc(c->pool, (c->ndestination + 1) * sizeof(*v));
-	for (i = 0; i < c->ndestination; i++)
-		v[i].name = c->destination[i].name;
-	c->relay_conf.destination = v;
-	c->relay_conf.ndestination = c->ndestination;
-}
-
 int
 conf_tls(struct conf *c, const struct conf_tls_env *env, struct err *why)
 {

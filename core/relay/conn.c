@@ -40,14 +40,14 @@ conn_open(struct dest *d, struct dest_cand *cand)
 {
 	struct relay *r = d->relay;
 	struct conn *c;
+	uint64_t key;
 
 	if (r->nconn >= r->gen->conf->total) {
 		if ((c = TAILQ_FIRST(&r->idle)) != NULL)
 			conn_retire(c);
 		return -1;
 	}
-	if (!shm_acquire(r->w.shm, SHM_DEST, r->w.worker, d->shm_key,
-	        relay_dest_concurrency(d))) {
+	if (!dest_share(d, cand->host, &key)) {
 		dest_starves(d);
 		return -1;
 	}
@@ -57,6 +57,7 @@ conn_open(struct dest *d, struct dest_cand *cand)
 	c->dest = d;
 	c->gen = r->gen;
 	c->gen->refs++;
+	c->shm_key = key;
 	c->host = cand->host;
 	c->host->refs++;
 	c->host->conns++;
@@ -89,12 +90,9 @@ conn_feed(struct conn *c)
 {
 	struct relay *r = c->relay;
 	struct dest *d = c->dest;
-	unsigned max = r->gen->conf->max_messages;
 
 	OBJ_CHECK(c, CONN_MAGIC);
-	if (d->route != NULL && d->route->max_messages > 0)
-		max = d->route->max_messages;
-	if (max > 0 && c->messages >= max)
+	if (conn_is_full(c))
 		c->retired = true;
 	leave_idle(c);
 	if (c->retired || r->stopping) {
@@ -116,6 +114,14 @@ conn_feed(struct conn *c)
 	loop_timer_set(&c->timer, r->gen->conf->idle);
 	if (qhop_due(d->hop) > 0 && d->state == DEST_UP)
 		loop_timer_set(&d->patience, 0); /* ask once more */
+}
+
+bool
+conn_is_full(const struct conn *c)
+{
+	unsigned max = c->dest->rules.max_messages;
+
+	return max > 0 && c->sent >= max;
 }
 
 void
@@ -477,7 +483,7 @@ detach(struct conn *c)
 	r->nconn--;
 	c->host->conns--;
 	host_release(c->host);
-	shm_release(r->w.shm, SHM_DEST, r->w.worker, d->shm_key);
+	shm_release(r->w.shm, SHM_DEST, r->w.worker, c->shm_key);
 	relay_gen_unref(&c->gen);
 	c->dest = NULL;
 	other = dest_starving(d);

@@ -33,6 +33,7 @@ static void said(void *arg, const struct relay_verdict *v);
 static void decide_all(struct delivery *dl, enum qresult result,
     const struct err *why);
 static bool treat(struct delivery *dl, const struct relay_verdict *v);
+static bool take_slice(struct delivery *dl);
 static void begin(struct delivery *dl);
 static void send_slice(struct delivery *dl);
 static void unreadable(struct delivery *dl, const char *why);
@@ -106,7 +107,9 @@ delivery_done(struct delivery *dl, const struct smtpc_reply *r)
 	}
 	dl->first += dl->count;
 	if (dl->first < dl->n && !dl->conn->retired &&
-	    dl->conn->relay->peer->is_ready(dl->conn->client))
+	    !conn_is_full(dl->conn) &&
+	    dl->conn->relay->peer->is_ready(dl->conn->client) &&
+	    take_slice(dl))
 		send_slice(dl);
 	else
 		finish(dl);
@@ -239,10 +242,34 @@ treat(struct delivery *dl, const struct relay_verdict *v)
 	return true;
 }
 
+/* Who comes next: as many recipients as may be sent now; false: none. */
+static bool
+take_slice(struct delivery *dl)
+{
+	const struct relay_conf *conf = dl->conn->gen->conf;
+	const struct relay_route *route = dl->conn->dest->route;
+	unsigned max = conf->max_rcpt;
+
+	if (route != NULL && route->max_rcpt > 0)
+		max = route->max_rcpt;
+	dl->count = dl->n - dl->first;
+	if (max > 0 && dl->count > max)
+		dl->count = max;
+	dl->count = dest_take_rcpts(dl->conn->dest, dl->count);
+	return dl->count > 0;
+}
+
 /* Nobody wants it to go otherwise: what was asked for is there. */
 static void
 begin(struct delivery *dl)
 {
+	struct conn *c = dl->conn;
+
+	if (!take_slice(dl)) {
+		finish(dl);
+		conn_next(c);
+		return;
+	}
 	queue_secured(dl->conn->relay->queue, dl->unit);
 	send_slice(dl);
 }
@@ -250,18 +277,10 @@ begin(struct delivery *dl)
 static void
 send_slice(struct delivery *dl)
 {
-	const struct relay_conf *conf = dl->conn->gen->conf;
-	const struct relay_route *route = dl->conn->dest->route;
-	unsigned max = conf->max_rcpt;
 	struct log_rids rids;
 	struct conn *c = dl->conn;
 	unsigned i;
 
-	if (route != NULL && route->max_rcpt > 0)
-		max = route->max_rcpt;
-	dl->count = dl->n - dl->first;
-	if (max > 0 && dl->count > max)
-		dl->count = max;
 	dl->accepted = 0;
 	dl->off = dl->edited.skip;
 	dl->have = false;
@@ -278,6 +297,7 @@ send_slice(struct delivery *dl)
 	dl->txn.source.next = next_piece;
 	dl->txn.source.arg = dl;
 	dl->txn.dsn_relay = true;
+	c->sent++;
 	c->sending++;
 	c->relay->peer->send(c->client, &dl->txn);
 	c->sending--;

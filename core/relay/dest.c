@@ -25,7 +25,6 @@ dest_new(struct relay *r, struct qhop *hop)
 	d->relay = r;
 	d->hop = hop;
 	read_key(d, qhop_key(hop));
-	d->shm_key = hash_stable(d->key, strlen(d->key));
 	set_route(d);
 	d->pool = pool_new(0);
 	TAILQ_INIT(&d->conns);
@@ -90,6 +89,8 @@ dest_kick(struct dest *d)
 			resolve(d);
 		else if (dest_may_send(d))
 			spread(d);
+		else if (dest_wait(d) > 0)
+			loop_timer_set(&d->timer, dest_wait(d));
 		return;
 	case DEST_RESOLVING:
 	case DEST_ASKING:
@@ -134,7 +135,8 @@ bool
 dest_may_send(const struct dest *d)
 {
 	return d->state != DEST_FAILING &&
-	    (!d->policed || clock_now() < d->policy_until);
+	    (!d->policed || clock_now() < d->policy_until) &&
+	    dest_wait(d) == 0;
 }
 
 void
@@ -285,6 +287,7 @@ set_route(struct dest *d)
 	if (d->hosts == NULL)
 		d->hosts = route_of_hosts(d->key, d->own);
 	d->route = d->hosts != NULL ? d->hosts : route_of_key(conf, d->key);
+	dest_limits(d);
 }
 
 /* What was asked for cannot be known, so nothing is sent. */
@@ -325,15 +328,13 @@ resolve(struct dest *d)
 {
 	struct relay *r = d->relay;
 	const struct relay_conf *conf = r->gen->conf;
-	enum mx_ip ip = conf->ip;
+	enum mx_ip ip = (enum mx_ip)(d->rules.ip - 1);
 
 	drop_candidates(d);
 	if (is_impossible(d))
 		return;
 	d->state = DEST_RESOLVING;
 	if (d->route != NULL) {
-		if (d->route->ip >= 0)
-			ip = (enum mx_ip)d->route->ip;
 		d->query = r->peer->hosts(r->w.dns, d->pool, d->route->hosts,
 		    conf->port, ip, resolved, d);
 		return;
@@ -411,6 +412,7 @@ make_candidates(struct dest *d, const struct mx_result *mx)
 			c->secure = mx->host[i].secure;
 			/* Addresses of one host are tried in their order. */
 			c->pref = mx->host[i].pref * 64 + i;
+			c->mx = mx->host[i].pref;
 			c->host = host_get(d->relay, c->addr);
 			d->ncand++;
 		}
@@ -466,7 +468,7 @@ spread(struct dest *d)
 		cand = pick(d);
 	}
 	ASSERT(cand != NULL);
-	(void)conn_open(d, cand);
+	dest_open(d, cand);
 }
 
 /* The best untried address: one that is not down, then by preference, then
@@ -538,7 +540,7 @@ on_patience(void *arg)
 		return;
 	cand = pick(d);
 	if (cand != NULL) {
-		(void)conn_open(d, cand);
+		dest_open(d, cand);
 		return;
 	}
 	new_round(d);

@@ -45,7 +45,9 @@ struct destmap {
 };
 
 static void add_block(struct destmap *m, const struct relay_destination *d);
-static const struct block *nearest(struct destmap *m, struct str domain);
+static const struct relay_destination *next_block(struct destmap *m,
+    struct str *name);
+static bool says(const struct relay_rules *r);
 static const char *make_text(struct destmap *m, const struct memo *memo,
     const struct destmap_to *to);
 static const char *make_both(struct destmap *m, const struct destmap_to *to);
@@ -152,6 +154,17 @@ destmap_want(struct destmap *m, const char *text)
 	return mean->readable ? &mean->want : NULL;
 }
 
+/* Where next_block() begins; dst has room for a domain. */
+static struct str
+start(const struct destmap *m, struct str domain, char *dst, size_t n)
+{
+	if (m->blocks.n == 0)
+		return STR("");
+	if (domain.n == 0)
+		domain = str_c(m->conf->hostname);
+	return domain_fold(domain, dst, n);
+}
+
 struct tlsident *
 destmap_cert(struct destmap *m, struct str domain)
 {
@@ -163,9 +176,49 @@ destmap_cert(struct destmap *m, struct str domain)
 const struct relay_destination *
 destmap_cert_block(struct destmap *m, struct str domain)
 {
-	const struct block *b = nearest(m, domain);
+	char folded[ADDR_DOMAIN_MAX + 2];
+	const struct relay_destination *d;
+	struct str name = start(m, domain, folded, sizeof(folded));
 
-	return b != NULL ? b->is : NULL;
+	while ((d = next_block(m, &name)) != NULL) {
+		if (d->cert != NULL || d->cert_name != NULL)
+			break;
+	}
+	return d;
+}
+
+bool
+destmap_rules(struct destmap *m, struct str domain, struct relay_rules *r_r)
+{
+	char folded[ADDR_DOMAIN_MAX + 2];
+	struct str name = start(m, domain, folded, sizeof(folded));
+	const struct relay_destination *d;
+
+	memset(r_r, 0, sizeof(*r_r));
+	while ((d = next_block(m, &name)) != NULL) {
+#define TAKE(field, none)                                                      \
+	if (r_r->field == (none))                                              \
+		r_r->field = d->rules.field
+		TAKE(concurrency, 0);
+		TAKE(limit, RELAY_LIMIT_UNSET);
+		TAKE(max_messages, 0);
+		TAKE(recipients, 0);
+		TAKE(minutes, 0);
+		TAKE(ip, 0);
+		TAKE(profile, NULL);
+		TAKE(route, NULL);
+		TAKE(tag, RELAY_TAG_UNSET);
+#undef TAKE
+	}
+	return says(r_r);
+}
+
+static bool
+says(const struct relay_rules *r)
+{
+	return r->concurrency != 0 || r->limit != RELAY_LIMIT_UNSET ||
+	    r->max_messages != 0 || r->recipients != 0 || r->minutes != 0 ||
+	    r->ip != 0 || r->profile != NULL || r->tag != RELAY_TAG_UNSET;
 }
 
 static struct block *
@@ -192,7 +245,8 @@ add_block(struct destmap *m, const struct relay_destination *d)
 	struct str name = str_c(d->name);
 	struct block *b;
 
-	if ((d->cert == NULL && d->cert_name == NULL) ||
+	if ((d->cert == NULL && d->cert_name == NULL &&
+		d->rules.route == NULL && !says(&d->rules)) ||
 	    str_find(name, '@') < name.n)
 		return;
 	name = domain_fold(name, folded, sizeof(folded));
@@ -204,25 +258,28 @@ add_block(struct destmap *m, const struct relay_destination *d)
 	hash_add(&m->blocks, &b->node, hash_bytes(name.p, name.n));
 }
 
-static const struct block *
-nearest(struct destmap *m, struct str domain)
+/* The nearest block at or above name, which becomes what lies above it. */
+static const struct relay_destination *
+next_block(struct destmap *m, struct str *name)
 {
-	char folded[ADDR_DOMAIN_MAX + 2];
 	const struct block *b;
-	struct str name;
-	size_t i;
+	struct str at;
+	size_t dot;
 
-	if (m->blocks.n == 0)
-		return NULL;
-	if (domain.n == 0)
-		domain = str_c(m->conf->hostname);
-	name = domain_fold(domain, folded, sizeof(folded));
-	b = find(m, name);
-	for (i = 1; b == NULL && i < name.n; i++) {
-		if (name.p[i] == '.')
-			b = find(m, str_n(name.p + i, name.n - i));
+	while (name->n > 0) {
+		at = *name;
+		dot = 1 + str_find(str_n(at.p + 1, at.n - 1), '.');
+		if (str_eq(at, STR("*")))
+			*name = STR("");
+		else if (dot < at.n)
+			*name = str_n(at.p + dot, at.n - dot);
+		else
+			*name = STR("*");
+		b = find(m, at);
+		if (b != NULL)
+			return b->is;
 	}
-	return b != NULL ? b : find(m, STR("*"));
+	return NULL;
 }
 
 /* of NULL: destmap_both(). */

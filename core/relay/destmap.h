@@ -1,6 +1,6 @@
 /*
  * What counts on the way to a recipient: what was wanted of its TLS, put
- * together, and the certificate that is shown there.
+ * together, the certificate that is shown there, and the limits.
  *
  * What the route wants and opinions of ours (those of destination blocks) stand
  * in place of what delivery wants in general; with what is stored with the
@@ -9,7 +9,8 @@
  *
  * The certificate is that of the nearest destination block that names one, by
  * hash: of the domain, of its nearest parent (".example.net"), then "*". A- and
- * U-labels and cases are the same.
+ * U-labels and cases are the same. So with limits and the like (struct
+ * relay_rules), each for itself.
  *
  * Belongs to a generation of the configuration, to which it points.
  */
@@ -42,6 +43,10 @@ const char *destmap_both(struct destmap *m, const char *text,
     const char *more);
 /* What such a text means; NULL: unreadable. Valid until the next call. */
 const struct tlswant *destmap_want(struct destmap *m, const char *text);
+/* What the blocks say of a domain, each thing as the nearest that says it;
+ * false: nothing, or no more than a route. */
+bool destmap_rules(struct destmap *m, struct str domain,
+    struct relay_rules *r_r);
 /* Of the nearest block that names one, else of delivery; NULL: none. */
 struct tlsident *destmap_cert(struct destmap *m, struct str domain);
 /* That block; NULL: none of them. */

@@ -185,14 +185,14 @@ relay_wake(struct relay *r, struct str domain, bool subdomains)
 
 	OBJ_CHECK(r, RELAY_MAGIC);
 	if (domain.n > 0)
-		(void)route_key(r->gen->conf, domain, r->hop,
-		    sizeof(r->hop));
+		way_hop(&r->way, r->gen->conf, r->gen->destmap, domain,
+		    STR(""));
 	TAILQ_FOREACH_SAFE(d, &r->dests, link, next) {
 		key = str_c(d->key);
-		up = strlen(r->hop);
-		if (domain.n == 0 || strcmp(d->key, r->hop) == 0 ||
+		up = strlen(r->way.hop);
+		if (domain.n == 0 || strcmp(d->key, r->way.hop) == 0 ||
 		    (subdomains && key.n > up && key.p[key.n - up - 1] == '.' &&
-		    str_iends(key, r->hop)))
+		    str_iends(key, r->way.hop)))
 			dest_renew(d, false);
 	}
 }
@@ -225,14 +225,6 @@ relay_list(struct relay *r, relay_row_fn *fn, void *arg)
 		fn(arg, buf_str(&b));
 	}
 	buf_fini(&b);
-}
-
-unsigned
-relay_dest_concurrency(const struct dest *d)
-{
-	if (d->route != NULL && d->route->concurrency > 0)
-		return d->route->concurrency;
-	return d->relay->gen->conf->concurrency;
 }
 
 const struct tlswant *
@@ -284,14 +276,10 @@ hop_key(void *arg, const struct queue_to *to)
 static const struct queue_profile *
 profile(void *arg, const char *key)
 {
-	const struct relay_route *route;
 	struct relay *r;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
-	route = route_of_key(r->gen->conf, key);
-	if (route != NULL && route->profile != NULL)
-		return route->profile;
-	return r->gen->conf->profile;
+	return dest_profile(r, key);
 }
 
 /* What cannot be read may have been the strictest. */

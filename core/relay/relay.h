@@ -46,10 +46,28 @@ struct relay_route {
 	const struct queue_profile *profile;
 };
 
+/* One limit for a whole domain, or one for each address of its hosts. */
+enum relay_limit { RELAY_LIMIT_UNSET, RELAY_LIMIT_DOMAIN, RELAY_LIMIT_MX };
+enum relay_tag { RELAY_TAG_UNSET, RELAY_TAG_OFF, RELAY_TAG_ON };
+
+/* 0, NULL, UNSET: not said. */
+struct relay_rules {
+	unsigned concurrency;
+	enum relay_limit limit;	/* what concurrency counts */
+	unsigned max_messages;	/* per connection */
+	unsigned recipients;	/* in so many minutes, all workers */
+	unsigned minutes;	/* 1 to 60 */
+	unsigned ip;		/* enum mx_ip, plus one */
+	const struct queue_profile *profile;
+	const char *route;	/* as rcpt.route (relay/route.h) */
+	enum relay_tag tag;	/* prvs= in front of the sender */
+};
+
 /* What holds for mail to a recipient's domain, however it gets there. */
 struct relay_destination {
 	const char *name;	/* "a@example.net", "example.net",
 				   ".example.net", "*" */
+	struct relay_rules rules;
 	struct tlsident *cert;	/* shown if asked for; NULL: the next one's */
 	const char *cert_name;	/* where only that is known; or NULL */
 };
@@ -73,6 +91,8 @@ struct relay_conf {
 	bool tls_verbose;	/* log failed handshakes at length */
 	bool alert_tls;		/* call relay_world.tls_alert */
 	const struct relay_destination *destination;
+	/* Where no destination says it: limit, recipients, minutes, tag. */
+	struct relay_rules rules;
 	unsigned ndestination;
 	/* For a want whose ca is in none of them nobody is trusted. */
 	const struct relay_trust *trust;

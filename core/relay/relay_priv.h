@@ -63,7 +63,6 @@ struct relay {
 	loop_fn *stopped;
 	void *stopped_arg;
 	struct way way;		/* of the last one that was asked about */
-	char hop[WAY_HOP_MAX];
 	struct buf key;
 };
 
@@ -87,7 +86,8 @@ struct dest_cand {
 	const struct sock_addr *addr;
 	const char *name;
 	const char *domain;
-	unsigned pref;
+	unsigned pref;		/* and its place among equals */
+	unsigned mx;		/* preference of the record */
 	struct host *host;
 	bool secure;		/* who vouches for the name: DNSSEC, a route */
 	bool tried;		/* failed in this round */
@@ -145,6 +145,7 @@ struct dest {
 	bool starving, asked;
 	const struct relay_route *route;
 	const struct relay_route *hosts; /* its own, of the key */
+	struct relay_rules rules; /* for its domain, all of them given */
 	enum dest_state state;
 	struct pool *pool;	/* mx and cand; reset with each lookup */
 	struct mx_query *query;
@@ -183,6 +184,7 @@ struct conn {
 	struct host *host;
 	char *name;		/* of the host */
 	char *domain;		/* that its certificate must be for */
+	uint64_t shm_key;	/* what it has a share of */
 	struct smtpc_conf conf;
 	struct smtpc *client;
 	enum conn_state state;
@@ -192,6 +194,7 @@ struct conn {
 	bool retired;		/* no more messages on it */
 	uint64_t dcid;		/* 0: never connected */
 	unsigned messages;
+	unsigned sent;		/* transactions: one may be part of one */
 	struct loop_timer timer;
 	struct delivery *delivery;
 	char local[SOCK_IP_MAX]; /* our address; "" before it is known */
@@ -209,7 +212,6 @@ struct conn {
 
 /* relay.c */
 void relay_gen_unref(struct relay_gen **gp);
-unsigned relay_dest_concurrency(const struct dest *d);
 const struct tlswant *relay_dest_want(const struct dest *d);
 const char *relay_dest_text(const struct dest *d); /* of it */
 /* What we show to its hosts if they ask; NULL: nothing. */
@@ -244,6 +246,20 @@ bool dest_may_send(const struct dest *d);
 void dest_policed(struct dest *d, const struct err *why);
 const char *dest_state_name(const struct dest *d);
 
+/* dest_limit.c */
+/* What holds for d now: its blocks, its route, the settings. */
+void dest_limits(struct dest *d);
+/* A share of connections to a host there; false: others have them all. */
+bool dest_share(struct dest *d, const struct host *h, uint64_t *key_r);
+/* Opens a connection there, or, where each host has a limit of its own, to
+ * another that is as good. */
+void dest_open(struct dest *d, struct dest_cand *cand);
+/* How many of n recipients may be sent now; they count as sent. */
+unsigned dest_take_rcpts(struct dest *d, unsigned n);
+/* How long nothing may be sent, because as much was as may be. */
+msec dest_wait(const struct dest *d);
+const struct queue_profile *dest_profile(struct relay *r, const char *key);
+
 /* dest_fail.c */
 /* Reports the same about every recipient of u. */
 void dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f);
@@ -276,6 +292,8 @@ void host_free_all(struct relay *r);
 /* conn.c */
 int conn_open(struct dest *d, struct dest_cand *c); /* -1: no slot free */
 void conn_feed(struct conn *c);	   /* idle: take the next unit, or wait */
+/* It has carried as many messages as one may. */
+bool conn_is_full(const struct conn *c);
 /* Its delivery has ended, and it may be ready for the next. */
 void conn_next(struct conn *c);
 void conn_retire(struct conn *c);  /* no more messages after this one */

@@ -49,10 +49,25 @@ route_of_key(const struct relay_conf *conf, const char *key)
 	if (strncmp(key, KEY_PREFIX, skip) != 0)
 		return NULL;
 	hop = str_n(hop.p + skip, hop.n - skip);
+	hop.n = str_find(hop, '/');
 	for (i = 0; i < conf->nroute; i++)
 		if (str_eq_c(hop, conf->route[i].domain))
 			return &conf->route[i];
 	return NULL;
+}
+
+struct str
+route_key_domain(const char *key)
+{
+	struct str hop = route_key_hop(key);
+	size_t slash;
+
+	if (!route_key_is_route(key))
+		return hop;
+	slash = str_find(hop, '/');
+	if (slash == hop.n)
+		return STR_NULL;
+	return str_n(hop.p + slash + 1, hop.n - slash - 1);
 }
 
 struct str
@@ -97,10 +112,16 @@ route_key(const struct relay_conf *conf, struct str domain, char *dst,
 		key_put(dst, n, KEY_PREFIX, str_c(r->domain));
 		return r;
 	}
+	route_domain(domain, dst, n);
+	return NULL;
+}
+
+void
+route_domain(struct str domain, char *dst, size_t n)
+{
 	if (ascii_only(domain) || domain_to_ascii(domain, dst, n) == -1)
 		(void)str_copy(dst, n, domain);
 	str_lower(dst, strlen(dst));
-	return NULL;
 }
 
 const struct relay_route *
@@ -136,6 +157,7 @@ route_of_hosts(const char *key, struct pool *pool)
 	if (strncmp(key, HOSTS_PREFIX, skip) != 0)
 		return NULL;
 	rest = str_n(rest.p + skip, rest.n - skip);
+	rest.n = str_find(rest, '/');
 	r = POOL_NEW(pool, struct relay_route);
 	v = pool_alloc(pool, (HOSTS_MAX + 1) * sizeof(*v));
 	while (n < HOSTS_MAX && str_split(&rest, ',', &host)) {

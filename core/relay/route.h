@@ -18,6 +18,10 @@
  * key is that of the block, or "hosts:[192.0.2.1]:25,mx:example.net". Where
  * there is no such block (any more) the key names it all the same, and nothing
  * is sent.
+ *
+ * Where a destination block says more of a recipient's domain than its TLS, and
+ * the mail goes by a route, the domain follows behind a slash, so that limits
+ * count that domain's mail alone: "route:smart.example/example.net".
  */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
@@ -41,6 +45,8 @@ const struct relay_route *route_of_key(const struct relay_conf *conf,
  * empty domain (postmaster) is our own. */
 const struct relay_route *route_key(const struct relay_conf *conf,
     struct str domain, char *dst, size_t n);
+/* A domain as keys have it. */
+void route_domain(struct str domain, char *dst, size_t n);
 /* So, for a recipient with a route of its own. */
 const struct relay_route *route_key_own(const struct relay_conf *conf,
     struct str text, char *dst, size_t n);
@@ -48,6 +54,8 @@ const struct relay_route *route_key_own(const struct relay_conf *conf,
 const struct relay_route *route_of_hosts(const char *key, struct pool *pool);
 /* Is it the key of a route, even of one that is not there? Else a domain. */
 bool route_key_is_route(const char *key);
+/* The domain whose destination blocks count there; n 0: none do. */
+struct str route_key_domain(const char *key);
 /* Takes a key apart. */
 struct str route_key_hop(const char *key);
 const char *route_key_want(const char *key); /* "" = that of delivery */

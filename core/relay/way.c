@@ -13,13 +13,30 @@ way_find(struct way *w, const struct relay_conf *conf, struct destmap *map,
 
 	if (domain.n == 0)
 		domain = str_c(conf->hostname);
-	w->route = to->route.n > 0 ? route_key_own(conf, to->route, w->hop,
-	    sizeof(w->hop)) : route_key(conf, domain, w->hop, sizeof(w->hop));
+	way_hop(w, conf, map, domain, to->route);
 	w->n = asks->tls_rcpt == NULL ? 0 : asks->tls_rcpt(asks_arg, domain,
 	    to->local, w->v);
 	d.route = w->route;
 	d.n = w->n;
 	w->text = destmap_text(map, &d);
+}
+
+void
+way_hop(struct way *w, const struct relay_conf *conf, struct destmap *map,
+    struct str domain, struct str route)
+{
+	bool apart = destmap_rules(map, domain, &w->rules);
+	size_t n;
+
+	if (route.n == 0 && w->rules.route != NULL)
+		route = str_c(w->rules.route);
+	w->route = route.n > 0 ? route_key_own(conf, route, w->hop,
+	    sizeof(w->hop)) : route_key(conf, domain, w->hop, sizeof(w->hop));
+	if (!apart || !route_key_is_route(w->hop))
+		return;
+	n = strlen(w->hop);
+	w->hop[n++] = '/';
+	route_domain(domain, w->hop + n, sizeof(w->hop) - n);
 }
 
 /* A route is trusted as it is written; names from an MX are not. */

@@ -10,7 +10,8 @@
 #include "relay/destmap.h"
 #include "relay/relay.h"
 
-#define WAY_HOP_MAX (RCPT_ROUTE_MAX + 8) /* "hosts:" and a route */
+/* "hosts:", a route, and a domain */
+#define WAY_HOP_MAX (RCPT_ROUTE_MAX + 8 + ADDR_DOMAIN_MAX + 2)
 
 struct way {
 	const struct relay_route *route; /* a block; NULL: by MX, or by hosts
@@ -18,6 +19,7 @@ struct way {
 	char hop[WAY_HOP_MAX];	/* the key without a want */
 	struct relay_opinion v[RELAY_OPINIONS];
 	unsigned n;
+	struct relay_rules rules; /* of the blocks of the recipient's domain */
 	/* Of the want that counts; "": that of delivery. Valid until the next
 	 * call with that map. */
 	const char *text;
@@ -26,6 +28,10 @@ struct way {
 void way_find(struct way *w, const struct relay_conf *conf,
     struct destmap *map, const struct relay_asks *asks, void *asks_arg,
     const struct queue_to *to);
+
+/* Only hop, route and rules, for a domain; route "": as its blocks say. */
+void way_hop(struct way *w, const struct relay_conf *conf,
+    struct destmap *map, struct str domain, struct str route);
 
 /* A host there, by its name and whose MX it is (struct mx_host): which domain
  * its certificate must be for, and whether it stands in the route itself. */

@@ -308,6 +308,24 @@ PARAM(DESTINATION, tls, WANT, "", "",
     "protection on the way there, as in delivery")
 PARAM(DESTINATION, certificate, STRING, "", "",
     "certificate shown there if asked for one, as in delivery")
+PARAM(DESTINATION, concurrency, INT, "0", "0..10000",
+    "connections at once, all workers together; 0: as in route or delivery")
+PARAM(DESTINATION, limit_by, CHOICE, "", "domain|mx",
+    "what concurrency counts, as in delivery")
+PARAM(DESTINATION, max_messages, INT, "0", "0..1000000",
+    "messages on one connection; 0: as in route or delivery")
+PARAM(DESTINATION, recipients, INT, "0", "0..100000000",
+    "recipients in recipient_minutes, as in delivery; 0: as there")
+PARAM(DESTINATION, recipient_minutes, INT, "0", "0..60",
+    "as in delivery; 0: as there")
+PARAM(DESTINATION, ip, CHOICE, "",
+    "prefer-ipv6|prefer-ipv4|require-ipv6|require-ipv4",
+    "which addresses of a host are tried, as in delivery")
+PARAM(DESTINATION, bounce_profile, STRING, "", "",
+    "name of a bounce_profile; default that of the route, else \"default\"")
+PARAM(DESTINATION, route, STRING, "", "",
+    "name of a route block, or hosts as in one with a blank between them, to "
+    "go by instead")
 
 /* delivery { } */
 PARAM(DELIVERY, port, INT, "25", "1..65535", "port of other hosts")
@@ -330,6 +348,14 @@ PARAM(DELIVERY, alert_required_tls, BOOL, "false", "",
     "required for a domain could not be had")
 PARAM(DELIVERY, concurrency, INT, "20", "1..10000",
     "connections to one destination, all workers together")
+PARAM(DELIVERY, limit_by, CHOICE, "domain", "domain|mx",
+    "what concurrency counts: connections to a domain, or to each address of "
+    "its hosts; those of equal preference are used at once then")
+PARAM(DELIVERY, recipients, INT, "0", "0..100000000",
+    "recipients of one domain in recipient_minutes, all workers together; "
+    "what is more waits, which is no attempt; 0: any number")
+PARAM(DELIVERY, recipient_minutes, INT, "60", "1..60",
+    "minutes of that window, which begins with the first recipient")
 PARAM(DELIVERY, connections, INT, "500", "1..100000",
     "connections of one worker to all destinations")
 PARAM(DELIVERY, max_messages, INT, "100", "1..1000000",

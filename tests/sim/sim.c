@@ -56,6 +56,7 @@ defaults(struct sim *s)
 		.return_bound = 10240,
 		.broken_tls = MINUTES(10),
 		.profile = &s->profile,
+		.rules = { .limit = RELAY_LIMIT_DOMAIN },
 	};
 	s->pool = pool_new(0);
 	s->workers = 1;
@@ -172,6 +173,34 @@ l_conf(lua_State *L)
 	if (lua_isstring(L, -1))
 		c->tls = want_of(L, lua_tostring(L, -1));
 	lua_pop(L, 1);
+	return 0;
+}
+
+/* What a destination block says beyond TLS. */
+static int
+l_limits(lua_State *L)
+{
+	struct sim *s = sim_of(L);
+	struct relay_destination *v;
+	struct relay_rules *r;
+	unsigned n = s->conf.ndestination;
+
+	luaL_argcheck(L, !s->started, 1, "only before the start");
+	luaL_checktype(L, 2, LUA_TTABLE);
+	v = pool_alloc(s->pool, (n + 1) * sizeof(*v));
+	if (n > 0)
+		memcpy(v, s->conf.destination, n * sizeof(*v));
+	v[n].name = pool_strdup(s->pool, luaL_checkstring(L, 1));
+	r = &v[n].rules;
+	lua_remove(L, 1);
+	COUNT(r, concurrency, "concurrency");
+	COUNT(r, max_messages, "max_messages");
+	COUNT(r, recipients, "recipients");
+	COUNT(r, minutes, "minutes");
+	if (number(L, 1, "by_mx", 0) != 0)
+		r->limit = RELAY_LIMIT_MX;
+	s->conf.destination = v;
+	s->conf.ndestination = n + 1;
 	return 0;
 }
 
@@ -522,6 +551,7 @@ main(int argc, char **argv)
 		{ "submit", l_submit }, { "run", l_run }, { "now", l_now },
 		{ "waiting", l_waiting }, { "flush", l_flush },
 		{ "metric", l_metric }, { "destination", l_destination },
+		{ "limits", l_limits },
 		{ "held", l_held }, { "release", l_release },
 		{ "hops", l_hops },
 		{ "test", l_test }, { "ok", l_ok }, { "eq", l_eq },

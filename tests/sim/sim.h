@@ -12,6 +12,7 @@
  *                                   a level)
  *   profile { first_retry =, … }    the bounce profile
  *   mx("d.example", { "10.0.0.1", … })   hosts of a domain in order, or
+ *       with equal = true of one preference, or
  *   mx("d.example", "nxdomain" | "null" | "fail" | "nohost")
  *   host("10.0.0.1", { … })         how a host behaves:
  *       connect = "ok" | "refused" | "timeout"
@@ -24,6 +25,9 @@
  *           | a word of tbl/reasons.h          it fails so after the 220;
  *             or function(step) → one of them; step is "full", "classic",
  *             "tls12" or "rsa"
+ *   limits(name, { … })             what a destination block says beyond TLS:
+ *                                   concurrency, max_messages, recipients,
+ *                                   minutes, by_mx = true; before the start
  *   destination(name, want)         a block of the destination table; after
  *                                   the first submit it is a reload
  *   policy { rcpt = function(domain, name) → want,

@@ -89,15 +89,19 @@ fill_hosts(struct mx_query *q, struct mx_result *r)
 {
 	lua_State *L = net->lua;
 	struct err why = ERR_INIT;
+	bool equal;
 	unsigned i;
 
+	lua_getfield(L, -1, "equal");
+	equal = lua_toboolean(L, -1);
+	lua_pop(L, 1);
 	r->status = MX_OK;
 	r->nhost = (unsigned)lua_rawlen(L, -1);
 	r->host = pool_alloc(q->pool, r->nhost * sizeof(*r->host));
 	for (i = 0; i < r->nhost; i++) {
 		lua_rawgeti(L, -1, i + 1);
 		r->host[i].name = pool_strdup(q->pool, lua_tostring(L, -1));
-		r->host[i].pref = i;
+		r->host[i].pref = equal ? 10 : i;
 		r->host[i].addr = POOL_NEW(q->pool, struct sock_addr);
 		r->host[i].naddr = 1;
 		if (sock_addr_ip(str_c(lua_tostring(L, -1)), q->port,

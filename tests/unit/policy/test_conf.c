@@ -115,6 +115,13 @@ static const struct refusal refusals[] = {
 	    "is no address, domain, .domain or *" },
 	{ "destination '.' { }", "/etc/p/boot.lua:1: destination \".\" "
 	    "is no address, domain, .domain or *" },
+	{ "destination 'a.b' { bounce_profile = 'x' }", "/etc/p/boot.lua: "
+	    "destination \"a.b\": no bounce_profile \"x\"" },
+	{ "destination 'a.b' { route = 'x' }", "/etc/p/boot.lua: "
+	    "destination \"a.b\": route: there is no route \"x\"" },
+	{ "destination 'u@a.b' { concurrency = 2 }", "/etc/p/boot.lua: "
+	    "destination \"u@a.b\": concurrency: for an address there is "
+	    "tls alone" },
 	{ "destination 'a.b' { tls = 'mandatory' }", "/etc/p/boot.lua:1: "
 	    "tls: \"mandatory\" is no TLS level" },
 	{ "queue { store = 'pg' }", "/etc/p/boot.lua: queue: no plugin "

@@ -209,6 +209,43 @@ START_TEST(certificates_are_those_of_the_nearest_block)
 }
 END_TEST
 
+START_TEST(each_limit_is_that_of_the_nearest_block_that_has_it)
+{
+	static const struct relay_destination v[] = {
+		{ .name = "*", .rules = { .max_messages = 7,
+			.concurrency = 9 } },
+		{ .name = ".example.net", .rules = { .concurrency = 5 } },
+		{ .name = "a.Example.net", .rules = { .recipients = 3,
+			.minutes = 10 } },
+		{ .name = "u@a.example.net", .rules = { .concurrency = 1 } },
+		{ .name = "way.example", .rules = { .route = "smart" } },
+	};
+	struct relay_conf c = bare;
+	struct relay_rules r;
+	struct destmap *m;
+
+	c.destination = v;
+	c.ndestination = 5;
+	m = destmap_new(&c);
+	ck_assert(destmap_rules(m, STR("A.example.net"), &r));
+	ck_assert_uint_eq(r.recipients, 3);
+	ck_assert_uint_eq(r.minutes, 10);
+	ck_assert_uint_eq(r.concurrency, 5);
+	ck_assert_uint_eq(r.max_messages, 7);
+	ck_assert(destmap_rules(m, STR("example.net"), &r));
+	ck_assert_uint_eq(r.concurrency, 9);
+	ck_assert_uint_eq(r.recipients, 0);
+	destmap_destroy(&m);
+	c.destination = v + 1;
+	c.ndestination = 4;
+	m = destmap_new(&c);
+	ck_assert(!destmap_rules(m, STR("example.org"), &r));
+	ck_assert(!destmap_rules(m, STR("way.example"), &r));
+	ck_assert_str_eq(r.route, "smart");
+	destmap_destroy(&m);
+}
+END_TEST
+
 UNIT_SUITE(destmap)
 {
 	tcase_add_loop_test(tc, what_is_usual_has_no_text, 0,
@@ -220,4 +257,6 @@ UNIT_SUITE(destmap)
 	tcase_add_test(tc, texts_mean_what_they_say);
 	tcase_add_test(tc, many_wants_are_no_matter);
 	tcase_add_test(tc, certificates_are_those_of_the_nearest_block);
+	tcase_add_test(tc,
+	    each_limit_is_that_of_the_nearest_block_that_has_it);
 }

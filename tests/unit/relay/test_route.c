@@ -86,6 +86,26 @@ START_TEST(a_key_is_taken_apart)
 }
 END_TEST
 
+START_TEST(a_key_of_a_route_may_name_the_domain_whose_limits_count)
+{
+	struct pool *pool = pool_new(0);
+	const struct relay_route *r;
+
+	ck_assert(str_eq_c(route_key_domain("a.example required"),
+	    "a.example"));
+	ck_assert(str_eq_c(route_key_domain("route:*/a.example required"),
+	    "a.example"));
+	ck_assert_uint_eq(route_key_domain("route:* required").n, 0);
+	ck_assert_ptr_eq(route_of_key(&conf, "route:*/a.example"), &table[2]);
+	r = route_of_hosts("hosts:[192.0.2.1]:25,mx:b.example/a.example",
+	    pool);
+	ck_assert_ptr_nonnull(r);
+	ck_assert_str_eq(r->hosts[1], "mx:b.example");
+	ck_assert_ptr_null(r->hosts[2]);
+	pool_destroy(&pool);
+}
+END_TEST
+
 START_TEST(postmaster_without_a_domain_is_ours)
 {
 	char key[300];
@@ -188,6 +208,8 @@ UNIT_SUITE(route)
 	tcase_add_test(tc, without_a_route_goes_by_mx);
 	tcase_add_test(tc, domains_of_one_route_share_a_key);
 	tcase_add_test(tc, a_key_is_taken_apart);
+	tcase_add_test(tc,
+	    a_key_of_a_route_may_name_the_domain_whose_limits_count);
 	tcase_add_test(tc, postmaster_without_a_domain_is_ours);
 	tcase_add_test(tc, a_u_label_and_its_a_label_share_a_key);
 }

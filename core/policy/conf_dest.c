@@ -1,0 +1,79 @@
+/*
+ * From destination blocks to what the relay takes.
+ */
+#include "mail/addr.h"
+#include "policy/conf_priv.h"
+#include "relay/route.h"
+
+static int	build(const struct conf *, const struct conf_destination *,
+		    struct relay_rules *, struct err *);
+static const char *beyond_tls(const struct conf_destination *);
+
+int
+conf_build_destinations(struct conf *c, struct err *why)
+{
+	struct relay_destination *v;
+	unsigned i;
+
+	v = pool_alloc(c->pool, (c->ndestination + 1) * sizeof(*v));
+	for (i = 0; i < c->ndestination; i++) {
+		v[i].name = c->destination[i].name;
+		if (build(c, &c->destination[i], &v[i].rules, why) != 0)
+			return err_prefix(why, "%s: destination \"%s\": ",
+			    c->file, v[i].name);
+	}
+	c->relay_conf.destination = v;
+	c->relay_conf.ndestination = c->ndestination;
+	return 0;
+}
+
+/* The routes are built already. */
+static int
+build(const struct conf *c, const struct conf_destination *d,
+    struct relay_rules *r, struct err *why)
+{
+	const char *key = beyond_tls(d);
+
+	if (key != NULL && strchr(d->name, '@') != NULL)
+		return err_text(why, "%s: for an address there is tls alone",
+		    key);
+	r->concurrency = d->concurrency;
+	r->limit = (enum relay_limit)(d->limit_by + 1);
+	r->max_messages = d->max_messages;
+	r->recipients = d->recipients;
+	r->minutes = d->recipient_minutes;
+	r->ip = (unsigned)(d->ip + 1);
+	if (d->bounce_profile[0] != '\0') {
+		r->profile = conf_profile_find(c, d->bounce_profile);
+		if (r->profile == NULL)
+			return err_text(why, "no bounce_profile \"%s\"",
+			    d->bounce_profile);
+	}
+	if (d->route[0] != '\0') {
+		r->route = d->route;
+		if (route_check(&c->relay_conf, str_c(d->route), why) != 0)
+			return err_prefix(why, "route: ");
+	}
+	return 0;
+}
+
+/* What a next hop shares cannot be said of one recipient. */
+static const char *
+beyond_tls(const struct conf_destination *d)
+{
+	if (d->concurrency != 0)
+		return "concurrency";
+	if (d->limit_by != -1)
+		return "limit_by";
+	if (d->max_messages != 0)
+		return "max_messages";
+	if (d->recipients != 0)
+		return "recipients";
+	if (d->recipient_minutes != 0)
+		return "recipient_minutes";
+	if (d->ip != -1)
+		return "ip";
+	if (d->bounce_profile[0] != '\0')
+		return "bounce_profile";
+	return d->route[0] != '\0' ? "route" : NULL;
+}
