@@ -86,7 +86,7 @@ on_tls(void *arg, bool ok, const struct err *why, struct smtpd_verdict *v);
 static enum smtpd_step
 on_mail(void *arg, struct envelope *env, struct smtpd_verdict *v);
 static enum smtpd_step on_rcpt(void *arg, struct envelope *env,
-    const struct rcpt *rcpt, struct smtpd_verdict *v);
+    struct rcpt *rcpt, struct smtpd_verdict *v);
 static enum smtpd_step
 on_data(void *arg, struct envelope *env, struct smtpd_verdict *v);
 static enum smtpd_step on_body(void *arg, const char *p, size_t n);
@@ -391,7 +391,7 @@ on_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 }
 
 static enum smtpd_step
-on_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
+on_rcpt(void *arg, struct envelope *env, struct rcpt *rcpt,
     struct smtpd_verdict *v)
 {
 	const struct sink_conf *conf;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/obj.h"
+#include "relay/batv.h"
 
 #define SLOWEST SECONDS(1)
 
@@ -20,6 +21,8 @@ static void	mail_paused(void *);
 static void	mail_begin(struct session *, struct envelope *);
 static enum smtpd_step mail_said(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
+static const char *refuses(struct session *, const struct envelope *,
+		    struct rcpt *, struct err *);
 static bool	hour_full(struct session *, struct err *);
 static enum smtpd_step rcpt_said(struct session *,
 		    const struct hook_verdict *, struct smtpd_verdict *);
@@ -170,25 +173,45 @@ mail_said(struct session *s, const struct hook_verdict *hv,
 	return SMTPD_NOW;
 }
 
+/* A report to an address that we tagged goes to the one behind the tag. */
+static int
+untag(const struct session *s, const struct envelope *env, struct rcpt *rcpt,
+    struct err *why)
+{
+	const struct conf *c = s->conf;
+	bool report = env->sender.full.n == 0;
+	const char *const *p = c->relay.domains;
+	enum batv_is is;
+
+	if (c->relay_conf.batv == NULL)
+		return 0;
+	is = batv_untag(c->relay_conf.batv, &rcpt->addr, clock_wall());
+	if (is == BATV_GOOD || !report || session_may_relay(s) ||
+	    (is == BATV_NONE && (c->relay.untagged_bounces == 0 ||
+		str_ieq_c(rcpt->addr.local, "postmaster"))))
+		return 0;
+	while (*p != NULL && !domain_matches(str_c(*p), rcpt->addr.domain))
+		p++;
+	if (*p == NULL)
+		return 0;
+	return err_set(why, 550, "5.7.1", is == BATV_BAD ?
+	    "This report's address is not or no longer one of ours" :
+	    "This report is not about a message of ours");
+}
+
 enum smtpd_step
-session_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
+session_rcpt(void *arg, struct envelope *env, struct rcpt *rcpt,
     struct smtpd_verdict *v)
 {
 	struct session *s;
+	const char *by;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (conf_takes(s->conf, s->l->name, session_may_relay(s),
-		&rcpt->addr, &v->reply) != 0) {
+	by = refuses(s, env, rcpt, &v->reply);
+	if (by != NULL) {
 		s->in->stats.rejected++;
 		mail_log(EV_MID_TO_REJECTED, env->mid, env->icid,
-		    rcpt->addr.full, "RAT");
-		v->act = SMTPD_REFUSE;
-		return SMTPD_NOW;
-	}
-	if (hour_full(s, &v->reply)) {
-		s->in->stats.rejected++;
-		mail_log(EV_MID_TO_REJECTED, env->mid, env->icid,
-		    rcpt->addr.full, "Injection Control");
+		    rcpt->addr.full, by);
 		v->act = SMTPD_REFUSE;
 		return SMTPD_NOW;
 	}
@@ -198,6 +221,20 @@ session_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
 		return rcpt_said(s, &(struct hook_verdict){ .act = HOOK_GO },
 		    v);
 	return session_ask(s, HOOK_RCPT, (int)rcpt->rid, rcpt_said, v);
+}
+
+/* What of ours refuses a recipient, in the mail log's words, with the reply;
+ * NULL: nothing does. */
+static const char *
+refuses(struct session *s, const struct envelope *env, struct rcpt *rcpt,
+    struct err *reply)
+{
+	if (conf_takes(s->conf, s->l->name, session_may_relay(s), &rcpt->addr,
+		reply) != 0)
+		return "RAT";
+	if (untag(s, env, rcpt, reply) != 0)
+		return "bounce verification";
+	return hour_full(s, reply) ? "Injection Control" : NULL;
 }
 
 /* Counts this recipient; those of a client are counted for each policy. */

@@ -173,7 +173,7 @@ enum smtpd_step session_mail_go(struct session *s, struct envelope *env,
 enum smtpd_step session_mail(void *arg, struct envelope *env,
     struct smtpd_verdict *v);
 enum smtpd_step session_rcpt(void *arg, struct envelope *env,
-    const struct rcpt *rcpt, struct smtpd_verdict *v);
+    struct rcpt *rcpt, struct smtpd_verdict *v);
 void session_abort(void *arg, struct envelope *env);
 /* The message is given up; why is for the log. */
 void session_message_end(struct session *s, const char *why);

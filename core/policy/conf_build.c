@@ -44,7 +44,7 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 		return -1;
 	build_relay(c);
 	if (build_routes(c, reader, why) != 0 ||
-	    conf_build_destinations(c, why) != 0 ||
+	    conf_build_destinations(c, reader, why) != 0 ||
 	    build_permissions(c, reader, why) != 0 ||
 	    conf_tls_words(c, NULL, NULL, why) != 0)
 		return -1;
@@ -248,6 +248,8 @@ build_relay(struct conf *c)
 	r->rules.limit = (enum relay_limit)(d->limit_by + 1);
 	r->rules.recipients = d->recipients;
 	r->rules.minutes = d->recipient_minutes;
+	r->rules.tag = (enum relay_tag)(d->bounce_verification + 1);
+	r->ours = c->relay.domains;
 	r->idle = d->idle;
 	r->connect_timeout = d->connect_timeout;
 	r->timeout_scale = (double)d->timeouts / 100;

@@ -3,15 +3,20 @@
  */
 #include "mail/addr.h"
 #include "policy/conf_priv.h"
+#include "relay/batv.h"
 #include "relay/route.h"
 
 static int	build(const struct conf *, const struct conf_destination *,
 		    struct relay_rules *, struct err *);
+static int	read_keys(struct conf *, const struct conf_reader *,
+		    struct err *);
 static const char *beyond_tls(const struct conf_destination *);
 
 int
-conf_build_destinations(struct conf *c, struct err *why)
+conf_build_destinations(struct conf *c, const struct conf_reader *reader,
+    struct err *why)
 {
+	bool tags = c->relay_conf.rules.tag == RELAY_TAG_ON;
 	struct relay_destination *v;
 	unsigned i;
 
@@ -21,10 +26,35 @@ conf_build_destinations(struct conf *c, struct err *why)
 		if (build(c, &c->destination[i], &v[i].rules, why) != 0)
 			return err_prefix(why, "%s: destination \"%s\": ",
 			    c->file, v[i].name);
+		tags = tags || v[i].rules.tag == RELAY_TAG_ON;
 	}
 	c->relay_conf.destination = v;
 	c->relay_conf.ndestination = c->ndestination;
+	if (c->delivery.bounce_keys[0] != '\0')
+		return read_keys(c, reader, why);
+	if (tags)
+		return err_text(why, "%s: bounce_verification without "
+		    "delivery.bounce_keys", c->file);
 	return 0;
+}
+
+static int
+read_keys(struct conf *c, const struct conf_reader *reader, struct err *why)
+{
+	struct batv *b = POOL_NEW(c->pool, struct batv);
+	struct buf text;
+	int r;
+
+	buf_init(&text, CONF_MAX);
+	r = reader->read(reader->arg, c->delivery.bounce_keys, &text, why);
+	/* A reader of nothing only looks at the settings. */
+	if (r == 0 && reader->read != conf_reader_none.read &&
+	    batv_read(c->pool, buf_str(&text), b, why) != 0)
+		r = err_prefix(why, "%s:", c->delivery.bounce_keys);
+	explicit_bzero(buf_p(&text), buf_len(&text));
+	buf_fini(&text);
+	c->relay_conf.batv = b;
+	return r;
 }
 
 /* The routes are built already. */
@@ -43,6 +73,7 @@ build(const struct conf *c, const struct conf_destination *d,
 	r->recipients = d->recipients;
 	r->minutes = d->recipient_minutes;
 	r->ip = (unsigned)(d->ip + 1);
+	r->tag = (enum relay_tag)(d->bounce_verification + 1);
 	if (d->bounce_profile[0] != '\0') {
 		r->profile = conf_profile_find(c, d->bounce_profile);
 		if (r->profile == NULL)
@@ -75,5 +106,7 @@ beyond_tls(const struct conf_destination *d)
 		return "ip";
 	if (d->bounce_profile[0] != '\0')
 		return "bounce_profile";
+	if (d->bounce_verification != -1)
+		return "bounce_verification";
 	return d->route[0] != '\0' ? "route" : NULL;
 }

@@ -37,6 +37,9 @@ conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
 		    fn(arg, conf->route[i].auth_password_file, why) != 0)
 			return -1;
 	}
+	if (conf->delivery.bounce_keys[0] != '\0' &&
+	    fn(arg, conf->delivery.bounce_keys, why) != 0)
+		return -1;
 	if (conf->relay.users[0] != '\0' &&
 	    fn(arg, conf->relay.users, why) != 0)
 		return -1;

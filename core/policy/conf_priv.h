@@ -158,7 +158,8 @@ void conf_stands(struct conf *c, const struct conf_block *blocks);
 int conf_build(struct conf *c, const struct conf_reader *reader,
     struct err *why);
 /* The part of it in conf_dest.c, when routes are built. */
-int conf_build_destinations(struct conf *c, struct err *why);
+int conf_build_destinations(struct conf *c, const struct conf_reader *reader,
+    struct err *why);
 const struct queue_profile *conf_profile_find(const struct conf *c,
     const char *name);
 /* conf_hat.c: sender groups and mail flow policies; listeners' own settings

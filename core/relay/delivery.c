@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "relay/batv.h"
 #include "relay/edited.h"
 #include "relay/relay_priv.h"
 
@@ -25,6 +26,7 @@ struct delivery {
 	bool reading, have, broken;
 	void *asked;		/* somebody, before anything is sent */
 	struct smtpc_txn txn;
+	struct addr sender;	/* with a tag */
 	char remote[256];
 };
 
@@ -35,6 +37,7 @@ static void decide_all(struct delivery *dl, enum qresult result,
 static bool treat(struct delivery *dl, const struct relay_verdict *v);
 static bool take_slice(struct delivery *dl);
 static void begin(struct delivery *dl);
+static bool tagged(struct delivery *dl);
 static void send_slice(struct delivery *dl);
 static void unreadable(struct delivery *dl, const char *why);
 static void finish(struct delivery *dl);
@@ -274,6 +277,23 @@ begin(struct delivery *dl)
 	send_slice(dl);
 }
 
+/* Reports come back only to addresses of domains that we take mail for. */
+static bool
+tagged(struct delivery *dl)
+{
+	const struct relay_conf *conf = dl->conn->relay->gen->conf;
+	const struct addr *from = &qunit_env(dl->unit)->sender;
+	const char *const *p = conf->ours;
+
+	if (dl->conn->dest->rules.tag != RELAY_TAG_ON || conf->batv == NULL ||
+	    p == NULL)
+		return false;
+	while (*p != NULL && !domain_matches(str_c(*p), from->domain))
+		p++;
+	return *p != NULL &&
+	    batv_tag(conf->batv, from, clock_wall(), dl->pool, &dl->sender);
+}
+
 static void
 send_slice(struct delivery *dl)
 {
@@ -290,6 +310,7 @@ send_slice(struct delivery *dl)
 	rids.n = dl->count;
 	mail_log(EV_DELIVERY_START, c->dcid, qunit_mid(dl->unit), rids);
 	dl->txn.env = qunit_env(dl->unit);
+	dl->txn.sender = tagged(dl) ? &dl->sender : NULL;
 	dl->txn.rcpt = dl->rcpt + dl->first;
 	dl->txn.nrcpt = dl->count;
 	dl->txn.header = dl->edited.head;

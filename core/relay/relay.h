@@ -26,6 +26,7 @@
 #include "tls/tlsident.h"
 #include "tls/tlswant.h"
 
+struct batv;
 struct tlstrust;
 struct tls_info;
 
@@ -91,6 +92,9 @@ struct relay_conf {
 	bool tls_verbose;	/* log failed handshakes at length */
 	bool alert_tls;		/* call relay_world.tls_alert */
 	const struct relay_destination *destination;
+	const struct batv *batv;   /* keys of tags; or NULL */
+	const char *const *ours;   /* domains whose senders get one, so; or
+				    * NULL */
 	/* Where no destination says it: limit, recipients, minutes, tag. */
 	struct relay_rules rules;
 	unsigned ndestination;

@@ -116,6 +116,7 @@ struct smtpc_source {
 
 struct smtpc_txn {
 	const struct envelope *env;
+	const struct addr *sender; /* in place of that of env; or NULL */
 	struct rcpt *const *rcpt;
 	unsigned nrcpt;
 	struct str header; /* put in front of the content; may be "" */

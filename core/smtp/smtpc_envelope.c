@@ -16,6 +16,7 @@ enum path_kind {
 	PATH_BAD /* has control octets: never on a command line */
 };
 
+static const struct addr *sender_of(const struct smtpc_txn *txn);
 static enum path_kind path_kind(const struct addr *a);
 static bool header_is_utf8(const struct smtpc *c);
 static int demand_path(const struct smtpc *c, const struct addr *a,
@@ -51,7 +52,7 @@ smtpc_demand_message(const struct smtpc *c, struct err *why)
 	if (!c->caps.smtputf8 && header_is_utf8(c))
 		return err_set(
 		    why, 0, "5.6.7", "the host does not offer SMTPUTF8");
-	return demand_path(c, &txn->env->sender, "5.1.7", why);
+	return demand_path(c, sender_of(txn), "5.1.7", why);
 }
 
 int
@@ -69,7 +70,7 @@ smtpc_needs_utf8(const struct smtpc *c)
 	unsigned i;
 
 	if ((txn->env->flags & ENV_SMTPUTF8) != 0 ||
-	    path_kind(&txn->env->sender) != PATH_ASCII)
+	    path_kind(sender_of(txn)) != PATH_ASCII)
 		return true;
 	for (i = 0; i < txn->nrcpt; i++) {
 		if (path_kind(&txn->rcpt[i]->addr) != PATH_ASCII)
@@ -85,7 +86,7 @@ smtpc_line_mail(const struct smtpc *c, struct buf *dst)
 	const struct envelope *env = txn->env;
 
 	(void)buf_add_c(dst, "MAIL FROM:<");
-	add_path(c, dst, &env->sender);
+	add_path(c, dst, sender_of(txn));
 	(void)buf_add_char(dst, '>');
 	if (c->caps.size)
 		(void)buf_printf(
@@ -121,6 +122,12 @@ smtpc_line_rcpt(const struct smtpc *c, unsigned i, struct buf *dst)
 		add_orcpt(dst, rcpt->orcpt);
 	}
 	(void)buf_add_c(dst, "\r\n");
+}
+
+static const struct addr *
+sender_of(const struct smtpc_txn *txn)
+{
+	return txn->sender != NULL ? txn->sender : &txn->env->sender;
 }
 
 static enum path_kind

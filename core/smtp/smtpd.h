@@ -115,10 +115,10 @@ struct smtpd_ops {
 	 * is what the client declared, or 0. */
 	enum smtpd_step (*mail)(void *arg, struct envelope *env,
 	    struct smtpd_verdict *v);
-	/* rcpt is not in env yet; it is added after SMTPD_OK. After SMTPD_DROP
-	 * there may be a message without any. */
+	/* rcpt is not in env yet; it is added after SMTPD_OK, as it is then.
+	 * After SMTPD_DROP there may be a message without any. */
 	enum smtpd_step (*rcpt)(void *arg, struct envelope *env,
-	    const struct rcpt *rcpt, struct smtpd_verdict *v);
+	    struct rcpt *rcpt, struct smtpd_verdict *v);
 	/* Before 354, or at the first BDAT. */
 	enum smtpd_step (*data)(void *arg, struct envelope *env,
 	    struct smtpd_verdict *v);

@@ -271,6 +271,9 @@ PARAM(RELAY, domains, STRINGS, "", "",
     "domains that anybody may send to; .domain means its sub-domains")
 PARAM(RELAY, certificates, STRINGS, "", "",
     "SHA-256 fingerprints of client certificates that may send to anywhere")
+PARAM(RELAY, untagged_bounces, CHOICE, "accept", "accept|refuse",
+    "reports from outside to an address of domains that has no tag, where "
+    "delivery.bounce_keys is set; one whose tag is wrong is refused anyway")
 PARAM(RELAY, users, PATH, "", "",
     "file of user:hash lines; turns AUTH on, inside TLS only")
 PARAM(RELAY, user_table, STRING, "", "",
@@ -323,6 +326,8 @@ PARAM(DESTINATION, ip, CHOICE, "",
     "which addresses of a host are tried, as in delivery")
 PARAM(DESTINATION, bounce_profile, STRING, "", "",
     "name of a bounce_profile; default that of the route, else \"default\"")
+PARAM(DESTINATION, bounce_verification, CHOICE, "", "off|on",
+    "tag senders, as in delivery")
 PARAM(DESTINATION, route, STRING, "", "",
     "name of a route block, or hosts as in one with a blank between them, to "
     "go by instead")
@@ -356,6 +361,12 @@ PARAM(DELIVERY, recipients, INT, "0", "0..100000000",
     "what is more waits, which is no attempt; 0: any number")
 PARAM(DELIVERY, recipient_minutes, INT, "60", "1..60",
     "minutes of that window, which begins with the first recipient")
+PARAM(DELIVERY, bounce_verification, CHOICE, "off", "off|on",
+    "tag senders of relay.domains (prvs=, BATV), so that reports about mail "
+    "that was never ours can be told")
+PARAM(DELIVERY, bounce_keys, PATH, "", "",
+    "file of keys for these tags, a digit, a blank and a secret on each line; "
+    "the first signs, all are good for reports that come back")
 PARAM(DELIVERY, connections, INT, "500", "1..100000",
     "connections of one worker to all destinations")
 PARAM(DELIVERY, max_messages, INT, "100", "1..1000000",

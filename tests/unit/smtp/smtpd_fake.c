@@ -131,7 +131,7 @@ on_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 }
 
 static enum smtpd_step
-on_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
+on_rcpt(void *arg, struct envelope *env, struct rcpt *rcpt,
     struct smtpd_verdict *v)
 {
 	struct fake *f = arg;

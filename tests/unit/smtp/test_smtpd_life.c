@@ -388,7 +388,7 @@ START_TEST(is_killed_without_a_word)
 END_TEST
 
 static enum smtpd_step
-kill_rcpt(void *arg, struct envelope *env, const struct rcpt *rcpt,
+kill_rcpt(void *arg, struct envelope *env, struct rcpt *rcpt,
     struct smtpd_verdict *v)
 {
 	struct fake *f = arg;

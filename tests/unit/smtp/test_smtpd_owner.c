@@ -52,7 +52,7 @@ mail_never(void *arg, struct envelope *env, struct smtpd_verdict *v)
 }
 
 static enum smtpd_step
-rcpt_never(void *arg, struct envelope *env, const struct rcpt *rcpt,
+rcpt_never(void *arg, struct envelope *env, struct rcpt *rcpt,
     struct smtpd_verdict *v)
 {
 	(void)rcpt;
@@ -148,7 +148,7 @@ START_TEST(a_message_that_has_ended_outlives_its_client)
 END_TEST
 
 static enum smtpd_step
-rcpt_drop(void *arg, struct envelope *env, const struct rcpt *rcpt,
+rcpt_drop(void *arg, struct envelope *env, struct rcpt *rcpt,
     struct smtpd_verdict *v)
 {
 	(void)arg;
