@@ -29,6 +29,8 @@ static const struct command commands[] = {
 	    "say which clients may do what at which listener" },
 	{ "certconfig", cli_certconfig,
 	    "make, get and use certificates" },
+	{ "destconfig", cli_destconfig,
+	    "limits, TLS and more for single destinations" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },
 	{ "policy", cli_policy, "check, test and trace a policy" },
 	{ "explain", cli_explain,

@@ -12,16 +12,24 @@
 
 #define SECRET_MAX 1024
 
+static const char *ask_line(struct pool *, const char *, char, const char *);
+static bool ask_yes(struct pool *, const char *, char, bool, bool *);
 static const char *read_line(struct pool *, FILE *);
 static void on_signal(int);
 
 const char *
 prompt_line(struct pool *pool, const char *text, const char *def)
 {
+	return ask_line(pool, text, '\n', def);
+}
+
+static const char *
+ask_line(struct pool *pool, const char *text, char between, const char *def)
+{
 	const char *line;
 
 	if (text[0] != '\0')
-		(void)printf("%s\n", text);
+		(void)printf("%s%c", text, between);
 	(void)printf("[%s]> ", def);
 	(void)fflush(stdout);
 	line = read_line(pool, stdin);
@@ -33,11 +41,24 @@ prompt_line(struct pool *pool, const char *text, const char *def)
 bool
 prompt_yes(struct pool *pool, const char *text, bool def, bool *end_r)
 {
+	return ask_yes(pool, text, '\n', def, end_r);
+}
+
+bool
+prompt_yes_here(struct pool *pool, const char *text, bool def, bool *end_r)
+{
+	return ask_yes(pool, text, ' ', def, end_r);
+}
+
+static bool
+ask_yes(struct pool *pool, const char *text, char between, bool def,
+    bool *end_r)
+{
 	const char *line;
 	struct str s;
 
 	for (;;) {
-		line = prompt_line(pool, text, def ? "Y" : "N");
+		line = ask_line(pool, text, between, def ? "Y" : "N");
 		if (line == NULL) {
 			*end_r = true;
 			return def;

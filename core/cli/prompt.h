@@ -13,6 +13,9 @@
 const char *prompt_line(struct pool *pool, const char *text, const char *def);
 /* Yes or no, until it is one; end_r: the input ended, and it is def. */
 bool prompt_yes(struct pool *pool, const char *text, bool def, bool *end_r);
+/* So, on one line: "text [Y]> ". */
+bool prompt_yes_here(struct pool *pool, const char *text, bool def,
+    bool *end_r);
 /* A number of a list, 1 to n; 0 at the end of the input. */
 unsigned prompt_number(struct pool *pool, const char *text, unsigned n,
     unsigned def);

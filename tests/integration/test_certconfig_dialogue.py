@@ -21,10 +21,10 @@ WAIT = 60
 class Dialogue:
     """Says and hears lines as a person would."""
 
-    def __init__(self, conf):
+    def __init__(self, conf, command="certconfig"):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(base.POSTERN_BIN, [base.POSTERN_BIN, "certconfig", "-c",
+            os.execv(base.POSTERN_BIN, [base.POSTERN_BIN, command, "-c",
                                         conf])
         self.heard = ""
         self.all = ""

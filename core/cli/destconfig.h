@@ -1,0 +1,57 @@
+/*
+ * `postern destconfig`: the table of destinations, which is the destination
+ * blocks of the configuration and, as its default entry, what delivery { } says
+ * of the same. Changes are those of the configuration store (cli/confedit.h),
+ * in force when they are committed.
+ */
+#ifndef CLI_DESTCONFIG_H
+#define CLI_DESTCONFIG_H
+
+#include "cli/confedit.h"
+
+struct destconfig {
+	struct confedit *ce;
+	struct pool *pool; /* for as long as it runs */
+	bool json;
+	bool compat;	   /* TLS as On and Off */
+};
+
+#define DESTCONFIG_DEFAULT "DEFAULT" /* the entry of delivery { } */
+
+/* As it would be in force; NULL: it is broken. */
+const struct conf *destconfig_conf(struct destconfig *dc, struct err *why);
+/* By name; n of them. */
+const struct conf_destination *const *destconfig_sorted(struct destconfig *dc,
+    const struct conf *c, unsigned *n_r);
+/* A setting as a person writes it, of the store or else of the boot file;
+ * NULL: it has none. */
+const char *destconfig_now(struct destconfig *dc, const char *kind,
+    const char *name, const char *key);
+/* Is there such an entry, in either? The name is folded. */
+bool destconfig_has(struct destconfig *dc, const char *name);
+/* "required-verify-hosted": the level of a want as people know it. */
+const char *destconfig_level(const struct tlswant *w);
+
+int destconfig_list(struct destconfig *dc, struct err *why);
+/* name NULL: all of them. */
+int destconfig_detail(struct destconfig *dc, const char *name,
+    struct err *why);
+/* Changes that are kept when they are saved. */
+int destconfig_delete(struct destconfig *dc, const char *name,
+    struct err *why);
+int destconfig_clear(struct destconfig *dc, struct err *why);
+/* destconfig_ini.c */
+void destconfig_write(struct destconfig *dc, const struct conf *c,
+    struct buf *dst);
+/* The whole table becomes that of the text: "FILE:LINE: …". */
+int destconfig_read(struct destconfig *dc, const char *file, struct str text,
+    struct err *why);
+/* file "-": standard output. */
+int destconfig_export(struct destconfig *dc, const char *file,
+    struct err *why);
+int destconfig_import(struct destconfig *dc, const char *file,
+    struct err *why);
+/* destconfig_menu.c: the dialogue; exit status. */
+int destconfig_menu(struct destconfig *dc);
+
+#endif

@@ -1,0 +1,568 @@
+/*
+ * `postern destconfig` as a dialogue, word for word that of AsyncOS.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "cli/cli.h"
+#include "cli/destconfig.h"
+#include "cli/prompt.h"
+
+#define NELEM(a) (sizeof(a) / sizeof((a)[0]))
+#define CHANGES 16
+#define PROFILES 200
+
+enum step { STEP_OK, STEP_FAILED, STEP_END };
+
+/* An entry that is asked about, and what was answered. */
+struct asked {
+	struct destconfig *dc;
+	const char *kind, *name;
+	const char *of;		/* "example.com", "this domain" */
+	const char *domain;
+	bool end;		/* of the input */
+	const char *key[CHANGES], *value[CHANGES];
+	unsigned n;
+};
+
+struct operation {
+	const char *word, *help;
+	enum step (*run)(struct destconfig *, struct err *);
+};
+
+static enum step choose(struct destconfig *, bool *, struct err *);
+static enum step apply(struct asked *, struct err *);
+static void questions(struct asked *);
+static void ask_limits(struct asked *);
+static void ask_scope(struct asked *, bool);
+static void ask_tls(struct asked *);
+static void ask_tag(struct asked *);
+static void ask_profile(struct asked *);
+static void ask_ip(struct asked *);
+static enum step do_setup(struct destconfig *, struct err *);
+static enum step do_new(struct destconfig *, struct err *);
+static enum step do_edit(struct destconfig *, struct err *);
+static enum step do_delete(struct destconfig *, struct err *);
+static enum step do_default(struct destconfig *, struct err *);
+static enum step do_list(struct destconfig *, struct err *);
+static enum step do_detail(struct destconfig *, struct err *);
+static enum step do_clear(struct destconfig *, struct err *);
+static enum step do_import(struct destconfig *, struct err *);
+static enum step do_export(struct destconfig *, struct err *);
+
+static const struct operation operations[] = {
+	{ "SETUP", "Change global settings.", do_setup },
+	{ "NEW", "Create a new entry.", do_new },
+	{ "EDIT", "Modify an entry.", do_edit },
+	{ "DELETE", "Remove an entry.", do_delete },
+	{ "DEFAULT", "Change the default.", do_default },
+	{ "LIST", "Display a summary list of all entries.", do_list },
+	{ "DETAIL", "Display details for one destination or all entries.",
+	    do_detail },
+	{ "CLEAR", "Remove all entries.", do_clear },
+	{ "IMPORT", "Import tables from a file.", do_import },
+	{ "EXPORT", "Export tables to a file.", do_export },
+};
+
+int
+destconfig_menu(struct destconfig *dc)
+{
+	struct err why = ERR_INIT;
+	const struct conf *c;
+	enum step s = STEP_OK;
+	bool left = false;
+
+	dc->json = false;
+	dc->compat = true;
+	while (s != STEP_END && !left) {
+		c = destconfig_conf(dc, &why);
+		if (c == NULL)
+			return cli_fail("%s", why.text);
+		(void)printf("\nThere are currently %u entries configured.\n",
+		    c->ndestination + 1);
+		s = choose(dc, &left, &why);
+	}
+	confedit_hint(dc->ce);
+	return CLI_OK;
+}
+
+/* One operation. A failure is shown, and the dialogue goes on. */
+static enum step
+choose(struct destconfig *dc, bool *left, struct err *why)
+{
+	const char *line;
+	struct str word;
+	enum step s;
+	size_t i;
+
+	(void)printf("\nChoose the operation you want to perform:\n");
+	for (i = 0; i < NELEM(operations); i++)
+		(void)printf("- %s - %s\n", operations[i].word,
+		    operations[i].help);
+	line = prompt_line(dc->pool, "", "");
+	if (line == NULL)
+		return STEP_END;
+	word = str_trim(str_c(line));
+	*left = word.n == 0;
+	if (*left)
+		return STEP_OK;
+	for (i = 0; i < NELEM(operations); i++) {
+		if (str_ieq_c(word, operations[i].word))
+			break;
+	}
+	if (i == NELEM(operations)) {
+		(void)printf("\"%.*s\" is none of the operations.\n",
+		    STR_FMT(word));
+		return STEP_OK;
+	}
+	err_clear(why);
+	s = operations[i].run(dc, why);
+	if (s == STEP_FAILED) {
+		(void)printf("\nFailed: %s\n", why->text);
+		/* Half of an operation is none of it. */
+		if (confedit_refresh(dc->ce, why) != 0)
+			return STEP_END;
+	}
+	return s == STEP_END ? STEP_END : STEP_OK;
+}
+
+/* ---- questions ---- */
+
+static void
+set(struct asked *a, const char *key, const char *value)
+{
+	if (a->end)
+		return;
+	ASSERT(a->n < CHANGES);
+	a->key[a->n] = key;
+	a->value[a->n++] = value;
+}
+
+static const char *
+now(const struct asked *a, const char *key)
+{
+	return destconfig_now(a->dc, a->kind, a->name, key);
+}
+
+static bool
+yes(struct asked *a, const char *text, bool def)
+{
+	if (a->end)
+		return false;
+	(void)putchar('\n');
+	return prompt_yes_here(a->dc->pool, text, def, &a->end) && !a->end;
+}
+
+static unsigned
+pick(struct asked *a, const char *text, const char *const *choices,
+    unsigned n, unsigned def)
+{
+	unsigned i, r;
+
+	if (a->end)
+		return 0;
+	(void)printf("\n%s\n", text);
+	for (i = 0; i < n; i++)
+		(void)printf("%u. %s\n", i + 1, choices[i]);
+	r = prompt_number(a->dc->pool, "", n, def);
+	a->end = r == 0;
+	return r;
+}
+
+/* A number from 1 to most; def "": there is none. */
+static const char *
+count(struct asked *a, const char *text, const char *def, unsigned most)
+{
+	const char *line;
+	uint64_t v;
+
+	while (!a->end) {
+		(void)putchar('\n');
+		line = prompt_line(a->dc->pool, text, def);
+		if (line == NULL) {
+			a->end = true;
+		} else {
+			struct str s = str_trim(str_c(line));
+
+			if (num_u64(s, most, &v) == 0 && v > 0)
+				return pool_str(a->dc->pool, s).p;
+			(void)printf("Please answer with a number from 1 to "
+			    "%u.\n", most);
+		}
+	}
+	return "";
+}
+
+static const char *
+or(const char *s, const char *def)
+{
+	return s != NULL && s[0] != '\0' && strcmp(s, "0") != 0 ? s : def;
+}
+
+static void
+questions(struct asked *a)
+{
+	ask_limits(a);
+	ask_tls(a);
+	ask_tag(a);
+	if (strcmp(a->kind, "destination") == 0)
+		ask_profile(a);
+	ask_ip(a);
+}
+
+static void
+ask_limits(struct asked *a)
+{
+	struct pool *pool = a->dc->pool;
+	const char *minutes;
+	bool limited = false;
+
+	if (yes(a, pool_printf(pool, "Do you wish to configure a concurrency "
+		"limit for %s?", a->domain), true)) {
+		limited = true;
+		set(a, "concurrency", count(a, pool_printf(pool, "Enter the "
+			"max concurrency limit for \"%s\".", a->domain),
+			or(now(a, "concurrency"), "500"), 10000));
+	} else {
+		set(a, "concurrency", "");
+	}
+	if (yes(a, pool_printf(pool, "Do you wish to apply a "
+		"messages-per-connection limit to %s?", a->of),
+		or(now(a, "max_messages"), NULL) != NULL))
+		set(a, "max_messages", count(a, "Enter the number of messages "
+			"per connection.", or(now(a, "max_messages"), "50"),
+			1000000));
+	else
+		set(a, "max_messages", "");
+	if (yes(a, pool_printf(pool, "Do you wish to apply a recipient limit "
+		"to %s?", a->of), or(now(a, "recipients"), NULL) != NULL)) {
+		limited = true;
+		minutes = count(a, "Enter the number of minutes used to "
+		    "measure the recipient limit.",
+		    or(now(a, "recipient_minutes"), "60"), 60);
+		set(a, "recipient_minutes", minutes);
+		set(a, "recipients", count(a, pool_printf(pool, "Enter the "
+			"max number of recipients per %s minutes for \"%s\".",
+			minutes, a->domain), or(now(a, "recipients"), ""),
+			100000000));
+	} else {
+		set(a, "recipient_minutes", "");
+		set(a, "recipients", "");
+	}
+	ask_scope(a, limited);
+}
+
+static void
+ask_scope(struct asked *a, bool limited)
+{
+	static const char *const enforced[] = { "System Wide",
+		"Per Virtual Gateway(tm)" };
+	struct pool *pool = a->dc->pool;
+	const char *by = now(a, "limit_by"), *choices[2];
+	unsigned r;
+
+	if (!limited) {
+		set(a, "limit_by", "");
+		return;
+	}
+	choices[0] = pool_printf(pool, "One limit applies to the entire "
+	    "domain %s", a->domain);
+	choices[1] = "Separate limit for each mail exchanger IP address";
+	r = pick(a, pool_printf(pool, "Select how you want to apply the "
+		"limits for %s:", a->domain), choices, 2,
+	    by != NULL && strcmp(by, "mx") == 0 ? 2 : 1);
+	set(a, "limit_by", r == 2 ? "mx" : "domain");
+	r = pick(a, "Select how the limits will be enforced:", enforced, 2,
+	    1);
+	if (r == 2)
+		(void)printf("There are no virtual gateways; the limits are "
+		    "system wide.\n");
+}
+
+static void
+ask_tls(struct asked *a)
+{
+	static const char *const choices[] = { "No", "Preferred", "Required",
+		"Preferred - Verify", "Required - Verify",
+		"Required - Verify Hosted Domains" };
+	static const char *const levels[] = { "none", "preferred", "required",
+		"preferred-verify", "required-verify",
+		"required-verify-hosted" };
+	const char *old = now(a, "tls"), *more;
+	unsigned i, r, def = 1;
+	size_t n;
+
+	if (!yes(a, pool_printf(a->dc->pool, "Do you wish to apply a specific "
+		"TLS setting for %s?", a->of), old != NULL)) {
+		set(a, "tls", "");
+		return;
+	}
+	n = old != NULL ? strcspn(old, " ") : 0;
+	for (i = 0; i < NELEM(levels); i++) {
+		if (old != NULL && strlen(levels[i]) == n &&
+		    strncmp(old, levels[i], n) == 0)
+			def = i + 1;
+	}
+	r = pick(a, "Do you want to use TLS support?", choices,
+	    NELEM(choices), def);
+	if (r == 0)
+		return;
+	/* What is wanted besides the level stays. */
+	more = old != NULL && r == def ? old + n : "";
+	set(a, "tls", pool_printf(a->dc->pool, "%s%s", levels[r - 1], more));
+	if (r > 1)
+		(void)printf("\nYou have chosen to enable TLS. Please use the "
+		    "'certconfig' command to ensure that there is a valid "
+		    "certificate configured.\n");
+}
+
+static void
+ask_tag(struct asked *a)
+{
+	const char *old = now(a, "bounce_verification");
+
+	if (!yes(a, pool_printf(a->dc->pool, "Do you wish to apply a specific "
+		"bounce verification address tagging setting for %s?",
+		a->of), old != NULL))
+		set(a, "bounce_verification", "");
+	else
+		set(a, "bounce_verification", yes(a, "Perform bounce "
+			"verification address tagging?", old == NULL ||
+			strcmp(old, "on") == 0) ? "on" : "off");
+}
+
+static void
+ask_profile(struct asked *a)
+{
+	const char *names[PROFILES] = { NULL };
+	const char *old = now(a, "bounce_profile");
+	const struct conf *c = confedit_conf(a->dc->ce);
+	unsigned i, n, r, def = 1;
+
+	if (!yes(a, pool_printf(a->dc->pool, "Do you wish to apply a specific "
+		"bounce profile to %s?", a->of), old != NULL)) {
+		set(a, "bounce_profile", "");
+		return;
+	}
+	n = c->nprofile < PROFILES ? c->nprofile : PROFILES;
+	for (i = 0; i < n; i++) {
+		names[i] = c->profile[i].name;
+		if (old != NULL && strcmp(old, names[i]) == 0)
+			def = i + 1;
+	}
+	r = pick(a, "Choose a bounce profile:", names, n, def);
+	if (r > 0)
+		set(a, "bounce_profile", names[r - 1]);
+}
+
+static void
+ask_ip(struct asked *a)
+{
+	static const char *const choices[] = { "Prefer IPv6", "Prefer IPv4",
+		"Require IPv6", "Require IPv4" };
+	static const char *const ours[] = { "prefer-ipv6", "prefer-ipv4",
+		"require-ipv6", "require-ipv4" };
+	const char *old = now(a, "ip");
+	unsigned i, r, def = 1;
+
+	if (!yes(a, pool_printf(a->dc->pool, "Do you wish to apply a specific "
+		"IP sort preference to %s?", a->of), old != NULL)) {
+		set(a, "ip", "");
+		return;
+	}
+	for (i = 0; i < NELEM(ours); i++) {
+		if (old != NULL && strcmp(old, ours[i]) == 0)
+			def = i + 1;
+	}
+	r = pick(a, "Choose the IP sort preference:", choices,
+	    NELEM(choices), def);
+	if (r > 0)
+		set(a, "ip", ours[r - 1]);
+}
+
+/* ---- operations ---- */
+
+static enum step
+saved(struct destconfig *dc, int r, struct err *why)
+{
+	if (r != 0 || confedit_save(dc->ce, why) != 0)
+		return STEP_FAILED;
+	return STEP_OK;
+}
+
+/* All answers, or none where the input ended between them. */
+static enum step
+apply(struct asked *a, struct err *why)
+{
+	unsigned i;
+	int r = 0;
+
+	if (a->end)
+		return STEP_END;
+	if (strcmp(a->kind, "destination") == 0 &&
+	    !destconfig_has(a->dc, a->name))
+		r = confedit_new(a->dc->ce, a->kind, a->name, why);
+	for (i = 0; r == 0 && i < a->n; i++) {
+		/* What was not there need not go. */
+		if (a->value[i][0] != '\0' || now(a, a->key[i]) != NULL)
+			r = confedit_set(a->dc->ce, a->kind, a->name,
+			    a->key[i], a->value[i], why);
+	}
+	return saved(a->dc, r, why);
+}
+
+/* NULL: the input ended. */
+static const char *
+name_of(struct destconfig *dc, const char *text, const char *def)
+{
+	const char *line;
+
+	(void)putchar('\n');
+	line = prompt_line(dc->pool, text, def);
+	return line != NULL ? pool_str(dc->pool, str_trim(str_c(line))).p :
+	    NULL;
+}
+
+static enum step
+entry(struct destconfig *dc, const char *name, struct err *why)
+{
+	struct asked a = { .dc = dc, .kind = "destination", .name = name,
+		.domain = name, .of = "this domain" };
+
+	questions(&a);
+	return apply(&a, why);
+}
+
+static enum step
+do_new(struct destconfig *dc, struct err *why)
+{
+	const char *name = name_of(dc, "Enter the domain you wish to "
+	    "configure.", "");
+	struct conf_object o;
+
+	if (name == NULL)
+		return STEP_END;
+	if (conf_object_new(dc->pool, "destination", name, &o, why) != 0)
+		return STEP_FAILED;
+	if (destconfig_has(dc, o.name)) {
+		(void)err_text(why, "there is an entry for %s already", name);
+		return STEP_FAILED;
+	}
+	return entry(dc, name, why);
+}
+
+static enum step
+do_edit(struct destconfig *dc, struct err *why)
+{
+	const char *name = name_of(dc, "Enter the domain you wish to edit.",
+	    "");
+
+	if (name == NULL)
+		return STEP_END;
+	if (str_ieq_c(str_c(name), DESTCONFIG_DEFAULT))
+		return do_default(dc, why);
+	if (!destconfig_has(dc, name)) {
+		(void)err_text(why, "there is no entry for %s", name);
+		return STEP_FAILED;
+	}
+	return entry(dc, name, why);
+}
+
+static enum step
+do_delete(struct destconfig *dc, struct err *why)
+{
+	const char *name = name_of(dc, "Enter the domain you wish to delete.",
+	    "");
+
+	if (name == NULL)
+		return STEP_END;
+	return saved(dc, destconfig_delete(dc, name, why), why);
+}
+
+static enum step
+do_default(struct destconfig *dc, struct err *why)
+{
+	struct asked a = { .dc = dc, .kind = "delivery", .name = "",
+		.domain = "the default", .of = "the default" };
+
+	questions(&a);
+	return apply(&a, why);
+}
+
+static enum step
+do_setup(struct destconfig *dc, struct err *why)
+{
+	struct asked a = { .dc = dc, .kind = "delivery", .name = "" };
+	const char *cert = now(&a, "certificate"), *alert, *name;
+
+	name = name_of(dc, "Enter the name of the certificate to show to "
+	    "other hosts.", cert != NULL ? cert : "");
+	if (name == NULL)
+		return STEP_END;
+	if (name[0] != '\0')
+		set(&a, "certificate", name);
+	alert = now(&a, "alert_required_tls");
+	set(&a, "alert_required_tls", yes(&a, "Do you want to send an alert "
+		"when a required TLS connection fails?", alert != NULL &&
+		strcmp(alert, "true") == 0) ? "yes" : "no");
+	return apply(&a, why);
+}
+
+static enum step
+do_list(struct destconfig *dc, struct err *why)
+{
+	(void)putchar('\n');
+	return destconfig_list(dc, why) == 0 ? STEP_OK : STEP_FAILED;
+}
+
+static enum step
+do_detail(struct destconfig *dc, struct err *why)
+{
+	const char *name = name_of(dc, "Enter the domain name to view, or "
+	    "enter DEFAULT to view details for the default, or enter ALL to "
+	    "view details for all:", "ALL");
+
+	if (name == NULL)
+		return STEP_END;
+	return destconfig_detail(dc, str_ieq_c(str_c(name), "ALL") ? NULL :
+	    name, why) == 0 ? STEP_OK : STEP_FAILED;
+}
+
+static enum step
+do_clear(struct destconfig *dc, struct err *why)
+{
+	struct asked a = { .dc = dc };
+
+	if (!yes(&a, "Are you sure you want to remove all entries but the "
+		"default?", false))
+		return a.end ? STEP_END : STEP_OK;
+	return saved(dc, destconfig_clear(dc, why), why);
+}
+
+static enum step
+do_import(struct destconfig *dc, struct err *why)
+{
+	const char *name = name_of(dc, "Enter the name of the file to import:",
+	    "");
+
+	if (name == NULL)
+		return STEP_END;
+	return saved(dc, destconfig_import(dc, name, why), why);
+}
+
+static enum step
+do_export(struct destconfig *dc, struct err *why)
+{
+	const char *name = name_of(dc, "Enter a name for the exported file:",
+	    "");
+
+	if (name == NULL)
+		return STEP_END;
+	if (name[0] == '\0') {
+		(void)err_text(why, "a file needs a name");
+		return STEP_FAILED;
+	}
+	return destconfig_export(dc, name, why) == 0 ? STEP_OK : STEP_FAILED;
+}

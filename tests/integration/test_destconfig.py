@@ -1,0 +1,401 @@
+"""postern destconfig: the dialogue word for word, the same as commands, and
+files of AsyncOS."""
+
+import json
+import os
+import random
+import signal
+
+import pytest
+
+from lib import base, luaconf
+from test_certconfig_dialogue import Dialogue
+
+MENU = """\
+Choose the operation you want to perform:
+- SETUP - Change global settings.
+- NEW - Create a new entry.
+- EDIT - Modify an entry.
+- DELETE - Remove an entry.
+- DEFAULT - Change the default.
+- LIST - Display a summary list of all entries.
+- DETAIL - Display details for one destination or all entries.
+- CLEAR - Remove all entries.
+- IMPORT - Import tables from a file.
+- EXPORT - Export tables to a file.
+[]> """
+
+DEFAULT = """\
+[DEFAULT]
+ip_sort_pref = PREFER_V4
+max_host_concurrency = 500
+limit_type = MXIP
+limit_apply = system
+max_messages_per_connection = 50
+recipient_minutes = 30
+recipient_limit = 300
+bounce_validation = off
+table_tls = on
+send_tls_req_alert = on
+"""
+
+
+class Place:
+    def __init__(self):
+        self.folder = base.private_dir("destconfig")
+        self.conf = os.path.join(self.folder, "postern.lua")
+        self.write({})
+
+    def write(self, more):
+        conf = {"hostname": "mx.relay.example",
+                "spool": os.path.join(self.folder, "spool"),
+                "run": os.path.join(self.folder, "run"),
+                "bounce_profile": {"slow": {}},
+                "listener": {"in": {"address": ["127.0.0.1:2525"]}}}
+        conf.update(more)
+        base.write_file(self.conf, luaconf.text(conf))
+
+    def cli(self, *args, code=0):
+        done = base.run([base.POSTERN_BIN, "destconfig", "-c", self.conf] +
+                        list(args), check=False)
+        assert done.returncode == code, (args, done.returncode, done.text)
+        return done.text
+
+    def rows(self, *args):
+        done = base.run([base.POSTERN_BIN, "destconfig", "-c", self.conf,
+                         "--json"] + list(args or ["list"]))
+        return {row.pop("domain"): row for row in json.loads(
+            done.text[:done.text.rindex("]") + 1])}
+
+    def file(self, text, name="table"):
+        return base.write_file(os.path.join(self.folder, name), text)
+
+
+@pytest.fixture
+def place():
+    return Place()
+
+
+@pytest.fixture
+def talk(place):
+    made = []
+
+    def start():
+        made.append(Dialogue(place.conf, "destconfig"))
+        return made[-1]
+    yield start
+    for one in made:
+        try:
+            os.kill(one.pid, signal.SIGKILL)
+            os.waitpid(one.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(one.fd)
+
+
+def entries(count):
+    return "\nThere are currently %d entries configured.\n\n%s" % (count,
+                                                                   MENU)
+
+
+TRANSCRIPT = entries(2) + """new
+
+Enter the domain you wish to configure.
+[]> example.com
+
+Do you wish to configure a concurrency limit for example.com? [Y]> n
+
+Do you wish to apply a messages-per-connection limit to this domain? [N]> n
+
+Do you wish to apply a recipient limit to this domain? [N]> n
+
+Do you wish to apply a specific TLS setting for this domain? [N]> y
+
+Do you want to use TLS support?
+1. No
+2. Preferred
+3. Required
+4. Preferred - Verify
+5. Required - Verify
+6. Required - Verify Hosted Domains
+[1]> 3
+
+You have chosen to enable TLS. Please use the 'certconfig' command to ensure \
+that there is a valid certificate configured.
+
+Do you wish to apply a specific bounce verification address tagging setting \
+for this domain? [N]> n
+
+Do you wish to apply a specific bounce profile to this domain? [N]> n
+
+Do you wish to apply a specific IP sort preference to this domain? [N]> n
+""" + entries(3) + """list
+
+                 Rate           Bounce        Bounce     IP Version
+Domain           Limiting  TLS  Verification  Profile    Preference
+===============  ========  ===  ============  =========  ===========
+example.com      Default   On   Default       Default    Default
+partner.example  Default   Off  Default       Default    Default
+(Default)        On        Off  Off           (Default)  Prefer IPv6
+""" + entries(3) + "\n"
+
+
+def test_the_session_of_the_manual_word_for_word(place, talk):
+    place.cli("new", "partner.example", "tls=none")
+    one = talk()
+    one.answer("new", "example.com", "n", "n", "n", "y", "3", "n", "n", "n",
+               "list", "")
+    assert one.end() == 0
+    said = one.all
+    assert said.startswith(TRANSCRIPT), said
+    assert "uncommitted changes" in said[len(TRANSCRIPT):]
+
+
+def test_limits_are_asked_for_one_by_one(place, talk):
+    one = talk()
+    one.answer("NEW", "a.example", "y", "", "y", "7", "Y", "15", "300", "2",
+               "1", "n", "y", "n", "y", "1", "y", "4", "")
+    assert one.end() == 0
+    said = one.all
+    for part in ('Enter the max concurrency limit for "a.example".\n[500]> ',
+                 "Enter the number of minutes used to measure the recipient "
+                 "limit.\n[60]> ",
+                 "Enter the max number of recipients per 15 minutes for "
+                 '"a.example".\n[]> ',
+                 "Select how you want to apply the limits for a.example:\n"
+                 "1. One limit applies to the entire domain a.example\n"
+                 "2. Separate limit for each mail exchanger IP address\n"
+                 "[1]> ",
+                 "Select how the limits will be enforced:\n"
+                 "1. System Wide\n2. Per Virtual Gateway(tm)\n[1]> "):
+        assert part in said, part
+    assert place.rows()["a.example"] == {
+        "concurrency": 500, "max_messages": 7, "recipients": 300,
+        "recipient_minutes": 15, "limit_by": "mx", "ip": "require-ipv4",
+        "bounce_verification": "off", "bounce_profile": "slow"}
+
+
+@pytest.mark.parametrize("number,level,said", [
+    ("1", "none", False), ("2", "preferred", True), ("3", "required", True),
+    ("4", "preferred-verify", True), ("5", "required-verify", True),
+    ("6", "required-verify match=hosted", True)])
+def test_each_tls_choice_is_kept(place, talk, number, level, said):
+    one = talk()
+    one.answer("new", "a.example", "n", "n", "n", "y", number, "n", "n", "n",
+               "")
+    assert one.end() == 0
+    assert ("You have chosen to enable TLS." in one.all) == said
+    assert place.rows()["a.example"] == {"tls": level}
+
+
+def test_an_entry_is_edited_deleted_and_all_are_cleared(place, talk):
+    for name in ("a.example", "b.example", ".c.example"):
+        place.cli("set", name, "tls=required", "concurrency=3")
+    one = talk()
+    one.answer("edit", "b.example", "y", "4", "n", "n", "1", "1", "y", "2",
+               "n", "n", "n", "delete", "a.example", "delete", "DEFAULT",
+               "default", "y", "9", "n", "n", "1", "1", "n", "n", "n", "")
+    assert one.end() == 0
+    assert "Failed: the default entry cannot be deleted\n" in one.all
+    rows = place.rows()
+    assert sorted(rows) == [".c.example", "DEFAULT", "b.example"]
+    assert rows["b.example"] == {"tls": "preferred", "concurrency": 4,
+                                 "limit_by": "domain"}
+    assert rows["DEFAULT"]["concurrency"] == 9
+    one = talk()
+    one.answer("clear", "n", "clear", "y", "")
+    assert one.end() == 0
+    assert list(place.rows()) == ["DEFAULT"]
+    assert place.rows()["DEFAULT"]["concurrency"] == 9
+
+
+def test_nothing_is_changed_when_the_input_ends_between_answers(place, talk):
+    one = talk()
+    one.answer("new", "a.example", "y", "5", "\x04")
+    assert one.end() == 0
+    one = talk()
+    one.answer("new", "a.example", "y", "5")
+    one.hear(r"\[N\]> $")
+    os.write(one.fd, b"\x03")
+    assert one.end() == -signal.SIGINT
+    assert list(place.rows()) == ["DEFAULT"]
+
+
+def test_each_operation_is_a_command(place):
+    place.cli("new", "a.example", "tls=required", "concurrency=10")
+    place.cli("new", "a.example", code=1)
+    place.cli("edit", "a.example", "max_messages=5")
+    place.cli("edit", "b.example", "max_messages=5", code=1)
+    place.cli("set", ".b.example", "ip=require-ipv6", "limit_by=mx")
+    place.cli("default", "max_messages=70")
+    place.cli("setup", "alert_required_tls=yes")
+    rows = place.rows()
+    assert rows["a.example"] == {"tls": "required", "concurrency": 10,
+                                 "max_messages": 5}
+    assert rows[".b.example"] == {"ip": "require-ipv6", "limit_by": "mx"}
+    assert rows["DEFAULT"]["max_messages"] == 70
+    assert rows["DEFAULT"]["alert_required_tls"] is True
+    assert "required" in place.cli("list")
+    assert "Concurrency limit:               10\n" in place.cli(
+        "detail", "a.example")
+    place.cli("detail", "no.example", code=1)
+    place.cli("delete", "a.example")
+    place.cli("delete", "a.example", code=1)
+    place.cli("delete", "DEFAULT", code=1)
+    place.cli("clear")
+    assert list(place.rows()) == ["DEFAULT"]
+    assert "max_mesages" in place.cli("set", "a.example", "max_mesages=5",
+                                      code=1)
+    place.cli("set", "a.example", "tls=mandatory", code=1)
+    place.cli("set", "u@a.example", "concurrency=3", code=1)
+    assert list(place.rows()) == ["DEFAULT"]
+
+
+def test_an_entry_of_the_boot_file_is_there_and_stays(place):
+    place.write({"destination": {"boot.example": {"tls": "required",
+                                                  "concurrency": 3}}})
+    assert place.rows()["boot.example"] == {"tls": "required",
+                                            "concurrency": 3}
+    place.cli("edit", "boot.example", "concurrency=5")
+    assert place.rows()["boot.example"] == {"tls": "required",
+                                            "concurrency": 5}
+    place.cli("delete", "boot.example")
+    assert place.rows()["boot.example"]["concurrency"] == 3
+    assert "postern.lua" in place.cli("delete", "boot.example", code=1)
+
+
+def test_a_file_of_the_appliance_is_taken(place):
+    place.cli("set", "old.example", "concurrency=1")
+    place.cli("import", place.file(DEFAULT.replace("on\n", "1\n") + """
+# a comment
+[example.com]
+ip_sort_pref = REQUIRE_v6
+table_tls = 2
+max_host_concurrency=10
+limit_type = 0
+limit_apply = 0
+
+[.example.net]
+table_tls = require_verify
+bounce_validation = 0
+bounce_profile = slow
+recipient_minutes = 5
+recipient_limit = 50
+limit_type = host
+limit_apply = system
+"""))
+    assert place.rows() == {
+        "example.com": {"ip": "require-ipv6", "tls": "required",
+                        "concurrency": 10, "limit_by": "domain"},
+        ".example.net": {"tls": "required-verify", "limit_by": "domain",
+                         "bounce_verification": "off", "recipients": 50,
+                         "bounce_profile": "slow", "recipient_minutes": 5},
+        "DEFAULT": {"ip": "prefer-ipv4", "concurrency": 500,
+                    "limit_by": "mx", "max_messages": 50, "recipients": 300,
+                    "recipient_minutes": 30, "bounce_verification": "off",
+                    "tls": "preferred", "alert_required_tls": True}}
+
+
+@pytest.mark.parametrize("text,line,why", [
+    ("[a.example]\ntable_tls = on\n", 2, "there is no section [DEFAULT]"),
+    (DEFAULT + "[a.example]\nmax_host_concurrency = 5\n", 13,
+     "max_host_concurrency needs limit_type"),
+    (DEFAULT + "[a.example]\nrecipient_limit = 5\nlimit_type = host\n"
+     "limit_apply = system\n", 13, "recipient_limit needs recipient_minutes"),
+    (DEFAULT + "[a.example]\nrecipient_minutes = 61\n", 13,
+     "61 is no number from 1 to 60"),
+    (DEFAULT + "[a.example]\ntable_tls = strict\n", 13,
+     'table_tls: "strict" is none of its words'),
+    (DEFAULT + "[a.example]\ncertificate = main\n", 13,
+     "certificate may be in [DEFAULT] only"),
+    (DEFAULT + "bounce_profile = slow\n", 12,
+     "bounce_profile may not be in [DEFAULT]"),
+    (DEFAULT + "[a.example]\nlimit_apply = VG\n", 13,
+     "there are no virtual gateways"),
+    (DEFAULT + "[a.example]\nnonsense = 1\n", 13, 'no key "nonsense"'),
+    (DEFAULT + "[a.example]\ntable_tls = on\ntable_tls = off\n", 14,
+     "table_tls is there already"),
+    (DEFAULT + "[a.example]\n[A.example]\n", 13,
+     "[A.example] is there already"),
+    (DEFAULT + "[a b]\n", 12, "is no address, domain"),
+    (DEFAULT.replace("table_tls = on\n", ""), 1, "[DEFAULT] has no table_tls"),
+    ("table_tls = on\n", 1, "a key before the first [section]"),
+    (DEFAULT + "[a.example]\nwhat\n", 13, "neither [section] nor key"),
+])
+def test_a_bad_file_changes_nothing_and_names_the_line(place, text, line,
+                                                       why):
+    place.cli("set", "old.example", "concurrency=1")
+    said = place.cli("import", place.file(text), code=1)
+    assert ":%d: " % line in said and why in said, said
+    assert place.rows()["old.example"] == {"concurrency": 1}
+
+
+def random_entry(some, number):
+    name = some.choice(["", ".", "sub."]) + "d%d.example" % number
+    words = {}
+
+    def maybe(key, value):
+        if some.random() < 0.4:
+            words[key] = value
+    maybe("tls", some.choice([
+        "none", "opportunistic", "preferred", "required", "preferred-verify",
+        "required-verify", "required-verify match=hosted",
+        "required-verify deadline=2h", "required min=1.3"]))
+    maybe("concurrency", some.randrange(1, 10001))
+    maybe("limit_by", some.choice(["domain", "mx"]))
+    maybe("max_messages", some.randrange(1, 1000))
+    maybe("recipients", some.randrange(1, 100000))
+    maybe("recipient_minutes", some.randrange(1, 61))
+    maybe("ip", some.choice(["prefer-ipv6", "prefer-ipv4", "require-ipv6",
+                             "require-ipv4"]))
+    maybe("bounce_profile", "slow")
+    maybe("bounce_verification", "off")
+    maybe("route", "mx:hop.example")
+    if "concurrency" in words or "recipients" in words:
+        words.setdefault("limit_by", "domain")
+    if "recipients" in words:
+        words.setdefault("recipient_minutes", 60)
+    return name, words
+
+
+KEYS = {"concurrency": "max_host_concurrency", "ip": "ip_sort_pref",
+        "max_messages": "max_messages_per_connection", "tls": "postern_tls",
+        "recipients": "recipient_limit", "limit_by": "limit_type",
+        "recipient_minutes": "recipient_minutes", "route": "postern_route",
+        "bounce_profile": "bounce_profile",
+        "bounce_verification": "bounce_validation"}
+WORDS = {"domain": "0", "mx": "MXIP", "prefer-ipv6": "PREFER_V6",
+         "prefer-ipv4": "PREFER_V4", "require-ipv6": "REQUIRE_v6",
+         "require-ipv4": "REQUIRE_v4"}
+
+
+def section(some, name, words):
+    """As somebody might write it: keys in any order."""
+    lines = ["%s=%s" % (KEYS[key], WORDS.get(value, value))
+             for key, value in words.items()]
+    if "limit_by" in words:
+        lines.append("limit_apply = system")
+    some.shuffle(lines)
+    return "\n[%s]\n%s\n" % (name, "\n".join(lines))
+
+
+def test_ten_thousand_entries_come_back_as_they_went(place):
+    some = random.Random(6)
+    table = dict(random_entry(some, i) for i in range(10000))
+    place.cli("import", place.file(DEFAULT + "".join(
+        section(some, name, words) for name, words in table.items())))
+    rows = place.rows()
+    rows.pop("DEFAULT")
+    assert rows == table
+    first, second = (os.path.join(place.folder, name) for name in "ab")
+    place.cli("export", first)
+    place.cli("clear")
+    place.cli("import", first)
+    place.cli("export", second)
+    with open(first, "rb") as a, open(second, "rb") as b:
+        text = a.read()
+        assert text == b.read()
+    assert text.count(b"\n[") == 10000
+    rows = place.rows()
+    rows.pop("DEFAULT")
+    assert rows == table
