@@ -11,6 +11,7 @@
 #define HUMAN_MAX 12288	 /* of the text for people */
 #define STATUS_MAX 28672 /* of message/delivery-status */
 #define TAIL 512	 /* kept for what closes a report */
+#define LINE_MAX_PLAIN 900
 
 /* A report that is being built. */
 struct build {
@@ -23,6 +24,11 @@ struct build {
 
 static void choose_boundary(struct build *b);
 static void add_head(struct build *b);
+static void add_type(struct build *b);
+static const char *text_type(const struct build *b);
+static void add_part(struct build *b, const char *type,
+    const char *description, const char *encoding);
+static void add_plain(struct build *b);
 static void add_human(struct build *b);
 static void add_status(struct build *b);
 static void add_rcpt_status(struct build *b, const struct report_rcpt *rr);
@@ -41,6 +47,14 @@ report_build(struct buf *dst, const struct report *r, bool *utf8_r)
 		b.utf8 = b.utf8 || r->rcpt[i].rcpt->addr.utf8;
 	choose_boundary(&b);
 	add_head(&b);
+	if (r->plain) {
+		add_plain(&b);
+		*utf8_r = b.utf8;
+		return buf_full(dst) ? -1 : 0;
+	}
+	add_type(&b);
+	add_part(&b, text_type(&b), "Notification",
+	    b.utf8 ? "8bit" : "7bit");
 	add_human(&b);
 	add_status(&b);
 	add_returned(&b);
@@ -81,21 +95,58 @@ add_head(struct build *b)
 	(void)buf_printf(b->dst,
 	    "From: Mail Delivery System <%s>\r\n"
 	    "To: <", r->postmaster);
-	report_text(b->dst, r->env->sender.full, b->utf8, ADDR_PATH_MAX);
+	report_text(b->dst, r->to != NULL ? r->to->full :
+	    r->env->sender.full, b->utf8, ADDR_PATH_MAX);
 	(void)buf_printf(b->dst,
 	    ">\r\n"
 	    "Subject: Delivery Status Notification (%s)\r\n"
 	    "Date: %s\r\n"
 	    "Message-ID: <%" PRIu64 ".%" PRIx64 "@%s>\r\n"
 	    "Auto-Submitted: auto-replied\r\n"
-	    "MIME-Version: 1.0\r\n"
+	    "MIME-Version: 1.0\r\n",
+	    subjects[r->kind], date, r->mid, (uint64_t)r->now, r->hostname);
+}
+
+static void
+add_type(struct build *b)
+{
+	(void)buf_printf(b->dst,
 	    "Content-Type: multipart/report; report-type=%sdelivery-status;\r\n"
 	    "\tboundary=\"%s\"\r\n"
 	    "Content-Transfer-Encoding: %s\r\n"
 	    "\r\n"
 	    "This is a MIME-encapsulated message.\r\n",
-	    subjects[r->kind], date, r->mid, (uint64_t)r->now, r->hostname,
 	    b->utf8 ? "global-" : "", b->boundary, b->utf8 ? "8bit" : "7bit");
+}
+
+static const char *
+text_type(const struct build *b)
+{
+	return b->utf8 ? "text/plain; charset=utf-8" :
+	    "text/plain; charset=us-ascii";
+}
+
+/* Lines of the header are cut where a line of mail ends. */
+static void
+add_plain(struct build *b)
+{
+	const struct report *r = b->r;
+	struct str rest = r->content, line;
+	size_t room;
+
+	(void)buf_printf(b->dst, "Content-Type: %s\r\n"
+	    "Content-Transfer-Encoding: %s\r\n\r\n", text_type(b),
+	    b->utf8 ? "8bit" : "7bit");
+	add_human(b);
+	(void)buf_add_c(b->dst, "\r\nThe header of the message:\r\n\r\n");
+	room = (REPORT_MAX - (buf_len(b->dst) - b->start) - TAIL) / 2;
+	rest = report_header(rest, r->bound < room ? r->bound : room);
+	while (str_split(&rest, '\n', &line)) {
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		report_text(b->dst, line, b->utf8, LINE_MAX_PLAIN);
+		(void)buf_add_c(b->dst, "\r\n");
+	}
 }
 
 static void
@@ -128,15 +179,17 @@ add_human(struct build *b)
 		    ("Your message was handed on for the recipients below, as "
 		    "you asked to be\r\ntold.\r\n"),
 	};
+	static const char plain[] =
+	    "Your message could not be delivered to the recipients below, and "
+	    "it will\r\nnot be tried again. What was said about each follows "
+	    "its address.\r\n";
 	const struct report *r = b->r;
 	size_t from = buf_len(b->dst);
 	unsigned i;
 
-	add_part(b, b->utf8 ? "text/plain; charset=utf-8" :
-	    "text/plain; charset=us-ascii", "Notification",
-	    b->utf8 ? "8bit" : "7bit");
 	(void)buf_printf(b->dst, "This is the mail system at %s.\r\n\r\n%s",
-	    r->hostname, intro[r->kind]);
+	    r->hostname, r->plain && r->kind == REPORT_FAILED ? plain :
+	    intro[r->kind]);
 	for (i = 0; i < r->nrcpt; i++) {
 		if (buf_len(b->dst) - from > HUMAN_MAX) {
 			(void)buf_printf(b->dst, "\r\nand %u further "

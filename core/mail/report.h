@@ -5,7 +5,7 @@
  * returned content: all of it when it is under the bound (10 kB by default)
  * and RET allows, else its header (cut at the same bound). 7-bit, lines short,
  * reply text reduced to printable ASCII, Auto-Submitted: auto-replied. At most
- * 64 KB whatever is given. With SMTPUTF8 addresses the report uses the
+ * 64 KB whatever is given. A plain one is the human text and the header alone. With SMTPUTF8 addresses the report uses the
  * message/global-delivery-status form (RFC 6533) and sets *utf8_r.
  */
 #ifndef MAIL_REPORT_H
@@ -36,6 +36,8 @@ struct report {
 	enum report_kind kind;
 	const char *hostname;	/* reporting MTA */
 	const char *postmaster;	/* From: address */
+	const struct addr *to;	/* NULL: the sender of the message */
+	bool plain;		/* one text/plain for people */
 	uint64_t mid;		/* of the report (Message-ID, boundary) */
 	msec now;		/* wall */
 	const struct envelope *env; /* the message reported on */

@@ -23,6 +23,8 @@ static int	build_addresses(const struct conf *, struct err *);
 static int	bind_valid(const struct conf *, const char *, int,
 		    struct err *);
 static int	build_profiles(struct conf *, struct err *);
+static int	build_alternate(struct conf *, const struct conf_profile *,
+		    struct queue_profile *, struct err *);
 static int	build_routes(struct conf *, const struct conf_reader *,
 		    struct err *);
 static int	build_route(struct conf *, const struct conf_route *,
@@ -210,10 +212,30 @@ build_profiles(struct conf *c, struct err *why)
 			.max_retries = p->max_retries,
 			.jitter = p->jitter,
 			.warn = p->warn,
-			.warn_after = p->warn_after };
+			.warn_after = p->warn_after,
+			.quiet = !p->send_bounces,
+			.plain = p->format == 1 };
+		if (p->alternate[0] != '\0' &&
+		    build_alternate(c, p, &v[i], why) != 0)
+			return -1;
 	}
 	c->queue_profile = v;
 	c->relay_conf.profile = conf_profile_find(c, "default");
+	return 0;
+}
+
+static int
+build_alternate(struct conf *c, const struct conf_profile *p,
+    struct queue_profile *v, struct err *why)
+{
+	struct addr *a = POOL_NEW(c->pool, struct addr);
+	struct err bad = ERR_INIT;
+
+	if (addr_parse(c->pool, str_c(p->alternate), 0, a, &bad) != 0)
+		return err_text(why, "%s: bounce_profile \"%s\": alternate: "
+		    "\"%s\" is no mail address", c->file, p->name,
+		    p->alternate);
+	v->alternate = a;
 	return 0;
 }
 

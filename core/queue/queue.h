@@ -47,6 +47,11 @@ struct queue_profile {
 	unsigned jitter;	/* percent, both ways; 0 in exact tests */
 	bool warn;		/* delayed DSN */
 	msec warn_after;
+	/* What becomes of the reports; the relay writes them. */
+	bool quiet;		/* none of failures and delays */
+	bool plain;		/* one text for people, no DSN */
+	const struct addr *alternate; /* gets failures in place of the sender;
+				 * or NULL */
 };
 
 /* What the queue must know of the TLS that a next hop demands. */

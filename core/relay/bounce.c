@@ -28,6 +28,7 @@ static void name_rcpt(struct bounce *b, const struct rcpt *rc,
     const struct qreport *v);
 static void was_read(void *arg, struct str content, const struct err *why);
 static void write_report(struct bounce *b, struct str content);
+static const struct addr *alternate(const struct bounce *b);
 static struct envelope *make_envelope(const struct bounce *b, uint64_t mid,
     bool utf8);
 static struct str want_of_report(const struct bounce *b, struct pool *pool);
@@ -59,7 +60,8 @@ bounce_dsn(void *arg, struct qunit *u, enum report_kind kind,
 		if (owed(rc, kind, &v[i]))
 			name_rcpt(b, rc, &v[i]);
 	}
-	if (b->n == 0 || qunit_env(u)->sender.full.n == 0) {
+	if (b->n == 0 || qunit_env(u)->sender.full.n == 0 ||
+	    (qunit_profile(u)->quiet && kind != REPORT_SUCCESS)) {
 		pool_destroy(&pool);
 		queue_generate(r->queue, u, NULL, NULL);
 		return;
@@ -159,6 +161,8 @@ write_report(struct bounce *b, struct str content)
 		.kind = b->kind,
 		.hostname = conf->hostname,
 		.postmaster = conf->postmaster,
+		.to = alternate(b),
+		.plain = qunit_profile(b->unit)->plain,
 		.mid = ids_next(r->w.ids, SHM_MID),
 		.now = clock_wall(),
 		.env = of,
@@ -189,10 +193,19 @@ write_report(struct bounce *b, struct str content)
 	queue_generate(r->queue, b->unit, env, body);
 }
 
+/* Who asked to be told of success or waits is told so. */
+static const struct addr *
+alternate(const struct bounce *b)
+{
+	return b->kind == REPORT_FAILED ?
+	    qunit_profile(b->unit)->alternate : NULL;
+}
+
 static struct envelope *
 make_envelope(const struct bounce *b, uint64_t mid, bool utf8)
 {
-	const struct addr *to = &qunit_env(b->unit)->sender;
+	const struct addr *to = alternate(b) != NULL ? alternate(b) :
+	    &qunit_env(b->unit)->sender;
 	struct envelope *env = envelope_new();
 	struct rcpt *rc;
 

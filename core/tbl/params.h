@@ -414,6 +414,13 @@ PARAM(PROFILE, max_retries, INT, "100", "1..10000",
 PARAM(PROFILE, jitter, INT, "10", "0..50", "percent by which pauses vary")
 PARAM(PROFILE, warn, BOOL, "false", "", "tell the sender of a delay")
 PARAM(PROFILE, warn_after, DURATION, "4h", "1s..60d", "when")
+PARAM(PROFILE, send_bounces, BOOL, "true", "",
+    "tell the sender of failures and delays; else mail that fails is gone, "
+    "but for the log")
+PARAM(PROFILE, format, CHOICE, "dsn", "dsn|plain",
+    "of reports: RFC 3464, or one text for people with the message's header")
+PARAM(PROFILE, alternate, STRING, "", "",
+    "address that is told of failures in place of the sender")
 
 /* queue { } */
 PARAM(QUEUE, store, STRING, "", "",

@@ -227,3 +227,27 @@ def test_a_bounce_survives_a_sender_that_is_down_for_a_while(relay, sink):
     submit(server)
     assert wait_report(sink).sender == ""
     server.wait_empty()
+
+
+def test_a_destinations_profile_says_who_is_told_and_how(relay, sink):
+    refuse(sink)
+    server = relay(sink.port, {
+        "bounce_profile": {"quiet": {"send_bounces": False},
+                           "plain": {"format": "plain",
+                                     "alternate": "boss@ours.test"}},
+        "destination": {"quiet.test": {"bounce_profile": "quiet"},
+                        "plain.test": {"bounce_profile": "plain"}}})
+    submit(server, recipient="gone@quiet.test")
+    submit(server, recipient="gone@plain.test")
+    submit(server, recipient="gone@next.test")
+    server.wait_log("Bounced: ", 3)
+    server.wait_empty()
+    came = {message.recipients[0]: message for message in sink.messages}
+    assert sorted(came) == ["a@client.test", "boss@ours.test"]
+    whole, parts = parse(came["boss@ours.test"])
+    assert whole.get_content_type() == "text/plain" and parts == []
+    assert whole["To"] == "boss@ours.test"
+    assert "no such user" in whole.get_content()
+    assert "Subject: the subject" in whole.get_content()
+    assert parse(came["a@client.test"])[0].get_content_type() == (
+        "multipart/report")

@@ -298,8 +298,52 @@ START_TEST(says_so_if_it_does_not_fit_the_buffer)
 }
 END_TEST
 
+START_TEST(a_plain_one_is_text_with_the_header_and_no_more)
+{
+	struct addr boss;
+
+	begin();
+	add("gone@example.net", "550 5.1.1 no such user");
+	ck_assert_int_eq(addr_parse(env->pool, STR("boss@example.com"), 0,
+	    &boss, NULL), 0);
+	r.plain = true;
+	r.to = &boss;
+	r.content = STR("Subject: caf\xe9\r\nTo: you\r\n\r\nbody\r\n");
+	ck_assert_int_eq(report_build(&b, &r, &utf8), 0);
+	has("To: <boss@example.com>\r\n");
+	has("Content-Type: text/plain; charset=us-ascii\r\n");
+	has("<gone@example.net>:\r\n    550 5.1.1 no such user\r\n");
+	has("\r\n\r\nSubject: caf?\r\nTo: you\r\n");
+	has_not("multipart");
+	has_not("body");
+	has_not("attached");
+	end();
+}
+END_TEST
+
+START_TEST(a_plain_one_has_a_largest_size)
+{
+	static char header[200000];
+	unsigned i;
+
+	begin();
+	for (i = 0; i < 2000; i++)
+		add("gone@example.net", "550 5.1.1 no such user");
+	for (i = 0; i + 2 <= sizeof(header); i += 2)
+		memcpy(header + i, "A\n", 2);
+	r.plain = true;
+	r.bound = sizeof(header);
+	r.content = str_n(header, sizeof(header));
+	ck_assert_int_eq(report_build(&b, &r, &utf8), 0);
+	ck_assert_uint_le(buf_len(&b), 65536);
+	end();
+}
+END_TEST
+
 UNIT_SUITE(report)
 {
+	tcase_add_test(tc, a_plain_one_is_text_with_the_header_and_no_more);
+	tcase_add_test(tc, a_plain_one_has_a_largest_size);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, tells_who_why_and_returns_the_message);
 	tcase_add_test(tc, returns_the_header_if_the_message_may_not_be);

@@ -117,6 +117,8 @@ static const struct refusal refusals[] = {
 	    "is no address, domain, .domain or *" },
 	{ "destination 'a.b' { bounce_profile = 'x' }", "/etc/p/boot.lua: "
 	    "destination \"a.b\": no bounce_profile \"x\"" },
+	{ "bounce_profile 'x' { alternate = 'a b' }", "/etc/p/boot.lua: "
+	    "bounce_profile \"x\": alternate: \"a b\" is no mail address" },
 	{ "destination 'a.b' { route = 'x' }", "/etc/p/boot.lua: "
 	    "destination \"a.b\": route: there is no route \"x\"" },
 	{ "destination 'u@a.b' { concurrency = 2 }", "/etc/p/boot.lua: "
