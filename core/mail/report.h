@@ -5,8 +5,9 @@
  * returned content: all of it when it is under the bound (10 kB by default)
  * and RET allows, else its header (cut at the same bound). 7-bit, lines short,
  * reply text reduced to printable ASCII, Auto-Submitted: auto-replied. At most
- * 64 KB whatever is given. A plain one is the human text and the header alone. With SMTPUTF8 addresses the report uses the
- * message/global-delivery-status form (RFC 6533) and sets *utf8_r.
+ * 64 KB whatever is given. A plain one is the human text and the header alone.
+ * With SMTPUTF8 addresses the report uses the message/global-delivery-status
+ * form (RFC 6533) and sets *utf8_r.
  */
 #ifndef MAIL_REPORT_H
 #define MAIL_REPORT_H
