@@ -162,8 +162,19 @@ def test_the_store_has_the_last_word_setting_by_setting(relay, sink):
     assert '-- hides tls = "none" of ' in config(server, "show")
     commit(server)
     dump = server.cli("check", "--dump").text
-    assert ('destination "Example.com" {\n  tls = "required",\n'
-            '  certificate = "",\n}') in dump
+    assert ('destination "Example.com" {\n'
+            '  tls = "required",\n'
+            '  certificate = "",\n'
+            '  concurrency = 0,\n'
+            '  limit_by = nil,\n'
+            '  max_messages = 0,\n'
+            '  recipients = 0,\n'
+            '  recipient_minutes = 0,\n'
+            '  ip = nil,\n'
+            '  bounce_profile = "",\n'
+            '  bounce_verification = nil,\n'
+            '  route = "",\n'
+            '}') in dump
     assert "counts again" in config(server, "delete", "destination",
                                     "example.com")
     commit(server)
