@@ -50,13 +50,12 @@ static void	on_stop_late(void *);
 static void	on_tickets(void *);
 static void	verb_status(void *, struct control_req *, const json_t *);
 static void	verb_reload(void *, struct control_req *, const json_t *);
-static void	verb_certs(void *, struct control_req *, const json_t *);
 static void	log_file(void *, const char *, unsigned);
 
 static const struct control_verb verbs[] = {
 	{ "status", verb_status },
 	{ "reload", verb_reload },
-	{ "certs", verb_certs },
+	{ "certs", reload_certs },
 	{ "commit", reload_commit },
 	{ "shadow", reload_shadow },
 	{ "roll", roll_verb },
@@ -588,15 +587,4 @@ verb_reload(void *arg, struct control_req *r, const json_t *args)
 	(void)args;
 	reload_start(m, RELOAD_ALL);
 	control_done(r, NULL);
-}
-
-/* The files of certificates, under the boot file as it is in force. */
-static void
-verb_certs(void *arg, struct control_req *r, const json_t *args)
-{
-	struct master *m;
-
-	OBJ_CAST(m, arg, MASTER_MAGIC);
-	(void)args;
-	reload_asked(m, r);
 }

@@ -176,6 +176,8 @@ void reload_start(struct master *m, enum reload what);
 void reload_checked(struct master *m, int status);
 /* One of the certificates; r is answered when it has ended. */
 void reload_asked(struct master *m, struct control_req *r);
+/* The files of certificates, under the boot file as it is in force. */
+void reload_certs(void *master, struct control_req *r, const json_t *args);
 /* One of all; r is answered, m->asked has room. */
 void reload_ask_all(struct master *m, struct control_req *r);
 /* A certificate of the first epoch cannot be had. */

@@ -167,6 +167,16 @@ reload_asked(struct master *m, struct control_req *r)
 }
 
 void
+reload_certs(void *master, struct control_req *r, const json_t *args)
+{
+	struct master *m;
+
+	OBJ_CAST(m, master, MASTER_MAGIC);
+	(void)args;
+	reload_asked(m, r);
+}
+
+void
 reload_ask_all(struct master *m, struct control_req *r)
 {
 	m->asked[m->nasked++] = r;

@@ -1,5 +1,6 @@
 /*
- * A configuration read by who is no relay, and how the files it names are read.
+ * A configuration read by who is no relay; the files that it names, and how
+ * they are read.
  */
 #include "policy/conf_priv.h"
 
@@ -71,6 +72,28 @@ conf_load_boot(struct conf **conf_r, const char *file,
 		r = conf_parse(conf_r, file, buf_str(&text), reader, why);
 	buf_fini(&text);
 	return r;
+}
+
+int
+conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
+    struct err *why)
+{
+	unsigned i;
+
+	if (conf_tls_files(conf, fn, arg, why) != 0)
+		return -1;
+	for (i = 0; i < conf->nroute; i++) {
+		if (conf->route[i].auth_password_file[0] != '\0' &&
+		    fn(arg, conf->route[i].auth_password_file, why) != 0)
+			return -1;
+	}
+	if (conf->delivery.bounce_keys[0] != '\0' &&
+	    fn(arg, conf->delivery.bounce_keys, why) != 0)
+		return -1;
+	if (conf->relay.users[0] != '\0' &&
+	    fn(arg, conf->relay.users, why) != 0)
+		return -1;
+	return conf_plugin_files(conf, fn, arg, why);
 }
 
 static int
