@@ -16,6 +16,10 @@ POSTERN_BIN = os.environ.get("POSTERN_BIN",
 # Generous: a busy machine must not fail a test. Only hangs end here.
 PATIENCE = float(os.environ.get("POSTERN_PATIENCE", "60"))
 
+# First and last of the ports that are given away.
+PORTS = [int(port) for port in
+         os.environ.get("POSTERN_PORTS", "12000-31999").split("-")]
+
 # The product built with sanitizers is several times slower and larger.
 SANITIZER = os.environ.get("POSTERN_SANITIZER", "") == "1"
 
@@ -36,9 +40,10 @@ _handed_out = set()
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    """A port below the ephemeral range, so no client takes it meanwhile."""
+    """A port below the ephemeral range, so no client takes it meanwhile. Two
+    runs at the same time need PORTS of their own."""
     while True:
-        port = random.randrange(12000, 32000)
+        port = random.randint(*PORTS)
         if port in _handed_out:
             continue
         if _can_bind(port, kind, socket.AF_INET, "127.0.0.1") and \
