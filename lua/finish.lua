@@ -1,7 +1,7 @@
 -- What is done with a message when every rule was asked: the default TLS, the
 -- branches, tags, copies, and who no longer gets it.
 --
---   finish.run(c)   c: the context of rules.lua
+--   finish.run(c)   c: what context.lua makes
 --
 -- Branches (requirements 3.3): recipients that a rule with others =
 -- "opportunistic" has matched stand apart from the rest, and from each other if

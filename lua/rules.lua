@@ -42,8 +42,10 @@
 
 local actions = require "actions"
 local conditions = require "conditions"
+local context = require "context"
 local finish = require "finish"
 local lint = require "lint"
+local saying = require "saying"
 local values = require "values"
 
 local rules = {}
@@ -53,7 +55,6 @@ local set_meta = { __index = set_methods }
 
 -- Rules that have metrics of their own: an instance may have 100.
 local MOST_METRICS = 20
-local MOST_NOTICES = 10
 -- Alternatives of a condition in a rule that runs without a watch.
 local MOST_BRIEF = 16
 
@@ -302,143 +303,6 @@ function set_methods:filter()
   return self.index
 end
 
--- The context of a message ---------------------------------------------------
-
--- Made when a rule first needs them, and by recipient all of them.
-local arrays = {}
-for name in ([[route route_by hold hold_by redirect redirect_by insist
-    insist_by raised apart guard group tag subject sent_to drop leaving
-    stopped]]):gmatch "%S+" do
-  arrays[name] = true
-end
-
-local context = {}
-local context_meta = {
-  __index = function(c, name)
-    if name == "conn" then
-      c.conn, c.linked = c.env.conn(c.msg), true
-      return c.conn
-    end
-    if not arrays[name] then return context[name] end
-    local list = {}
-    c[name], c.used[#c.used + 1] = list, list
-    return list
-  end,
-}
-
-function context:copy(to, rule, list, m)
-  local who = {}
-  for k = 1, m do who[k] = list[k] end
-  self.copies = self.copies or {}
-  self.copies[#self.copies + 1] = { to = to, who = who, place = rule.place }
-  self.moves = true
-end
-
-function context:names(list, m)
-  local out = {}
-  for k = 1, m do out[k] = self.rcpts[list[k]].address end
-  return table.concat(out, ", ")
-end
-
--- A report answers no report; a message makes so many notices at most. names:
--- who the rule is about, as far as the one who is told may know.
-function context:notify(rule, n, to, names)
-  if to == nil or to == "" or self.msg.sender == "" then return end
-  self.notices = (self.notices or 0) + 1
-  if self.notices > MOST_NOTICES then
-    if self.notices == MOST_NOTICES + 1 then
-      self.env.log("warning", ('rule "%s" (%s): only %d notices are sent')
-        :format(rule.name, rule.place, MOST_NOTICES))
-    end
-    return
-  end
-  self.msg:notify {
-    to = to, subject = n.subject, text = n.text or
-      ('A rule of the mail policy applied to this message.\n\n' ..
-        'Rule: %s\nFrom: <%s>\nTo: %s\nSubject: %s\n'):format(rule.name,
-        self.msg.sender, names,
-        conditions.seen.subject(self)),
-  }
-end
-
--- What rules have said of a message: nothing yet.
-local function forget(c)
-  c.more, c.split, c.moves, c.tags, c.stops = false, false, false, false, false
-  c.copies, c.notices, c.mates = false, false, false
-  c.reply, c.reply_by, c.reply_say = false, false, false
-end
-
--- Objects of recipients and of the connection are made when they are asked for.
-local function new(set)
-  local c = setmetatable({ env = set.env, seen = {}, saw = false, address = {},
-    domain = {}, everybody = {}, hits = {}, found = {}, spare = {}, used = {},
-    default = set.default_tls, dirty = false, linked = false,
-    next = false }, context_meta)
-  c.rcpts = setmetatable({}, { __index = function(t, i)
-    local r = c.msg.recipients[i]
-    c.met, t[i] = true, r
-    return r
-  end })
-  c.met = false
-  forget(c)
-  return c
-end
-
-local function take(set, msg, conn, n)
-  local c = set.free
-  if c then
-    set.free = c.next
-  else
-    c = new(set)
-  end
-  c.msg, c.n = msg, n
-  if conn then c.conn, c.linked = conn, true end
-  local everybody = c.everybody
-  if not everybody[n] then
-    for i = #everybody + 1, n do everybody[i] = i end
-  end
-  return c
-end
-
-local function clear(t)
-  for k in pairs(t) do t[k] = nil end
-end
-
--- Back into the pool, with nothing of the message in it.
-local function give(set, c)
-  if c.met then
-    for i = 1, c.n do
-      c.rcpts[i], c.address[i], c.domain[i] = nil, nil, nil
-    end
-    c.met = false
-  end
-  local saw = c.saw
-  if saw then
-    if saw ~= true then
-      c.seen[saw] = nil
-    else
-      clear(c.seen)
-    end
-    c.saw = false
-  end
-  if c.dirty then
-    local used = c.used
-    for k = 1, #used do
-      local list = used[k]
-      for i = 1, c.n do list[i] = nil end
-    end
-    c.dirty = false
-    if c.more then forget(c) end
-  end
-  if c.linked then c.conn, c.linked = nil, false end
-  c.msg = false
-  -- One that was large is not kept beside another.
-  if c.n <= 100 or not set.free then
-    c.next = set.free
-    set.free = c
-  end
-end
-
 -- Which rules, and for whom ---------------------------------------------------
 
 local function spare(c)
@@ -499,58 +363,6 @@ end
 
 -- Asking --------------------------------------------------------------------
 
-local function show(v)
-  if v == nil then return "" end
-  if type(v) == "string" then
-    return #v > 80 and ('"%s…"'):format(v:sub(1, 80)) or ('"%s"'):format(v)
-  end
-  if values.plain(v) then return #v .. " of them" end
-  if type(v) == "table" or type(v) == "userdata" then
-    return v.version -- conn.tls
-  end
-  return tostring(v)
-end
-
--- A value as it stands in a policy, near enough.
-local function shown(v)
-  if type(v) == "string" then return ("%q"):format(v) end
-  if type(v) == "function" then return "a function" end
-  if not values.plain(v) then
-    return type(v) == "table" and "a lookup" or tostring(v)
-  end
-  local out = {}
-  for i, x in ipairs(v) do out[i] = shown(x) end
-  if #out == 0 then
-    for i, k in ipairs(values.sorted(v)) do
-      out[i] = k .. " = " .. shown(v[k])
-    end
-  end
-  return #out > 0 and "{ " .. table.concat(out, ", ") .. " }" or "{}"
-end
-
--- What a rule does, in words.
-local function says(rule)
-  local out = {}
-  for k, a in ipairs(rule.would or rule.acts) do out[k] = a.say end
-  if rule.stop then out[#out + 1] = "stop" end
-  return (rule.test and "test only: " or "") .. table.concat(out, "; ")
-end
-
-local function told(set, c, rule, cond, value, list, m)
-  local t = { rule = rule.name, place = rule.place, matched = list ~= nil,
-    field = cond and cond.field, value = value }
-  if list then
-    t.recipients, t.says = c:names(list, m), says(rule)
-    t.text = ('rule "%s" (%s): yes, for %s: %s'):format(rule.name, rule.place,
-      t.recipients, t.says)
-  else
-    local is = show(value)
-    t.text = ('rule "%s" (%s): no, %s%s'):format(rule.name, rule.place,
-      t.field, is ~= "" and " is " .. is or "")
-  end
-  set.trace(t)
-end
-
 -- The recipients that the rule is about; nil and the condition and value that
 -- were against it.
 local function recipients(c, rule, list, m, traced)
@@ -585,7 +397,7 @@ local function applies(set, c, rule, found)
   if rule.slow and set.env.at then set.env.at(rule.place) end
   if rule.until_time and set.env.now() >= rule.until_time then
     if traced then
-      told(set, c, rule, { field = "expires" }, rule.expires)
+      saying.told(set, c, rule, { field = "expires" }, rule.expires)
     end
     return nil
   end
@@ -594,7 +406,7 @@ local function applies(set, c, rule, found)
     local cond = conds[k]
     local value = cond.get(c)
     if not cond.test(c, value) then
-      if traced then told(set, c, rule, cond, value) end
+      if traced then saying.told(set, c, rule, cond, value) end
       return nil
     end
   end
@@ -604,9 +416,9 @@ local function applies(set, c, rule, found)
   list, m, value = recipients(c, rule, list, m, traced)
   if traced then
     if list then
-      told(set, c, rule, nil, nil, list, m)
+      saying.told(set, c, rule, nil, nil, list, m)
     else
-      told(set, c, rule, m, value)
+      saying.told(set, c, rule, m, value)
     end
   end
   return list, m
@@ -709,7 +521,7 @@ local refusing = { reject = true, tempfail = true, discard = true }
 function set_methods:message(msg, conn, n)
   n = n or #msg.recipients
   if n == 0 then return nil end
-  local c = take(self, msg, conn, n)
+  local c = context.take(self, msg, conn, n)
   ask_all(self, c)
   local reply
   if c.more or c.default then
@@ -718,7 +530,7 @@ function set_methods:message(msg, conn, n)
       finish.run(c)
     end
   end
-  give(self, c)
+  context.give(self, c)
   return reply
 end
 
@@ -732,10 +544,10 @@ function set_methods:list()
     local when = {}
     for _, list in ipairs { rule.about, rule.of } do
       for _, cond in ipairs(list) do
-        when[#when + 1] = cond.field .. " = " .. shown(cond.value)
+        when[#when + 1] = cond.field .. " = " .. saying.shown(cond.value)
       end
     end
-    out[i] = { name = rule.name, place = rule.place, says = says(rule),
+    out[i] = { name = rule.name, place = rule.place, says = saying.says(rule),
       when = table.concat(when, ", "), description = rule.description,
       expires = rule.expires, enabled = rule.enabled,
       test = rule.test or false, stop = rule.stop or false,
