@@ -5,6 +5,7 @@ that was made is closed when the test ends, the product first.
 """
 
 import os
+import signal
 import sys
 
 import pytest
@@ -18,6 +19,8 @@ from lib import sink as sinks                                       # noqa
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "sanitizer: quick enough for the sanitizer build too")
+    # Who runs behind a shell's "&" ignores it, and so would all we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)
