@@ -220,7 +220,8 @@ certconfig_passphrase(struct pool *pool, const char *file, bool is_new,
 			*pass_r = pool_strndup(pool, line.p, line.n);
 		explicit_bzero(buf_p(&text), buf_len(&text));
 		buf_fini(&text);
-		return r;
+		return r != 0 || line.n > 0 ? r : err_text(why, "%s: an empty "
+		    "passphrase protects nothing", file);
 	}
 	if (!is_new)
 		return 0;

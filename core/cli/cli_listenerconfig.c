@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/listenerconfig.h"
+#include "cli/menu.h"
 #include "cli/prompt.h"
 
 #define KEY_MAX 64
@@ -40,7 +41,10 @@ static int rat_edit(struct listenerconfig *, struct err *);
 static int rat_delete(struct listenerconfig *, struct err *);
 static int run(struct listenerconfig *, const struct operation *,
     struct err *);
-static int menu(struct listenerconfig *, const char *);
+static int dialogue(struct listenerconfig *);
+static enum menu_step perform(struct listenerconfig *,
+    const struct operation *, struct err *);
+static enum menu_step menu(struct listenerconfig *, const char *);
 
 static const struct operation operations[] = {
 	{ "", "list", 0, 0, false, op_list, "List the listeners.", { NULL } },
@@ -194,10 +198,10 @@ cli_listenerconfig(int argc, char **argv)
 	confedit_scope(lc.ce, node);
 	lc.pool = pool_new(0);
 	if (o == NULL)
-		r = menu(&lc, "");
+		r = dialogue(&lc);
 	else
 		r = run(&lc, o, &why) == 0 ? CLI_OK : cli_fail("%s", why.text);
-	if (o != NULL && o->changes && r == CLI_OK && !lc.json)
+	if ((o == NULL || o->changes) && r == CLI_OK && !lc.json)
 		confedit_hint(lc.ce);
 	confedit_close(&lc.ce);
 	pool_destroy(&lc.pool);
@@ -258,73 +262,79 @@ ask_words(struct listenerconfig *lc, const struct operation *o)
 	return 0;
 }
 
-static void
-list_choices(const char *of)
+static int
+dialogue(struct listenerconfig *lc)
 {
-	const struct operation *o;
-	const char *p;
-	size_t i;
+	struct err why = ERR_INIT;
 
-	(void)printf("\nChoose the operation you want to perform:\n");
-	for (o = operations; o < AFTER; o++) {
-		if (strcmp(o->of, of) != 0)
-			continue;
-		(void)printf("- ");
-		for (p = o->name; *p != '\0'; p++)
-			(void)putchar(*p - 'a' + 'A');
-		(void)printf(" - %s\n", o->help);
-	}
-	for (i = 0; of[0] == '\0' && i < NTABLES; i++) {
-		(void)printf("- ");
-		for (p = tables[i].of; *p != '\0'; p++)
-			(void)putchar(*p - 'a' + 'A');
-		(void)printf(" - %s\n", tables[i].help);
-	}
+	lc->json = false;
+	if (op_list(lc, &why) != 0)
+		return cli_fail("%s", why.text);
+	(void)menu(lc, "");
+	return CLI_OK;
 }
 
-static int
-menu(struct listenerconfig *lc, const char *of)
+/* Of the operations, or those of a table; o NULL: this one is a table. */
+struct choice {
+	struct menu_word w;
+	const struct operation *o;
+	const char *of;
+};
+
+static unsigned
+choices(struct listenerconfig *lc, const char *of, struct choice *v)
 {
 	const struct operation *o;
-	struct err why;
-	const char *line;
+	char *word, *p;
+	unsigned n = 0;
 	size_t i;
 
-	err_clear(&why);
-	if (of[0] == '\0' && op_list(lc, &why) != 0)
-		return cli_fail("%s", why.text);
-	for (;;) {
-		list_choices(of);
-		line = prompt_line(lc->pool, "", "");
-		if (line == NULL || str_trim(str_c(line)).n == 0)
-			break;
-		line = pool_str(lc->pool, str_trim(str_c(line))).p;
-		for (i = 0; of[0] == '\0' && i < NTABLES; i++) {
-			if (str_ieq_c(str_c(line), tables[i].of))
-				break;
-		}
-		if (of[0] == '\0' && i < NTABLES) {
-			(void)menu(lc, tables[i].of);
-			continue;
-		}
-		o = find(of, line);
-		if (o == NULL) {
-			(void)printf("\"%s\" is none of the operations.\n",
-			    line);
-			continue;
-		}
-		if (ask_words(lc, o) != 0)
-			break;
-		err_clear(&why);
-		if (lc->n < o->least || (o->most >= 0 && lc->n > o->most))
-			(void)printf("Failed: that is too little or too "
-			    "much.\n");
-		else if (run(lc, o, &why) != 0)
-			(void)printf("Failed: %s\n", why.text);
+	for (o = operations; o < AFTER; o++) {
+		if (strcmp(o->of, of) == 0)
+			v[n++] = (struct choice){ { o->name, o->help }, o,
+				of };
 	}
-	if (of[0] == '\0')
-		confedit_hint(lc->ce);
-	return CLI_OK;
+	for (i = 0; of[0] == '\0' && i < NTABLES; i++)
+		v[n++] = (struct choice){ { tables[i].of, tables[i].help },
+			NULL, tables[i].of };
+	for (i = 0; i < n; i++) {
+		word = pool_strdup(lc->pool, v[i].w.word);
+		for (p = word; *p != '\0'; p++)
+			*p += 'A' - 'a';
+		v[i].w.word = word;
+	}
+	return n;
+}
+
+static enum menu_step
+menu(struct listenerconfig *lc, const char *of)
+{
+	struct choice v[NOPERATIONS + NTABLES];
+	unsigned n = choices(lc, of, v);
+	enum menu_step s = MENU_OK;
+	struct err why;
+	int i;
+
+	while (s != MENU_END) {
+		i = menu_choose(lc->pool, v, sizeof(v[0]), n);
+		if (i < 0)
+			return i == MENU_LEFT ? MENU_OK : MENU_END;
+		err_clear(&why);
+		s = v[i].o == NULL ? menu(lc, v[i].of) :
+		    menu_told(perform(lc, v[i].o, &why), &why);
+	}
+	return s;
+}
+
+static enum menu_step
+perform(struct listenerconfig *lc, const struct operation *o, struct err *why)
+{
+	if (ask_words(lc, o) != 0)
+		return MENU_END;
+	if (lc->n < o->least || (o->most >= 0 && lc->n > o->most))
+		return menu_step(err_text(why, "that is too little or too "
+		    "much"));
+	return menu_step(run(lc, o, why));
 }
 
 /* ---- what operations have in common ---- */

@@ -1,6 +1,7 @@
 /*
  * `postern destconfig` as a dialogue, word for word that of AsyncOS.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +9,12 @@
 #include "base/num.h"
 #include "cli/cli.h"
 #include "cli/destconfig.h"
+#include "cli/menu.h"
 #include "cli/prompt.h"
 
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
 #define CHANGES 16
 #define PROFILES 200
-
-enum step { STEP_OK, STEP_FAILED, STEP_END };
 
 /* An entry that is asked about, and what was answered. */
 struct asked {
@@ -28,12 +28,11 @@ struct asked {
 };
 
 struct operation {
-	const char *word, *help;
-	enum step (*run)(struct destconfig *, struct err *);
+	struct menu_word w;
+	enum menu_step (*run)(struct destconfig *, struct err *);
 };
 
-static enum step choose(struct destconfig *, bool *, struct err *);
-static enum step apply(struct asked *, struct err *);
+static enum menu_step apply(struct asked *, struct err *);
 static void questions(struct asked *);
 static void ask_limits(struct asked *);
 static void ask_scope(struct asked *, bool);
@@ -41,29 +40,29 @@ static void ask_tls(struct asked *);
 static void ask_tag(struct asked *);
 static void ask_profile(struct asked *);
 static void ask_ip(struct asked *);
-static enum step do_setup(struct destconfig *, struct err *);
-static enum step do_new(struct destconfig *, struct err *);
-static enum step do_edit(struct destconfig *, struct err *);
-static enum step do_delete(struct destconfig *, struct err *);
-static enum step do_default(struct destconfig *, struct err *);
-static enum step do_list(struct destconfig *, struct err *);
-static enum step do_detail(struct destconfig *, struct err *);
-static enum step do_clear(struct destconfig *, struct err *);
-static enum step do_import(struct destconfig *, struct err *);
-static enum step do_export(struct destconfig *, struct err *);
+static enum menu_step do_setup(struct destconfig *, struct err *);
+static enum menu_step do_new(struct destconfig *, struct err *);
+static enum menu_step do_edit(struct destconfig *, struct err *);
+static enum menu_step do_delete(struct destconfig *, struct err *);
+static enum menu_step do_default(struct destconfig *, struct err *);
+static enum menu_step do_list(struct destconfig *, struct err *);
+static enum menu_step do_detail(struct destconfig *, struct err *);
+static enum menu_step do_clear(struct destconfig *, struct err *);
+static enum menu_step do_import(struct destconfig *, struct err *);
+static enum menu_step do_export(struct destconfig *, struct err *);
 
 static const struct operation operations[] = {
-	{ "SETUP", "Change global settings.", do_setup },
-	{ "NEW", "Create a new entry.", do_new },
-	{ "EDIT", "Modify an entry.", do_edit },
-	{ "DELETE", "Remove an entry.", do_delete },
-	{ "DEFAULT", "Change the default.", do_default },
-	{ "LIST", "Display a summary list of all entries.", do_list },
-	{ "DETAIL", "Display details for one destination or all entries.",
+	{ { "SETUP", "Change global settings." }, do_setup },
+	{ { "NEW", "Create a new entry." }, do_new },
+	{ { "EDIT", "Modify an entry." }, do_edit },
+	{ { "DELETE", "Remove an entry." }, do_delete },
+	{ { "DEFAULT", "Change the default." }, do_default },
+	{ { "LIST", "Display a summary list of all entries." }, do_list },
+	{ { "DETAIL", "Display details for one destination or all entries." },
 	    do_detail },
-	{ "CLEAR", "Remove all entries.", do_clear },
-	{ "IMPORT", "Import tables from a file.", do_import },
-	{ "EXPORT", "Export tables to a file.", do_export },
+	{ { "CLEAR", "Remove all entries." }, do_clear },
+	{ { "IMPORT", "Import tables from a file." }, do_import },
+	{ { "EXPORT", "Export tables to a file." }, do_export },
 };
 
 int
@@ -71,61 +70,30 @@ destconfig_menu(struct destconfig *dc)
 {
 	struct err why = ERR_INIT;
 	const struct conf *c;
-	enum step s = STEP_OK;
-	bool left = false;
+	enum menu_step s = MENU_OK;
+	int i;
 
 	dc->json = false;
 	dc->compat = true;
-	while (s != STEP_END && !left) {
+	while (s != MENU_END) {
 		c = destconfig_conf(dc, &why);
 		if (c == NULL)
 			return cli_fail("%s", why.text);
-		(void)printf("\nThere are currently %u entries configured.\n",
-		    c->ndestination + 1);
-		s = choose(dc, &left, &why);
+		prompt_text(pool_printf(dc->pool, "\nThere are currently %u "
+		    "entries configured.\n", c->ndestination + 1), 0);
+		i = menu_choose(dc->pool, operations, sizeof(operations[0]),
+		    NELEM(operations));
+		if (i < 0)
+			break;
+		err_clear(&why);
+		s = operations[i].run(dc, &why);
+		/* Half of an operation is none of it. */
+		if (menu_told(s, &why) != MENU_END && s == MENU_FAILED &&
+		    confedit_refresh(dc->ce, &why) != 0)
+			return cli_fail("%s", why.text);
 	}
 	confedit_hint(dc->ce);
 	return CLI_OK;
-}
-
-/* One operation. A failure is shown, and the dialogue goes on. */
-static enum step
-choose(struct destconfig *dc, bool *left, struct err *why)
-{
-	const char *line;
-	struct str word;
-	enum step s;
-	size_t i;
-
-	(void)printf("\nChoose the operation you want to perform:\n");
-	for (i = 0; i < NELEM(operations); i++)
-		(void)printf("- %s - %s\n", operations[i].word,
-		    operations[i].help);
-	line = prompt_line(dc->pool, "", "");
-	if (line == NULL)
-		return STEP_END;
-	word = str_trim(str_c(line));
-	*left = word.n == 0;
-	if (*left)
-		return STEP_OK;
-	for (i = 0; i < NELEM(operations); i++) {
-		if (str_ieq_c(word, operations[i].word))
-			break;
-	}
-	if (i == NELEM(operations)) {
-		(void)printf("\"%.*s\" is none of the operations.\n",
-		    STR_FMT(word));
-		return STEP_OK;
-	}
-	err_clear(why);
-	s = operations[i].run(dc, why);
-	if (s == STEP_FAILED) {
-		(void)printf("\nFailed: %s\n", why->text);
-		/* Half of an operation is none of it. */
-		if (confedit_refresh(dc->ce, why) != 0)
-			return STEP_END;
-	}
-	return s == STEP_END ? STEP_END : STEP_OK;
 }
 
 /* ---- questions ---- */
@@ -163,7 +131,7 @@ pick(struct asked *a, const char *text, const char *const *choices,
 
 	if (a->end)
 		return 0;
-	(void)printf("\n%s\n", text);
+	prompt_text(pool_printf(a->dc->pool, "\n%s\n", text), 0);
 	for (i = 0; i < n; i++)
 		(void)printf("%u. %s\n", i + 1, choices[i]);
 	r = prompt_number(a->dc->pool, "", n, def);
@@ -171,34 +139,29 @@ pick(struct asked *a, const char *text, const char *const *choices,
 	return r;
 }
 
-/* A number from 1 to most; def "": there is none. */
+/* A number from 1 to most; def 0: there is none. "": the input ended. */
 static const char *
-count(struct asked *a, const char *text, const char *def, unsigned most)
+count(struct asked *a, const char *text, unsigned def, unsigned most)
 {
-	const char *line;
-	uint64_t v;
+	unsigned n;
 
-	while (!a->end) {
-		(void)putchar('\n');
-		line = prompt_line(a->dc->pool, text, def);
-		if (line == NULL) {
-			a->end = true;
-		} else {
-			struct str s = str_trim(str_c(line));
-
-			if (num_u64(s, most, &v) == 0 && v > 0)
-				return pool_str(a->dc->pool, s).p;
-			(void)printf("Please answer with a number from 1 to "
-			    "%u.\n", most);
-		}
-	}
-	return "";
+	if (a->end)
+		return "";
+	(void)putchar('\n');
+	n = prompt_number(a->dc->pool, text, most, def);
+	a->end = n == 0;
+	return n == 0 ? "" : pool_printf(a->dc->pool, "%u", n);
 }
 
-static const char *
-or(const char *s, const char *def)
+/* What is set now, or else def. */
+static unsigned
+number(const struct asked *a, const char *key, unsigned def)
 {
-	return s != NULL && s[0] != '\0' && strcmp(s, "0") != 0 ? s : def;
+	const char *s = now(a, key);
+	uint64_t n;
+
+	return s != NULL && num_u64(str_c(s), UINT_MAX, &n) == 0 && n > 0 ?
+	    (unsigned)n : def;
 }
 
 static void
@@ -224,28 +187,28 @@ ask_limits(struct asked *a)
 		limited = true;
 		set(a, "concurrency", count(a, pool_printf(pool, "Enter the "
 			"max concurrency limit for \"%s\".", a->domain),
-			or(now(a, "concurrency"), "500"), 10000));
+			number(a, "concurrency", 500), 10000));
 	} else {
 		set(a, "concurrency", "");
 	}
 	if (yes(a, pool_printf(pool, "Do you wish to apply a "
 		"messages-per-connection limit to %s?", a->of),
-		or(now(a, "max_messages"), NULL) != NULL))
+		number(a, "max_messages", 0) > 0))
 		set(a, "max_messages", count(a, "Enter the number of messages "
-			"per connection.", or(now(a, "max_messages"), "50"),
+			"per connection.", number(a, "max_messages", 50),
 			1000000));
 	else
 		set(a, "max_messages", "");
 	if (yes(a, pool_printf(pool, "Do you wish to apply a recipient limit "
-		"to %s?", a->of), or(now(a, "recipients"), NULL) != NULL)) {
+		"to %s?", a->of), number(a, "recipients", 0) > 0)) {
 		limited = true;
 		minutes = count(a, "Enter the number of minutes used to "
 		    "measure the recipient limit.",
-		    or(now(a, "recipient_minutes"), "60"), 60);
+		    number(a, "recipient_minutes", 60), 60);
 		set(a, "recipient_minutes", minutes);
 		set(a, "recipients", count(a, pool_printf(pool, "Enter the "
 			"max number of recipients per %s minutes for \"%s\".",
-			minutes, a->domain), or(now(a, "recipients"), ""),
+			minutes, a->domain), number(a, "recipients", 0),
 			100000000));
 	} else {
 		set(a, "recipient_minutes", "");
@@ -313,9 +276,9 @@ ask_tls(struct asked *a)
 	more = old != NULL && r == def ? old + n : "";
 	set(a, "tls", pool_printf(a->dc->pool, "%s%s", levels[r - 1], more));
 	if (r > 1)
-		(void)printf("\nYou have chosen to enable TLS. Please use the "
+		prompt_text("\nYou have chosen to enable TLS. Please use the "
 		    "'certconfig' command to ensure that there is a valid "
-		    "certificate configured.\n");
+		    "certificate configured.\n", 0);
 }
 
 static void
@@ -384,23 +347,23 @@ ask_ip(struct asked *a)
 
 /* ---- operations ---- */
 
-static enum step
+static enum menu_step
 saved(struct destconfig *dc, int r, struct err *why)
 {
 	if (r != 0 || confedit_save(dc->ce, why) != 0)
-		return STEP_FAILED;
-	return STEP_OK;
+		return MENU_FAILED;
+	return MENU_OK;
 }
 
 /* All answers, or none where the input ended between them. */
-static enum step
+static enum menu_step
 apply(struct asked *a, struct err *why)
 {
 	unsigned i;
 	int r = 0;
 
 	if (a->end)
-		return STEP_END;
+		return MENU_END;
 	if (strcmp(a->kind, "destination") == 0 &&
 	    !destconfig_has(a->dc, a->name))
 		r = confedit_new(a->dc->ce, a->kind, a->name, why);
@@ -417,15 +380,11 @@ apply(struct asked *a, struct err *why)
 static const char *
 name_of(struct destconfig *dc, const char *text, const char *def)
 {
-	const char *line;
-
 	(void)putchar('\n');
-	line = prompt_line(dc->pool, text, def);
-	return line != NULL ? pool_str(dc->pool, str_trim(str_c(line))).p :
-	    NULL;
+	return menu_ask(dc->pool, text, def);
 }
 
-static enum step
+static enum menu_step
 entry(struct destconfig *dc, const char *name, struct err *why)
 {
 	struct asked a = { .dc = dc, .kind = "destination", .name = name,
@@ -435,7 +394,7 @@ entry(struct destconfig *dc, const char *name, struct err *why)
 	return apply(&a, why);
 }
 
-static enum step
+static enum menu_step
 do_new(struct destconfig *dc, struct err *why)
 {
 	const char *name = name_of(dc, "Enter the domain you wish to "
@@ -443,45 +402,45 @@ do_new(struct destconfig *dc, struct err *why)
 	struct conf_object o;
 
 	if (name == NULL)
-		return STEP_END;
+		return MENU_END;
 	if (conf_object_new(dc->pool, "destination", name, &o, why) != 0)
-		return STEP_FAILED;
+		return MENU_FAILED;
 	if (destconfig_has(dc, o.name)) {
 		(void)err_text(why, "there is an entry for %s already", name);
-		return STEP_FAILED;
+		return MENU_FAILED;
 	}
 	return entry(dc, name, why);
 }
 
-static enum step
+static enum menu_step
 do_edit(struct destconfig *dc, struct err *why)
 {
 	const char *name = name_of(dc, "Enter the domain you wish to edit.",
 	    "");
 
 	if (name == NULL)
-		return STEP_END;
+		return MENU_END;
 	if (str_ieq_c(str_c(name), DESTCONFIG_DEFAULT))
 		return do_default(dc, why);
 	if (!destconfig_has(dc, name)) {
 		(void)err_text(why, "there is no entry for %s", name);
-		return STEP_FAILED;
+		return MENU_FAILED;
 	}
 	return entry(dc, name, why);
 }
 
-static enum step
+static enum menu_step
 do_delete(struct destconfig *dc, struct err *why)
 {
 	const char *name = name_of(dc, "Enter the domain you wish to delete.",
 	    "");
 
 	if (name == NULL)
-		return STEP_END;
+		return MENU_END;
 	return saved(dc, destconfig_delete(dc, name, why), why);
 }
 
-static enum step
+static enum menu_step
 do_default(struct destconfig *dc, struct err *why)
 {
 	struct asked a = { .dc = dc, .kind = "delivery", .name = "",
@@ -491,7 +450,7 @@ do_default(struct destconfig *dc, struct err *why)
 	return apply(&a, why);
 }
 
-static enum step
+static enum menu_step
 do_setup(struct destconfig *dc, struct err *why)
 {
 	struct asked a = { .dc = dc, .kind = "delivery", .name = "" };
@@ -500,7 +459,7 @@ do_setup(struct destconfig *dc, struct err *why)
 	name = name_of(dc, "Enter the name of the certificate to show to "
 	    "other hosts.", cert != NULL ? cert : "");
 	if (name == NULL)
-		return STEP_END;
+		return MENU_END;
 	if (name[0] != '\0')
 		set(&a, "certificate", name);
 	alert = now(&a, "alert_required_tls");
@@ -510,14 +469,14 @@ do_setup(struct destconfig *dc, struct err *why)
 	return apply(&a, why);
 }
 
-static enum step
+static enum menu_step
 do_list(struct destconfig *dc, struct err *why)
 {
 	(void)putchar('\n');
-	return destconfig_list(dc, why) == 0 ? STEP_OK : STEP_FAILED;
+	return destconfig_list(dc, why) == 0 ? MENU_OK : MENU_FAILED;
 }
 
-static enum step
+static enum menu_step
 do_detail(struct destconfig *dc, struct err *why)
 {
 	const char *name = name_of(dc, "Enter the domain name to view, or "
@@ -525,44 +484,44 @@ do_detail(struct destconfig *dc, struct err *why)
 	    "view details for all:", "ALL");
 
 	if (name == NULL)
-		return STEP_END;
+		return MENU_END;
 	return destconfig_detail(dc, str_ieq_c(str_c(name), "ALL") ? NULL :
-	    name, why) == 0 ? STEP_OK : STEP_FAILED;
+	    name, why) == 0 ? MENU_OK : MENU_FAILED;
 }
 
-static enum step
+static enum menu_step
 do_clear(struct destconfig *dc, struct err *why)
 {
 	struct asked a = { .dc = dc };
 
 	if (!yes(&a, "Are you sure you want to remove all entries but the "
 		"default?", false))
-		return a.end ? STEP_END : STEP_OK;
+		return a.end ? MENU_END : MENU_OK;
 	return saved(dc, destconfig_clear(dc, why), why);
 }
 
-static enum step
+static enum menu_step
 do_import(struct destconfig *dc, struct err *why)
 {
 	const char *name = name_of(dc, "Enter the name of the file to import:",
 	    "");
 
 	if (name == NULL)
-		return STEP_END;
+		return MENU_END;
 	return saved(dc, destconfig_import(dc, name, why), why);
 }
 
-static enum step
+static enum menu_step
 do_export(struct destconfig *dc, struct err *why)
 {
 	const char *name = name_of(dc, "Enter a name for the exported file:",
 	    "");
 
 	if (name == NULL)
-		return STEP_END;
+		return MENU_END;
 	if (name[0] == '\0') {
 		(void)err_text(why, "a file needs a name");
-		return STEP_FAILED;
+		return MENU_FAILED;
 	}
-	return destconfig_export(dc, name, why) == 0 ? STEP_OK : STEP_FAILED;
+	return destconfig_export(dc, name, why) == 0 ? MENU_OK : MENU_FAILED;
 }

@@ -7,8 +7,9 @@
 
 #include "cli/config.h"
 #include "cli/destconfig.h"
+#include "cli/prompt.h"
 
-enum { COLUMNS = 6 };
+enum { COLUMNS = 6, DOMAIN_MIN = 9 };
 
 static const char *const ips[] = { "Prefer IPv6", "Prefer IPv4",
 	"Require IPv6", "Require IPv4" };
@@ -179,14 +180,32 @@ destconfig_list(struct destconfig *dc, struct err *why)
 	return 0;
 }
 
+/* A name that is wider than its column has a line for itself. */
 static void
 print_row(const struct row *r, const int *width)
 {
+	bool wide = (int)strlen(r->cell[0]) > width[0];
 	unsigned k;
 
-	for (k = 0; k + 1 < COLUMNS; k++)
+	if (wide)
+		(void)printf("%s\n", r->cell[0]);
+	(void)printf("%-*s  ", width[0], wide ? "" : r->cell[0]);
+	for (k = 1; k + 1 < COLUMNS; k++)
 		(void)printf("%-*s  ", width[k], r->cell[k]);
 	(void)printf("%s\n", r->cell[k]);
+}
+
+static void
+print_rule(const int *width)
+{
+	unsigned k;
+	int i;
+
+	for (k = 0; k < COLUMNS; k++) {
+		for (i = 0; i < width[k]; i++)
+			(void)putchar('=');
+		(void)fputs(k + 1 < COLUMNS ? "  " : "\n", stdout);
+	}
 }
 
 static void
@@ -197,9 +216,7 @@ print_rows(const struct row *v, unsigned n)
 		{ { "Domain", "Limiting", "TLS", "Verification", "Profile",
 			"Preference" } },
 	};
-	static const char rule[] = "=========================================="
-	    "==========================================";
-	int width[COLUMNS] = { 0 }, len;
+	int width[COLUMNS] = { 0 }, len, all = 2 * (COLUMNS - 1), screen;
 	unsigned i, k;
 
 	for (k = 0; k < COLUMNS; k++) {
@@ -209,12 +226,17 @@ print_rows(const struct row *v, unsigned n)
 			if (len > width[k])
 				width[k] = len;
 		}
+		all += width[k];
+	}
+	screen = (int)prompt_width();
+	if (screen > 0 && all > screen) {
+		width[0] -= all - screen;
+		if (width[0] < DOMAIN_MIN)
+			width[0] = DOMAIN_MIN;
 	}
 	print_row(&head[0], width);
 	print_row(&head[1], width);
-	for (k = 0; k < COLUMNS; k++)
-		(void)printf("%.*s%s", width[k], rule,
-		    k + 1 < COLUMNS ? "  " : "\n");
+	print_rule(width);
 	for (i = 0; i < n; i++)
 		print_row(&v[i], width);
 }

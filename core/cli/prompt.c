@@ -3,19 +3,81 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/num.h"
 
-#define SECRET_MAX 1024
+#define WIDTH_MIN 20 /* of a screen that text is broken for */
+#define WIDTH_MAX 10000
 
+static unsigned columns(struct str);
 static const char *ask_line(struct pool *, const char *, char, const char *);
 static bool ask_yes(struct pool *, const char *, char, bool, bool *);
 static const char *read_line(struct pool *, FILE *);
 static void on_signal(int);
+
+unsigned
+prompt_width(void)
+{
+	const char *said = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t n;
+
+	if (isatty(STDOUT_FILENO) == 0)
+		return 0;
+	if (said != NULL && num_u64(str_c(said), WIDTH_MAX, &n) == 0 && n > 0)
+		return (unsigned)n;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void
+prompt_text(const char *text, unsigned indent)
+{
+	unsigned width = prompt_width(), at = 0, gap;
+	struct str word;
+
+	if (width < WIDTH_MIN) {
+		(void)fputs(text, stdout);
+		return;
+	}
+	while (*text != '\0') {
+		gap = (unsigned)strspn(text, " ");
+		text += gap;
+		word = str_n(text, strcspn(text, " \n"));
+		if (word.n > 0 && at > indent &&
+		    at + gap + columns(word) > width) {
+			(void)printf("\n%*s", (int)indent, "");
+			at = indent;
+		} else {
+			(void)printf("%*s", (int)gap, "");
+			at += gap;
+		}
+		(void)printf("%.*s", STR_FMT(word));
+		at += columns(word);
+		text += word.n;
+		if (*text == '\n') {
+			(void)putchar(*text++);
+			at = 0;
+		}
+	}
+}
+
+/* Of UTF-8, one for each character. */
+static unsigned
+columns(struct str s)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
 
 const char *
 prompt_line(struct pool *pool, const char *text, const char *def)
@@ -28,9 +90,8 @@ ask_line(struct pool *pool, const char *text, char between, const char *def)
 {
 	const char *line;
 
-	if (text[0] != '\0')
-		(void)printf("%s%c", text, between);
-	(void)printf("[%s]> ", def);
+	prompt_text(text[0] == '\0' ? pool_printf(pool, "[%s]> ", def) :
+	    pool_printf(pool, "%s%c[%s]> ", text, between, def), 0);
 	(void)fflush(stdout);
 	line = read_line(pool, stdin);
 	if (line == NULL)

@@ -8,6 +8,13 @@
 
 #include "base/pool.h"
 
+/* The columns of the terminal that standard output is: those that COLUMNS
+ * says, else its own. 0: it is none, or does not know. */
+unsigned prompt_width(void);
+/* Text that is broken between words where the screen ends; lines that follow
+ * are indented. Without a terminal it is as it is. */
+void prompt_text(const char *text, unsigned indent);
+
 /* "text [def]> "; the answer, def for an empty line, NULL at the end of the
  * input. def may be "" . */
 const char *prompt_line(struct pool *pool, const char *text, const char *def);

@@ -43,11 +43,15 @@ conf_parse_over(struct conf **conf_r, const char *file, struct str text,
     struct err *why)
 {
 	struct job j;
+	int r;
 
 	begin(&j, file, text);
-	if (conf_run(&j.script, why) != 0 ||
-	    (over != NULL && conf_over_apply(&j.script, over, why) != 0) ||
-	    apply(&j, why) != 0 || conf_build(j.c, reader, why) != 0) {
+	r = conf_run(&j.script, why);
+	if (r == 0 && over != NULL)
+		r = conf_over_apply(&j.script, over, why);
+	j.c->script = pool_dup(j.c->pool, &j.script, sizeof(j.script));
+	if (r != 0 || apply(&j, why) != 0 ||
+	    conf_build(j.c, reader, why) != 0) {
 		conf_unref(&j.c);
 		return -1;
 	}

@@ -249,6 +249,7 @@ struct conf {
 	const char *file, *dir;	/* what relative paths are relative to */
 	uint64_t revision;	/* of the configuration store; 0: none */
 	const char *usual;	/* place of delivery { tls = }; file: unset */
+	const struct conf_script *script; /* where each setting was made */
 	struct conf_top top;
 	struct conf_log log;
 	struct conf_limits limits;

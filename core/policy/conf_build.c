@@ -17,11 +17,10 @@
 
 static const char *default_hostname(struct pool *);
 static int	build_names(struct conf *, struct err *);
-static int	instance_there(const struct conf *, const char *, const char *,
-		    struct err *);
+static int	instance_there(const struct conf *, enum conf_scope_id,
+		    const char *, const char *, struct err *);
 static int	build_addresses(const struct conf *, struct err *);
-static int	bind_valid(const struct conf *, const char *, int,
-		    struct err *);
+static int	bind_valid(const char *, int, struct err *);
 static int	build_profiles(struct conf *, struct err *);
 static int	build_alternate(struct conf *, const struct conf_profile *,
 		    struct queue_profile *, struct err *);
@@ -29,7 +28,7 @@ static int	build_routes(struct conf *, const struct conf_reader *,
 		    struct err *);
 static int	build_route(struct conf *, const struct conf_route *,
 		    struct relay_route *, const struct conf_reader *,
-		    struct err *);
+		    const char **, struct err *);
 static void	build_relay(struct conf *);
 static int	build_permissions(struct conf *, const struct conf_reader *,
 		    struct err *);
@@ -40,8 +39,10 @@ int
 conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 {
 	if (build_names(c, why) != 0 ||
-	    instance_there(c, "queue", c->queue.store, why) != 0 ||
-	    instance_there(c, "relay", c->relay.user_table, why) != 0 ||
+	    instance_there(c, CONF_SCOPE_QUEUE, "store", c->queue.store,
+		why) != 0 ||
+	    instance_there(c, CONF_SCOPE_RELAY, "user_table",
+		c->relay.user_table, why) != 0 ||
 	    build_addresses(c, why) != 0 || build_profiles(c, why) != 0)
 		return -1;
 	build_relay(c);
@@ -60,9 +61,11 @@ build_names(struct conf *c, struct err *why)
 {
 	if (c->top.hostname[0] == '\0')
 		c->top.hostname = default_hostname(c->pool);
-	if (!domain_valid(str_c(c->top.hostname), false))
-		return err_text(why, "%s: hostname \"%s\" is not a host name",
-		    c->file, c->top.hostname);
+	if (!domain_valid(str_c(c->top.hostname), false)) {
+		(void)err_text(why, "hostname \"%s\" is not a host name",
+		    c->top.hostname);
+		return conf_blame(c, CONF_SCOPE_TOP, "", "hostname", why);
+	}
 	if (c->top.postmaster[0] == '\0')
 		c->top.postmaster = pool_printf(c->pool, "postmaster@%s",
 		    c->top.hostname);
@@ -85,8 +88,8 @@ build_names(struct conf *c, struct err *why)
 
 /* What the plugin can do is known when it is loaded. */
 static int
-instance_there(const struct conf *c, const char *block, const char *name,
-    struct err *why)
+instance_there(const struct conf *c, enum conf_scope_id id, const char *key,
+    const char *name, struct err *why)
 {
 	unsigned i;
 
@@ -94,8 +97,10 @@ instance_there(const struct conf *c, const char *block, const char *name,
 		if (strcmp(c->plugin[i].name, name) == 0)
 			return 0;
 	}
-	return name[0] == '\0' ? 0 : err_text(why, "%s: %s: no plugin "
-	    "instance \"%.60s\"", c->file, block, name);
+	if (name[0] == '\0')
+		return 0;
+	(void)err_text(why, "no plugin instance \"%.60s\"", name);
+	return conf_blame(c, id, "", key, why);
 }
 
 /* Addresses that nothing else looks at before they are used. */
@@ -115,21 +120,28 @@ build_addresses(const struct conf *c, struct err *why)
 		at = str_find(s, '@');
 		if (sock_addr_ip(str_n(s.p, at), 53, &a, &bad) != 0 ||
 		    (at < s.n && num_u64(str_n(s.p + at + 1, s.n - at - 1),
-		    65535, &port) != 0))
-			return err_text(why, "%s: dns: \"%s\" is no address or "
-			    "address@port", c->file, *p);
+		    65535, &port) != 0)) {
+			(void)err_text(why, "\"%s\" is no address or "
+			    "address@port", *p);
+			return conf_blame(c, CONF_SCOPE_DNS, "", "servers",
+			    why);
+		}
 	}
 	if (addr_parse(c->pool, str_c(c->top.postmaster), 0, &mail,
-	    &bad) != 0)
-		return err_text(why, "%s: postmaster \"%s\" is no mail address",
-		    c->file, c->top.postmaster);
-	if (bind_valid(c, c->delivery.bind_v4, AF_INET, why) != 0)
-		return -1;
-	return bind_valid(c, c->delivery.bind_v6, AF_INET6, why);
+	    &bad) != 0) {
+		(void)err_text(why, "postmaster \"%s\" is no mail address",
+		    c->top.postmaster);
+		return conf_blame(c, CONF_SCOPE_TOP, "", "postmaster", why);
+	}
+	if (bind_valid(c->delivery.bind_v4, AF_INET, why) != 0)
+		return conf_blame(c, CONF_SCOPE_DELIVERY, "", "bind_v4", why);
+	if (bind_valid(c->delivery.bind_v6, AF_INET6, why) != 0)
+		return conf_blame(c, CONF_SCOPE_DELIVERY, "", "bind_v6", why);
+	return 0;
 }
 
 static int
-bind_valid(const struct conf *c, const char *ip, int family, struct err *why)
+bind_valid(const char *ip, int family, struct err *why)
 {
 	struct sock_addr a;
 	struct err bad;
@@ -138,8 +150,8 @@ bind_valid(const struct conf *c, const char *ip, int family, struct err *why)
 		return 0;
 	if (sock_addr_ip(str_c(ip), 0, &a, &bad) != 0 ||
 	    a.sa.sa_family != family)
-		return err_text(why, "%s: delivery: \"%s\" is no IPv%c address",
-		    c->file, ip, family == AF_INET ? '4' : '6');
+		return err_text(why, "\"%s\" is no IPv%c address", ip,
+		    family == AF_INET ? '4' : '6');
 	return 0;
 }
 
@@ -201,10 +213,12 @@ build_profiles(struct conf *c, struct err *why)
 	v = pool_alloc(c->pool, (c->nprofile + 1) * sizeof(*v));
 	for (i = 0; i < c->nprofile; i++) {
 		p = &c->profile[i];
-		if (p->first_retry > p->max_retry)
-			return err_text(why, "%s: bounce_profile \"%s\": "
-			    "first_retry is longer than max_retry", c->file,
-			    p->name);
+		if (p->first_retry > p->max_retry) {
+			(void)err_text(why, "first_retry is longer than "
+			    "max_retry");
+			return conf_blame(c, CONF_SCOPE_PROFILE, p->name,
+			    "first_retry", why);
+		}
 		v[i] = (struct queue_profile){ .name = p->name,
 			.first_retry = p->first_retry,
 			.max_retry = p->max_retry,
@@ -231,10 +245,12 @@ build_alternate(struct conf *c, const struct conf_profile *p,
 	struct addr *a = POOL_NEW(c->pool, struct addr);
 	struct err bad = ERR_INIT;
 
-	if (addr_parse(c->pool, str_c(p->alternate), 0, a, &bad) != 0)
-		return err_text(why, "%s: bounce_profile \"%s\": alternate: "
-		    "\"%s\" is no mail address", c->file, p->name,
+	if (addr_parse(c->pool, str_c(p->alternate), 0, a, &bad) != 0) {
+		(void)err_text(why, "alternate: \"%s\" is no mail address",
 		    p->alternate);
+		return conf_blame(c, CONF_SCOPE_PROFILE, p->name,
+		    "alternate", why);
+	}
 	v->alternate = a;
 	return 0;
 }
@@ -300,13 +316,16 @@ build_routes(struct conf *c, const struct conf_reader *reader,
     struct err *why)
 {
 	struct relay_route *v;
+	const char *key;
 	unsigned i;
 
 	v = pool_alloc(c->pool, (c->nroute + 1) * sizeof(*v));
 	for (i = 0; i < c->nroute; i++) {
-		if (build_route(c, &c->route[i], &v[i], reader, why) != 0)
-			return err_prefix(why, "%s: route \"%s\": ", c->file,
-			    c->route[i].name);
+		key = NULL;
+		if (build_route(c, &c->route[i], &v[i], reader, &key,
+			why) != 0)
+			return conf_blame(c, CONF_SCOPE_ROUTE,
+			    c->route[i].name, key, why);
 	}
 	c->relay_conf.route = v;
 	c->relay_conf.nroute = c->nroute;
@@ -315,7 +334,7 @@ build_routes(struct conf *c, const struct conf_reader *reader,
 
 static int
 build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
-    const struct conf_reader *reader, struct err *why)
+    const struct conf_reader *reader, const char **key_r, struct err *why)
 {
 	struct str name = str_c(r->name), rest, line;
 	const char *const *p;
@@ -327,6 +346,7 @@ build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
 	if (!str_eq_c(name, "*") && !domain_valid(name, true) &&
 	    name.p[0] != '[')
 		return err_text(why, "this is no domain");
+	*key_r = "hosts";
 	if (r->hosts[0] == NULL)
 		return err_text(why, "hosts is empty");
 	for (p = r->hosts; *p != NULL; p++) {
@@ -343,6 +363,7 @@ build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
 	v->max_messages = r->max_messages;
 	v->max_rcpt = r->max_recipients;
 	if (r->bounce_profile[0] != '\0') {
+		*key_r = "bounce_profile";
 		v->profile = conf_profile_find(c, r->bounce_profile);
 		if (v->profile == NULL)
 			return err_text(why, "no bounce_profile \"%s\"",
@@ -350,8 +371,10 @@ build_route(struct conf *c, const struct conf_route *r, struct relay_route *v,
 	}
 	if (r->auth_user[0] == '\0')
 		return 0;
+	*key_r = "auth_user";
 	if (r->auth_password_file[0] == '\0')
 		return err_text(why, "auth_user without auth_password_file");
+	*key_r = "auth_password_file";
 	buf_init(&b, CONF_MAX);
 	if (reader->read(reader->arg, r->auth_password_file, &b, why) == 0) {
 		rest = buf_str(&b);
@@ -381,11 +404,13 @@ build_permissions(struct conf *c, const struct conf_reader *reader,
 		if (s.n > 0 && s.p[0] == '.')
 			s = str_n(s.p + 1, s.n - 1);
 		if (str_eq_c(s, "*"))
-			return err_text(why, "%s: relay: domains = \"*\" would "
-			    "relay for everybody to everywhere", c->file);
-		if (!domain_valid(s, true))
-			return err_text(why, "%s: relay: \"%s\" is no domain",
-			    c->file, *p);
+			(void)err_text(why, "domains = \"*\" would "
+			    "relay for everybody to everywhere");
+		else if (!domain_valid(s, true))
+			(void)err_text(why, "\"%s\" is no domain", *p);
+		else
+			continue;
+		return conf_blame(c, CONF_SCOPE_RELAY, "", "domains", why);
 	}
 	for (p = c->relay.certificates; *p != NULL; p++) {
 		for (i = 0, s = str_c(*p); i < s.n; i++) {
@@ -395,9 +420,11 @@ build_permissions(struct conf *c, const struct conf_reader *reader,
 			    (ch < 'a' || ch > 'f'))
 				break;
 		}
-		if (i < s.n || s.n < 64)
-			return err_text(why, "%s: relay: \"%s\" is no SHA-256 "
-			    "fingerprint", c->file, *p);
+		if (i == s.n && s.n >= 64)
+			continue;
+		(void)err_text(why, "\"%s\" is no SHA-256 fingerprint", *p);
+		return conf_blame(c, CONF_SCOPE_RELAY, "", "certificates",
+		    why);
 	}
 	return c->relay.users[0] != '\0' ? read_users(c, reader, why) : 0;
 }

@@ -40,14 +40,15 @@ conf_certs(const struct conf *c, const struct certlist *list,
 	if (r == 0)
 		r = client_cert(&j, "outbound", c->delivery.certificate, why);
 	if (r != 0 && i == c->nlistener && c->delivery.certificate[0] != '\0')
-		r = err_prefix(why, "%s: delivery: ", c->file);
+		r = conf_blame(c, CONF_SCOPE_DELIVERY, "", "certificate",
+		    why);
 	for (i = 0; r == 0 && i < c->ndestination; i++) {
 		d = &c->destination[i];
 		r = client_cert(&j, pool_printf(map->pool, "destination:%s",
 		    d->name), d->certificate, why);
 		if (r != 0)
-			r = err_prefix(why, "%s: destination \"%s\": ",
-			    c->file, d->name);
+			r = conf_blame(c, CONF_SCOPE_DESTINATION, d->name,
+			    "certificate", why);
 	}
 	if (r == 0)
 		r = other_uses(&j, why);
@@ -106,8 +107,8 @@ listener_certs(struct job *j, const struct conf_listener *l, struct err *why)
 		return 0; /* STARTTLS is not offered */
 	else if (r == 0 && !any)
 		r = err_text(why, "TLS is demanded, but there is no cert");
-	return r == 0 ? 0 : err_prefix(why, "%s: listener \"%s\": ",
-	    j->c->file, l->name);
+	return r == 0 ? 0 : conf_blame(j->c, CONF_SCOPE_LISTENER, l->name,
+	    l->certificates[0] != NULL ? "certificates" : "tls", why);
 }
 
 /* Our own are for servers: nobody could make anything of them in a client. */

@@ -10,13 +10,15 @@ static int	build(const struct conf *, const struct conf_destination *,
 		    struct relay_rules *, struct err *);
 static int	read_keys(struct conf *, const struct conf_reader *,
 		    struct err *);
+static int	blame(const struct conf *, const struct conf_destination *,
+		    const char *, struct err *);
 static const char *beyond_tls(const struct conf_destination *);
 
 int
 conf_build_destinations(struct conf *c, const struct conf_reader *reader,
     struct err *why)
 {
-	bool tags = c->relay_conf.rules.tag == RELAY_TAG_ON;
+	const char *tags = NULL;
 	struct relay_destination *v;
 	unsigned i;
 
@@ -24,18 +26,21 @@ conf_build_destinations(struct conf *c, const struct conf_reader *reader,
 	for (i = 0; i < c->ndestination; i++) {
 		v[i].name = c->destination[i].name;
 		if (build(c, &c->destination[i], &v[i].rules, why) != 0)
-			return err_prefix(why, "%s: destination \"%s\": ",
-			    c->file, v[i].name);
-		tags = tags || v[i].rules.tag == RELAY_TAG_ON;
+			return -1;
+		if (v[i].rules.tag == RELAY_TAG_ON)
+			tags = v[i].name;
 	}
 	c->relay_conf.destination = v;
 	c->relay_conf.ndestination = c->ndestination;
 	if (c->delivery.bounce_keys[0] != '\0')
 		return read_keys(c, reader, why);
-	if (tags)
-		return err_text(why, "%s: bounce_verification without "
-		    "delivery.bounce_keys", c->file);
-	return 0;
+	if (tags == NULL && c->relay_conf.rules.tag != RELAY_TAG_ON)
+		return 0;
+	(void)err_text(why, "bounce_verification without "
+	    "delivery.bounce_keys");
+	return tags != NULL ? conf_blame(c, CONF_SCOPE_DESTINATION, tags,
+	    "bounce_verification", why) : conf_blame(c, CONF_SCOPE_DELIVERY,
+	    "", "bounce_verification", why);
 }
 
 static int
@@ -64,9 +69,11 @@ build(const struct conf *c, const struct conf_destination *d,
 {
 	const char *key = beyond_tls(d);
 
-	if (key != NULL && strchr(d->name, '@') != NULL)
-		return err_text(why, "%s: for an address there is tls alone",
+	if (key != NULL && strchr(d->name, '@') != NULL) {
+		(void)err_text(why, "%s: for an address there is tls alone",
 		    key);
+		return blame(c, d, key, why);
+	}
 	r->concurrency = d->concurrency;
 	r->limit = (enum relay_limit)(d->limit_by + 1);
 	r->max_messages = d->max_messages;
@@ -76,16 +83,27 @@ build(const struct conf *c, const struct conf_destination *d,
 	r->tag = (enum relay_tag)(d->bounce_verification + 1);
 	if (d->bounce_profile[0] != '\0') {
 		r->profile = conf_profile_find(c, d->bounce_profile);
-		if (r->profile == NULL)
-			return err_text(why, "no bounce_profile \"%s\"",
+		if (r->profile == NULL) {
+			(void)err_text(why, "no bounce_profile \"%s\"",
 			    d->bounce_profile);
+			return blame(c, d, "bounce_profile", why);
+		}
 	}
 	if (d->route[0] != '\0') {
 		r->route = d->route;
-		if (route_check(&c->relay_conf, str_c(d->route), why) != 0)
-			return err_prefix(why, "route: ");
+		if (route_check(&c->relay_conf, str_c(d->route), why) != 0) {
+			(void)err_prefix(why, "route: ");
+			return blame(c, d, "route", why);
+		}
 	}
 	return 0;
+}
+
+static int
+blame(const struct conf *c, const struct conf_destination *d,
+    const char *key, struct err *why)
+{
+	return conf_blame(c, CONF_SCOPE_DESTINATION, d->name, key, why);
 }
 
 /* What a next hop shares cannot be said of one recipient. */

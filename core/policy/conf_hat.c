@@ -14,8 +14,8 @@ static int	zone_number(struct conf *, const char *, unsigned *,
 		    struct err *);
 static int	check_flow(const struct conf *, const struct conf_policy_flow *,
 		    struct err *);
-static int	check_senders(const struct conf *, const char *, const char *,
-		    const char *const *, struct err *);
+static int	check_senders(const struct conf *, enum conf_scope_id,
+		    const char *, const char *const *, struct err *);
 static int	build_listener(struct conf *, struct conf_listener *,
 		    struct err *);
 static void	build_own(const struct conf *, const struct conf_listener *,
@@ -42,16 +42,15 @@ conf_build_hat(struct conf *c, struct err *why)
 	}
 	for (i = 0; i < c->ngroup; i++) {
 		if (build_group(c, &c->group[i], why) != 0)
-			return err_prefix(why, "%s: sender_group \"%s\": ",
-			    c->file, c->group[i].name);
+			return -1;
 	}
 	for (i = 0; i < c->nlistener; i++) {
-		if (check_senders(c, "listener", c->listener[i].name,
+		if (check_senders(c, CONF_SCOPE_LISTENER, c->listener[i].name,
 			c->listener[i].tls_senders, why) != 0)
 			return -1;
 		if (build_listener(c, &c->listener[i], why) != 0)
-			return err_prefix(why, "%s: listener \"%s\": ",
-			    c->file, c->listener[i].name);
+			return conf_blame(c, CONF_SCOPE_LISTENER,
+			    c->listener[i].name, "sender_groups", why);
 	}
 	return 0;
 }
@@ -68,11 +67,13 @@ build_group(struct conf *c, struct conf_group *g, struct err *why)
 	g->pattern = pool_alloc(c->pool, (n + 1) * sizeof(*g->pattern));
 	for (p = g->senders; *p != NULL; p++) {
 		pat = &g->pattern[g->npattern++];
-		if (sgpat_parse(c->pool, *p, pat, why) != 0)
-			return err_prefix(why, "senders: ");
-		if (pat->type == SGPAT_DNSLIST &&
-		    zone_number(c, pat->name, &pat->zone, why) != 0)
-			return -1;
+		if (sgpat_parse(c->pool, *p, pat, why) != 0 ||
+		    (pat->type == SGPAT_DNSLIST &&
+			zone_number(c, pat->name, &pat->zone, why) != 0)) {
+			(void)err_prefix(why, "senders: ");
+			return conf_blame(c, CONF_SCOPE_GROUP, g->name,
+			    "senders", why);
+		}
 	}
 	for (n = 0; n < c->nflow; n++) {
 		if (strcmp(c->flow[n].name, g->policy) == 0) {
@@ -80,7 +81,8 @@ build_group(struct conf *c, struct conf_group *g, struct err *why)
 			return 0;
 		}
 	}
-	return err_text(why, "no mail_flow_policy \"%.60s\"", g->policy);
+	(void)err_text(why, "no mail_flow_policy \"%.60s\"", g->policy);
+	return conf_blame(c, CONF_SCOPE_GROUP, g->name, "policy", why);
 }
 
 static int
@@ -107,24 +109,28 @@ check_flow(const struct conf *c, const struct conf_policy_flow *f,
 	size_t i;
 
 	for (i = 0; i < sizeof(not_here) / sizeof(not_here[0]); i++) {
-		if (is_set(f, not_here[i]))
-			return err_text(why, "%s: mail_flow_policy \"%s\": %s "
-			    "is for listeners, not for policies%s", c->file,
-			    f->name, not_here[i], i == 0 ? "" :
-			    strcmp(not_here[i], "relay_client_rate") == 0 ?
-			    "; there it is client_rate" :
-			    "; there it is client_connections");
+		if (!is_set(f, not_here[i]))
+			continue;
+		(void)err_text(why, "%s is for listeners, not for policies%s",
+		    not_here[i], i == 0 ? "" :
+		    strcmp(not_here[i], "relay_client_rate") == 0 ?
+		    "; there it is client_rate" :
+		    "; there it is client_connections");
+		return conf_blame(c, CONF_SCOPE_FLOW, f->name, not_here[i],
+		    why);
 	}
 	if (f->auth == CONF_AUTH_REQUIRED && c->nuser == 0 &&
-	    c->relay.user_table[0] == '\0')
-		return err_text(why, "%s: mail_flow_policy \"%s\": auth is "
-		    "required, but relay { } has no users", c->file, f->name);
-	return check_senders(c, "mail_flow_policy", f->name, f->tls_senders,
+	    c->relay.user_table[0] == '\0') {
+		(void)err_text(why, "auth is required, but relay { } has no "
+		    "users");
+		return conf_blame(c, CONF_SCOPE_FLOW, f->name, "auth", why);
+	}
+	return check_senders(c, CONF_SCOPE_FLOW, f->name, f->tls_senders,
 	    why);
 }
 
 static int
-check_senders(const struct conf *c, const char *kind, const char *name,
+check_senders(const struct conf *c, enum conf_scope_id id, const char *name,
     const char *const *p, struct err *why)
 {
 	struct str s;
@@ -137,10 +143,11 @@ check_senders(const struct conf *c, const char *kind, const char *name,
 			s = str_n(s.p + at + 1, s.n - at - 1);
 		else if (s.p[0] == '.')
 			s = str_n(s.p + 1, s.n - 1);
-		if (!domain_valid(s, true))
-			return err_text(why, "%s: %s \"%s\": tls_senders: "
-			    "\"%s\" is no address, domain or .domain", c->file,
-			    kind, name, *p);
+		if (domain_valid(s, true))
+			continue;
+		(void)err_text(why, "tls_senders: \"%s\" is no address, "
+		    "domain or .domain", *p);
+		return conf_blame(c, id, name, "tls_senders", why);
 	}
 	return 0;
 }

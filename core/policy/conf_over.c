@@ -151,3 +151,57 @@ conf_place(const struct conf_script *s, const struct conf_block *b,
 	    "%s%s%s", s->over->name != NULL ? s->over->name : "",
 	    s->over->name != NULL ? ": " : "", b->scope->name, b->name);
 }
+
+/* Of blocks without a name, the last one that has the setting. */
+static const struct conf_block *
+block_of(const struct conf *c, const struct conf_scope *scope,
+    const char *name, const char *key, const struct conf_item **item_r)
+{
+	const struct conf_block *b, *found = NULL;
+	const struct conf_item *item;
+
+	*item_r = NULL;
+	if (scope->named)
+		name = conf_name_fold(c->pool, scope, name);
+	for (b = c->script->blocks; b != NULL; b = b->next) {
+		if (b->scope != scope || (scope->named && strcmp(name,
+		    conf_name_fold(c->pool, scope, b->name)) != 0))
+			continue;
+		for (item = b->items; item != NULL; item = item->next) {
+			if (key != NULL && strcmp(item->key, key) == 0)
+				break;
+		}
+		if (item == NULL && *item_r != NULL)
+			continue;
+		found = b;
+		*item_r = item;
+	}
+	return found;
+}
+
+const char *
+conf_at(const struct conf *c, enum conf_scope_id id, const char *name,
+    const char *key)
+{
+	const struct conf_scope *scope = &conf_scopes[id];
+	const struct conf_item *item;
+	const struct conf_block *b = block_of(c, scope, name, key, &item);
+	const char *place = b == NULL ? c->file : conf_place(c->script, b,
+	    item);
+
+	/* Such a place has all of it. */
+	if (b != NULL && (item != NULL ? item->over : b->over) &&
+	    !c->script->over->lines)
+		return place;
+	if (scope->name[0] == '\0')
+		return place;
+	return pool_printf(c->pool, scope->named ? "%s: %s \"%s\"" :
+	    "%s: %s", place, scope->name, name);
+}
+
+int
+conf_blame(const struct conf *c, enum conf_scope_id id, const char *name,
+    const char *key, struct err *why)
+{
+	return err_prefix(why, "%s: ", conf_at(c, id, name, key));
+}

@@ -114,6 +114,14 @@ int conf_over_apply(struct conf_script *s, const struct conf_over *over,
  * (NULL) of the block. */
 const char *conf_place(const struct conf_script *s,
     const struct conf_block *b, const struct conf_item *item);
+/* The same with the block's kind and name, whoever made it, for what is found
+ * wrong when the blocks are looked at together: that of a setting, or with key
+ * NULL, or one that nobody set, of the block. */
+const char *conf_at(const struct conf *c, enum conf_scope_id id,
+    const char *name, const char *key);
+/* Puts that in front of *why; -1. */
+int conf_blame(const struct conf *c, enum conf_scope_id id, const char *name,
+    const char *key, struct err *why);
 /* Names that mean the same are one. */
 const char *conf_name_fold(struct pool *pool, const struct conf_scope *scope,
     const char *name);

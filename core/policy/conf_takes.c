@@ -23,19 +23,22 @@ conf_build_rat(struct conf *c, struct err *why)
 	hash_init(&c->access_by_name);
 	for (i = 0; i < c->naccess; i++) {
 		a = &c->access[i];
-		if (strcmp(a->name, CONF_RAT_ALL) == 0 && a->access == 0)
-			return err_text(why, "%s: recipient_access \"ALL\": "
-			    "this would relay for everybody to everywhere",
-			    c->file);
+		if (strcmp(a->name, CONF_RAT_ALL) == 0 && a->access == 0) {
+			(void)err_text(why, "this would relay for everybody "
+			    "to everywhere");
+			return conf_blame(c, CONF_SCOPE_RAT, a->name,
+			    "access", why);
+		}
 		for (p = a->listeners; *p != NULL; p++) {
 			for (k = 0; k < c->nlistener; k++) {
 				if (strcmp(c->listener[k].name, *p) == 0)
 					break;
 			}
-			if (k == c->nlistener)
-				return err_text(why, "%s: recipient_access "
-				    "\"%s\": no listener \"%.60s\"", c->file,
-				    a->name, *p);
+			if (k < c->nlistener)
+				continue;
+			(void)err_text(why, "no listener \"%.60s\"", *p);
+			return conf_blame(c, CONF_SCOPE_RAT, a->name,
+			    "listeners", why);
 		}
 		hash_add(&c->access_by_name, &a->node,
 		    hash_bytes(a->name, strlen(a->name)));

@@ -65,11 +65,11 @@ conf_tls(struct conf *c, const struct conf_tls_env *env, struct err *why)
 	for (i = 0; i < c->nlistener; i++) {
 		if (conf_listener_wants_tls(&c->listener[i]) &&
 		    listener_tls(&j, &c->listener[i], why) != 0)
-			return err_prefix(why, "%s: listener \"%s\": ",
-			    c->file, c->listener[i].name);
+			return conf_blame(c, CONF_SCOPE_LISTENER,
+			    c->listener[i].name, NULL, why);
 	}
 	if (delivery_tls(&j, why) != 0)
-		return err_prefix(why, "%s: delivery: ", c->file);
+		return conf_blame(c, CONF_SCOPE_DELIVERY, "", NULL, why);
 	return 0;
 }
 

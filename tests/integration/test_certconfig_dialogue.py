@@ -1,11 +1,13 @@
 """The dialogue of postern certconfig, on a terminal of its own."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
 import stat
+import struct
 import subprocess
 import termios
 import time
@@ -21,11 +23,17 @@ WAIT = 60
 class Dialogue:
     """Says and hears lines as a person would."""
 
-    def __init__(self, conf, command="certconfig"):
+    def __init__(self, conf, command="certconfig", width=0, more=None):
+        """width 0: a terminal that does not know how wide it is."""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(base.POSTERN_BIN, [base.POSTERN_BIN, command, "-c",
-                                        conf])
+            env = {key: value for key, value in os.environ.items()
+                   if key != "COLUMNS"}
+            env.update(more or {})
+            fcntl.ioctl(0, termios.TIOCSWINSZ,
+                        struct.pack("HHHH", 24 if width else 0, width, 0, 0))
+            os.execve(base.POSTERN_BIN, [base.POSTERN_BIN, command, "-c",
+                                         conf], env)
         self.heard = ""
         self.all = ""
 

@@ -27,27 +27,27 @@ struct refusal {
 
 static const struct refusal refusals[] = {
 	{ "listener 'i' { address = '*:25', sender_groups = 'A' }",
-	    "/etc/p/boot.lua: listener \"i\": no sender_group \"A\"" },
+	    "/etc/p/boot.lua:1: listener \"i\": no sender_group \"A\"" },
 	{ "sender_group 'A' { senders = 'ALL' }",
 	    "/etc/p/boot.lua:1: sender_group \"A\" has no policy" },
 	{ "sender_group 'A' { policy = 'P' }",
-	    "/etc/p/boot.lua: sender_group \"A\": no mail_flow_policy \"P\"" },
+	    "/etc/p/boot.lua:1: sender_group \"A\": no mail_flow_policy \"P\"" },
 	{ "mail_flow_policy 'P' { }\n"
 	  "sender_group 'A' { policy = 'P', senders = '10.1.1.300' }",
-	    "/etc/p/boot.lua: sender_group \"A\": senders: \"10.1.1.300\" is "
+	    "/etc/p/boot.lua:2: sender_group \"A\": senders: \"10.1.1.300\" is "
 	    "no address, network, range, host, .domain, dnslist[zone] or "
 	    "ALL" },
 	{ "mail_flow_policy 'P' { connections = 5 }",
-	    "/etc/p/boot.lua: mail_flow_policy \"P\": connections is for "
+	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": connections is for "
 	    "listeners, not for policies" },
 	{ "mail_flow_policy 'P' { relay_client_rate = 5 }",
-	    "/etc/p/boot.lua: mail_flow_policy \"P\": relay_client_rate is for "
+	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": relay_client_rate is for "
 	    "listeners, not for policies; there it is client_rate" },
 	{ "mail_flow_policy 'P' { auth = 'required' }",
-	    "/etc/p/boot.lua: mail_flow_policy \"P\": auth is required, but "
+	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": auth is required, but "
 	    "relay { } has no users" },
 	{ "mail_flow_policy 'P' { tls_senders = 'a b' }",
-	    "/etc/p/boot.lua: mail_flow_policy \"P\": tls_senders: \"a b\" is "
+	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": tls_senders: \"a b\" is "
 	    "no address, domain or .domain" },
 	{ "mail_flow_policy 'P' { recipents = 100 }",
 	    "/etc/p/boot.lua:1: unknown setting \"recipents\" in "
@@ -72,7 +72,7 @@ static const struct refusal refusals[] = {
 	{ "workers = {}", "/etc/p/boot.lua:1: workers must be a number" },
 	{ "workers = print", "/etc/p/boot.lua:1: \"print\" is not defined "
 	    "here" },
-	{ "hostname = 'a b'", "/etc/p/boot.lua: hostname \"a b\" is not a "
+	{ "hostname = 'a b'", "/etc/p/boot.lua:1: hostname \"a b\" is not a "
 	    "host name" },
 	{ "tls_selfsigned = 'true'", "/etc/p/boot.lua:1: tls_selfsigned must "
 	    "be true or false" },
@@ -82,18 +82,18 @@ static const struct refusal refusals[] = {
 	    "preferred-verify-hosted, required, required-verify, "
 	    "required-verify-hosted or forced" },
 	{ "destination 'x.test' { tls = 'required ciphers=RC4-SHA' }",
-	    "/etc/p/boot.lua: destination \"x.test\": no cipher of "
+	    "/etc/p/boot.lua:1: destination \"x.test\": no cipher of "
 	    "\"RC4-SHA\" is there" },
-	{ "tls { groups = 'X448' }", "/etc/p/boot.lua: tls: \"X448\" is not "
+	{ "tls { groups = 'X448' }", "/etc/p/boot.lua:1: tls: \"X448\" is not "
 	    "a list of groups" },
 	{ "listener 'x' { address = '*:25', tls_senders = { 'a b' } }",
-	    "/etc/p/boot.lua: listener \"x\": tls_senders: \"a b\" is no "
+	    "/etc/p/boot.lua:1: listener \"x\": tls_senders: \"a b\" is no "
 	    "address, domain or .domain" },
 	{ "relay { networks = { '10.0.0.1/8' } }", "/etc/p/boot.lua:1: "
 	    "networks: " },
-	{ "relay { domains = { '*' } }", "/etc/p/boot.lua: relay: domains = "
+	{ "relay { domains = { '*' } }", "/etc/p/boot.lua:1: relay: domains = "
 	    "\"*\" would relay for everybody to everywhere" },
-	{ "relay { certificates = { 'ab:cd' } }", "/etc/p/boot.lua: relay: "
+	{ "relay { certificates = { 'ab:cd' } }", "/etc/p/boot.lua:1: relay: "
 	    "\"ab:cd\" is no SHA-256 fingerprint" },
 	{ "listener { }", "/etc/p/boot.lua:1: write listener \"name\" { ... "
 	    "}" },
@@ -104,7 +104,7 @@ static const struct refusal refusals[] = {
 	{ "route 'a.b' { hosts = 'x' }\nroute 'a.b' { hosts = 'x' }",
 	    "/etc/p/boot.lua:2: route \"a.b\" is there already on line 1" },
 	{ "route 'a.b' { hosts = 'x', bounce_profile = 'y' }",
-	    "/etc/p/boot.lua: route \"a.b\": no bounce_profile \"y\"" },
+	    "/etc/p/boot.lua:1: route \"a.b\": no bounce_profile \"y\"" },
 	{ "\ndestination 'a b' { }", "/etc/p/boot.lua:2: destination "
 	    "\"a b\" is no address, domain, .domain or *" },
 	{ "destination '*.a.b' { }", "/etc/p/boot.lua:1: destination "
@@ -115,32 +115,32 @@ static const struct refusal refusals[] = {
 	    "is no address, domain, .domain or *" },
 	{ "destination '.' { }", "/etc/p/boot.lua:1: destination \".\" "
 	    "is no address, domain, .domain or *" },
-	{ "destination 'a.b' { bounce_profile = 'x' }", "/etc/p/boot.lua: "
+	{ "destination 'a.b' { bounce_profile = 'x' }", "/etc/p/boot.lua:1: "
 	    "destination \"a.b\": no bounce_profile \"x\"" },
-	{ "bounce_profile 'x' { alternate = 'a b' }", "/etc/p/boot.lua: "
+	{ "bounce_profile 'x' { alternate = 'a b' }", "/etc/p/boot.lua:1: "
 	    "bounce_profile \"x\": alternate: \"a b\" is no mail address" },
-	{ "destination 'a.b' { route = 'x' }", "/etc/p/boot.lua: "
+	{ "destination 'a.b' { route = 'x' }", "/etc/p/boot.lua:1: "
 	    "destination \"a.b\": route: there is no route \"x\"" },
-	{ "destination 'u@a.b' { concurrency = 2 }", "/etc/p/boot.lua: "
+	{ "destination 'u@a.b' { concurrency = 2 }", "/etc/p/boot.lua:1: "
 	    "destination \"u@a.b\": concurrency: for an address there is "
 	    "tls alone" },
 	{ "destination 'a.b' { tls = 'mandatory' }", "/etc/p/boot.lua:1: "
 	    "tls: \"mandatory\" is no TLS level" },
-	{ "queue { store = 'pg' }", "/etc/p/boot.lua: queue: no plugin "
+	{ "queue { store = 'pg' }", "/etc/p/boot.lua:1: queue: no plugin "
 	    "instance \"pg\"" },
-	{ "route 'a.b' { hosts = {} }", "/etc/p/boot.lua: route \"a.b\": "
+	{ "route 'a.b' { hosts = {} }", "/etc/p/boot.lua:1: route \"a.b\": "
 	    "hosts is empty" },
-	{ "route 'a.b' { hosts = 'a b:25' }", "/etc/p/boot.lua: route "
+	{ "route 'a.b' { hosts = 'a b:25' }", "/etc/p/boot.lua:1: route "
 	    "\"a.b\": \"a b:25\" is no host:port, [address]:port or "
 	    "mx:domain" },
-	{ "route 'a.b' { hosts = { 'x:25', 'x:99999' } }", "/etc/p/boot.lua: "
+	{ "route 'a.b' { hosts = { 'x:25', 'x:99999' } }", "/etc/p/boot.lua:1: "
 	    "route \"a.b\": \"x:99999\" is no host:port, [address]:port or "
 	    "mx:domain" },
-	{ "route 'a.b' { hosts = '[::1' }", "/etc/p/boot.lua: route \"a.b\": "
+	{ "route 'a.b' { hosts = '[::1' }", "/etc/p/boot.lua:1: route \"a.b\": "
 	    "\"[::1\" is no host:port, [address]:port or mx:domain" },
-	{ "route 'a.b' { hosts = 'x', auth_user = 'u' }", "/etc/p/boot.lua: "
+	{ "route 'a.b' { hosts = 'x', auth_user = 'u' }", "/etc/p/boot.lua:1: "
 	    "route \"a.b\": auth_user without auth_password_file" },
-	{ "bounce_profile 'x' { first_retry = '2h' }", "/etc/p/boot.lua: "
+	{ "bounce_profile 'x' { first_retry = '2h' }", "/etc/p/boot.lua:1: "
 	    "bounce_profile \"x\": first_retry is longer than max_retry" },
 	{ "x = ", "/etc/p/boot.lua:1: unexpected symbol near <eof>" },
 	{ "\n\nwhile true do end", "/etc/p/boot.lua:3: too many "
@@ -155,13 +155,13 @@ static const struct refusal refusals[] = {
 	{ "\033Lua", "/etc/p/boot.lua: " },
 	{ "spool = 'a\\0b'", "/etc/p/boot.lua:1: a NUL in spool" },
 	{ "log { { } }", "/etc/p/boot.lua:1: a value without a name in log" },
-	{ "dns { servers = 'ns.example' }", "/etc/p/boot.lua: dns: "
+	{ "dns { servers = 'ns.example' }", "/etc/p/boot.lua:1: dns: "
 	    "\"ns.example\" is no address or address@port" },
-	{ "dns { servers = '127.0.0.1@x' }", "/etc/p/boot.lua: dns: "
+	{ "dns { servers = '127.0.0.1@x' }", "/etc/p/boot.lua:1: dns: "
 	    "\"127.0.0.1@x\" is no address or address@port" },
-	{ "delivery { bind_v4 = '::1' }", "/etc/p/boot.lua: delivery: "
+	{ "delivery { bind_v4 = '::1' }", "/etc/p/boot.lua:1: delivery: "
 	    "\"::1\" is no IPv4 address" },
-	{ "postmaster = 'root'", "/etc/p/boot.lua: postmaster \"root\" is "
+	{ "postmaster = 'root'", "/etc/p/boot.lua:1: postmaster \"root\" is "
 	    "no mail address" },
 	{ "plugin 'a b' { }", "/etc/p/boot.lua:1: \"a b\" is no plugin's "
 	    "name: letters, digits and _" },
@@ -261,7 +261,7 @@ START_TEST(tells_of_ciphers_that_nobody_knows)
 	ck_assert_msg(c != NULL, "%s", why.text);
 	buf_init(&notes, 1024);
 	ck_assert_int_eq(conf_tls_words(c, keep_note, &notes, &why), 0);
-	ck_assert_str_eq(buf_p(&notes), "/etc/p/boot.lua: tls: ciphers that "
+	ck_assert_str_eq(buf_p(&notes), "/etc/p/boot.lua:1: tls: ciphers that "
 	    "the TLS library does not know are ignored: RC4-SHA:FOO\n");
 	buf_fini(&notes);
 	conf_unref(&c);

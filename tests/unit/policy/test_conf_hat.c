@@ -27,15 +27,15 @@ struct refusal {
 
 static const struct refusal refusals[] = {
 	{ "relay { user_table = 'x' }",
-	    "/etc/p/boot.lua: relay: no plugin instance \"x\"" },
+	    "/etc/p/boot.lua:1: relay: no plugin instance \"x\"" },
 	{ "recipient_access 'ALL' { }",
-	    "/etc/p/boot.lua: recipient_access \"ALL\": this would relay for "
+	    "/etc/p/boot.lua:1: recipient_access \"ALL\": this would relay for "
 	    "everybody to everywhere" },
 	{ "recipient_access '*' { }",
 	    "/etc/p/boot.lua:1: recipient_access \"*\" is no address, domain, "
 	    ".domain or ALL" },
 	{ "recipient_access 'a.test' { listeners = 'x' }",
-	    "/etc/p/boot.lua: recipient_access \"a.test\": no listener "
+	    "/etc/p/boot.lua:1: recipient_access \"a.test\": no listener "
 	    "\"x\"" },
 };
 
