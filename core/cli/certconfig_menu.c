@@ -13,6 +13,7 @@ struct operation {
 
 static enum menu_step choose(struct certconfig *, const struct operation *,
     size_t, bool *, struct err *);
+static const char *ask(struct certconfig *, const char *, const char *);
 static const char *one_of(struct certconfig *, bool, enum menu_step *);
 static enum menu_step do_list(struct certconfig *, struct err *);
 static enum menu_step do_new(struct certconfig *, struct err *);
@@ -45,7 +46,8 @@ static const struct operation operations[] = {
 	{ { "RESTORE", "Go back to an earlier version." }, do_restore },
 	{ { "IMPORT", "Import a certificate and its key (PKCS#12 or PEM)." },
 	    do_import },
-	{ { "EXPORT", "Export a certificate and its key (PKCS#12)." }, do_export },
+	{ { "EXPORT", "Export a certificate and its key (PKCS#12)." },
+	    do_export },
 	{ { "CHECK", "Check chains and names, and repair them." }, do_check },
 	{ { "ASSIGN", "Say what a certificate is used for." }, do_assign },
 	{ { "UNASSIGN", "Take a use away from a certificate." }, do_unassign },
@@ -118,23 +120,23 @@ do_new(struct certconfig *cc, struct err *why)
 	unsigned i, n = 0, k;
 	int r;
 
-	if ((name = menu_ask(cc->pool, "Enter a name for this certificate profile:",
+	if ((name = ask(cc, "Enter a name for this certificate profile:",
 		 "")) == NULL ||
-	    (m.cn = menu_ask(cc->pool, "Enter the common name (the host name that "
+	    (m.cn = ask(cc, "Enter the common name (the host name that "
 		"is in the MX record):", cc->conf->top.hostname)) == NULL ||
-	    (more = menu_ask(cc->pool, "Enter alternative names, separated by "
+	    (more = ask(cc, "Enter alternative names, separated by "
 		"blanks:", m.cn)) == NULL ||
-	    (m.organisation = menu_ask(cc->pool, "Enter the organization:", "")) ==
+	    (m.organisation = ask(cc, "Enter the organization:", "")) ==
 		NULL ||
-	    (m.unit = menu_ask(cc->pool, "Enter the organizational unit:", "")) ==
+	    (m.unit = ask(cc, "Enter the organizational unit:", "")) ==
 		NULL ||
-	    (m.locality = menu_ask(cc->pool, "Enter the locality or city:", "")) ==
+	    (m.locality = ask(cc, "Enter the locality or city:", "")) ==
 		NULL ||
-	    (m.state = menu_ask(cc->pool, "Enter the state or province:", "")) ==
+	    (m.state = ask(cc, "Enter the state or province:", "")) ==
 		NULL ||
-	    (m.country = menu_ask(cc->pool, "Enter the country (two letters):",
+	    (m.country = ask(cc, "Enter the country (two letters):",
 		 "")) == NULL ||
-	    (days = menu_ask(cc->pool, "Enter the number of days it is valid:",
+	    (days = ask(cc, "Enter the number of days it is valid:",
 		 "365")) == NULL)
 		return MENU_END;
 	for (i = 0; i < COUNT(keys); i++)
@@ -172,7 +174,7 @@ do_edit(struct certconfig *cc, struct err *why)
 
 	if (name == NULL)
 		return s;
-	path = menu_ask(cc->pool, "Enter the files of the signed certificate and its "
+	path = ask(cc, "Enter the files of the signed certificate and its "
 	    "intermediates, separated by blanks:", "");
 	if (path == NULL)
 		return MENU_END;
@@ -236,9 +238,9 @@ do_import(struct certconfig *cc, struct err *why)
 	char *file[32];
 	int n = 0;
 
-	if ((name = menu_ask(cc->pool, "Enter a name for this certificate profile:",
+	if ((name = ask(cc, "Enter a name for this certificate profile:",
 		 "")) == NULL ||
-	    (path = menu_ask(cc->pool, "Enter the file (PKCS#12), or the files of "
+	    (path = ask(cc, "Enter the file (PKCS#12), or the files of "
 		"certificate and key (PEM), separated by blanks:", "")) ==
 		NULL)
 		return MENU_END;
@@ -260,7 +262,7 @@ do_export(struct certconfig *cc, struct err *why)
 
 	if (name == NULL)
 		return s;
-	file = menu_ask(cc->pool, "Enter the name of the file to write:",
+	file = ask(cc, "Enter the name of the file to write:",
 	    "certificate.p12");
 	if (file == NULL)
 		return MENU_END;
@@ -291,7 +293,7 @@ do_check(struct certconfig *cc, struct err *why)
 	r = certconfig_check(cc, NULL, fix, &ok, why);
 	if (r != 0)
 		return MENU_FAILED;
-	domain = menu_ask(cc->pool, "Enter a domain whose MX hosts shall be compared "
+	domain = ask(cc, "Enter a domain whose MX hosts shall be compared "
 	    "(none: leave it empty):", "");
 	if (domain == NULL)
 		return MENU_END;
@@ -324,7 +326,7 @@ do_assign(struct certconfig *cc, struct err *why)
 	if (i == 0)
 		return MENU_END;
 	if (i == n) {
-		service = menu_ask(cc->pool, "Enter the name of the service that "
+		service = ask(cc, "Enter the name of the service that "
 		    "shows it as a client:", "");
 		if (service == NULL)
 			return MENU_END;
@@ -360,7 +362,7 @@ do_rename(struct certconfig *cc, struct err *why)
 
 	if (name == NULL)
 		return s;
-	to = menu_ask(cc->pool, "Enter the new name:", name);
+	to = ask(cc, "Enter the new name:", name);
 	if (to == NULL)
 		return MENU_END;
 	return menu_step(certconfig_rename(cc, name, to, why));
@@ -408,7 +410,7 @@ ca_system(struct certconfig *cc, struct err *why)
 static enum menu_step
 ca_import(struct certconfig *cc, struct err *why)
 {
-	const char *path = menu_ask(cc->pool, "Enter the file of the roots:", "");
+	const char *path = ask(cc, "Enter the file of the roots:", "");
 	char *file;
 
 	if (path == NULL)
@@ -420,7 +422,7 @@ ca_import(struct certconfig *cc, struct err *why)
 static enum menu_step
 ca_export(struct certconfig *cc, struct err *why)
 {
-	const char *path = menu_ask(cc->pool, "Enter the name of the file to write:",
+	const char *path = ask(cc, "Enter the name of the file to write:",
 	    "ca.pem");
 
 	return path == NULL ? MENU_END : menu_step(certconfig_ca_export(cc,
@@ -434,9 +436,15 @@ ca_delete(struct certconfig *cc, struct err *why)
 
 	if (certconfig_ca_list(cc, false, why) != 0)
 		return MENU_FAILED;
-	which = menu_ask(cc->pool, "Enter the number of the root to delete:", "");
+	which = ask(cc, "Enter the number of the root to delete:", "");
 	return which == NULL ? MENU_END : menu_step(certconfig_ca_delete(cc,
 					      which, why));
+}
+
+static const char *
+ask(struct certconfig *cc, const char *text, const char *def)
+{
+	return menu_ask(cc->pool, text, def);
 }
 
 /* A certificate by its number; own: only those that can be changed. NULL:

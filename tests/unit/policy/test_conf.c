@@ -31,7 +31,8 @@ static const struct refusal refusals[] = {
 	{ "sender_group 'A' { senders = 'ALL' }",
 	    "/etc/p/boot.lua:1: sender_group \"A\" has no policy" },
 	{ "sender_group 'A' { policy = 'P' }",
-	    "/etc/p/boot.lua:1: sender_group \"A\": no mail_flow_policy \"P\"" },
+	    "/etc/p/boot.lua:1: sender_group \"A\": no mail_flow_policy "
+	    "\"P\"" },
 	{ "mail_flow_policy 'P' { }\n"
 	  "sender_group 'A' { policy = 'P', senders = '10.1.1.300' }",
 	    "/etc/p/boot.lua:2: sender_group \"A\": senders: \"10.1.1.300\" is "
@@ -41,13 +42,15 @@ static const struct refusal refusals[] = {
 	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": connections is for "
 	    "listeners, not for policies" },
 	{ "mail_flow_policy 'P' { relay_client_rate = 5 }",
-	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": relay_client_rate is for "
+	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": relay_client_rate is "
+	    "for "
 	    "listeners, not for policies; there it is client_rate" },
 	{ "mail_flow_policy 'P' { auth = 'required' }",
 	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": auth is required, but "
 	    "relay { } has no users" },
 	{ "mail_flow_policy 'P' { tls_senders = 'a b' }",
-	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": tls_senders: \"a b\" is "
+	    "/etc/p/boot.lua:1: mail_flow_policy \"P\": tls_senders: \"a b\" "
+	    "is "
 	    "no address, domain or .domain" },
 	{ "mail_flow_policy 'P' { recipents = 100 }",
 	    "/etc/p/boot.lua:1: unknown setting \"recipents\" in "
