@@ -40,17 +40,32 @@ int destconfig_detail(struct destconfig *dc, const char *name,
 int destconfig_delete(struct destconfig *dc, const char *name,
     struct err *why);
 int destconfig_clear(struct destconfig *dc, struct err *why);
-/* destconfig_ini.c */
-void destconfig_write(struct destconfig *dc, const struct conf *c,
-    struct buf *dst);
-/* The whole table becomes that of the text: "FILE:LINE: …". */
-int destconfig_read(struct destconfig *dc, const char *file, struct str text,
-    struct err *why);
 /* file "-": standard output. */
 int destconfig_export(struct destconfig *dc, const char *file,
     struct err *why);
 int destconfig_import(struct destconfig *dc, const char *file,
     struct err *why);
+/* destconfig_ini.c */
+void destconfig_write(struct destconfig *dc, const struct conf *c,
+    struct buf *dst);
+/*
+ * How a file is taken, where it is not that the whole table becomes that of the
+ * file and a word that cannot be carried out is an error.
+ */
+struct destconfig_taking {
+	bool merge; /* what the file does not name stays */
+	/* A setting that will be, in our words, and what it was or NULL. */
+	void (*took)(void *arg, int line, const char *section,
+	    const char *key, const char *value, const char *was);
+	/* A line that is left out. */
+	void (*left)(void *arg, int line, const char *section,
+	    const char *word, const char *reason);
+	void *arg;
+};
+
+/* "FILE:LINE: …". how NULL: the table becomes that of the text. */
+int destconfig_read(struct destconfig *dc, const char *file, struct str text,
+    const struct destconfig_taking *how, struct err *why);
 /* destconfig_menu.c: the dialogue; exit status. */
 int destconfig_menu(struct destconfig *dc);
 

@@ -5,15 +5,12 @@
  *
  * Import is all or nothing: the whole table becomes that of the file.
  */
-#include <stdio.h>
+#include <jansson.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/num.h"
 #include "cli/destconfig.h"
 
-#define FILE_MAX (64 * 1024 * 1024)
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
 
 enum key {
@@ -82,8 +79,10 @@ struct section {
 
 struct reading {
 	struct destconfig *dc;
+	const struct destconfig_taking *how; /* or NULL */
 	const char *file;
 	struct section now;
+	json_t *seen; /* the names of sections */
 	bool had_default;
 };
 
@@ -100,12 +99,17 @@ static void write_entry(struct destconfig *dc, const struct entry *e,
 static void write_tls(struct destconfig *dc, const struct tlswant *w,
     struct buf *dst);
 static int refuse(const struct reading *r, int line, struct err *why);
+static int all_lines(struct reading *r, struct str text, struct err *why);
 static int one_line(struct reading *r, int line, struct str s,
     struct err *why);
 static int begin(struct reading *r, int line, struct str name,
     struct err *why);
 static int keep(struct reading *r, int line, struct str key, struct str value,
     struct err *why);
+static bool left_out(const struct reading *r, int line, struct str word,
+    const char *reason);
+static bool cannot(struct reading *r, int line, enum key key,
+    struct str value);
 static int end(struct reading *r, struct err *why);
 
 static void
@@ -223,64 +227,44 @@ write_tls(struct destconfig *dc, const struct tlswant *w, struct buf *dst)
 }
 
 int
-destconfig_export(struct destconfig *dc, const char *file, struct err *why)
-{
-	const struct conf *c = destconfig_conf(dc, why);
-	struct buf text;
-	int r = 0;
-
-	if (c == NULL)
-		return -1;
-	buf_init(&text, FILE_MAX);
-	destconfig_write(dc, c, &text);
-	if (strcmp(file, "-") != 0)
-		r = file_replace(file, buf_p(&text), buf_len(&text), 0644,
-		    why);
-	else if (fwrite(buf_p(&text), 1, buf_len(&text), stdout) !=
-	    buf_len(&text) || fflush(stdout) != 0)
-		r = err_errno(why, "standard output");
-	buf_fini(&text);
-	return r;
-}
-
-int
-destconfig_import(struct destconfig *dc, const char *file, struct err *why)
-{
-	struct buf text;
-	int r;
-
-	buf_init(&text, FILE_MAX);
-	r = file_read(&text, file, why);
-	if (r == 0)
-		r = destconfig_read(dc, file, buf_str(&text), why);
-	buf_fini(&text);
-	return r;
-}
-
-int
 destconfig_read(struct destconfig *dc, const char *file, struct str text,
-    struct err *why)
+    const struct destconfig_taking *how, struct err *why)
 {
-	struct reading r = { .dc = dc, .file = file };
+	struct reading r = { .dc = dc, .how = how, .file = file };
+	int e;
+
+	if ((how == NULL || !how->merge) && destconfig_clear(dc, why) != 0)
+		return -1;
+	r.seen = json_object();
+	e = all_lines(&r, text, why);
+	json_decref(r.seen);
+	return e;
+}
+
+static int
+all_lines(struct reading *r, struct str text, struct err *why)
+{
 	struct str rest = text, s;
 	int line;
 
-	if (destconfig_clear(dc, why) != 0)
-		return -1;
 	for (line = 1; str_split(&rest, '\n', &s); line++) {
 		if (s.n > 0 && s.p[s.n - 1] == '\r')
 			s.n--;
 		s = str_trim(s);
 		if (s.n == 0 || s.p[0] == '#' || s.p[0] == ';')
 			continue;
-		if (one_line(&r, line, s, why) != 0)
+		if (str_find(s, '\0') < s.n) {
+			(void)err_text(why, "an octet 0");
+			return refuse(r, line, why);
+		}
+		if (one_line(r, line, s, why) != 0)
 			return -1;
 	}
-	if (end(&r, why) != 0)
+	if (end(r, why) != 0)
 		return -1;
-	if (!r.had_default) {
+	if (!r->had_default) {
 		(void)err_text(why, "there is no section [DEFAULT]");
-		return refuse(&r, line - 1, why);
+		return refuse(r, line - 1, why);
 	}
 	return 0;
 }
@@ -333,10 +317,11 @@ begin(struct reading *r, int line, struct str name, struct err *why)
 	}
 	if (conf_object_new(r->dc->pool, "destination", text, &o, why) != 0)
 		return refuse(r, line, why);
-	if (confedit_get(r->dc->ce, "destination", o.name) != NULL) {
+	if (json_object_get(r->seen, o.name) != NULL) {
 		(void)err_text(why, "[%s] is there already", text);
 		return refuse(r, line, why);
 	}
+	(void)json_object_set_new(r->seen, o.name, json_true());
 	return 0;
 }
 
@@ -409,6 +394,40 @@ check(struct reading *r, enum key key, struct str s, const char **value_r,
 	panic("key %d", (int)key);
 }
 
+static bool
+left_out(const struct reading *r, int line, struct str word,
+    const char *reason)
+{
+	if (r->how == NULL)
+		return false;
+	r->how->left(r->how->arg, line, r->now.name,
+	    pool_str(r->dc->pool, word).p, reason);
+	return true;
+}
+
+/* What is right there, and not here. */
+static bool
+cannot(struct reading *r, int line, enum key key, struct str value)
+{
+	struct section *now = &r->now;
+
+	if (key == KEY_APPLY &&
+	    (str_ieq_c(value, "VG") || str_eq_c(value, "1")) &&
+	    left_out(r, line, STR("limit_apply = VG"), "there are no virtual "
+		"gateways; the limit is for the system, so not higher")) {
+		now->value[key] = "";
+		now->at[key] = line;
+		return true;
+	}
+	return key == KEY_PROFILE && !str_eq_c(value, "default") &&
+	    confedit_get(r->dc->ce, "bounce_profile",
+		pool_str(r->dc->pool, value).p) == NULL &&
+	    confedit_boot(r->dc->ce, "bounce_profile",
+		pool_str(r->dc->pool, value).p) == NULL &&
+	    left_out(r, line, value, "there is no bounce profile of that "
+		"name");
+}
+
 static int
 keep(struct reading *r, int line, struct str key, struct str value,
     struct err *why)
@@ -424,6 +443,8 @@ keep(struct reading *r, int line, struct str key, struct str value,
 	is_default = strcmp(now->name, DESTCONFIG_DEFAULT) == 0;
 	while (i < KEYS && !str_ieq_c(key, keys[i].name))
 		i++;
+	if (i == KEYS && left_out(r, line, key, "there is no such setting"))
+		return 0;
 	if (i == KEYS)
 		(void)err_text(why, "there is no key \"%.*s\"", STR_FMT(key));
 	else if (now->value[i] != NULL)
@@ -433,6 +454,8 @@ keep(struct reading *r, int line, struct str key, struct str value,
 		    is_default ? "not " : "", is_default ? "" : " only");
 	else if (value.n == 0)
 		(void)err_text(why, "%s has no value", keys[i].name);
+	else if (cannot(r, line, (enum key)i, value))
+		return 0;
 	else if (check(r, (enum key)i, value, &now->value[i], why) == 0) {
 		now->at[i] = line;
 		return 0;
@@ -501,8 +524,9 @@ end(struct reading *r, struct err *why)
 	};
 	struct pool *pool = confedit_pool(r->dc->ce);
 	const struct section *now = &r->now;
+	const struct conf_object *old;
 	struct conf_object o;
-	const char *v;
+	const char *v, *was;
 	bool is_default;
 	unsigned i;
 	int e = 0;
@@ -515,12 +539,21 @@ end(struct reading *r, struct err *why)
 	if (!is_default &&
 	    conf_object_new(pool, "destination", now->name, &o, why) != 0)
 		return refuse(r, now->line, why);
+	if (!is_default && (old = confedit_get(r->dc->ce, "destination",
+		o.name)) != NULL)
+		o.items = old->items;
 	for (i = 0; e == 0 && i < NELEM(to); i++) {
 		v = now->value[to[i].key];
 		if (v == NULL && is_default)
 			v = to[i].absent;
 		if (v == NULL)
 			continue;
+		was = is_default ?
+		    destconfig_now(r->dc, "delivery", "", to[i].ours) :
+		    destconfig_now(r->dc, "destination", o.name, to[i].ours);
+		if (r->how != NULL)
+			r->how->took(r->how->arg, now->line, now->name,
+			    to[i].ours, v, was);
 		e = is_default ? confedit_set(r->dc->ce, "delivery", "",
 		    to[i].ours, v, why) :
 		    conf_object_set(pool, &o, to[i].ours, v, why);

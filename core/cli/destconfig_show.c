@@ -1,13 +1,16 @@
 /*
- * The table of destinations: what there is, shown.
+ * The table of destinations: what there is, shown, and files of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/config.h"
 #include "cli/destconfig.h"
 #include "cli/prompt.h"
+
+#define FILE_MAX (64 * 1024 * 1024)
 
 enum { COLUMNS = 6, DOMAIN_MIN = 9 };
 
@@ -79,6 +82,18 @@ destconfig_now(struct destconfig *dc, const char *kind, const char *name,
 }
 
 static const char *
+text_of_list(struct pool *pool, const struct conf_raw *raw)
+{
+	const char *text = "";
+	unsigned i;
+
+	for (i = 0; i < raw->n; i++)
+		text = pool_printf(pool, "%s%s%s", text, i > 0 ? "," : "",
+		    text_of(pool, raw->v[i]));
+	return text;
+}
+
+static const char *
 text_of(struct pool *pool, const struct conf_raw *raw)
 {
 	switch (raw->type) {
@@ -89,7 +104,7 @@ text_of(struct pool *pool, const struct conf_raw *raw)
 	case RAW_STRING:
 		return pool_str(pool, raw->s).p;
 	case RAW_LIST:
-		return "";
+		return text_of_list(pool, raw);
 	}
 	panic("value of type %d", (int)raw->type);
 }
@@ -464,4 +479,39 @@ destconfig_clear(struct destconfig *dc, struct err *why)
 			return -1;
 	}
 	return 0;
+}
+
+int
+destconfig_export(struct destconfig *dc, const char *file, struct err *why)
+{
+	const struct conf *c = destconfig_conf(dc, why);
+	struct buf text;
+	int r = 0;
+
+	if (c == NULL)
+		return -1;
+	buf_init(&text, FILE_MAX);
+	destconfig_write(dc, c, &text);
+	if (strcmp(file, "-") != 0)
+		r = file_replace(file, buf_p(&text), buf_len(&text), 0644,
+		    why);
+	else if (fwrite(buf_p(&text), 1, buf_len(&text), stdout) !=
+	    buf_len(&text) || fflush(stdout) != 0)
+		r = err_errno(why, "standard output");
+	buf_fini(&text);
+	return r;
+}
+
+int
+destconfig_import(struct destconfig *dc, const char *file, struct err *why)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, FILE_MAX);
+	r = file_read(&text, file, why);
+	if (r == 0)
+		r = destconfig_read(dc, file, buf_str(&text), NULL, why);
+	buf_fini(&text);
+	return r;
 }

@@ -31,6 +31,7 @@ static const struct command commands[] = {
 	    "make, get and use certificates" },
 	{ "destconfig", cli_destconfig,
 	    "limits, TLS and more for single destinations" },
+	{ "import", cli_import, "take over tables of Postfix and others" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },
 	{ "policy", cli_policy, "check, test and trace a policy" },
 	{ "explain", cli_explain,
