@@ -291,6 +291,7 @@ print(struct import *im, const struct options *o)
 	(void)printf("\n%zu mapped, %zu not mapped%s\n",
 	    json_array_size(im->rows), json_array_size(im->left),
 	    o->dry ? "; nothing is changed" : "");
+	(void)fflush(stdout);
 	if (!o->dry)
 		confedit_hint(im->dc.ce);
 }

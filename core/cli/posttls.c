@@ -100,8 +100,11 @@ posttls_read(struct pool *pool, const char *domain, const char *value,
 		else if (tlswant_read(&w, buf_str(&text), pool, &no) != 0)
 			left(&e, pool_strdup(pool, value),
 			    pool_strdup(pool, no.text), "another entry");
-		else
+		else {
+			buf_reset(&text);
+			tlswant_write(&w, &text); /* its one form */
 			p->want = pool_str(pool, buf_str(&text)).p;
+		}
 	}
 	buf_fini(&text);
 	buf_fini(&e.match);
