@@ -14,7 +14,7 @@
 struct words {
 	const char *conf, *pass_file;
 	bool json, node;
-	uint64_t n;
+	uint64_t n, keep;
 	char **arg; /* the command and what follows it */
 	int narg;
 };
@@ -44,6 +44,7 @@ static int run_clear(struct confedit *, const struct words *, struct err *);
 static int run_commit(struct confedit *, const struct words *, struct err *);
 static int run_rollback(struct confedit *, const struct words *,
     struct err *);
+static int run_prune(struct confedit *, const struct words *, struct err *);
 static int run_save(struct confedit *, const struct words *, struct err *);
 static int run_load(struct confedit *, const struct words *, struct err *);
 static int run_edit(struct confedit *, const struct words *, struct err *);
@@ -59,6 +60,7 @@ static const struct command commands[] = {
 	{ "clear", 0, 0, run_clear },
 	{ "commit", 0, -1, run_commit },
 	{ "rollback", 1, -1, run_rollback },
+	{ "prune", 0, 0, run_prune },
 	{ "save", 0, 1, run_save },
 	{ "load", 1, 1, run_load },
 	{ "edit", 0, 0, run_edit },
@@ -138,6 +140,7 @@ usage(FILE *to, int status)
 	    "  clear\n"
 	    "  log [-n N]\n"
 	    "  rollback REVISION [COMMENT]\n"
+	    "  prune --keep N\n"
 	    "  edit\n"
 	    "  save [--passphrase-file FILE] [FILE]\n"
 	    "  load [--passphrase-file FILE] FILE\n"
@@ -155,6 +158,7 @@ options(struct words *w, int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "keep", required_argument, NULL, 'k' },
 		{ "node", no_argument, NULL, 'N' },
 		{ "passphrase-file", required_argument, NULL, 'P' },
 		{ NULL, 0, NULL, 0 },
@@ -171,6 +175,12 @@ options(struct words *w, int argc, char **argv)
 		case 'j':
 			w->json = true;
 			break;
+		case 'k':
+			if (num_u64(str_c(optarg), INT64_MAX, &w->keep) == 0 &&
+			    w->keep > 0)
+				break;
+			(void)cli_fail("--keep takes a number above 0");
+			return CLI_USAGE;
 		case 'N':
 			w->node = true;
 			break;
@@ -389,6 +399,25 @@ tell_done(const struct words *w, const struct confedit_done *d)
 	    (uintmax_t)d->revision, d->changes, d->changes == 1 ? "" : "s");
 	(void)fprintf(stderr, d->running ? "The relay has taken it.\n" :
 	    "The relay is not running; it will take it when it starts.\n");
+}
+
+static int
+run_prune(struct confedit *ce, const struct words *w, struct err *why)
+{
+	uint64_t n;
+
+	if (w->keep == 0) {
+		(void)err_text(why, "prune needs --keep N");
+		return CLI_USAGE;
+	}
+	if (config_prune(ce, w->keep, &n, why) != 0)
+		return CLI_FAILED;
+	if (w->json)
+		config_print(json_pack("{s:I}", "pruned", (json_int_t)n));
+	else
+		(void)printf("%ju revision%s dropped.\n", (uintmax_t)n,
+		    n == 1 ? " was" : "s were");
+	return CLI_OK;
 }
 
 static int

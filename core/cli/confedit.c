@@ -175,6 +175,7 @@ read_all(struct confedit *ce, struct err *why)
 		r = conf_objects_read(ce->now, ce->path, buf_str(&rd.text),
 		    &v, &n, why);
 	for (e = rd.first; r == 0 && e != NULL && i < n; e = e->next) {
+		v[i].node = e->o.node;
 		e->o = v[i++];
 		entry_add(ce, e);
 	}
@@ -211,7 +212,7 @@ on_object(void *arg, const struct revs_object *o, struct err *why)
 	struct edited *e;
 
 	e = POOL_NEW(rd->ce->now, struct edited);
-	e->node_scope = o->node;
+	e->o.node = o->node;
 	e->there = true;
 	*rd->last = e;
 	rd->last = &e->next;
@@ -392,7 +393,8 @@ confedit_new(struct confedit *ce, const char *kind, const char *name,
 void
 confedit_put(struct confedit *ce, const struct conf_object *o)
 {
-	struct step s = { .what = STEP_PUT, .node = ce->node, .o = *o };
+	struct step s = { .what = STEP_PUT, .node = ce->node || o->node,
+		.o = *o };
 
 	(void)step_take(ce, &s, NULL);
 	step_add(ce, &s);
@@ -484,7 +486,7 @@ step_take(struct confedit *ce, const struct step *s, struct err *why)
 	if (s->what == STEP_PUT)
 		e->o.items = s->o.items;
 	e->there = e->touched = true;
-	e->node_scope = s->node;
+	e->o.node = s->node;
 	return 0;
 }
 
@@ -581,7 +583,7 @@ write_draft(struct confedit *ce, struct err *why)
 			conf_object_write(&ce->v[i]->o, &text);
 		o.kind = ce->v[i]->o.kind;
 		o.name = ce->v[i]->o.name;
-		o.node = ce->v[i]->node_scope;
+		o.node = ce->v[i]->o.node;
 		o.body = ce->v[i]->there ? buf_str(&text) : STR_NULL;
 		r = revs_put(ce->store, &o, why);
 	}

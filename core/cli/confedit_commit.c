@@ -9,8 +9,13 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/confedit_priv.h"
+#include "cli/config_wait.h"
 #include "daemon/epoch.h"
 
+static int commit(struct confedit *, const char *, struct confedit_done *,
+    struct err *);
+static int certs_alone(struct confedit *, struct confedit_done *,
+    struct err *);
 static int propose(struct confedit *, const char *, struct rev *,
     struct err *);
 static int check(struct confedit *, const struct rev *, struct err *);
@@ -24,31 +29,66 @@ confedit_commit(struct confedit *ce, const char *comment,
     struct confedit_done *done_r, struct err *why)
 {
 	struct confedit_done done = { .running = false };
+	struct config_wait *wait = NULL;
 	struct err no = ERR_INIT;
-	struct rev rev;
 	int r;
 
 	if (ce->store == NULL)
 		return err_text(why, "there is nothing to commit");
 	if (revs_lock(ce->store, ce->who, why) != 0)
 		return -1;
-	r = propose(ce, comment, &rev, why);
-	if (r == 0) {
-		r = check(ce, &rev, why);
-		if (r == 0)
-			r = take(ce, &rev, &done.running, why);
-		if (r != 0)
-			refuse(ce);
-	}
+	r = config_wait_apply(&wait, ce, why);
+	if (r == 0)
+		r = wait != NULL && ce->changes == 0 ?
+		    certs_alone(ce, &done, why) :
+		    commit(ce, comment, &done, why);
+	if (r == 0)
+		config_wait_done(&wait);
+	else
+		config_wait_undo(&wait);
 	revs_unlock(ce->store);
 	if (r != 0) {
 		(void)confedit_refresh(ce, &no);
 		return -1;
 	}
-	done.revision = rev.n;
-	done.changes = rev.changes;
 	*done_r = done;
 	return confedit_refresh(ce, why);
+}
+
+static int
+commit(struct confedit *ce, const char *comment, struct confedit_done *done,
+    struct err *why)
+{
+	struct rev rev;
+
+	if (propose(ce, comment, &rev, why) != 0)
+		return -1;
+	if (check(ce, &rev, why) != 0 ||
+	    take(ce, &rev, &done->running, why) != 0) {
+		refuse(ce);
+		return -1;
+	}
+	done->revision = rev.n;
+	done->changes = rev.changes;
+	return 0;
+}
+
+/* No object differs: there is no new revision, and the relay reads anew which
+ * certificate serves what. */
+static int
+certs_alone(struct confedit *ce, struct confedit_done *done, struct err *why)
+{
+	bool taken = false;
+
+	done->revision = ce->head;
+	done->changes = 0;
+	done->running = ask_running(ce->run);
+	if (!done->running)
+		return 0;
+	if (ask(ce->run, ASK_MASTER, json_pack("{s:s}", "verb", "certs"),
+		on_answer, &taken, why) != 0)
+		return -1;
+	return taken ? 0 : err_text(why, "the relay has not taken it");
 }
 
 static int
@@ -158,6 +198,9 @@ confedit_rollback(struct confedit *ce, uint64_t n, const char *comment,
 	if (revs_begin(ce->store, true, why) != 0)
 		return -1;
 	r = revs_get(ce->store, n, ce->pool, &rev, why);
+	if (r == 0 && config_wait_any(ce))
+		r = err_text(why, "certificates that were loaded wait for a "
+		    "commit: commit or clear first");
 	if (r == 0)
 		r = revs_revert(ce->store, n, ce->who, why);
 	if (revs_end(ce->store, r == 0, why) != 0)
@@ -207,6 +250,8 @@ confedit_clear(struct confedit *ce, struct err *why)
 	if (revs_begin(ce->store, true, why) != 0)
 		return -1;
 	r = revs_clear(ce->store, why);
+	if (r == 0)
+		r = config_wait_put(ce, STR_NULL, why);
 	if (revs_end(ce->store, r == 0, why) != 0)
 		r = -1;
 	return r == 0 ? confedit_refresh(ce, why) : -1;

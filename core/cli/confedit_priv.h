@@ -15,7 +15,6 @@ struct edited {
 	struct hash_node node;
 	struct conf_object o;
 	bool there;	/* it has the object */
-	bool node_scope;
 	bool touched;	/* since the last save */
 	struct edited *next; /* while they are read */
 };

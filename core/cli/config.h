@@ -28,6 +28,9 @@ int config_diff(struct confedit *ce, struct config_rev a, struct config_rev b,
     bool json, struct err *why);
 /* At most n of them, 0: all. */
 int config_log(struct confedit *ce, uint64_t n, bool json, struct err *why);
+/* Of revisions, all but the newest and what is in force are dropped. */
+int config_prune(struct confedit *ce, uint64_t keep, uint64_t *n_r,
+    struct err *why);
 /* config_file.c: the whole as one text. */
 int config_save(struct confedit *ce, const char *file, const char *pass_file,
     struct err *why);

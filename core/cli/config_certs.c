@@ -33,8 +33,8 @@ static int same_key(struct config_certs *c, const struct conf_object *o,
     const struct certpile *p, struct err *why);
 static int unpack(struct config_certs *c, const struct conf_object *o,
     struct certpile *p, struct err *why);
-static int use_all(struct config_certs *c, const struct conf_object *o,
-    struct err *why);
+static int check_roots(const struct conf_object *o, struct err *why);
+static int check_uses(const struct conf_object *o, struct err *why);
 
 int
 config_certs_save(struct confedit *ce, const char *pass_file,
@@ -298,46 +298,62 @@ same_key(struct config_certs *c, const struct conf_object *o,
 }
 
 int
-config_certs_use(struct config_certs *c, struct err *why)
+config_certs_rest(struct config_certs *c, struct buf *dst, struct err *why)
 {
-	const struct conf_item *pem;
+	struct conf_object o;
 	unsigned i;
-	int r = 0;
 
-	for (i = 0; r == 0 && i < c->n; i++) {
-		if (!conf_object_stored(&c->v[i]))
-			c->cc.changed = true;
-		if (strcmp(c->v[i].kind, "certificate") == 0) {
-			r = use_all(c, &c->v[i], why);
-		} else if (strcmp(c->v[i].kind, "authorities") == 0) {
-			pem = conf_object_get(&c->v[i], "pem");
-			if (pem != NULL && pem->value->type == RAW_STRING)
-				r = certstore_set_ca(c->cc.cs, pem->value->s,
-				    why);
+	for (i = 0; i < c->n; i++) {
+		o = c->v[i];
+		if (strcmp(o.kind, "certificate") == 0) {
+			if (check_uses(&o, why) != 0)
+				return err_prefix(why, "%s:%d: ", c->file,
+				    o.line);
+			conf_object_put(c->cc.pool, &o, "pkcs12", NULL);
+			conf_object_put(c->cc.pool, &o, "csr", NULL);
+			if (o.items == NULL)
+				continue;
+		} else if (conf_object_stored(&o)) {
+			continue;
+		} else if (check_roots(&o, why) != 0) {
+			return err_prefix(why, "%s:%d: ", c->file, o.line);
 		}
-		if (r != 0)
-			(void)err_prefix(why, "%s:%d: ", c->file,
-			    c->v[i].line);
+		conf_object_write(&o, dst);
 	}
-	certconfig_tell(&c->cc);
+	return 0;
+}
+
+static int
+check_roots(const struct conf_object *o, struct err *why)
+{
+	const struct conf_item *pem = conf_object_get(o, "pem");
+	struct certpile *p;
+	int r;
+
+	if (pem == NULL || pem->value->type != RAW_STRING)
+		return err_text(why, "authorities have pem = \"...\"");
+	p = certpile_new();
+	r = certpile_read(p, pem->value->s, "pem", NULL, why);
+	if (r == 0 && certpile_count(p) == 0)
+		r = err_text(why, "pem has no certificate");
+	certpile_destroy(&p);
 	return r;
 }
 
 static int
-use_all(struct config_certs *c, const struct conf_object *o, struct err *why)
+check_uses(const struct conf_object *o, struct err *why)
 {
 	const struct conf_item *uses = conf_object_get(o, "uses");
-	const struct conf_raw *one;
 	unsigned i;
 
-	for (i = 0; uses != NULL && uses->value->type == RAW_LIST &&
-	    i < uses->value->n; i++) {
-		one = uses->value->v[i];
-		if (one->type != RAW_STRING)
+	if (uses == NULL)
+		return 0;
+	if (uses->value->type != RAW_LIST)
+		return err_text(why, "uses is a list");
+	for (i = 0; i < uses->value->n; i++) {
+		if (uses->value->v[i]->type != RAW_STRING ||
+		    uses->value->v[i]->s.n == 0)
 			return err_text(why, "a use is a text");
-		if (certstore_assign(c->cc.cs, one->s.p, o->name, false,
-			why) != 0)
-			return -1;
 	}
 	return 0;
 }

@@ -20,8 +20,9 @@ int config_certs_save(struct confedit *ce, const char *pass_file,
 int config_certs_load(struct config_certs **certs_r, struct confedit *ce,
     const char *file, struct str text, const char *pass_file,
     struct err *why);
-/* Their uses, and the roots. */
-int config_certs_use(struct config_certs *c, struct err *why);
+/* Their uses and the roots, which are for the commit (cli/config_wait.h). */
+int config_certs_rest(struct config_certs *c, struct buf *dst,
+    struct err *why);
 /* Those that were added are removed. */
 void config_certs_undo(struct config_certs *c);
 void config_certs_close(struct config_certs **cp);

@@ -2,6 +2,7 @@
  * `postern config save`, `load` and `edit`: the configuration as one text.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,20 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "cli/certconfig.h"
+#include "cli/confedit_priv.h"
 #include "cli/config.h"
 #include "cli/config_certs.h"
+#include "cli/config_wait.h"
 
 static void write_objects(struct confedit *ce, struct buf *dst);
+/* Comments, which a text by hand need not have. */
+#define SAVED_BEGIN_MARK "-- A saved configuration of Postern"
+#define SAVED_END_MARK "-- The end of the saved configuration"
+#define SAVED_BEGIN SAVED_BEGIN_MARK "\n"
+#define SAVED_END SAVED_END_MARK "\n"
+
+static int keep_loaded(struct confedit *ce, struct str rest, struct err *why);
+static int check_whole(const char *name, struct str text, struct err *why);
 static int read_input(const char *file, struct buf *dst, struct err *why);
 static int run_editor(const char *path, struct err *why);
 static int keep(const char *path, const struct err *why, struct err *out);
@@ -27,7 +38,7 @@ write_objects(struct confedit *ce, struct buf *dst)
 
 	v = confedit_all(ce, &n);
 	for (i = 0; i < n; i++)
-		conf_object_write(v[i], dst);
+		conf_object_save(v[i], dst);
 }
 
 /* What is not committed is saved as well: it is what people see. */
@@ -39,8 +50,10 @@ config_save(struct confedit *ce, const char *file, const char *pass_file,
 	int r;
 
 	buf_init(&text, CONF_OVER_MAX);
+	(void)buf_add_c(&text, SAVED_BEGIN);
 	write_objects(ce, &text);
 	r = config_certs_save(ce, pass_file, &text, why);
+	(void)buf_add_c(&text, SAVED_END);
 	if (r == 0 && buf_full(&text))
 		r = err_text(why, "it has more than %d octets", CONF_OVER_MAX);
 	if (r == 0)
@@ -57,11 +70,14 @@ config_load(struct confedit *ce, const char *file, const char *pass_file,
 {
 	struct config_certs *certs = NULL;
 	const char *name = strcmp(file, "-") == 0 ? "standard input" : file;
-	struct buf text;
+	struct buf text, rest;
 	int r;
 
 	buf_init(&text, CONF_OVER_MAX);
+	buf_init(&rest, CONF_OVER_MAX);
 	r = read_input(file, &text, why);
+	if (r == 0)
+		r = check_whole(name, buf_str(&text), why);
 	if (r == 0)
 		r = confedit_replace(ce, name, buf_str(&text), why);
 	if (r == 0)
@@ -70,15 +86,58 @@ config_load(struct confedit *ce, const char *file, const char *pass_file,
 		r = config_certs_load(&certs, ce, name, buf_str(&text),
 		    pass_file, why);
 	if (r == 0) {
-		r = confedit_save(ce, why);
+		r = config_certs_rest(certs, &rest, why);
 		if (r == 0)
-			r = config_certs_use(certs, why);
-		else
+			r = keep_loaded(ce, buf_str(&rest), why);
+		if (r != 0)
 			config_certs_undo(certs);
 	}
 	config_certs_close(&certs);
+	buf_fini(&rest);
 	buf_fini(&text);
 	return r;
+}
+
+/* The objects are drafted, and what is said of certificates waits. */
+static int
+keep_loaded(struct confedit *ce, struct str rest, struct err *why)
+{
+	struct buf before;
+	int r;
+
+	buf_init(&before, CONF_OVER_MAX);
+	r = config_wait_read(ce, &before, why);
+	if (r == 0)
+		r = confedit_need_store(ce, why);
+	if (r == 0)
+		r = config_wait_put(ce, rest, why);
+	if (r == 0 && confedit_save(ce, why) != 0) {
+		(void)config_wait_put(ce, buf_str(&before), NULL);
+		r = -1;
+	}
+	buf_fini(&before);
+	if (r == 0 && rest.n > 0)
+		(void)fprintf(stderr, "Uses of certificates and roots wait "
+		    "for the commit as well.\n");
+	return r;
+}
+
+/* One that was saved has its end, wherever it was cut. */
+static int
+check_whole(const char *name, struct str text, struct err *why)
+{
+	struct str whole = text, line;
+	unsigned lines = 0;
+
+	while (whole.n > 0 && (unsigned char)whole.p[whole.n - 1] <= ' ')
+		whole.n--;
+	if (!str_istarts(whole, SAVED_BEGIN_MARK) ||
+	    str_iends(whole, SAVED_END_MARK))
+		return 0;
+	while (str_split(&text, '\n', &line))
+		lines++;
+	return err_text(why, "%s:%u: the last line, \"" SAVED_END_MARK "\", is "
+	    "missing: the file was cut", name, lines);
 }
 
 static int
@@ -102,9 +161,12 @@ int
 config_edit(struct confedit *ce, bool *changed_r, struct err *why)
 {
 	uint64_t serial = confedit_serial(ce);
-	char path[] = "/tmp/postern-config-XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	char *path = pool_printf(confedit_pool(ce), "%s/postern-config-XXXXXX",
+	    tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
 	struct err said = ERR_INIT;
 	struct buf before, after;
+	bool made;
 	int fd, r;
 
 	*changed_r = false;
@@ -115,9 +177,12 @@ config_edit(struct confedit *ce, bool *changed_r, struct err *why)
 	r = fd == -1 ? err_errno(why, "%s", path) :
 	    sys_write_all(fd, buf_p(&before), buf_len(&before)) != 0 ?
 	    err_errno(why, "%s", path) : 0;
+	made = fd != -1;
 	file_close(&fd);
 	if (r == 0)
 		r = run_editor(path, why);
+	if (r != 0 && made)
+		(void)unlink(path);
 	if (r == 0)
 		r = file_read(&after, path, why);
 	if (r == 0 && !str_eq(buf_str(&before), buf_str(&after))) {
@@ -150,27 +215,37 @@ keep(const char *path, const struct err *why, struct err *out)
 static int
 run_editor(const char *path, struct err *why)
 {
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, intr, quit;
 	const char *editor = getenv("VISUAL");
-	int status;
+	int status, r = 0;
 	pid_t pid;
 
 	if (editor == NULL || editor[0] == '\0')
 		editor = getenv("EDITOR");
 	if (editor == NULL || editor[0] == '\0')
 		editor = "vi";
+	/* Keys of the terminal are the editor's as long as it runs. */
+	(void)sigaction(SIGINT, &ignore, &intr);
+	(void)sigaction(SIGQUIT, &ignore, &quit);
 	pid = fork();
-	if (pid == -1)
-		return err_errno(why, "fork");
 	if (pid == 0) {
+		(void)sigaction(SIGINT, &intr, NULL);
+		(void)sigaction(SIGQUIT, &quit, NULL);
 		/* It may be a word with arguments. */
 		(void)execl("/bin/sh", "sh", "-c", "exec $0 \"$1\"", editor,
 		    path, (char *)NULL);
 		_exit(127);
 	}
-	while (waitpid(pid, &status, 0) == -1) {
+	if (pid == -1)
+		r = err_errno(why, "fork");
+	while (r == 0 && waitpid(pid, &status, 0) == -1) {
 		if (errno != EINTR)
-			return err_errno(why, "waitpid");
+			r = err_errno(why, "waitpid");
 	}
+	(void)sigaction(SIGINT, &intr, NULL);
+	(void)sigaction(SIGQUIT, &quit, NULL);
+	if (r != 0)
+		return -1;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 :
 	    err_text(why, "%s has failed: nothing was changed", editor);
 }

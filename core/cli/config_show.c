@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/ask.h"
+#include "cli/config_wait.h"
 
 /* The objects of a revision, by kind and name. */
 struct listing {
@@ -391,19 +392,23 @@ config_log(struct confedit *ce, uint64_t n, bool json, struct err *why)
 {
 	struct revs *store = confedit_store(ce);
 	struct pool *pool;
-	uint64_t head = 0, at;
+	uint64_t head = 0, at, shown = 0;
 	struct rev v;
 	char text[64];
 	int r;
 
 	if (store == NULL)
 		return 0;
+	if (n == 0)
+		n = UINT64_MAX;
 	if (revs_begin(store, false, why) != 0)
 		return -1;
 	pool = pool_new(0);
 	r = revs_head(store, &head, why);
-	for (at = head; r == 0 && at > 0 && (n == 0 || head - at < n); at--) {
+	for (at = head; r == 0 && at > 0 && shown < n; shown++) {
 		r = revs_get(store, at, pool, &v, why);
+		if (r == 0)
+			r = revs_before(store, at, &at, why);
 		if (r != 0)
 			break;
 		if (json)
@@ -437,13 +442,48 @@ struct told {
 	uint64_t revision;
 };
 
+/* What the relay has, if it runs. */
+static struct told
+told_by_relay(struct confedit *ce)
+{
+	struct told told = { false, 0 };
+	struct err no = ERR_INIT;
+
+	told.running = ask(confedit_run(ce), ASK_MASTER, json_pack("{s:s}",
+	    "verb", "status"), on_status, &told, &no) == 0;
+	return told;
+}
+
+int
+config_prune(struct confedit *ce, uint64_t keep, uint64_t *n_r,
+    struct err *why)
+{
+	struct revs *store = confedit_store(ce);
+	uint64_t in_force;
+	int r;
+
+	*n_r = 0;
+	if (store == NULL)
+		return 0;
+	if (revs_lock(store, confedit_who(ce), why) != 0)
+		return -1;
+	in_force = told_by_relay(ce).revision;
+	r = revs_begin(store, true, why);
+	if (r == 0) {
+		r = revs_prune(store, keep, in_force, n_r, why);
+		if (revs_end(store, r == 0, why) != 0)
+			r = -1;
+	}
+	revs_unlock(store);
+	return r;
+}
+
 int
 config_status(struct confedit *ce, bool json, struct err *why)
 {
 	struct revs *store = confedit_store(ce);
-	struct told told = { false, 0 };
+	struct told told;
 	struct rev v = { .n = 0 };
-	struct err no = ERR_INIT;
 	struct pool *pool = pool_new(0);
 	char at[64], since[64];
 	const char *who;
@@ -463,8 +503,7 @@ config_status(struct confedit *ce, bool json, struct err *why)
 		pool_destroy(&pool);
 		return -1;
 	}
-	told.running = ask(confedit_run(ce), ASK_MASTER, json_pack("{s:s}",
-	    "verb", "status"), on_status, &told, &no) == 0;
+	told = told_by_relay(ce);
 	n = confedit_changes(ce, &who, &when);
 	if (json) {
 		json_t *j = json_pack("{s:s, s:o, s:o, s:i, s:s, s:s}",
@@ -473,6 +512,8 @@ config_status(struct confedit *ce, bool json, struct err *why)
 		    told.running ? json_integer((json_int_t)told.revision) :
 		    json_null(), "uncommitted", (int)n, "by", who, "broken",
 		    confedit_broken(ce));
+		(void)json_object_set_new(j, "certificates_wait",
+		    json_boolean(config_wait_any(ce)));
 
 		config_print(j);
 		pool_destroy(&pool);
@@ -498,6 +539,9 @@ config_status(struct confedit *ce, bool json, struct err *why)
 		    n == 1 ? "" : "s", who, date(since, sizeof(since), when));
 	else
 		(void)printf("uncommitted  none\n");
+	if (config_wait_any(ce))
+		(void)printf("certificates of a loaded configuration wait for "
+		    "the commit\n");
 	if (confedit_broken(ce)[0] != '\0')
 		(void)printf("broken       %s\n", confedit_broken(ce));
 	pool_destroy(&pool);

@@ -43,6 +43,7 @@ static int	block_body(lua_State *);
 static struct conf_block *block_add(lua_State *, const struct conf_scope *,
 		    const char *, int);
 static void	block_fill(lua_State *, struct conf_block *, int);
+static bool	scope_of(lua_State *);
 static void	item_add(lua_State *, struct conf_block *, const char *,
 		    const struct conf_raw *, int);
 static struct conf_raw *raw_copy(lua_State *, int, bool);
@@ -348,10 +349,27 @@ block_fill(lua_State *L, struct conf_block *block, int table)
 			(void)luaL_error(L, "a value without a name in %s",
 			    block->scope->name);
 		key = lua_tostring(L, -2);
+		if (b->s->saved && strcmp(key, CONF_OBJECT_SCOPE) == 0) {
+			block->of_node = scope_of(L);
+			lua_pop(L, 1);
+			continue;
+		}
 		item_add(L, block, key, raw_copy(L, lua_gettop(L), true),
 		    conf_locate(text_from(b, block->line), block->line, key));
 		lua_pop(L, 1);
 	}
+}
+
+static bool
+scope_of(lua_State *L)
+{
+	const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) :
+	    "";
+
+	if (strcmp(s, "node") != 0 && strcmp(s, "cluster") != 0)
+		(void)luaL_error(L, CONF_OBJECT_SCOPE " must be \"node\" or "
+		    "\"cluster\"");
+	return strcmp(s, "node") == 0;
 }
 
 static void

@@ -22,6 +22,7 @@ static const struct conf_raw *raw_of(struct pool *,
 static const struct conf_raw *raw_list(struct pool *, const char *);
 static void put_item(struct pool *, struct conf_object *, const char *,
     const struct conf_raw *, int);
+static void write_object(const struct conf_object *, bool, struct buf *);
 static void write_key(const struct conf_object *, const char *,
     struct buf *);
 
@@ -89,6 +90,7 @@ read_objects(struct conf_script *s, struct conf_object **v_r, unsigned *n_r,
 		o->name = b->name != NULL ? b->name : "";
 		o->line = b->line;
 		o->items = b->items;
+		o->node = b->of_node;
 		r = own_name(pool, o, &names, why);
 		if (r != 0)
 			(void)err_prefix(why, "%s:%d: ", s->file, o->line);
@@ -165,6 +167,18 @@ own_name(struct pool *pool, struct conf_object *o, struct hash *names,
 void
 conf_object_write(const struct conf_object *o, struct buf *dst)
 {
+	write_object(o, false, dst);
+}
+
+void
+conf_object_save(const struct conf_object *o, struct buf *dst)
+{
+	write_object(o, o->node, dst);
+}
+
+static void
+write_object(const struct conf_object *o, bool node, struct buf *dst)
+{
 	const struct conf_item *item;
 	const char *key;
 	unsigned i;
@@ -174,11 +188,13 @@ conf_object_write(const struct conf_object *o, struct buf *dst)
 		(void)buf_add_char(dst, ' ');
 		conf_quote(str_c(o->name), dst);
 	}
-	if (o->items == NULL) {
+	if (o->items == NULL && !node) {
 		(void)buf_add_c(dst, " { }\n");
 		return;
 	}
 	(void)buf_add_c(dst, " {\n");
+	if (node)
+		(void)buf_add_c(dst, "  " CONF_OBJECT_SCOPE " = \"node\",\n");
 	for (i = 0; (key = conf_kind_key(o->scope, i)) != NULL; i++)
 		write_key(o, key, dst);
 	/* What is none of its settings is refused when it is parsed. */

@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "policy/conf.h"
 
+#define CONF_OBJECT_SCOPE "scope" /* of an object, in saved texts */
 #define CONF_OVER_MAX (64 * 1024 * 1024) /* octets of all objects */
 
 struct conf_scope;
@@ -27,7 +28,8 @@ struct conf_scope;
 struct conf_object {
 	const struct conf_scope *scope;
 	const char *kind, *name;
-	int line; /* where it was read */
+	int line;  /* where it was read */
+	bool node; /* of this node only; saved texts say so */
 	struct conf_item *items;
 };
 
@@ -50,6 +52,8 @@ int conf_objects_boot(struct pool *pool, const char *file, struct str text,
     struct conf_object **v_r, unsigned *n_r, struct err *why);
 /* As text: keys in the order of the manual, those that are set. */
 void conf_object_write(const struct conf_object *o, struct buf *dst);
+/* With the scope as well, for a saved configuration. */
+void conf_object_save(const struct conf_object *o, struct buf *dst);
 
 /* The i-th kind that may be in a store; NULL: no more. */
 const char *conf_kind(unsigned i);

@@ -17,6 +17,7 @@ struct conf_block {
 	const char *of;	  /* the plugin of an instance that has a name */
 	int line;
 	bool over; /* the store's */
+	bool of_node; /* scope = "node", of a saved configuration */
 	struct conf_item *items;
 	struct conf_block *next;
 	struct hash_node node; /* by name, of conf.c */

@@ -31,7 +31,9 @@ int
 revs_get(struct revs *r, uint64_t n, struct pool *pool, struct rev *rev_r,
     struct err *why)
 {
+	struct err no = ERR_INIT;
 	sqlite3_stmt *st;
+	uint64_t head;
 	int rc;
 
 	st = revs_prepare(r, "SELECT n, parent, at, who, comment, changes, "
@@ -43,12 +45,25 @@ revs_get(struct revs *r, uint64_t n, struct pool *pool, struct rev *rev_r,
 	if (rc == SQLITE_ROW)
 		rev_of(st, pool, rev_r);
 	else if (rc == SQLITE_DONE)
-		(void)err_text(why, "%s: there is no revision %ju", r->path,
-		    (uintmax_t)n);
+		(void)err_text(why, n > 0 && revs_head(r, &head, &no) == 0 &&
+		    n < head ? "%s: revision %ju was pruned" :
+		    "%s: there is no revision %ju", r->path, (uintmax_t)n);
 	else
 		(void)revs_fail(r, rc, why);
 	(void)sqlite3_finalize(st);
 	return rc == SQLITE_ROW ? 0 : -1;
+}
+
+int
+revs_before(struct revs *r, uint64_t n, uint64_t *before_r, struct err *why)
+{
+	sqlite3_stmt *st = revs_prepare(r, "SELECT max(n) FROM revision "
+	    "WHERE n < ? AND accepted = 1", why);
+
+	if (st == NULL)
+		return -1;
+	revs_bind_n(st, 1, n);
+	return revs_number(r, st, before_r, why);
 }
 
 static void

@@ -15,6 +15,9 @@
  * so that head and what is in force are one, wherever a process ends. A token
  * tells a proposal from a later one with its number.
  *
+ * Old revisions may be pruned, never the head; their numbers are not used
+ * again.
+ *
  * Readers see whole revisions: revs_begin() gives a view that does not change
  * until revs_end(), and a writer is alone from its begin to its end. Revisions
  * are never changed; each has a checksum of its text.
@@ -69,6 +72,9 @@ int revs_head(struct revs *r, uint64_t *n_r, struct err *why);
 /* Strings are the pool's. -1: there is none of that number in the history. */
 int revs_get(struct revs *r, uint64_t n, struct pool *pool,
     struct rev *rev_r, struct err *why);
+/* The newest before n of those that are there; 0: none. */
+int revs_before(struct revs *r, uint64_t n, uint64_t *before_r,
+    struct err *why);
 /* A proposal is known by its token only. */
 int revs_proposal(struct revs *r, uint64_t n, const char *token,
     struct err *why);
@@ -115,10 +121,20 @@ int revs_accept(struct revs *r, uint64_t n, const char *token,
     struct err *why);
 int revs_refuse(struct revs *r, struct err *why);
 
+/* Drops all but the newest `keep` (at least 1) and the one in force, 0: the
+ * head is. *n_r: how many. */
+int revs_prune(struct revs *r, uint64_t keep, uint64_t in_force,
+    uint64_t *n_r, struct err *why);
+
 /* One at a time makes commits. -1: somebody is at it, as why says. Outside of
  * begin and end; closing the store unlocks it. */
 int revs_lock(struct revs *r, const char *who, struct err *why);
 void revs_unlock(struct revs *r);
+
+/* A file beside the store, in its directory that is looked after; the pool's,
+ * valid as long as the store is open. */
+const char *revs_beside(const struct revs *r, struct pool *pool,
+    const char *suffix);
 
 /* For those that only read. revs_open(), begin, text, end, close: adds the
  * text of a proposal, or with token NULL of the head, to dst. *n_r 0: there is

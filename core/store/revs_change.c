@@ -244,6 +244,36 @@ revs_refuse(struct revs *r, struct err *why)
 	return run_n(r, "DELETE FROM revision WHERE n > ?1", head, why);
 }
 
+/* Objects that no revision has any more go with them. */
+int
+revs_prune(struct revs *r, uint64_t keep, uint64_t in_force, uint64_t *n_r,
+    struct err *why)
+{
+	uint64_t head, n;
+	sqlite3_stmt *st;
+
+	ASSERT(r->in && r->write && keep > 0);
+	*n_r = 0;
+	if (revs_head(r, &head, why) != 0)
+		return -1;
+	if (head <= keep)
+		return 0;
+	st = revs_prepare(r, "DELETE FROM revision WHERE n <= ?1 AND n <> ?2",
+	    why);
+	if (st == NULL)
+		return -1;
+	revs_bind_n(st, 1, head - keep);
+	revs_bind_n(st, 2, in_force);
+	if (revs_run(r, st, why) != 0)
+		return -1;
+	n = (uint64_t)sqlite3_changes(r->db);
+	if (revs_exec(r, "DELETE FROM object WHERE NOT EXISTS(SELECT 1 FROM "
+	    "revision v WHERE v.n >= from_rev AND v.n < to_rev)", why) != 0)
+		return -1;
+	*n_r = n;
+	return 0;
+}
+
 static int
 run_n(struct revs *r, const char *sql, uint64_t n, struct err *why)
 {

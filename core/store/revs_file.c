@@ -240,6 +240,12 @@ revs_unlock(struct revs *r)
 	file_close(&r->lock);
 }
 
+const char *
+revs_beside(const struct revs *r, struct pool *pool, const char *suffix)
+{
+	return pool_printf(pool, "%s%s", r->at, suffix);
+}
+
 int
 revs_begin(struct revs *r, bool write, struct err *why)
 {

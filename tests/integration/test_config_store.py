@@ -276,13 +276,13 @@ def test_certificates_and_keys_are_saved_and_loaded(relay):
     assert os.stat(saved).st_mode & 0o777 == 0o600
     wrong = new.add_file("wrong", "battery staple\n")
     said = config(new, "load", saved, "--passphrase-file", wrong, code=1)
-    assert '%s:4: certificate "mail": ' % saved in said
+    assert '%s:5: certificate "mail": ' % saved in said
     assert config(new, "show") == ""
     config(new, "load", saved, "--passphrase-file", secret)
-    assert shown_key(new.port) == shown_key(old.port)
     assert config(new, "show", "draft").endswith(
         'destination "x.test" {\n  tls = "required",\n}\n')
     assert "Revision 1" in commit(new)
+    assert shown_key(new.port) == shown_key(old.port)
     again = os.path.join(new.dir, "conf", "again")
     config(new, "save", again, "--passphrase-file", secret)
     config(new, "load", again, "--passphrase-file", secret)
