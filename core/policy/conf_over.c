@@ -58,10 +58,14 @@ conf_over_apply(struct conf_script *s, const struct conf_over *over,
 		.file = over->name != NULL ? over->name : "store",
 		.text = over->text, .stored = true, .saved = over->lines };
 	struct conf_block *b, *next, *same, **tail;
+	struct conf_over *kept;
 	struct conf_item *item;
 	struct hash names;
 
-	s->over = pool_dup(s->pool, over, sizeof(*over));
+	/* Places are told as long as the configuration lives. */
+	kept = pool_dup(s->pool, over, sizeof(*over));
+	kept->name = pool_strdup(s->pool, over->name);
+	s->over = kept;
 	if (over->text.n == 0)
 		return 0;
 	if (conf_run(&o, why) != 0)
