@@ -1,9 +1,8 @@
 #include "cli/csv.h"
 
 #include "base/buf.h"
-#include "base/codec.h"
+#include "cli/plainline.h"
 
-static int	check(struct str s, struct err *why);
 static int	field(struct csv *c, struct str *s, struct pool *pool,
 		    const char **field_r, struct err *why);
 
@@ -31,7 +30,10 @@ csv_next(struct csv *c, struct pool *pool,
 		if (s.n > 0 && s.p[s.n - 1] == '\r')
 			s.n--;
 	}
-	if (check(s, why) != 0)
+	if (s.n > CSV_LINE_MAX)
+		return err_text(why, "a line of more than %d octets",
+		    CSV_LINE_MAX);
+	if (plainline_check(s, why) != 0)
 		return -1;
 	if (c->sep == '\0')
 		c->sep = str_find(s, ';') < str_find(s, ',') ? ';' : ',';
@@ -42,24 +44,6 @@ csv_next(struct csv *c, struct pool *pool,
 		r = field(c, &s, pool, &field_r[n++], why);
 	} while (r > 0);
 	return r < 0 ? -1 : n;
-}
-
-static int
-check(struct str s, struct err *why)
-{
-	size_t i;
-
-	if (s.n > CSV_LINE_MAX)
-		return err_text(why, "a line of more than %d octets",
-		    CSV_LINE_MAX);
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return err_text(why, "the octet %u has no place here",
-			    c);
-	}
-	return utf8_valid(s) ? 0 : err_text(why, "this is not UTF-8");
 }
 
 /* 1: there is another behind it. */

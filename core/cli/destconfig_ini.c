@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 #include "cli/destconfig.h"
+#include "cli/plainline.h"
 
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -253,10 +254,8 @@ all_lines(struct reading *r, struct str text, struct err *why)
 		s = str_trim(s);
 		if (s.n == 0 || s.p[0] == '#' || s.p[0] == ';')
 			continue;
-		if (str_find(s, '\0') < s.n) {
-			(void)err_text(why, "an octet 0");
+		if (plainline_check(s, why) != 0)
 			return refuse(r, line, why);
-		}
 		if (one_line(r, line, s, why) != 0)
 			return -1;
 	}
@@ -527,7 +526,7 @@ end(struct reading *r, struct err *why)
 	const struct conf_object *old;
 	struct conf_object o;
 	const char *v, *was;
-	bool is_default;
+	bool is_default, merge = r->how != NULL && r->how->merge;
 	unsigned i;
 	int e = 0;
 
@@ -544,7 +543,7 @@ end(struct reading *r, struct err *why)
 		o.items = old->items;
 	for (i = 0; e == 0 && i < NELEM(to); i++) {
 		v = now->value[to[i].key];
-		if (v == NULL && is_default)
+		if (v == NULL && is_default && !merge)
 			v = to[i].absent;
 		if (v == NULL)
 			continue;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/codec.h"
+#include "cli/plainline.h"
 
 static bool	is_space(char c);
 static int	take(struct posttable *t, struct buf *text, int *line_r,
@@ -65,21 +65,6 @@ posttable_word(struct str *rest, const char *seps, struct str *word_r)
 	return n > 0;
 }
 
-static int
-check(struct str s, struct err *why)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if ((c < 0x20 && !is_space(s.p[i])) || c == 0x7f)
-			return err_text(why, "the octet %u has no place in a "
-			    "table", c);
-	}
-	return utf8_valid(s) ? 0 : err_text(why, "this is not UTF-8");
-}
-
 /* All lines of the next entry. A comment in between does not end it. */
 static int
 take(struct posttable *t, struct buf *text, int *line_r, struct err *why)
@@ -99,7 +84,7 @@ take(struct posttable *t, struct buf *text, int *line_r, struct err *why)
 				    "that this one could go on with");
 			if (*line_r == 0)
 				*line_r = line;
-			if (check(s, why) != 0)
+			if (plainline_check(s, why) != 0)
 				return -1;
 			if (buf_add_str(text, s) != 0)
 				return err_text(why, "an entry of more than "

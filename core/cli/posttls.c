@@ -30,6 +30,7 @@ struct entry {
 	struct str once[6]; /* see attributes */
 	const char *ca;
 	const char *min;
+	bool sts;	    /* has attributes of plug-ins */
 	bool impossible;    /* nothing that we have is as strong */
 };
 
@@ -144,15 +145,22 @@ attribute(struct entry *e, struct str word, struct err *why)
 		return 0;
 	}
 	if (str_ieq_c(name, "tafile")) {
-		if (e->ca != NULL && e->level >= LV_VERIFY)
+		if (e->ca != NULL && e->level >= LV_VERIFY &&
+		    !e->impossible) {
+			left(e, "tafile", "more than one file of trust "
+			    "anchors", "one file with all of them");
 			e->impossible = true;
+		}
 		e->ca = pool_str(e->pool, value).p;
 		return 0;
 	}
 	if (str_istarts(name, "policy_") || str_ieq_c(name, "mx_host_pattern"))
 	{
-		left(e, pool_str(e->pool, word).p, "attributes of MTA-STS "
-		    "plug-ins are not read", "nothing, for a fixed table");
+		if (!e->sts)
+			left(e, pool_str(e->pool, word).p, "attributes of "
+			    "MTA-STS plug-ins are not read",
+			    "nothing, for a fixed table");
+		e->sts = true;
 		return 0;
 	}
 	while (i < NELEM(attributes) && !str_ieq_c(name, attributes[i]))
@@ -424,9 +432,6 @@ write(struct entry *e, struct buf *dst)
 	case LEVELS:
 		panic("level");
 	}
-	if (e->impossible && e->ca != NULL && e->p->nleft == 0)
-		left(e, "tafile", "more than one file of trust anchors",
-		    "one file with all of them");
 	if (e->ca != NULL && e->level >= LV_VERIFY)
 		(void)buf_printf(dst, " ca=%s", e->ca);
 	if (e->min != NULL)

@@ -119,6 +119,7 @@ def test_what_has_no_counterpart_becomes_stronger_and_is_told(place, there,
     ("a.example fingerprint", "fingerprint"),
     (".a.example verify match=dot-nexthop", "dot-nexthop"),
     ("a.example secure tafile=/a tafile=/b", "tafile"),
+    ("a.example secure tafile=/a tafile=/b servername=x.example", "tafile"),
     ("a.example secure match=*.b.example", "match=")])
 def test_what_is_not_mapped_says_what_the_destination_has(place, there,
                                                           word):
@@ -317,12 +318,27 @@ def test_a_table_of_an_appliance_is_merged(place):
     assert place.run("destconfig", "export") == one
 
 
+def test_what_the_default_entry_does_not_set_stays(place):
+    place.run("destconfig", "default", "recipients=9", "certificate=mine")
+    text = CISCO[:CISCO.index("[partner")] % ("system", "required")
+    row = place.take("cisco", text)["mapped"][0]
+    assert row["set"]["tls"] == "required"
+    assert "recipients" not in row["set"]
+    assert 'certificate = "mine"' in place.draft()
+    row = place.take("cisco", text, "--replace")["mapped"][0]
+    assert row["set"]["recipients"] == "0"
+
+
 def test_what_an_appliance_has_and_we_have_not_is_told(place):
     report = place.take("cisco", CISCO % ("VG", "on", "on") +
                         "outbound_dance = 1\n", code=3)
     assert [left["word"] for left in report["not_mapped"]] == [
         "limit_apply = VG", "slow", "outbound_dance"]
     assert "bounce_profile" not in place.draft()
+    for line in (b"x\xff = 1\n", b"x\0 = 1\n", b"x\x1b[2J = 1\n"):
+        said = place.said("cisco", (CISCO % ("system", "on", "on")).encode() +
+                          line, code=1)
+        assert "table:15: " in said
     said = place.said("cisco", "<?xml version='1.0'?><config/>", code=1)
     assert "table:1: " in said and "XML" in said
     said = place.said("cisco", CISCO % ("system", "on", "sometimes"), code=1)
