@@ -275,6 +275,7 @@ local msg_members = methods {
   sender_local = "sender.local", size = "#message.size", auth = "client.auth",
   direction = "direction", envid = "message.envid",
   smtputf8 = "?message.smtputf8", eightbit = "?message.8bit",
+  require_tls = "?message.requiretls",
   generated = "?message.generated",
   recipients = { function(o)
     local list = host.kept(o)
@@ -352,6 +353,7 @@ objects.classes.attempt = class("attempt", {
   mx = "deliver.host", ip = "deliver.ip", port = "#deliver.port",
   n = "#deliver.attempt", since = "#message.queued", code = "#deliver.code",
   status = "deliver.status", reply = "deliver.text", direction = "direction",
+  require_tls = "?message.requiretls",
   -- "tls", or what the status code is about
   reason = { function(o)
     if get(o, "deliver.reason") ~= nil then return "tls" end

@@ -7,8 +7,9 @@
 --   want.compare(a, b)   -1, 0 or 1: level a is weaker, equal, stronger
 --
 -- The attributes are those of the core (match, names, pin, ca, min, ciphers,
--- groups, deadline, warn_after), which has the last word on their values; this
--- finds what is wrong while there is still a line of the policy to tell.
+-- groups, requiretls, deadline, warn_after), which has the last word on their
+-- values; this finds what is wrong while there is still a line of the policy to
+-- tell.
 
 local values = require "values"
 
@@ -29,7 +30,7 @@ local base = {
   ["preferred-verify-hosted"] = "preferred-verify",
 }
 local order = { "match", "names", "pin", "ca", "min", "ciphers", "groups",
-  "deadline", "warn_after" }
+  "requiretls", "deadline", "warn_after" }
 local attributes = {}
 for _, name in ipairs(order) do attributes[name] = true end
 -- These look at the certificate.
@@ -94,6 +95,10 @@ local check = {
   end,
   ciphers = printable "ciphers",
   groups = printable "groups",
+  requiretls = function(v)
+    if v ~= "yes" and v ~= true then return nil, "requiretls: \"yes\"" end
+    return "yes"
+  end,
   deadline = wait "deadline",
   warn_after = wait "warn_after",
 }
@@ -149,6 +154,9 @@ local function sensible(level, got)
       return name .. " says nothing under " .. level ..
         ", which looks at no certificate"
     end
+  end
+  if got.requiretls and level ~= "required-verify" then
+    return "requiretls is for required-verify, not " .. level
   end
   if got.match == "names" and not got.names then
     return "match=names: no names= says which"

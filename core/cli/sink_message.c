@@ -136,9 +136,10 @@ sink_message_json(const struct sink_message *m, struct buf *dst)
 	}
 	(void)buf_printf(dst,
 	    "],\"size\":%" PRIu64 ",\"eightbit\":%s,"
-	    "\"smtputf8\":%s",
+	    "\"smtputf8\":%s,\"requiretls\":%s",
 	    m->size, m->facts->eightbit ? "true" : "false",
-	    (m->env->flags & ENV_SMTPUTF8) != 0 ? "true" : "false");
+	    (m->env->flags & ENV_SMTPUTF8) != 0 ? "true" : "false",
+	    (m->env->flags & ENV_REQUIRETLS) != 0 ? "true" : "false");
 	add_pair(dst, "message_id", buf_str(&m->facts->message_id));
 	add_pair(dst, "subject", subject_of(pool, m->facts));
 	if (m->file != NULL)
@@ -225,6 +226,8 @@ add_flags(struct buf *dst, unsigned flags)
 		(void)buf_add_c(dst, " BODY=8BITMIME");
 	if ((flags & ENV_SMTPUTF8) != 0)
 		(void)buf_add_c(dst, " SMTPUTF8");
+	if ((flags & ENV_REQUIRETLS) != 0)
+		(void)buf_add_c(dst, " REQUIRETLS");
 	if ((flags & ENV_RET_FULL) != 0)
 		(void)buf_add_c(dst, " RET=FULL");
 	if ((flags & ENV_RET_HDRS) != 0)

@@ -67,5 +67,6 @@ set_limits(struct sink_turn *t, const struct sink_conf *conf)
 		.dsn = true,
 		.chunking = true,
 		.smtputf8 = true,
+		.requiretls = true,
 	};
 }

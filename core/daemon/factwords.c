@@ -71,6 +71,8 @@ fact_envelope(const struct envelope *env, enum fact f, struct pool *pool)
 		return fact_number(pool, (uint64_t)env->queued / 1000);
 	case FACT_MESSAGE_SMTPUTF8:
 		return fact_truth((env->flags & ENV_SMTPUTF8) != 0);
+	case FACT_MESSAGE_REQUIRETLS:
+		return fact_truth((env->flags & ENV_REQUIRETLS) != 0);
 	case FACT_MESSAGE_8BIT:
 		return fact_truth((env->flags & ENV_8BITMIME) != 0);
 	case FACT_MESSAGE_ENVID:

@@ -20,6 +20,10 @@ enum {
 	HEAD_FIRST = 960	    /* enough for most, with their 64 */
 };
 
+/* Of all recipients of a message with REQUIRETLS: the certificate is for the
+ * domain, or for a host whose name is vouched for (RFC 8689 4.2.1). */
+static const char requiretls_want[] = "required-verify requiretls=yes";
+
 static uint64_t	next_mid(void *);
 static struct str behind_header(const struct inmsg *, struct str);
 
@@ -34,6 +38,8 @@ inmsg_new(struct session *s, struct envelope *env)
 	m->env = env;
 	m->pool = env->pool;
 	m->end = HOOK_GO;
+	if ((env->flags & ENV_REQUIRETLS) != 0)
+		m->all.want = requiretls_want;
 	buf_init(&m->head, SIZE_MAX);
 	buf_init(&m->piece, SIZE_MAX);
 	buf_init(&m->fresh, SIZE_MAX);

@@ -24,7 +24,8 @@ enum env_flags {
 	ENV_GENERATED = 1 << 5,	 /* made by us (DSN, warning): ICID 0 */
 	ENV_8BIT_SEEN = 1 << 6,	 /* content has octets above 127 */
 	ENV_UTF8_HEADER = 1 << 7, /* header has octets above 127 */
-	ENV_OUTBOUND = 1 << 8	 /* of a client that may send to anywhere */
+	ENV_OUTBOUND = 1 << 8,	 /* of a client that may send to anywhere */
+	ENV_REQUIRETLS = 1 << 9	 /* REQUIRETLS parameter (RFC 8689) */
 };
 
 enum rcpt_notify { /* RFC 3461 4.1; 0: not given */

@@ -57,7 +57,8 @@ report_build(struct buf *dst, const struct report *r, bool *utf8_r)
 	    b.utf8 ? "8bit" : "7bit");
 	add_human(&b);
 	add_status(&b);
-	add_returned(&b);
+	if (!r->redacted)
+		add_returned(&b);
 	(void)buf_printf(dst, "\r\n--%s--\r\n", b.boundary);
 	ASSERT(buf_len(dst) - b.start <= REPORT_MAX || buf_full(dst));
 	if (buf_full(dst))
@@ -138,6 +139,8 @@ add_plain(struct build *b)
 	    "Content-Transfer-Encoding: %s\r\n\r\n", text_type(b),
 	    b->utf8 ? "8bit" : "7bit");
 	add_human(b);
+	if (r->redacted)
+		return;
 	(void)buf_add_c(b->dst, "\r\nThe header of the message:\r\n\r\n");
 	room = (REPORT_MAX - (buf_len(b->dst) - b->start) - TAIL) / 2;
 	rest = report_header(rest, r->bound < room ? r->bound : room);
@@ -188,7 +191,8 @@ add_human(struct build *b)
 	unsigned i;
 
 	(void)buf_printf(b->dst, "This is the mail system at %s.\r\n\r\n%s",
-	    r->hostname, r->plain && r->kind == REPORT_FAILED ? plain :
+	    r->hostname, (r->plain || r->redacted) &&
+	    r->kind == REPORT_FAILED ? plain :
 	    intro[r->kind]);
 	for (i = 0; i < r->nrcpt; i++) {
 		if (buf_len(b->dst) - from > HUMAN_MAX) {

@@ -39,6 +39,7 @@ struct report {
 	const char *postmaster;	/* From: address */
 	const struct addr *to;	/* NULL: the sender of the message */
 	bool plain;		/* one text/plain for people */
+	bool redacted;		/* nothing of the message goes with it */
 	uint64_t mid;		/* of the report (Message-ID, boundary) */
 	msec now;		/* wall */
 	const struct envelope *env; /* the message reported on */

@@ -163,6 +163,8 @@ write_report(struct bounce *b, struct str content)
 		.postmaster = conf->postmaster,
 		.to = alternate(b),
 		.plain = qunit_profile(b->unit)->plain,
+		/* It goes without REQUIRETLS, which hardly a way back has. */
+		.redacted = (of->flags & ENV_REQUIRETLS) != 0,
 		.mid = ids_next(r->w.ids, SHM_MID),
 		.now = clock_wall(),
 		.env = of,

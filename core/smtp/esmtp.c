@@ -32,12 +32,13 @@ struct known {
 };
 
 static param_fn set_size, set_body, set_smtputf8, set_ret, set_envid, set_auth;
-static param_fn set_notify, set_orcpt;
+static param_fn set_requiretls, set_notify, set_orcpt;
 
 static const struct known mail_params[] = {
 	{ "SIZE", 0, true, set_size },
 	{ "BODY", 0, true, set_body },
 	{ "SMTPUTF8", ESMTP_SMTPUTF8, false, set_smtputf8 },
+	{ "REQUIRETLS", ESMTP_REQUIRETLS, false, set_requiretls },
 	{ "RET", ESMTP_DSN, true, set_ret },
 	{ "ENVID", ESMTP_DSN, true, set_envid },
 	{ "AUTH", 0, true, set_auth },
@@ -201,6 +202,14 @@ set_smtputf8(struct target *t, const struct param *p)
 {
 	(void)p;
 	t->mail->flags |= ENV_SMTPUTF8;
+	return 0;
+}
+
+static int
+set_requiretls(struct target *t, const struct param *p)
+{
+	(void)p;
+	t->mail->flags |= ENV_REQUIRETLS;
 	return 0;
 }
 

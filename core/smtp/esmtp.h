@@ -1,5 +1,6 @@
 /*
- * Parameters of MAIL and RCPT (RFC 5321 4.1.2, 1870, 3461, 4954, 6152, 6531).
+ * Parameters of MAIL and RCPT (RFC 5321 4.1.2, 1870, 3461, 4954, 6152, 6531,
+ * 8689).
  *
  * Pure functions: text behind the path in, values out. What was not offered
  * is unknown (555 5.5.4); a parameter given twice or with a bad value is 501
@@ -19,7 +20,11 @@
 #define ESMTP_ENVID_MAX 100 /* octets of xtext, RFC 3461 4.4 */
 #define ESMTP_ORCPT_MAX 500 /* octets with the type, RFC 3461 4.2 */
 
-enum esmtp_offers { ESMTP_DSN = 1 << 0, ESMTP_SMTPUTF8 = 1 << 1 };
+enum esmtp_offers {
+	ESMTP_DSN = 1 << 0,
+	ESMTP_SMTPUTF8 = 1 << 1,
+	ESMTP_REQUIRETLS = 1 << 2
+};
 
 struct esmtp_mail {
 	uint64_t size;	  /* declared; UINT64_MAX: no number is that large */

@@ -20,6 +20,10 @@ smtpc_auth_begin(struct smtpc *c)
 		smtpc_end_protocol(c, "reply to nothing");
 		return;
 	}
+	if (c->conf.want.requiretls && !(c->tls_up && c->caps.requiretls)) {
+		smtpc_tls_lacks(c, TLSR_NO_REQUIRETLS);
+		return;
+	}
 	if (c->conf.auth_user == NULL) {
 		smtpc_set_ready(c);
 		c->ops->ready(c->arg);

@@ -96,6 +96,8 @@ smtpc_line_mail(const struct smtpc *c, struct buf *dst)
 		(void)buf_add_c(dst, " BODY=8BITMIME");
 	if (c->run.utf8)
 		(void)buf_add_c(dst, " SMTPUTF8");
+	if (c->conf.want.requiretls)
+		(void)buf_add_c(dst, " REQUIRETLS");
 	if (c->caps.dsn && txn->dsn_relay) {
 		if ((env->flags & ENV_RET_FULL) != 0)
 			(void)buf_add_c(dst, " RET=FULL");

@@ -98,6 +98,8 @@ smtpc_caps_parse(struct smtpc_caps *caps_r, struct str text)
 			caps.smtputf8 = true;
 		else if (str_ieq_c(word, "DSN"))
 			caps.dsn = true;
+		else if (str_ieq_c(word, "REQUIRETLS"))
+			caps.requiretls = true;
 		else if (str_ieq_c(word, "AUTH"))
 			auth_words(&caps, line);
 		else if (str_ieq_c(word, "SIZE")) {

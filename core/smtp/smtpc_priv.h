@@ -22,6 +22,7 @@
 struct smtpc_caps {
 	bool esmtp;
 	bool pipelining, starttls, eightbit, smtputf8, dsn;
+	bool requiretls;
 	bool masked; /* a keyword is overwritten with X's */
 	bool auth_plain, auth_login;
 	bool size;
@@ -121,6 +122,8 @@ void smtpc_tls_answer(struct smtpc *c, const struct smtpc_reply *r);
 void smtpc_tls_handshake(struct smtpc *c);
 void smtpc_tls_refused(struct smtpc *c, enum tls_reason reason,
     const char *text, const struct smtpc_reply *said);
+/* Something that the want asks of a host with TLS: ends. */
+void smtpc_tls_lacks(struct smtpc *c, enum tls_reason reason);
 void smtpc_tls_cut(struct smtpc *c, enum smtpc_fail fail,
     const struct err *why);
 /* In the handshake: the connection is gone, or the time is over. */

@@ -122,6 +122,20 @@ smtpc_tls_refused(struct smtpc *c, enum tls_reason reason, const char *text,
 	smtpc_end(c, &r, !c->conf.implicit_tls && r.code != 421);
 }
 
+/* Inside TLS, so that it is no matter of how to have it. */
+void
+smtpc_tls_lacks(struct smtpc *c, enum tls_reason reason)
+{
+	struct smtpc_reply r;
+	struct err e;
+
+	(void)err_set(&e, 0, tls_reason_status(reason), "%s",
+	    tls_reason_text(reason));
+	r = refusal(c, reason, &e, NULL);
+	r.tls_begun = true;
+	smtpc_end(c, &r, true);
+}
+
 bool
 smtpc_clear_here(enum tlswant_level level, bool implicit_tls, int code)
 {

@@ -59,6 +59,7 @@ struct smtpd_conf {
 	msec tls_timeout;	  /* handshake */
 	bool normalize;		  /* bare CR/LF in data become CRLF */
 	bool etrn, dsn, chunking, smtputf8, limits; /* extensions offered */
+	bool requiretls;	  /* RFC 8689, inside TLS */
 	bool auth;		  /* offer AUTH PLAIN LOGIN inside TLS */
 	bool received_tls;	  /* TLS clause in Received */
 };

@@ -95,6 +95,8 @@ extensions(const struct smtpd *s, struct buf *b)
 		(void)buf_add_c(b, "250-CHUNKING\r\n");
 	if (c->smtputf8)
 		(void)buf_add_c(b, "250-SMTPUTF8\r\n");
+	if (smtpd_requiretls_offered(s))
+		(void)buf_add_c(b, "250-REQUIRETLS\r\n");
 	if (c->auth && s->tls_up)
 		(void)buf_add_c(b, "250-AUTH PLAIN LOGIN\r\n");
 	if (c->limits && c->max_rcpt > 0)

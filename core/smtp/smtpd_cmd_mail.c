@@ -13,7 +13,8 @@ static unsigned
 offers(const struct smtpd *s)
 {
 	return (s->conf->dsn ? ESMTP_DSN : 0u) |
-	       (s->conf->smtputf8 ? ESMTP_SMTPUTF8 : 0u);
+	       (s->conf->smtputf8 ? ESMTP_SMTPUTF8 : 0u) |
+	       (smtpd_requiretls_offered(s) ? ESMTP_REQUIRETLS : 0u);
 }
 
 static int
@@ -43,6 +44,10 @@ parse(struct smtpd *s, struct str arg, struct envelope *env, struct err *why)
 		return err_set(why, 552, "5.3.4", "Message size exceeds limit");
 	}
 	env->flags = m.flags;
+	/* What comes back of it shall not tell more (RFC 8689 5). */
+	if ((m.flags & ENV_REQUIRETLS) != 0)
+		env->flags = (m.flags & ~(unsigned)ENV_RET_FULL) |
+		    ENV_RET_HDRS;
 	env->size = m.size;
 	env->envid = m.envid;
 	return 0;

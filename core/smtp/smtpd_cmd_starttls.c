@@ -11,6 +11,12 @@
 
 static void on_handshake(void *arg, bool ok, const struct err *why);
 
+bool
+smtpd_requiretls_offered(const struct smtpd *s)
+{
+	return s->conf->requiretls && s->tls_up;
+}
+
 /* Required and not usable is offered and answered 454 (requirements 3.2). */
 bool
 smtpd_tls_offered(const struct smtpd *s)

@@ -243,6 +243,7 @@ void smtpd_auth_cancel(struct smtpd *s); /* the exchange, after a bad line */
 
 /* smtpd_cmd_starttls.c */
 bool smtpd_tls_offered(const struct smtpd *s);
+bool smtpd_requiretls_offered(const struct smtpd *s);
 void smtpd_tls_start(struct smtpd *s);
 void smtpd_tls_answered(struct smtpd *s, const struct smtpd_verdict *v);
 void smtpd_tls_lost(

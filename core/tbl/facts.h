@@ -48,6 +48,8 @@ FACT(MESSAGE_RCPTS, "message.rcpts", "", "number of recipients so far")
 FACT(MESSAGE_QUEUED, "message.queued", "",
     "seconds since 1970 when it was accepted")
 FACT(MESSAGE_SMTPUTF8, "message.smtputf8", "", "SMTPUTF8 was asked for")
+FACT(MESSAGE_REQUIRETLS, "message.requiretls", "",
+    "REQUIRETLS was asked for (RFC 8689)")
 FACT(MESSAGE_8BIT, "message.8bit", "", "BODY=8BITMIME was said")
 FACT(MESSAGE_ENVID, "message.envid", "", "ENVID of RFC 3461")
 FACT(MESSAGE_GENERATED, "message.generated", "", "a report of ours")

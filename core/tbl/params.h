@@ -158,6 +158,8 @@ PARAM(LISTENER, etrn, BOOL, "true", "", "offer ETRN, to relay clients")
 PARAM(LISTENER, dsn, BOOL, "true", "", "offer DSN")
 PARAM(LISTENER, chunking, BOOL, "true", "", "offer CHUNKING (BDAT)")
 PARAM(LISTENER, smtputf8, BOOL, "true", "", "offer SMTPUTF8")
+PARAM(LISTENER, requiretls, BOOL, "true", "",
+    "offer REQUIRETLS (RFC 8689) inside TLS")
 PARAM(LISTENER, announce_limits, BOOL, "true", "", "offer LIMITS (RFC 9422)")
 
 /* limits { } */

@@ -38,6 +38,8 @@ TLS_REASON(KEY_USAGE, "key-usage", "validation-failure", "4.7.5",
     "the certificate's key usage forbids the exchange")
 TLS_REASON(CLIENT_CERT, "client-certificate", "validation-failure", "4.7.5",
     "the client certificate was not given or not accepted")
+TLS_REASON(NO_REQUIRETLS, "requiretls-not-supported", "validation-failure",
+    "4.7.30", "REQUIRETLS not offered")
 /* About the certificate. */
 TLS_REASON(NO_CERT, "no-certificate", "certificate-not-trusted", "4.7.5",
     "no certificate")

@@ -67,6 +67,9 @@ struct tlswant {
 	uint16_t min_version; /* 0x0303 …; 0: the common one */
 	const char *ciphers;  /* TLS 1.2 and below; NULL: the common ones */
 	const char *groups;   /* NULL: the common ones */
+	bool requiretls;      /* the host must offer REQUIRETLS and is given
+			       * the message with it (RFC 8689);
+			       * required-verify only */
 	msec deadline;	      /* age at which mail that TLS failed goes back;
 			       * 0: the profile's lifetime */
 	msec warn_after;      /* age at which the sender is told of the delay;

@@ -40,6 +40,7 @@ tlswant_max(struct tlswant *r_r, const struct tlswant *a,
 	if (a->level == b->level)
 		max_attrs(&r, a, b, pool);
 	r.min_version = max_version(a->min_version, b->min_version, r.level);
+	r.requiretls = a->requiretls || b->requiretls;
 	r.deadline = earlier(a->deadline, b->deadline);
 	r.warn_after = earlier(a->warn_after, b->warn_after);
 	*r_r = r;

@@ -18,6 +18,7 @@ enum attr {
 	ATTR_MIN,
 	ATTR_CIPHERS,
 	ATTR_GROUPS,
+	ATTR_REQUIRETLS,
 	ATTR_DEADLINE,
 	ATTR_WARN_AFTER,
 	ATTRS
@@ -31,6 +32,7 @@ static const char *const attr_name[ATTRS] = {
 	[ATTR_MIN] = "min",
 	[ATTR_CIPHERS] = "ciphers",
 	[ATTR_GROUPS] = "groups",
+	[ATTR_REQUIRETLS] = "requiretls",
 	[ATTR_DEADLINE] = "deadline",
 	[ATTR_WARN_AFTER] = "warn_after",
 };
@@ -75,6 +77,8 @@ static const char *fold_name(struct str name, struct pool *pool);
 static int set_pins(struct reading *r, struct str value, struct err *why);
 static int set_min(struct reading *r, struct str value, struct err *why);
 static int set_words(struct reading *r, enum attr a, struct str value,
+    struct err *why);
+static int set_requiretls(struct reading *r, struct str value,
     struct err *why);
 static int set_wait(struct reading *r, enum attr a, struct str value,
     struct err *why);
@@ -131,6 +135,8 @@ tlswant_write(const struct tlswant *w, struct buf *dst)
 		write_attr(dst, ATTR_CIPHERS, w->ciphers);
 	if (w->groups != NULL)
 		write_attr(dst, ATTR_GROUPS, w->groups);
+	if (w->requiretls)
+		write_attr(dst, ATTR_REQUIRETLS, "yes");
 	write_wait(dst, ATTR_DEADLINE, w->deadline);
 	write_wait(dst, ATTR_WARN_AFTER, w->warn_after);
 }
@@ -209,7 +215,7 @@ find_attr(struct str name, enum attr *a_r, struct err *why)
 		    STR_FMT(name), attr_name[best]);
 	return err_text(why,
 	    "\"%.*s\" is no attribute of a TLS want: match, names, pin, ca, "
-	    "min, ciphers, groups, deadline or warn_after",
+	    "min, ciphers, groups, requiretls, deadline or warn_after",
 	    STR_FMT(name));
 }
 
@@ -229,6 +235,8 @@ set_attr(struct reading *r, enum attr a, struct str value, struct err *why)
 	case ATTR_CIPHERS:
 	case ATTR_GROUPS:
 		return set_words(r, a, value, why);
+	case ATTR_REQUIRETLS:
+		return set_requiretls(r, value, why);
 	case ATTR_DEADLINE:
 	case ATTR_WARN_AFTER:
 		return set_wait(r, a, value, why);
@@ -368,6 +376,16 @@ set_words(struct reading *r, enum attr a, struct str value, struct err *why)
 }
 
 static int
+set_requiretls(struct reading *r, struct str value, struct err *why)
+{
+	if (!str_ieq_c(value, "yes"))
+		return err_text(why, "requiretls=%.*s: it is yes, or missing",
+		    STR_FMT(value));
+	r->w.requiretls = true;
+	return 0;
+}
+
+static int
 set_wait(struct reading *r, enum attr a, struct str value, struct err *why)
 {
 	msec wait;
@@ -405,6 +423,9 @@ check(struct reading *r, struct err *why)
 			    "required-verify do",
 			    attr_name[i], level);
 	}
+	if (w->requiretls && !tlswant_insists(w->level))
+		return err_text(why, "requiretls is for required-verify, not "
+		    "%s", level);
 	if (w->min_version != 0 && w->min_version < 0x0303 &&
 	    w->level >= TLSWANT_REQUIRED)
 		return err_text(why,

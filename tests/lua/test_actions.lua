@@ -21,6 +21,8 @@ test("tls: a level, attributes as text, table or tls_match", function()
     "required-verify match=hosted min=1.3")
   eq(want { tls = "required-verify", tls_match = { "x.example", "y.example" } },
     "required-verify match=names names=x.example,y.example")
+  eq(want { tls = { level = "required-verify", requiretls = true } },
+    "required-verify requiretls=yes")
   eq(want { tls = "required", hold = "2h" }, "required deadline=7200s")
 end)
 

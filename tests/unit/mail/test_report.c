@@ -321,6 +321,27 @@ START_TEST(a_plain_one_is_text_with_the_header_and_no_more)
 }
 END_TEST
 
+START_TEST(a_redacted_one_has_nothing_of_the_message)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		begin();
+		add("gone@example.net", "550 5.1.1 no such user");
+		r.plain = i > 0;
+		r.redacted = true;
+		r.content = STR("Subject: secret\r\nTo: you\r\n\r\nbody\r\n");
+		r.content_whole = true;
+		ck_assert_int_eq(report_build(&b, &r, &utf8), 0);
+		has("<gone@example.net>:\r\n    550 5.1.1 no such user\r\n");
+		has_not("secret");
+		has_not("body");
+		has_not("attached");
+		end();
+	}
+}
+END_TEST
+
 START_TEST(a_plain_one_has_a_largest_size)
 {
 	static char header[200000];
@@ -343,6 +364,7 @@ END_TEST
 UNIT_SUITE(report)
 {
 	tcase_add_test(tc, a_plain_one_is_text_with_the_header_and_no_more);
+	tcase_add_test(tc, a_redacted_one_has_nothing_of_the_message);
 	tcase_add_test(tc, a_plain_one_has_a_largest_size);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, tells_who_why_and_returns_the_message);

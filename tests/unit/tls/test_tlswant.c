@@ -68,6 +68,8 @@ static const struct {
 	{ "required groups=X25519:P-256 ciphers=ECDHE+AESGCM:!SHA1 min=1.3",
 	    "required min=1.3 ciphers=ECDHE+AESGCM:!SHA1 "
 	    "groups=X25519:P-256" },
+	{ "required-verify requiretls=YES deadline=1d ca=/a",
+	    "required-verify ca=/a requiretls=yes deadline=1d" },
 	{ "preferred-verify ca=/etc/Ca.pem", NULL },
 	{ "required-verify pin=none", NULL },
 	{ "required-verify-hosted pin=none", "required-verify pin=none" },
@@ -129,7 +131,7 @@ static const struct {
 			       "you mean \"match\"?)" },
 	{ "required colour=red", "\"colour\" is no attribute of a TLS want: "
 				 "match, names, pin, ca, min, ciphers, groups, "
-				 "deadline or warn_after" },
+				 "requiretls, deadline or warn_after" },
 	{ "required min", "\"min\": min= and a value" },
 	{ "required min=", "\"min=\": min= and a value" },
 	{ "required min=1.2 min=1.2", "\"min=1.2\": min is there twice" },
@@ -167,6 +169,8 @@ static const struct {
 	    "the earlier first" },
 	{ "required-verify ca=ca.pem", "ca=ca.pem: the path begins with /" },
 	{ "required ciphers=a\x01", "ciphers: up to 1024 printable" },
+	{ "required-verify requiretls=no", "it is yes, or missing" },
+	{ "required requiretls=yes", "requiretls is for required-verify" },
 	{ "required deadline=0s", "deadline=0s: a time from 1s to 366d" },
 	{ "required deadline=soon", "deadline=soon: a time from 1s" },
 	{ "required warn_after=367d", "warn_after=367d: a time from" },
@@ -274,6 +278,10 @@ static const struct {
 	    "required ciphers=A:B:!D:!E" },
 	{ "required ciphers=A", "required ciphers=B:!A",
 	    "required ciphers=none" },
+	{ "required-verify requiretls=yes", "required-verify match=hosted",
+	    "required-verify requiretls=yes" },
+	{ "required-verify requiretls=yes", "preferred min=1.3",
+	    "required-verify min=1.3 requiretls=yes" },
 	{ "required ciphers=A", "preferred ciphers=B", "required ciphers=A" },
 	{ "required groups=X25519:P-256", "required groups=P-256",
 	    "required groups=P-256" },
