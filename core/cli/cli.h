@@ -24,6 +24,7 @@ int cli_sink(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_tls_test(int argc, char **argv);
 int cli_tlsverify(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* All that `postern check` looks at: certificates, plugins, too. *c_r is set

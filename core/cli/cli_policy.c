@@ -212,43 +212,52 @@ test(int argc, char **argv)
 	return r == 0 ? CLI_OK : CLI_FAILED;
 }
 
+/* 1: it failed. */
+static int
+try(const struct conf *conf, struct policy_message *m, json_t **out_r,
+    struct err *why)
+{
+	struct loop *loop = loop_new();
+	struct dns *dns = NULL;
+	struct policy_who who = { .known = false };
+	int r = 0;
+
+	if (m->live)
+		r = policy_dns(&dns, loop, conf, why);
+	if (r == 0)
+		r = policy_who(&who, conf, m, loop, dns, why);
+	if (r == 0)
+		r = policy_try(conf, m, NULL, NULL, out_r, why);
+	policy_who_end(&who);
+	dns_destroy(&dns);
+	loop_destroy(&loop);
+	if (r < 0)
+		return r;
+	return policy_failed(json_object_get(*out_r, "result")) ? 1 : 0;
+}
+
 static int
 trace(int argc, char **argv)
 {
-	static const struct option table[] = {
-		POLICY_OPTIONS { NULL, 0, NULL, 0 },
-	};
 	struct policy_message *m = &(struct policy_message){ .nrcpt = 0 };
 	struct err why = ERR_INIT;
-	const char *conf_file = NULL;
 	struct conf *conf = NULL;
 	json_t *out = NULL;
-	bool json = false;
 	struct buf text;
-	int c, r;
+	int r = policy_options(argc, argv, m, usage);
 
-	while ((c = getopt_long(argc, argv, "c:hj", table, NULL)) != -1) {
-		if (c == 'h')
-			return usage(stdout, CLI_OK);
-		if (c == 'c')
-			conf_file = optarg;
-		else if (c == 'j')
-			json = true;
-		else if (policy_option(m, c, optarg) < 0)
-			return usage(stderr, POLICY_USAGE);
-	}
+	if (r >= 0)
+		return r;
 	if (optind + 1 < argc || m->nrcpt == 0 || m->from == NULL)
 		return usage(stderr, POLICY_USAGE);
 	m->eml = argv[optind];
 	cli_builtin();
-	r = policy_conf(&conf, conf_file, NULL, &why);
+	r = policy_conf(&conf, m->conf_file, NULL, &why);
 	if (r == 0)
-		r = policy_relays(conf, m, &why);
-	if (r == 0)
-		r = policy_try(conf, m, &out, &why);
+		r = try(conf, m, &out, &why);
 	if (r < 0) {
 		(void)cli_fail("policy: %s", why.text);
-	} else if (json) {
+	} else if (m->json) {
 		print_json(out);
 	} else {
 		buf_init(&text, OUT_MAX);

@@ -99,7 +99,8 @@ in_force(struct tester *t, const struct tester_target *to)
 	struct way way;
 	const char *text;
 
-	if (tables_open(&tables, t->conf, t->loop, t->pool, &why) == 0) {
+	if (tables_open(&tables, t->conf, t->loop, NULL, t->pool,
+		&why) == 0) {
 		way_find(&way, &t->conf->relay_conf, map, &plugs_out_asks,
 		    tables.out, &rcpt);
 		text = way.text;

@@ -7,7 +7,7 @@
 #define SOME_PTR "ptr.invalid"
 
 struct asked {
-	struct loop *loop;
+	struct pool *pool;
 	const struct mx_result *mx;
 };
 
@@ -123,24 +123,28 @@ found(void *arg, const struct mx_result *r)
 {
 	struct asked *a = arg;
 
-	a->mx = r;
+	a->mx = pool_dup(a->pool, r, sizeof(*r)); /* the rest is there */
 }
 
 /* As relay/dest asks. */
-static const struct mx_result *
-ask(struct explain *e, const struct way *way,
+const struct mx_result *
+explain_mx(struct explain *e, const struct way *way,
     const struct relay_route *route)
 {
-	const struct relay_conf *c = &e->relay;
-	enum mx_ip ip = route != NULL && route->ip >= 0 ?
-	    (enum mx_ip)route->ip : c->ip;
-	struct asked a = { .loop = e->loop };
+	struct relay_rules rules = way->rules;
+	struct asked a = { .pool = e->pool };
+	uint16_t port = e->relay.port;
+	enum mx_ip ip;
 
+	if (e->dns == NULL)
+		return NULL;
+	way_limits(&e->relay, route, &rules);
+	ip = (enum mx_ip)(rules.ip - 1);
 	if (route != NULL)
-		(void)mx_hosts(e->dns, e->pool, route->hosts, c->port, ip,
-		    found, &a);
+		(void)mx_hosts(e->dns, e->pool, route->hosts, port, ip, found,
+		    &a);
 	else
-		(void)mx_lookup(e->dns, e->pool, way->hop, c->port, ip, found,
+		(void)mx_lookup(e->dns, e->pool, way->hop, port, ip, found,
 		    &a);
 	while (a.mx == NULL)
 		loop_once(e->loop, true);
@@ -149,24 +153,23 @@ ask(struct explain *e, const struct way *way,
 
 void
 explain_hosts(struct explain *e, json_t *o, const struct way *way,
-    const struct relay_route *route, const struct tlswant *want)
+    const struct relay_route *route, const struct tlswant *want,
+    const struct mx_result *mx)
 {
 	struct mx_host some = { .name = SOME_MX, .domain = way->hop };
-	const struct mx_result *mx;
 	json_t *list = json_array();
 	const char *const *p;
 	struct verdict v;
 	unsigned i;
 
 	(void)json_object_set_new(o, "hosts", list);
-	if (e->dns == NULL && route == NULL)
+	if (mx == NULL && route == NULL)
 		add_host(e, list, way, NULL, want, &some, way->hop);
-	for (p = route == NULL ? NULL : route->hosts; e->dns == NULL &&
+	for (p = route == NULL ? NULL : route->hosts; mx == NULL &&
 	     p != NULL && *p != NULL; p++)
 		add_written(e, list, way, route, want, *p);
-	if (e->dns == NULL)
+	if (mx == NULL)
 		return;
-	mx = ask(e, way, route);
 	for (i = 0; i < mx->nhost; i++)
 		add_host(e, list, way, route, want, &mx->host[i], NULL);
 	if (mx->status == MX_OK)

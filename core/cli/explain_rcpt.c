@@ -8,14 +8,19 @@
 #include "relay/outlook.h"
 #include "relay/route.h"
 
+#define TURNS_MAX 3 /* ways that are shown */
+
 /* What is known of a recipient while it is looked at. */
 struct explained {
 	struct explain *e;
 	json_t *o;
 	const json_t *tried;
 	struct addr addr;
+	const char *stored, *by_route; /* as with the recipient */
 	struct way way;
 	const struct relay_route *route; /* a block, or hosts of its own */
+	const struct mx_result *mx;	 /* its hosts; NULL: not known */
+	const char *decided, *source;	 /* what plugins want of them; NULL */
 	const struct tlswant *want;	 /* NULL: not readable */
 	const char *text;		 /* of it */
 };
@@ -26,19 +31,6 @@ text(const json_t *o, const char *key)
 	const char *s = json_string_value(json_object_get(o, key));
 
 	return s != NULL ? s : "";
-}
-
-void
-explain_put(json_t *o, const char *key, const char *value)
-{
-	if (value != NULL && value[0] != '\0')
-		(void)json_object_set_new(o, key, json_string_nocheck(value));
-}
-
-const char *
-explain_place(struct explain *e, int line)
-{
-	return pool_printf(e->pool, "%s:%d", e->conf->file, line);
 }
 
 /* The block of the boot file that a table's entry stands for: the first of that
@@ -173,27 +165,48 @@ sources(struct explained *a, const char *stored)
 	return list;
 }
 
+/* What is wanted, and by whom. */
 static void
-find_way(struct explained *a)
+put_wants(struct explained *a)
 {
-	const char *stored = pool_strdup(a->e->pool, text(a->o, "want"));
-	const char *route = pool_strdup(a->e->pool, text(a->o, "route"));
+	json_t *list = sources(a, a->stored), *tls;
+
+	if (a->decided != NULL) {
+		(void)json_array_append_new(list, json_pack(
+		    "{s:s, s:s, s:s}", "who", "next hop", "name",
+		    a->source != NULL ? a->source : "", "want", a->decided));
+		a->text = destmap_both(a->e->map, a->text, a->decided);
+	}
+	a->text = pool_strdup(a->e->pool, a->text[0] != '\0' ? a->text :
+	    destmap_usual(a->e->map));
+	a->want = destmap_want(a->e->map, a->text);
+	tls = json_pack("{s:s, s:s, s:b, s:o}", "want", a->text, "level",
+	    a->want != NULL ? tlswant_name(a->want->level) : "", "readable",
+	    a->want != NULL, "sources", list);
+	(void)json_object_set_new(a->o, "tls", tls);
+}
+
+/* -1: nothing would be sent, why. */
+static int
+find_way(struct explained *a, struct err *why)
+{
 	struct queue_to to = { .domain = a->addr.domain,
-		.local = a->addr.local, .want = str_c(stored),
-		.route = str_c(route) };
-	json_t *tls;
+		.local = a->addr.local, .want = str_c(a->stored),
+		.route = str_c(a->by_route) };
+	int r;
 
 	way_find(&a->way, &a->e->relay, a->e->map, &plugs_out_asks,
 	    a->e->tables.out, &to);
 	a->route = a->way.route != NULL ? a->way.route :
 	    route_of_hosts(a->way.hop, a->e->pool);
-	a->text = pool_strdup(a->e->pool, a->way.text[0] != '\0' ?
-	    a->way.text : destmap_usual(a->e->map));
-	a->want = destmap_want(a->e->map, a->text);
-	tls = json_pack("{s:s, s:s, s:b, s:o}", "want", a->text, "level",
-	    a->want != NULL ? tlswant_name(a->want->level) : "", "readable",
-	    a->want != NULL, "sources", sources(a, stored));
-	(void)json_object_set_new(a->o, "tls", tls);
+	a->text = pool_strdup(a->e->pool, a->way.text);
+	a->mx = NULL;
+	if (a->route != NULL || !route_key_is_route(a->way.hop))
+		a->mx = explain_mx(a->e, &a->way, a->route);
+	r = explain_decide(a->e, &a->way, a->route, a->mx, &a->decided,
+	    &a->source, why);
+	put_wants(a);
+	return r;
 }
 
 static void
@@ -213,7 +226,7 @@ put_hop(struct explained *a)
 	}
 	(void)json_object_set_new(a->o, "hop", hop);
 	if (a->want != NULL)
-		explain_hosts(a->e, hop, &a->way, a->route, a->want);
+		explain_hosts(a->e, hop, &a->way, a->route, a->want, a->mx);
 }
 
 /* As relay_dest_cert(): a route that is for many speaks for none of them. */
@@ -303,6 +316,61 @@ put_failures(struct explained *a, const struct queue_profile *p)
 	(void)json_object_set_new(a->o, "failures", list);
 }
 
+/* Whither and with what TLS; -1: it goes nowhere. */
+static int
+go_one_way(struct explained *a)
+{
+	struct err why = ERR_INIT;
+	int r = find_way(a, &why);
+
+	put_hop(a);
+	if (r != 0) {
+		explain_put(a->o, "error", pool_printf(a->e->pool,
+		    "%s: nothing is sent for now", why.text));
+		return -1;
+	}
+	if (a->want != NULL && (a->route != NULL ||
+		!route_key_is_route(a->way.hop)))
+		return 0;
+	explain_put(a->o, "error", a->want == NULL ? pool_printf(a->e->pool,
+	    "the TLS want \"%s\" is not readable: nothing is sent",
+	    a->text) : "there is no such route: nothing is sent");
+	return -1;
+}
+
+/* Whoever is asked at the delivery may raise the want or send it elsewhere,
+ * and is asked again there. */
+static int
+find_end(struct explained *a)
+{
+	const char *want, *route;
+	struct err why = ERR_INIT;
+	unsigned turns = 0;
+
+	for (;;) {
+		if (go_one_way(a) != 0)
+			return -1;
+		if (explain_deliver(a->e, a->o, a->way.hop, a->text, &want,
+			&route) != 0)
+			return -1;
+		if (route != NULL && route_check(&a->e->relay, str_c(route),
+			&why) != 0) {
+			explain_put(a->o, "error", why.text);
+			return -1;
+		}
+		if (want == NULL && (route == NULL ||
+			strcmp(route, a->by_route) == 0))
+			return 0;
+		if (turns++ == TURNS_MAX) {
+			explain_put(a->o, "error", "deliver handlers send it "
+			    "to and fro");
+			return -1;
+		}
+		a->stored = want != NULL ? want : a->stored;
+		a->by_route = route != NULL ? route : a->by_route;
+	}
+}
+
 int
 explain_rcpt(struct explain *e, json_t *o, const json_t *tried)
 {
@@ -316,16 +384,12 @@ explain_rcpt(struct explain *e, json_t *o, const json_t *tried)
 		explain_put(o, "error", why.text);
 		return -1;
 	}
-	find_way(&a);
-	put_hop(&a);
-	if (a.want == NULL || (a.route == NULL &&
-	    route_key_is_route(a.way.hop))) {
-		explain_put(o, "error", a.want == NULL ? pool_printf(e->pool,
-		    "the TLS want \"%s\" is not readable: nothing is sent",
-		    a.text) : "there is no such route: nothing is sent");
+	a.stored = pool_strdup(e->pool, text(o, "want"));
+	a.by_route = pool_strdup(e->pool, text(o, "route"));
+	if (find_end(&a) != 0)
 		return -1;
-	}
 	put_certificate(&a);
+	explain_limits(e, o, &a.way, a.route, a.want);
 	p = a.way.rules.profile;
 	if (p == NULL && a.way.route != NULL)
 		p = a.way.route->profile;

@@ -43,8 +43,8 @@ add_reply(struct buf *dst, const json_t *reply)
 	    text(reply, "text"));
 }
 
-static void
-client(const json_t *all, struct buf *dst)
+void
+explain_text_client(const json_t *all, struct buf *dst)
 {
 	const json_t *c = json_object_get(all, "client");
 
@@ -54,13 +54,97 @@ client(const json_t *all, struct buf *dst)
 	add_if(dst, ", HELO ", text(c, "helo"), "");
 	add_if(dst, ", logged in as ", text(c, "auth"), "");
 	add_if(dst, ", ", text(c, "tls"), "");
-	add_if(dst, ", listener ", text(c, "listener"), "");
 	(void)buf_printf(dst, ": %s\n", text(c, "direction"));
 }
 
-/* The words of the rules are whole sentences. */
+/* Limits of which 0 is none. */
 static void
-tried(const json_t *all, struct buf *dst)
+add_limits(struct buf *dst, const json_t *m)
+{
+	static const struct {
+		const char *key, *what;
+	} v[] = {
+		{ "message_size", "octets a message" },
+		{ "recipients", "recipients a message" },
+		{ "messages", "messages a connection" },
+		{ "client_connections", "connections" },
+		{ "client_rate", "connections a minute" },
+		{ "recipients_per_hour", "recipients an hour" },
+	};
+	json_int_t n;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		n = json_integer_value(json_object_get(m, v[i].key));
+		if (n == 0)
+			continue;
+		(void)buf_printf(dst, "%s%lld %s", any ? ", " : "  at most ",
+		    (long long)n, v[i].what);
+		any = true;
+	}
+	if (any)
+		(void)buf_add_char(dst, '\n');
+}
+
+void
+explain_text_hat(const json_t *all, struct buf *dst)
+{
+	const json_t *h = json_object_get(all, "hat");
+
+	if (text(h, "listener")[0] == '\0')
+		return; /* there is no listener */
+	if (text(h, "group")[0] == '\0')
+		(void)buf_printf(dst, "  sender group: none, %s as listener "
+		    "%s has it\n", text(h, "behavior"), text(h, "listener"));
+	else
+		(void)buf_printf(dst, "  sender group %s (match %s), policy "
+		    "%s: %s\n", text(h, "group"), text(h, "match"),
+		    text(h, "policy"), text(h, "behavior"));
+	(void)buf_printf(dst, "  TLS %s, AUTH %s\n", text(h, "tls"),
+	    text(h, "auth"));
+	add_limits(dst, json_object_get(h, "limits"));
+}
+
+void
+explain_text_access(const json_t *all, struct buf *dst)
+{
+	const json_t *v = json_object_get(all, "access"), *o;
+	bool relay = strcmp(text(json_object_get(all, "client"), "direction"),
+	    "outbound") == 0;
+	size_t i;
+
+	for (i = 0; i < json_array_size(v); i++) {
+		o = json_array_get(v, i);
+		(void)buf_printf(dst, "  <%s>: ", text(o, "address"));
+		if (is(o, "taken"))
+			(void)buf_add_c(dst, relay ? "accepted, the client "
+			    "may send to anywhere" : "accepted");
+		else
+			add_reply(dst, json_object_get(o, "reply"));
+		add_if(dst, " (by ", text(o, "by"), ")");
+		add_if(dst, ", entry ", text(o, "entry"), "");
+		add_if(dst, ", for <", text(o, "for"), ">");
+		(void)buf_add_char(dst, '\n');
+	}
+}
+
+void
+explain_text_unknown(const json_t *all, struct buf *dst)
+{
+	const json_t *v = json_object_get(all, "unknown");
+	size_t i;
+
+	if (json_array_size(v) > 0)
+		(void)buf_add_c(dst, "not known:\n");
+	for (i = 0; i < json_array_size(v); i++)
+		(void)buf_printf(dst, "  %s\n", json_string_value(
+		    json_array_get(v, i)));
+}
+
+/* The words of the rules are whole sentences. */
+void
+explain_text_tried(const json_t *all, struct buf *dst)
 {
 	const json_t *list = json_object_get(all, "tried"), *o, *values;
 	const char *kind;
@@ -96,8 +180,8 @@ tried(const json_t *all, struct buf *dst)
 	}
 }
 
-static void
-outcome(const json_t *all, struct buf *dst)
+void
+explain_text_outcome(const json_t *all, struct buf *dst)
 {
 	const json_t *v = json_object_get(all, "branches"), *b, *rcpts;
 	size_t i, k;
@@ -106,7 +190,10 @@ outcome(const json_t *all, struct buf *dst)
 		return;
 	(void)buf_printf(dst, "message: %s at %s, ", text(all, "verdict"),
 	    text(all, "stage"));
-	add_reply(dst, json_object_get(all, "reply"));
+	if (json_object_get(all, "reply") != NULL)
+		add_reply(dst, json_object_get(all, "reply"));
+	else
+		(void)buf_add_c(dst, "the connection is reset");
 	add_if(dst, " (by ", text(all, "by"), ")");
 	(void)buf_add_char(dst, '\n');
 	add_if(dst, "  error: ", text(all, "error"), "\n");
@@ -227,6 +314,57 @@ names(const json_t *o, struct buf *dst)
 }
 
 static void
+deliver(const json_t *o, struct buf *dst)
+{
+	const json_t *d = json_object_get(o, "deliver");
+	const char *verdict = text(d, "verdict");
+
+	if (d == NULL)
+		return;
+	(void)buf_add_c(dst, "  deliver handlers: ");
+	if (strcmp(verdict, "accept") != 0) {
+		(void)buf_printf(dst, "%s, ", verdict[0] == 'r' ?
+		    "sent back" : "deferred");
+		add_reply(dst, json_object_get(d, "reply"));
+	} else {
+		(void)buf_add_c(dst, "sent");
+	}
+	add_if(dst, " by the route ", text(d, "route"), "");
+	(void)buf_add_char(dst, '\n');
+	add_if(dst, "    log: ", text(d, "log"), "");
+}
+
+static int
+number(const json_t *o, const char *key)
+{
+	return (int)json_integer_value(json_object_get(o, key));
+}
+
+static void
+limits(const json_t *o, struct buf *dst)
+{
+	const json_t *l = json_object_get(o, "limits");
+
+	if (l == NULL)
+		return;
+	(void)buf_printf(dst, "  at most %d connections to %s, %d messages "
+	    "on each, %d recipients a transaction",
+	    number(l, "concurrency"), strcmp(text(l, "limit_by"), "mx") == 0 ?
+	    "each address" : "it", number(l, "max_messages"),
+	    number(l, "max_recipients"));
+	if (number(l, "recipients") > 0)
+		(void)buf_printf(dst, ", %d recipients in %d minutes",
+		    number(l, "recipients"), number(l, "recipient_minutes"));
+	(void)buf_printf(dst, "; %s\n", text(l, "ip"));
+	if (is(o, "tagged"))
+		(void)buf_add_c(dst, "  its sender gets a tag (bounce "
+		    "verification)\n");
+	if (is(o, "alert"))
+		(void)buf_add_c(dst, "  an alert is raised where its TLS "
+		    "cannot be had\n");
+}
+
+static void
 schedule(const json_t *o, struct buf *dst)
 {
 	const json_t *s = json_object_get(o, "schedule");
@@ -326,13 +464,14 @@ failures(const json_t *o, struct buf *dst)
 	}
 }
 
-static void
-rcpt(const json_t *o, struct buf *dst)
+void
+explain_text_rcpt(const json_t *o, struct buf *dst)
 {
 	(void)buf_printf(dst, "to <%s>", text(o, "address"));
 	if (!is(o, "taken")) {
 		(void)buf_add_c(dst, ": refused, ");
 		add_reply(dst, json_object_get(o, "reply"));
+		add_if(dst, " (by ", text(o, "by"), ")");
 		(void)buf_add_char(dst, '\n');
 		return;
 	}
@@ -352,11 +491,13 @@ rcpt(const json_t *o, struct buf *dst)
 		return; /* the message goes nowhere */
 	wants(o, dst);
 	hop(o, dst);
+	deliver(o, dst);
 	if (text(o, "error")[0] != '\0') {
 		(void)buf_printf(dst, "  error: %s\n", text(o, "error"));
 		return;
 	}
 	names(o, dst);
+	limits(o, dst);
 	schedule(o, dst);
 	failures(o, dst);
 }
@@ -367,10 +508,13 @@ explain_text(const json_t *all, struct buf *dst)
 	const json_t *v = json_object_get(all, "recipients");
 	size_t i;
 
-	client(all, dst);
+	explain_text_client(all, dst);
+	explain_text_hat(all, dst);
 	add_if(dst, "warning: ", text(all, "warning"), "\n");
-	tried(all, dst);
-	outcome(all, dst);
+	if (json_object_get(all, "tried") != NULL)
+		explain_text_tried(all, dst);
+	explain_text_outcome(all, dst);
 	for (i = 0; i < json_array_size(v); i++)
-		rcpt(json_array_get(v, i), dst);
+		explain_text_rcpt(json_array_get(v, i), dst);
+	explain_text_unknown(all, dst);
 }

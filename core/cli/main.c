@@ -36,6 +36,8 @@ static const struct command commands[] = {
 	{ "policy", cli_policy, "check, test and trace a policy" },
 	{ "explain", cli_explain,
 	    "show what would become of a message, and why" },
+	{ "trace", cli_trace,
+	    "follow a message that is not sent, step by step" },
 	{ "queue", cli_queue, "look at the queue and act on it" },
 	{ "log", cli_log, "follow messages through the mail log" },
 	{ "sink", cli_sink, "receive mail and show it, for trying things out" },

@@ -1,6 +1,6 @@
 /*
- * Private to `postern policy` and `postern explain`: which policy is meant, and
- * a message tried on it.
+ * Private to `postern policy`, `postern explain` and `postern trace`: which
+ * policy is meant, and a message tried on it.
  */
 #ifndef CLI_POLICY_H
 #define CLI_POLICY_H
@@ -8,10 +8,12 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "net/dns.h"
 #include "policy/conf.h"
+#include "policy/whois.h"
 #include "trial/trial.h"
 
 enum { POLICY_USAGE = 64, POLICY_RCPTS = 1000 };
@@ -25,38 +27,54 @@ int policy_conf(struct conf **c_r, const char *conf_file, const char *file,
 struct policy_message {
 	const char *from, *rcpt[POLICY_RCPTS], *ip, *helo, *name, *auth, *tls;
 	const char *listener, *eml; /* its file; NULL: a short text */
+	const char *group;	/* of senders; NULL: none */
+	const json_t *refused;	/* as drive_send() has it, or NULL */
 	unsigned nrcpt;
 	int relay; /* may it send to anywhere? 1, -1: no, 0: not known */
 	bool live;
+	const char *conf_file;
+	bool json;
 };
-/* An option of the message; -1: it is none, or one too many. */
-int policy_option(struct policy_message *m, int c, const char *value);
-/* Fills in relay, by who the client is. -1: its address is none. */
-int policy_relays(const struct conf *conf, struct policy_message *m,
+/*
+ * The options of all who try a message; what is behind them is left from
+ * optind on. -1: go on; else it is over with that status. usage() is given
+ * where it is to be printed and returns its second argument.
+ */
+int policy_options(int argc, char **argv, struct policy_message *m,
+    int (*usage)(FILE *to, int status));
+/* One more recipient; -1: there are too many. */
+int policy_rcpt(struct policy_message *m, const char *address);
+
+/* Who the client of a message is, found as the server finds it; at the
+ * listener that is named, else at the first. */
+struct policy_who {
+	struct sock_addr addr;
+	const struct conf_listener *l;	/* NULL: the boot file has none */
+	const struct conf_flow *flow;	/* what it may; or NULL */
+	struct whois *whois;
+	struct whois_is is;
+	bool known;
+	bool network; /* it may send to anywhere, by its address or group */
+};
+/* Fills in the message, too: listener, name, group, relay. dns NULL: nothing
+ * is asked. -1: there is no such listener, or its address is none. */
+int policy_who(struct policy_who *w, const struct conf *conf,
+    struct policy_message *m, struct loop *loop, struct dns *dns,
     struct err *why);
+void policy_who_end(struct policy_who *w);
 /* The resolver of a boot file. */
 int policy_dns(struct dns **dns_r, struct loop *loop, const struct conf *conf,
     struct err *why);
-#define POLICY_OPTIONS                                                         \
-	{ "from", required_argument, NULL, 'f' },                              \
-	{ "rcpt", required_argument, NULL, 'r' },                              \
-	{ "ip", required_argument, NULL, 'i' },                                \
-	{ "helo", required_argument, NULL, 'H' },                              \
-	{ "name", required_argument, NULL, 'n' },                              \
-	{ "auth", required_argument, NULL, 'a' },                              \
-	{ "tls", required_argument, NULL, 't' },                               \
-	{ "listener", required_argument, NULL, 'l' },                          \
-	{ "live", no_argument, NULL, 'L' },                                    \
-	{ "config", required_argument, NULL, 'c' },                            \
-	{ "json", no_argument, NULL, 'j' },                                    \
-	{ "help", no_argument, NULL, 'h' },
-
 /*
  * What becomes of it: {"tried": what the engine wrote down (engine/policy.h,
  * "traced"), "result": as of drive_send()}. Without a policy "tried" is empty.
+ * then, or NULL: it is called while the message can be delivered.
  */
+typedef void policy_then(void *arg, struct trial *t, json_t *out);
 int policy_try(const struct conf *conf, const struct policy_message *m,
-    json_t **out_r, struct err *why);
+    policy_then *then, void *arg, json_t **out_r, struct err *why);
+/* Did the policy itself fail at that message, whatever became of it? */
+bool policy_failed(const json_t *result);
 
 /* The rules and questions in order, and the treatments, for people. */
 void policy_trace_text(const json_t *out, struct buf *dst);

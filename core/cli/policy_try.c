@@ -19,7 +19,8 @@ static int	open_live(struct trial *t, const struct conf *conf,
 		    struct err *why);
 static void	close_trial(struct trial *t);
 static int	run(struct trial *t, const struct policy_message *m,
-		    json_t **out_r, struct err *why);
+		    policy_then *then, void *arg, json_t **out_r,
+		    struct err *why);
 
 /* A file alone has the usual settings. */
 int
@@ -49,56 +50,6 @@ policy_conf(struct conf **c_r, const char *conf_file, const char *file,
 	return r;
 }
 
-int
-policy_option(struct policy_message *m, int c, const char *value)
-{
-	switch (c) {
-	case 'f':
-		m->from = value;
-		return 0;
-	case 'r':
-		if (m->nrcpt == POLICY_RCPTS)
-			return -1;
-		m->rcpt[m->nrcpt++] = value;
-		return 0;
-	case 'i':
-		m->ip = value;
-		return 0;
-	case 'H':
-		m->helo = value;
-		return 0;
-	case 'n':
-		m->name = value;
-		return 0;
-	case 'a':
-		m->auth = value;
-		return 0;
-	case 't':
-		m->tls = value;
-		return 0;
-	case 'l':
-		m->listener = value;
-		return 0;
-	case 'L':
-		m->live = true;
-		return 0;
-	}
-	return -1;
-}
-
-int
-policy_relays(const struct conf *conf, struct policy_message *m,
-    struct err *why)
-{
-	struct sock_addr a;
-
-	if (m->ip != NULL && sock_addr_ip(str_c(m->ip), 0, &a, why) != 0)
-		return err_prefix(why, "%s: ", m->ip);
-	m->relay = m->auth != NULL || (m->ip != NULL &&
-	    conf_nets_has(&conf->relay.networks, &a)) ? 1 : -1;
-	return 0;
-}
-
 static void
 put(json_t *o, const char *key, const char *value)
 {
@@ -118,6 +69,10 @@ message_json(const struct policy_message *m, struct err *why)
 	put(o, "name", m->name);
 	put(o, "auth", m->auth);
 	put(o, "listener", m->listener);
+	put(o, "group", m->group);
+	if (m->refused != NULL)
+		(void)json_object_set(o, "refused",
+		    (json_t *)(uintptr_t)m->refused);
 	for (i = 0; i < m->nrcpt; i++)
 		(void)json_array_append_new(rcpt, json_string(m->rcpt[i]));
 	(void)json_object_set_new(o, "rcpt", rcpt);
@@ -182,7 +137,7 @@ read_eml(json_t *m, const char *file, struct err *why)
 
 int
 policy_try(const struct conf *conf, const struct policy_message *m,
-    json_t **out_r, struct err *why)
+    policy_then *then, void *arg, json_t **out_r, struct err *why)
 {
 	struct trial t;
 	int r;
@@ -192,7 +147,7 @@ policy_try(const struct conf *conf, const struct policy_message *m,
 		return -1;
 	if (!m->live)
 		canned_empty(t.canned);
-	r = run(&t, m, out_r, why);
+	r = run(&t, m, then, arg, out_r, why);
 	close_trial(&t);
 	return r;
 }
@@ -261,31 +216,59 @@ close_trial(struct trial *t)
 	loop_destroy(&loop);
 }
 
+/* Adds what the policy has tried since it was asked last. */
 static int
-run(struct trial *t, const struct policy_message *m, json_t **out_r,
-    struct err *why)
+add_tried(struct trial *t, json_t *tried, struct err *why)
+{
+	json_t *q = json_pack("{s:s}", "ask", "traced"), *said = NULL;
+	int r = drive_ask(t, "policy", q, &said, why);
+
+	(void)json_array_extend(tried, said);
+	json_decref(said);
+	json_decref(q);
+	return r;
+}
+
+static int
+run(struct trial *t, const struct policy_message *m, policy_then *then,
+    void *arg, json_t **out_r, struct err *why)
 {
 	json_t *q = json_pack("{s:s, s:b}", "ask", "trace", "on", 1);
-	json_t *traced = json_pack("{s:s}", "ask", "traced"), *said = NULL;
-	json_t *message = message_json(m, why), *result = NULL;
+	json_t *tried = json_array(), *said = NULL, *out = NULL;
+	json_t *message = message_json(m, why);
 	bool has = instance_find(t->gen, "policy") != NULL;
 	int r = message == NULL ? -1 : 0;
 
 	if (r == 0 && has)
 		r = drive_ask(t, "policy", q, &said, why);
+	if (r == 0) {
+		out = json_pack("{s:O, s:o}", "tried", tried, "result",
+		    drive_message(t, message));
+		r = has ? add_tried(t, tried, why) : 0;
+	}
+	if (r == 0 && then != NULL) {
+		then(arg, t, out);
+		r = has ? add_tried(t, tried, why) : 0;
+	}
+	if (t->subject->session)
+		trial_disconnect(t);
+	if (r == 0)
+		*out_r = json_incref(out);
+	json_decref(out);
+	json_decref(tried);
 	json_decref(said);
-	said = NULL;
-	if (r == 0)
-		result = drive_send(t, message);
-	if (r == 0 && has)
-		r = drive_ask(t, "policy", traced, &said, why);
-	if (r == 0)
-		*out_r = json_pack("{s:o, s:o}", "tried",
-		    said != NULL ? said : json_array(), "result", result);
-	else
-		json_decref(result);
 	json_decref(q);
-	json_decref(traced);
 	json_decref(message);
 	return r;
+}
+
+/* The engine raises an alert for each failure, and says so in these words. */
+bool
+policy_failed(const json_t *result)
+{
+	const char *alerts = json_string_value(json_object_get(result,
+	    "alerts"));
+
+	return json_object_get(result, "error") != NULL ||
+	    (alerts != NULL && strstr(alerts, ": policy error ") != NULL);
 }

@@ -99,6 +99,12 @@ ask_line(struct pool *pool, const char *text, char between, const char *def)
 	return line != NULL && line[0] == '\0' ? def : line;
 }
 
+const char *
+prompt_next(struct pool *pool)
+{
+	return read_line(pool, stdin);
+}
+
 bool
 prompt_yes(struct pool *pool, const char *text, bool def, bool *end_r)
 {

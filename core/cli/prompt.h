@@ -18,6 +18,8 @@ void prompt_text(const char *text, unsigned indent);
 /* "text [def]> "; the answer, def for an empty line, NULL at the end of the
  * input. def may be "" . */
 const char *prompt_line(struct pool *pool, const char *text, const char *def);
+/* The next line of a text, without a question; NULL at the end of the input. */
+const char *prompt_next(struct pool *pool);
 /* Yes or no, until it is one; end_r: the input ended, and it is def. */
 bool prompt_yes(struct pool *pool, const char *text, bool def, bool *end_r);
 /* So, on one line: "text [Y]> ". */

@@ -78,11 +78,11 @@ started(void *arg, const struct err *why)
 
 int
 tables_open(struct tables *v, const struct conf *conf, struct loop *loop,
-    struct pool *pool, struct err *why)
+    struct dns *dns, struct pool *pool, struct err *why)
 {
 	static const char *const ops[] = { PST_TLS_POLICY_RCPT,
 		PST_TLS_POLICY_DECIDE, NULL };
-	struct host_world world = { .loop = loop,
+	struct host_world world = { .loop = loop, .dns = dns,
 		.hostname = conf->top.hostname };
 
 	memset(v, 0, sizeof(*v));

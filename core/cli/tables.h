@@ -25,11 +25,12 @@ struct tables {
 int tables_choose(struct conf *dst, const struct conf *conf, struct host *h,
     const char *const *ops, const char *plugin, struct pool *pool,
     struct err *why);
-/* conf, loop and pool live as long as the tables. Those of other plugins than
+/* conf, loop, dns (NULL: nothing can be asked) and pool live as long as the
+ * tables. Those of other plugins than
  * tls_table are known if all plugins of conf can be loaded. -1: why; to be
  * closed all the same. */
 int tables_open(struct tables *v, const struct conf *conf, struct loop *loop,
-    struct pool *pool, struct err *why);
+    struct dns *dns, struct pool *pool, struct err *why);
 void tables_close(struct tables *v);
 
 #endif

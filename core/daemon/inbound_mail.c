@@ -8,12 +8,10 @@
 
 #include "base/log.h"
 #include "base/obj.h"
-#include "relay/batv.h"
+#include "policy/admit.h"
 
 #define SLOWEST SECONDS(1)
 
-static bool	sender_needs_tls(const struct session *,
-		    const struct addr *);
 static bool	no_room(struct session *, const struct envelope *,
 		    struct err *);
 static msec	pause_for_backlog(const struct session *);
@@ -31,21 +29,14 @@ enum smtpd_step
 session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 {
 	struct session *s;
+	enum admit how;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (!s->tls && sender_needs_tls(s, &env->sender)) {
-		s->tls_demanded = true;
+	how = admit_sender(s->flow, s->tls, smtpd_auth(s->smtpd),
+	    &env->sender, &v->reply);
+	if (how != ADMIT_YES) {
+		s->tls_demanded = s->tls_demanded || how == ADMIT_TLS;
 		v->act = SMTPD_REFUSE;
-		(void)err_set(&v->reply, 530, "5.7.0",
-		    "Must issue a STARTTLS command first");
-		return SMTPD_NOW;
-	}
-	if (s->flow->policy != NULL &&
-	    s->flow->policy->auth == CONF_AUTH_REQUIRED &&
-	    smtpd_auth(s->smtpd) == NULL) {
-		v->act = SMTPD_REFUSE;
-		(void)err_set(&v->reply, 530, "5.7.0",
-		    "Authentication required");
 		return SMTPD_NOW;
 	}
 	if (no_room(s, env, &v->reply)) {
@@ -73,23 +64,6 @@ session_mail_go(struct session *s, struct envelope *env,
 	loop_timer_init(s->in->w.loop, &s->timer, mail_paused, s);
 	loop_timer_set(&s->timer, pause);
 	return SMTPD_WAIT;
-}
-
-/* Senders that are taken inside TLS only (requirements.md 3.2). */
-static bool
-sender_needs_tls(const struct session *s, const struct addr *sender)
-{
-	const char *const *p = s->flow->tls_senders;
-	struct str entry;
-
-	for (; *p != NULL && sender->domain.n > 0; p++) {
-		entry = str_c(*p);
-		if (str_find(entry, '@') < entry.n
-			? str_ieq(entry, sender->full)
-			: domain_matches(entry, sender->domain))
-			return true;
-	}
-	return false;
 }
 
 static bool
@@ -173,32 +147,6 @@ mail_said(struct session *s, const struct hook_verdict *hv,
 	return SMTPD_NOW;
 }
 
-/* A report to an address that we tagged goes to the one behind the tag. */
-static int
-untag(const struct session *s, const struct envelope *env, struct rcpt *rcpt,
-    struct err *why)
-{
-	const struct conf *c = s->conf;
-	bool report = env->sender.full.n == 0;
-	const char *const *p = c->relay.domains;
-	enum batv_is is;
-
-	if (c->relay_conf.batv == NULL)
-		return 0;
-	is = batv_untag(c->relay_conf.batv, &rcpt->addr, clock_wall());
-	if (is == BATV_GOOD || !report || session_may_relay(s) ||
-	    (is == BATV_NONE && (c->relay.untagged_bounces == 0 ||
-		str_ieq_c(rcpt->addr.local, "postmaster"))))
-		return 0;
-	while (*p != NULL && !domain_matches(str_c(*p), rcpt->addr.domain))
-		p++;
-	if (*p == NULL)
-		return 0;
-	return err_set(why, 550, "5.7.1", is == BATV_BAD ?
-	    "This report's address is not or no longer one of ours" :
-	    "This report is not about a message of ours");
-}
-
 enum smtpd_step
 session_rcpt(void *arg, struct envelope *env, struct rcpt *rcpt,
     struct smtpd_verdict *v)
@@ -232,7 +180,8 @@ refuses(struct session *s, const struct envelope *env, struct rcpt *rcpt,
 	if (conf_takes(s->conf, s->l->name, session_may_relay(s), &rcpt->addr,
 		reply) != 0)
 		return "RAT";
-	if (untag(s, env, rcpt, reply) != 0)
+	if (admit_tag(s->conf, session_may_relay(s), &env->sender,
+		&rcpt->addr, reply) != ADMIT_YES)
 		return "bounce verification";
 	return hour_full(s, reply) ? "Injection Control" : NULL;
 }

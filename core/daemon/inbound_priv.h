@@ -134,7 +134,6 @@ void session_log_new(struct session *s);
 /* inbound_group.c: finds out who it is, then asks "connect". */
 struct whois;
 enum smtpd_step session_identify(struct session *s, struct smtpd_verdict *v);
-void session_whois_end(struct session *s);
 
 /* inbound_hook.c */
 /* Asks, at once or later, then() what comes of it; rcpt: index or -1. */

@@ -6,6 +6,7 @@
 #include "daemon/inbound_priv.h"
 
 #include "base/obj.h"
+#include "policy/admit.h"
 
 #define SENDERCHECK_MAGIC 0x1b0d0017u
 
@@ -22,10 +23,9 @@ static void	sender_known(void *, const struct mx_result *);
 bool
 session_sender_asked(struct session *s, struct envelope *env)
 {
-	const struct conf_policy_flow *p = s->flow->policy;
 	struct sendercheck *c;
 
-	if (p == NULL || !p->sender_dns || env->sender.domain.n == 0)
+	if (!admit_domain_asked(s->flow, &env->sender))
 		return false;
 	OBJ_NEW(c, SENDERCHECK_MAGIC);
 	c->s = s;
@@ -53,17 +53,6 @@ session_sender_end(struct session *s)
 }
 
 static void
-refuse(const struct session *s, bool later, struct smtpd_verdict *v)
-{
-	const struct conf_policy_flow *p = s->flow->policy;
-	unsigned code = later ? p->sender_dns_fail_code : p->sender_dns_code;
-
-	v->act = SMTPD_REFUSE;
-	(void)err_set(&v->reply, (int)code, code < 500 ? "4.1.8" : "5.1.8",
-	    "%s", later ? p->sender_dns_fail_text : p->sender_dns_text);
-}
-
-static void
 sender_known(void *arg, const struct mx_result *r)
 {
 	struct smtpd_verdict v = { .act = SMTPD_OK };
@@ -77,18 +66,8 @@ sender_known(void *arg, const struct mx_result *r)
 	env = c->env;
 	c->query = NULL;
 	session_sender_end(s);
-	switch (status) {
-	case MX_OK:
-		break;
-	case MX_NULL: /* it says that it sends no mail (RFC 7505 4.2) */
-	case MX_NXDOMAIN:
-	case MX_NOHOST:
-		refuse(s, false, &v);
-		break;
-	case MX_FAIL:
-		refuse(s, true, &v);
-		break;
-	}
+	if (admit_domain(s->flow, status, &v.reply) != ADMIT_YES)
+		v.act = SMTPD_REFUSE;
 	if (v.act != SMTPD_OK ||
 	    session_mail_go(s, env, &v) == SMTPD_NOW)
 		session_reply(s, &v);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/obj.h"
 #include "net/proxy.h"
+#include "policy/whois.h"
 
 #define ALL_CLIENTS UINT64_C(0x616c6c) /* key of the total */
 #define PROXY_PATIENCE SECONDS(10)
@@ -209,7 +210,7 @@ session_free(struct session *s)
 	ASSERT(s->smtpd == NULL);
 	stream_destroy(&s->stream);
 	loop_timer_clear(&s->timer);
-	session_whois_end(s);
+	whois_destroy(&s->whois);
 	session_sender_end(s);
 	if (!s->uncounted) {
 		s->uncounted = true;

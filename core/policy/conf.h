@@ -412,6 +412,9 @@ void conf_help(struct buf *dst);
  * what it is told. */
 int conf_takes(const struct conf *conf, const char *listener, bool relay,
     const struct addr *rcpt, struct err *why);
+/* So, and by which entry of either list; "": by none. */
+int conf_takes_by(const struct conf *conf, const char *listener, bool relay,
+    const struct addr *rcpt, const char **by_r, struct err *why);
 bool conf_nets_has(const struct conf_nets *nets, const struct sock_addr *a);
 
 #endif

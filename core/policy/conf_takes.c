@@ -59,24 +59,39 @@ int
 conf_takes(const struct conf *conf, const char *listener, bool relay,
     const struct addr *rcpt, struct err *why)
 {
+	const char *by;
+
+	return conf_takes_by(conf, listener, relay, rcpt, &by, why);
+}
+
+int
+conf_takes_by(const struct conf *conf, const char *listener, bool relay,
+    const struct addr *rcpt, const char **by_r, struct err *why)
+{
 	bool routed = routed_by_sender(rcpt->local);
 	const struct conf_access *a;
 	const char *const *p;
 
+	*by_r = "";
 	/* <postmaster>: RFC 5321 4.5.1 */
 	if (relay || rcpt->domain.n == 0)
 		return 0;
 	a = nearest(conf, listener, rcpt);
+	if (a != NULL)
+		*by_r = a->name;
 	if (a != NULL && a->access == 0 && !routed)
 		return 0;
 	for (p = conf->relay.domains; a == NULL && *p != NULL; p++) {
-		if (!routed && domain_matches(str_c(*p), rcpt->domain))
-			return 0;
+		if (routed || !domain_matches(str_c(*p), rcpt->domain))
+			continue;
+		*by_r = *p;
+		return 0;
 	}
 	if (a == NULL)
 		a = find(conf, listener, STR(CONF_RAT_ALL));
 	if (a == NULL || a->access == 0)
 		return err_set(why, 550, "5.7.1", "Relaying denied");
+	*by_r = a->name;
 	return err_set(why, (int)a->code, a->code < 500 ? "4.7.1" : "5.7.1",
 	    "%s", a->text);
 }

@@ -3,6 +3,7 @@
 #include "relay/batv.h"
 #include "relay/edited.h"
 #include "relay/relay_priv.h"
+#include "relay/way.h"
 
 #define PIECE_MAX (256 * 1024)
 
@@ -277,20 +278,13 @@ begin(struct delivery *dl)
 	send_slice(dl);
 }
 
-/* Reports come back only to addresses of domains that we take mail for. */
 static bool
 tagged(struct delivery *dl)
 {
 	const struct relay_conf *conf = dl->conn->relay->gen->conf;
 	const struct addr *from = &qunit_env(dl->unit)->sender;
-	const char *const *p = conf->ours;
 
-	if (dl->conn->dest->rules.tag != RELAY_TAG_ON || conf->batv == NULL ||
-	    p == NULL)
-		return false;
-	while (*p != NULL && !domain_matches(str_c(*p), from->domain))
-		p++;
-	return *p != NULL &&
+	return way_tags(conf, &dl->conn->dest->rules, from) &&
 	    batv_tag(conf->batv, from, clock_wall(), dl->pool, &dl->sender);
 }
 

@@ -8,6 +8,7 @@
  */
 #include "relay/relay_priv.h"
 #include "relay/route.h"
+#include "relay/way.h"
 
 #define RCPTS_KEY 0x7265637073ULL /* another thing of the same domain */
 
@@ -28,23 +29,7 @@ dest_limits(struct dest *d)
 	if (domain.n == 0 || r->concurrency == 0)
 		domain = str_c(d->key);
 	d->shm_key = hash_stable(domain.p, domain.n);
-	if (r->concurrency == 0)
-		r->concurrency = route != NULL && route->concurrency > 0 ?
-		    route->concurrency : conf->concurrency;
-	if (r->max_messages == 0)
-		r->max_messages = route != NULL && route->max_messages > 0 ?
-		    route->max_messages : conf->max_messages;
-	if (r->ip == 0)
-		r->ip = 1 + (route != NULL && route->ip >= 0 ?
-		    (unsigned)route->ip : (unsigned)conf->ip);
-	if (r->limit == RELAY_LIMIT_UNSET)
-		r->limit = conf->rules.limit;
-	if (r->recipients == 0)
-		r->recipients = conf->rules.recipients;
-	if (r->minutes == 0)
-		r->minutes = conf->rules.minutes;
-	if (r->tag == RELAY_TAG_UNSET)
-		r->tag = conf->rules.tag;
+	way_limits(conf, route, r);
 }
 
 const struct queue_profile *

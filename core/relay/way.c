@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mail/addr.h"
 #include "relay/route.h"
 
 void
@@ -37,6 +38,42 @@ way_hop(struct way *w, const struct relay_conf *conf, struct destmap *map,
 	n = strlen(w->hop);
 	w->hop[n++] = '/';
 	route_domain(domain, w->hop + n, sizeof(w->hop) - n);
+}
+
+void
+way_limits(const struct relay_conf *conf, const struct relay_route *route,
+    struct relay_rules *r)
+{
+	if (r->concurrency == 0)
+		r->concurrency = route != NULL && route->concurrency > 0 ?
+		    route->concurrency : conf->concurrency;
+	if (r->max_messages == 0)
+		r->max_messages = route != NULL && route->max_messages > 0 ?
+		    route->max_messages : conf->max_messages;
+	if (r->ip == 0)
+		r->ip = 1 + (route != NULL && route->ip >= 0 ?
+		    (unsigned)route->ip : (unsigned)conf->ip);
+	if (r->limit == RELAY_LIMIT_UNSET)
+		r->limit = conf->rules.limit;
+	if (r->recipients == 0)
+		r->recipients = conf->rules.recipients;
+	if (r->minutes == 0)
+		r->minutes = conf->rules.minutes;
+	if (r->tag == RELAY_TAG_UNSET)
+		r->tag = conf->rules.tag;
+}
+
+bool
+way_tags(const struct relay_conf *conf, const struct relay_rules *r,
+    const struct addr *sender)
+{
+	const char *const *p = conf->ours;
+
+	if (r->tag != RELAY_TAG_ON || conf->batv == NULL || p == NULL)
+		return false;
+	while (*p != NULL && !domain_matches(str_c(*p), sender->domain))
+		p++;
+	return *p != NULL;
 }
 
 /* A route is trusted as it is written; names from an MX are not. */

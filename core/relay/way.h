@@ -33,6 +33,14 @@ void way_find(struct way *w, const struct relay_conf *conf,
 void way_hop(struct way *w, const struct relay_conf *conf,
     struct destmap *map, struct str domain, struct str route);
 
+/* What the blocks do not say is as the route has it, else as delivery. */
+void way_limits(const struct relay_conf *conf, const struct relay_route *route,
+    struct relay_rules *r);
+/* Does mail of that sender go out with a tag there? Reports come back only to
+ * addresses of domains that we take mail for. */
+bool way_tags(const struct relay_conf *conf, const struct relay_rules *r,
+    const struct addr *sender);
+
 /* A host there, by its name and whose MX it is (struct mx_host): which domain
  * its certificate must be for, and whether it stands in the route itself. */
 const char *way_domain(const struct relay_route *route, const char *hop,

@@ -154,6 +154,9 @@ struct smtpd *smtpd_new(struct stream *stream, const struct smtpd_conf *conf,
     const struct smtpd_ops *ops, void *arg);
 /* While connect is asked: from then on it is this one. */
 void smtpd_conf_set(struct smtpd *s, const struct smtpd_conf *conf);
+/* Is TLS missing for MAIL? Then that is the reply. */
+bool smtpd_needs_tls(const struct smtpd_conf *conf, bool tls,
+    struct err *reply);
 /* The answer to the one question that is open. */
 void smtpd_answer(struct smtpd *s, const struct smtpd_verdict *v);
 /* 421 4.3.2 as soon as no message is in transit; a transaction that has

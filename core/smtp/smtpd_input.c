@@ -133,14 +133,23 @@ out_of_order(
 	return err_set(why, 503, "5.5.1", "%s", text);
 }
 
+bool
+smtpd_needs_tls(const struct smtpd_conf *conf, bool tls, struct err *reply)
+{
+	if (conf->tls != SMTPD_TLS_REQUIRED || tls)
+		return false;
+	(void)err_set(reply, 530, "5.7.0",
+	    "Must issue a STARTTLS command first");
+	return true;
+}
+
 static int
 allowed(struct smtpd *s, const struct smtpd_verb *verb, struct str arg,
     struct err *why)
 {
-	if (s->conf->tls == SMTPD_TLS_REQUIRED && !s->tls_up &&
-	    (verb->flags & VF_CLEAR) == 0)
-		return err_set(
-		    why, 530, "5.7.0", "Must issue a STARTTLS command first");
+	if ((verb->flags & VF_CLEAR) == 0 &&
+	    smtpd_needs_tls(s->conf, s->tls_up, why))
+		return -1;
 	if ((verb->states & (1u << s->state)) == 0)
 		return out_of_order(s, verb, why);
 	if ((verb->flags & VF_NO_ARG) != 0 && arg.n > 0)

@@ -8,7 +8,7 @@
 
 static const char *value_of(struct trial *, const json_t *);
 static bool	set_facts(struct trial *, const json_t *);
-static int	branch_of(const struct trial *, const char *);
+static int	rcpt_of(const struct trial *, const char *);
 static json_t	*outcome(struct trial *, size_t, size_t);
 
 static const struct {
@@ -31,7 +31,7 @@ drive_deliver(struct trial *t, const json_t *m)
 	const char *to = json_string_value(json_object_get(m, "rcpt"));
 	struct subject *s = t->subject;
 	size_t log = buf_len(&t->log), alerts = buf_len(&t->alerts), i;
-	int branch;
+	int rcpt;
 
 	if (t->stage != TRIAL_EOM || s->nbranch == 0)
 		return problem("no message was taken");
@@ -42,27 +42,25 @@ drive_deliver(struct trial *t, const json_t *m)
 	if (i == sizeof(hooks) / sizeof(hooks[0]))
 		return problem("it is deliver, queued, delivered, deferred or "
 		    "bounced");
-	branch = to == NULL ? 0 : branch_of(t, to);
-	if (branch < 0)
+	rcpt = to == NULL ? subject_branch(s, 0) : rcpt_of(t, to);
+	if (rcpt < 0)
 		return problem("rcpt is no recipient of this message");
-	branch = subject_branch(s, (unsigned)branch);
-	s->fact[FACT_DELIVER_TLS] = subject_ops.get(s, FACT_RCPT_TLS, branch,
+	s->fact[FACT_DELIVER_TLS] = subject_ops.get(s, FACT_RCPT_TLS, rcpt,
 	    t->pool);
 	if (!set_facts(t, json_object_get(m, "facts")))
 		return problem("facts are those of deliver and tls");
-	(void)trial_ask(t, hooks[i].hook, branch);
+	(void)trial_ask(t, hooks[i].hook, rcpt);
 	subject_end_event(s);
 	return outcome(t, log, alerts);
 }
 
-/* The number of the branch that somebody is in. */
+/* The number of a recipient that somebody sends to. */
 static int
-branch_of(const struct trial *t, const char *address)
+rcpt_of(const struct trial *t, const char *address)
 {
 	int i = subject_find(t->subject, address);
 
-	return i < 0 || t->subject->rcpt[i]->dropped ? -1 :
-	    (int)t->subject->rcpt[i]->branch;
+	return i < 0 || t->subject->rcpt[i]->dropped ? -1 : i;
 }
 
 static const char *

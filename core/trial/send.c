@@ -110,16 +110,37 @@ session(struct trial *t, const json_t *m)
 	trial_connect(t, &c);
 }
 
+/* By the server itself, which asks nobody then. */
+static bool
+refused(struct trial *t, enum hook at, const json_t *no)
+{
+	struct hook_verdict *v = &t->verdict;
+	int code = (int)json_integer_value(json_object_get(no, "code"));
+
+	if (no == NULL)
+		return false;
+	t->subject->at = at;
+	*v = (struct hook_verdict){ .act = code < 500 ? HOOK_TEMPFAIL :
+		HOOK_REJECT, .by = keep(t, no, "by", NULL) };
+	(void)err_set(&v->reply, code, text_of(no, "enhanced", ""), "%s",
+	    text_of(no, "text", ""));
+	return true;
+}
+
 /* A recipient that is refused is one less; without any that is the answer. */
 static void
 envelope(struct trial *t, const json_t *m, json_t *rcpts)
 {
 	const json_t *v = json_object_get(m, "rcpt");
+	const json_t *no = json_object_get(m, "refused");
+	const json_t *no_rcpt = json_object_get(no, "rcpt");
 	struct hook_verdict last;
 	unsigned taken = 0;
 	size_t i;
 	json_t *r;
 
+	if (refused(t, HOOK_MAIL, json_object_get(no, "mail")))
+		return;
 	trial_mail(t, keep(t, m, "from", "sender@client.example"), NULL,
 	    NULL);
 	last = t->verdict;
@@ -134,9 +155,13 @@ envelope(struct trial *t, const json_t *m, json_t *rcpts)
 			    "addresses");
 			return;
 		}
-		trial_rcpt(t, pool_strdup(t->pool, to));
+		if (!refused(t, HOOK_RCPT, json_object_get(no_rcpt, to)))
+			trial_rcpt(t, pool_strdup(t->pool, to));
 		r = json_pack("{s:s, s:b, s:o}", "address", to, "taken",
 		    t->verdict.act == HOOK_GO, "reply", reply_of(t));
+		if (t->verdict.act != HOOK_GO && t->verdict.by != NULL)
+			(void)json_object_set_new(r, "by",
+			    json_string(t->verdict.by));
 		(void)json_array_append_new(rcpts, r);
 		taken += t->verdict.act == HOOK_GO;
 		last = t->verdict;

@@ -232,8 +232,13 @@ def test_the_message_and_the_listener_count(explain):
     args = ["--json", "a@us.example", "x@far.example", "m.eml"]
     rcpt = facts(explain("--listener", "inside", *args))["recipients"][0]
     assert rcpt["tls"]["level"] == "required"
-    rcpt = facts(explain(*args))["recipients"][0]
+    with open(explain.dir / "postern.lua", "a") as boot:
+        boot.write('listener "far" { address = { "127.0.0.1:2526" } }\n')
+    rcpt = facts(explain("--listener", "far", *args))["recipients"][0]
     assert rcpt["tls"]["level"] == "opportunistic"
+    out = facts(explain(*args))
+    assert out["client"]["listener"] == "inside"
+    assert out["recipients"][0]["tls"]["level"] == "required"
 
 
 def test_without_a_policy_the_tables_are_shown_all_the_same(explain):
