@@ -12,6 +12,7 @@ int cli_check(int argc, char **argv);
 int cli_commit(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_destconfig(int argc, char **argv);
+int cli_displayalerts(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_import(int argc, char **argv);
 int cli_headers(int argc, char **argv);

@@ -165,6 +165,10 @@ show(const struct answer *a)
 	    sum(a->workers, "out", "idle"), sum(a->workers, "out", "hops"),
 	    sum(a->workers, "out", "hops_down"));
 	show_tls(a->master);
+	if (number(a->master, "episodes") > 0)
+		(void)printf("alerts %lld episodes of required TLS are open: "
+		    "postern displayalerts --open\n",
+		    (long long)number(a->master, "episodes"));
 	show_plugins(a->master);
 	json_array_foreach(a->workers, i, w)
 		show_worker(w);

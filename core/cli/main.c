@@ -43,6 +43,8 @@ static const struct command commands[] = {
 	{ "sink", cli_sink, "receive mail and show it, for trying things out" },
 	{ "headers", cli_headers, "show how a received message was encrypted" },
 	{ "status", cli_status, "show what the relay is doing" },
+	{ "displayalerts", cli_displayalerts,
+	    "show the last alerts, and the TLS that cannot be had just now" },
 	{ "keeper", keeper_main, NULL }, /* of `serve` only */
 	{ "tls-test", cli_tls_test, "test the TLS of a destination's hosts" },
 	{ "tlsverify", cli_tlsverify, "verify the certificate of one host" },

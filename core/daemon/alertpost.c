@@ -1,5 +1,6 @@
 #include "daemon/alertpost.h"
 
+#include "admin/control.h"
 #include "base/coll.h"
 #include "base/log.h"
 #include "base/obj.h"
@@ -10,7 +11,7 @@
 #define NOBODY UINT32_MAX
 #define TRIES 2
 #define TEXT_MAX 1000
-#define KEY_MAX 200
+#define KEY_MAX 320
 #define DETAIL_MAX 16384
 
 struct letter {
@@ -39,14 +40,23 @@ static void	drop(struct alertpost *, struct letter *);
 json_t *
 alert_raise(const struct host_alert *a)
 {
+	json_t *msg = alert_pack(a);
+
+	mail_log(EV_ALERT, a->category, a->severity,
+	    str_c(control_text(msg, "text")), str_c(control_text(msg, "key")),
+	    str_c(control_text(msg, "detail")));
+	return msg;
+}
+
+json_t *
+alert_pack(const struct host_alert *a)
+{
 	struct pool *pool = pool_new(0);
 	const char *text = clean(pool, a->text, TEXT_MAX, false);
 	const char *key = clean(pool, a->key, KEY_MAX, false);
 	const char *detail = clean(pool, a->detail, DETAIL_MAX, true);
 	json_t *msg;
 
-	mail_log(EV_ALERT, a->category, a->severity, str_c(text),
-	    str_c(key), str_c(detail));
 	msg = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "type",
 	    "alert", "severity", a->severity, "class", a->category, "key",
 	    key, "text", text, "detail", detail, "wall",

@@ -22,6 +22,7 @@ struct alertpost;
 
 /* Logs the line; the alert as a message of type "alert". */
 json_t *alert_raise(const struct host_alert *a);
+json_t *alert_pack(const struct host_alert *a); /* without a line */
 
 /* Steals msg; false: that worker cannot be told. */
 typedef bool alertpost_send(void *arg, unsigned worker, json_t *msg);

@@ -42,6 +42,7 @@ struct telling {
 	unsigned nsink, left;
 };
 
+static void	fill_episode(struct telling *, const json_t *);
 static const char *text_of(struct pool *, const json_t *, const char *);
 static void	ask(struct telling *);
 static void	answered(void *, const struct op_answer *);
@@ -120,10 +121,34 @@ alerts_emit(struct alerts *a, struct host_gen *g, const char *hostname,
 		.text = text_of(t->pool, msg, "text"),
 		.detail = text_of(t->pool, msg, "detail"),
 		.wall = control_number(msg, "wall", 0) };
+	fill_episode(t, msg);
 	TAILQ_INSERT_TAIL(&a->tellings, t, link);
 	if (g != NULL)
 		t->gen = host_gen_ref(g);
 	ask(t);
+}
+
+static void
+fill_episode(struct telling *t, const json_t *msg)
+{
+	struct pst_alert_record *r = &t->record;
+
+	r->state = text_of(t->pool, msg, "state");
+	r->domain = text_of(t->pool, msg, "domain");
+	r->cause = text_of(t->pool, msg, "cause");
+	r->reason = text_of(t->pool, msg, "reason");
+	r->mx = text_of(t->pool, msg, "mx");
+	r->ip = text_of(t->pool, msg, "ip");
+	r->episode = (uint64_t)control_number(msg, "episode", 0);
+	r->attempts = (uint64_t)control_number(msg, "attempts", 0);
+	r->held = (uint64_t)control_number(msg, "held", 0);
+	r->delivered = (uint64_t)control_number(msg, "delivered", 0);
+	r->bounced = (uint64_t)control_number(msg, "bounced", 0);
+	r->first = control_number(msg, "first", 0);
+	r->last = control_number(msg, "last", 0);
+	r->resolved = control_number(msg, "resolved", 0);
+	r->oldest = control_number(msg, "oldest", 0);
+	r->deadline = control_number(msg, "deadline", 0);
 }
 
 static const char *

@@ -297,7 +297,7 @@ serve_run(struct master *m)
 		m->status = EXIT_FAILURE;
 		return;
 	}
-	master_alerts_start(m);
+	desk_start(m);
 	keys_start(m);
 	keys_load(m, m->epoch, reload_cert_failed, serve_loaded);
 	on_watchdog(m);
@@ -368,6 +368,7 @@ serve_end(struct master *m)
 		loop_once(m->loop, false); /* reaps what is deferred */
 		loop_destroy(&m->loop);
 	}
+	desk_end(m);
 	if (m->shm != NULL) {
 		ids_close(&m->ids);
 		log_info("Postern has stopped");
@@ -385,7 +386,6 @@ serve_end(struct master *m)
 	buf_fini(&m->broken);
 	buf_fini(&m->said);
 	expiry_fini(&m->expiry);
-	alertpost_destroy(&m->alerts);
 	logs_close();
 	file_close(&m->lock);
 	OBJ_FREE(m);
@@ -482,7 +482,7 @@ on_tick(void *arg)
 		m->last_tick = clock_now();
 	if (!m->stopping)
 		children_watch(m);
-	master_alerts_logs(m);
+	desk_tick(m);
 	loop_timer_set(&m->tick, SECONDS(1));
 }
 
@@ -565,7 +565,7 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		    (json_int_t)(clock_now() - shm_beat_last(m->shm, i))));
 	}
 	control_done(r, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, "
-	    "s:b, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid",
+	    "s:b, s:o, s:o, s:i, s:o, s:o}", "version", PACKAGE_VERSION, "pid",
 	    (int)getpid(), "file", m->file, "hostname", m->conf->top.hostname,
 	    "generation", (json_int_t)epoch_generation(m->epoch), "revision",
 	    (json_int_t)m->conf->revision, "uptime_ms",
@@ -574,8 +574,8 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		json_pack("{s:i, s:i, s:i}", "pid", (int)m->keys.pid, "keys",
 		(int)m->keys.count, "restarts", (int)m->keys.restarts) :
 		json_null(), "certificates", certs_status(m),
-	    "plugins", blame_status(m),
-	    "metrics", metrics(m->shm)));
+	    "episodes", (int)episodes_open(m->episodes), "plugins",
+	    blame_status(m), "metrics", metrics(m->shm)));
 }
 
 static void

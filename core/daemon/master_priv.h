@@ -1,7 +1,7 @@
 /*
  * Private to the master: master.c (life), supervise.c (workers), reload.c,
  * reload_shadow.c, reload_store.c and reload_vote.c, keys.c (keeper),
- * owncerts.c (certificates of our own),
+ * owncerts.c (certificates of our own), alertdesk.c (alerts, episodes),
  * certwatch.c (files that change), certstatus.c (what is in use, until when).
  */
 #ifndef DAEMON_MASTER_PRIV_H
@@ -15,9 +15,11 @@
 #include "admin/control.h"
 #include "base/ids.h"
 #include "base/shm.h"
+#include "daemon/alertbook.h"
 #include "daemon/alertpost.h"
 #include "daemon/ballot.h"
 #include "daemon/blame.h"
+#include "daemon/episode.h"
 #include "daemon/epoch.h"
 #include "daemon/expiry.h"
 #include "daemon/ipc.h"
@@ -100,6 +102,11 @@ struct master {
 	uint64_t watched;	/* what the files looked like */
 	struct expiry expiry;
 	struct alertpost *alerts;
+	struct alertbook *book;
+	bool book_failed;
+	struct episodes *episodes;
+	uint64_t opened, resolved; /* of them, as metrics have it */
+	json_t *news;		   /* of them, to be kept, then sent */
 	struct blame blame;
 	struct roll roll;
 	struct loop_timer expiry_turn;
@@ -163,13 +170,19 @@ void children_tell(struct master *m, const char *type);
 /* Records for log sinks that are in workers only (daemon/logs.h). */
 bool children_log(void *master, json_t *msg);
 void children_kill(struct master *m, int signo);
-/* Before there are workers. */
-void master_alerts_start(struct master *m);
+
+/* alertdesk.c */
+void desk_start(struct master *m); /* before there are workers */
+void desk_end(struct master *m);
+void desk_tick(struct master *m); /* each second */
+/* An alert of alert_raise(), of any process; steals it. NULL is fine. */
+void desk_take(struct master *m, json_t *alert);
+/* A message of type "episode"; a worker that serves, or is gone. */
+void desk_said(struct child *c, const json_t *msg);
+void desk_worker(struct child *c, bool ready);
 /* Class System; detail may be NULL. */
 void master_alert(struct master *m, const char *severity, const char *key,
     const char *text, const char *detail);
-/* What the log's sinks have raised. */
-void master_alerts_logs(struct master *m);
 
 /* reload.c */
 void reload_start(struct master *m, enum reload what);

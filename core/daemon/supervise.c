@@ -29,7 +29,6 @@ static void	child_pause(struct child *);
 static void	child_again(void *);
 static void	child_ready(struct child *);
 static void	tell_end(const struct child *, int);
-static bool	send_alert(void *, unsigned, json_t *);
 static void	alert_end(const struct child *, int);
 
 void
@@ -127,7 +126,9 @@ child_said(void *arg, const json_t *msg, int *fds, unsigned n)
 	} else if (strcmp(type, "flush") == 0) {
 		pass_on(c, msg);
 	} else if (strcmp(type, "alert") == 0) {
-		alertpost_add(c->m->alerts, json_deep_copy(msg));
+		desk_take(c->m, json_deep_copy(msg));
+	} else if (strcmp(type, "episode") == 0) {
+		desk_said(c, msg);
 	} else if (strcmp(type, "alerted") == 0) {
 		alertpost_done(c->m->alerts, c->index,
 		    (uint64_t)control_number(msg, "number", 0));
@@ -157,7 +158,7 @@ child_ready(struct child *c)
 	unsigned i;
 
 	c->ready = true;
-	alertpost_ready(m->alerts, c->index, true);
+	desk_worker(c, true);
 	roll_ready(c);
 	for (i = 0; i < m->nchild; i++) {
 		if (!m->child[i].ready)
@@ -189,7 +190,7 @@ children_ended(struct master *m, pid_t pid, int status)
 		blame_end(m, c, status);
 	shm_worker_gone(m->shm, c->index);
 	c->ready = false;
-	alertpost_ready(m->alerts, c->index, false);
+	desk_worker(c, false);
 	if (m->stopping) {
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 			tell_end(c, status);
@@ -245,42 +246,6 @@ alert_end(const struct child *c, int status)
 	master_alert(c->m, "Critical", key, text, NULL);
 }
 
-void
-master_alert(struct master *m, const char *severity, const char *key,
-    const char *text, const char *detail)
-{
-	struct host_alert a = { .severity = severity, .category = "System",
-		.key = key, .text = text, .detail = detail };
-
-	alertpost_add(m->alerts, alert_raise(&a));
-}
-
-void
-master_alerts_logs(struct master *m)
-{
-	json_t *msg;
-
-	while ((msg = logs_alert()) != NULL)
-		alertpost_add(m->alerts, msg);
-}
-
-static bool
-send_alert(void *arg, unsigned worker, json_t *msg)
-{
-	struct err why = ERR_INIT;
-	struct master *m;
-
-	OBJ_CAST(m, arg, MASTER_MAGIC);
-	if (m->child[worker].ipc == NULL) {
-		json_decref(msg);
-		return false;
-	}
-	if (ipc_send(m->child[worker].ipc, msg, NULL, 0, &why) == 0)
-		return true;
-	log_warning("worker %u: alert: %s", worker, why.text);
-	return false;
-}
-
 /* At once the first time, then after 1, 2, 4 ... 30 seconds. */
 static void
 child_pause(struct child *c)
@@ -307,12 +272,6 @@ child_again(void *arg)
 	OBJ_CAST(c, arg, CHILD_MAGIC);
 	if (!c->m->stopping && c->pid == 0)
 		child_start(c);
-}
-
-void
-master_alerts_start(struct master *m)
-{
-	m->alerts = alertpost_new(m->nchild, send_alert, m);
 }
 
 void

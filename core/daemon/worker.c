@@ -42,8 +42,9 @@ static void	frozen(void *, uint64_t);
 static void	host_alerts(void *, const struct host_alert *);
 static void	tell_alert(void *, json_t *);
 static void	held_alert(void *, uint64_t, const struct addr *, struct str);
-static void	tls_alert(void *, struct str, const char *, const char *,
-		    struct str);
+static void	tls_failed(void *, const struct relay_tls_fail *);
+static void	tls_told(void *, struct str, enum queue_fate);
+static void	tls_watch(void *, bool);
 
 int
 worker_main(const struct worker_env *env)
@@ -106,6 +107,7 @@ worker_start(struct worker *w, struct err *why)
 	loop_timer_init(w->loop, &w->stop_late, on_stop_late, w);
 	loop_each_round(w->loop, on_round, w);
 	w->alerts = alerts_new(w->loop, tell_alert, w);
+	w->watch = tlswatch_new(tell_alert, tls_watch, w);
 	w->aux = offload_new("aux");
 	loop_offload(w->loop, w->aux);
 	if (w->conf->dns.records[0] != '\0')
@@ -180,8 +182,8 @@ worker_queue(struct worker *w, struct err *why)
 {
 	struct relay_world world = { .loop = w->loop, .dns = w->dns,
 		.shm = w->env->shm, .ids = w->env->ids,
-		.worker = w->env->index, .tls_alert = tls_alert,
-		.held_alert = held_alert,
+		.worker = w->env->index, .tls_failed = tls_failed,
+		.tls_told = tls_told, .held_alert = held_alert,
 		.alert_arg = w };
 
 	world.store = w->store;
@@ -236,6 +238,7 @@ worker_end(struct worker *w)
 	inbound_destroy(&w->inbound);
 	control_destroy(&w->control);
 	alerts_destroy(&w->alerts);
+	tlswatch_destroy(&w->watch);
 	(void)logs_plugins(NULL);
 	/* What plugins wait for goes before that which would tell them. */
 	worker_epoch_end(w);
@@ -304,6 +307,9 @@ on_master(void *arg, const json_t *msg, int *fds, unsigned n)
 		if (w->serving)
 			alerts_emit(w->alerts, w->conf->plugins,
 			    w->conf->top.hostname, msg);
+	} else if (strcmp(type, "episode") == 0) {
+		if (w->watch != NULL)
+			tlswatch_heard(w->watch, msg);
 	} else if (strcmp(type, "log") == 0) {
 		logs_passed(msg);
 	} else if (strcmp(type, "flush") == 0) {
@@ -391,8 +397,10 @@ on_beat(void *arg)
 	while ((msg = logs_alert()) != NULL)
 		worker_tell(w, msg);
 	loop_timer_set(&w->beat, BEAT);
-	if (w->serving)
+	if (w->serving) {
 		worker_count(w);
+		tlswatch_beat(w->watch, w->queue);
+	}
 	plugs_metrics(w->env->shm, w->conf->plugins);
 	if (w->aux_busy)
 		return;
@@ -506,22 +514,33 @@ host_alerts(void *arg, const struct host_alert *a)
 }
 
 static void
-tls_alert(void *arg, struct str domain, const char *ip, const char *reason,
-    struct str detail)
+tls_failed(void *arg, const struct relay_tls_fail *f)
 {
-	struct host_alert a = { .severity = "Warning", .category = "System" };
 	struct worker *w;
-	struct pool *pool;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
-	pool = pool_new(0);
-	a.key = pool_printf(pool, "tls:%.*s", STR_FMT(domain));
-	a.text = pool_printf(pool, "TLS that is required for %.*s could not "
-	    "be had: %s", STR_FMT(domain), reason);
-	a.detail = pool_printf(pool, "Host: %s\nReason: %.*s", ip,
-	    STR_FMT(detail));
-	alerts_raise(w->alerts, &a);
-	pool_destroy(&pool);
+	if (w->watch != NULL)
+		tlswatch_failed(w->watch, f);
+}
+
+static void
+tls_told(void *arg, struct str domain, enum queue_fate fate)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (w->watch != NULL)
+		tlswatch_told(w->watch, domain, fate);
+}
+
+static void
+tls_watch(void *arg, bool on)
+{
+	struct worker *w;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (w->relay != NULL)
+		relay_tls_watch(w->relay, on);
 }
 
 static void

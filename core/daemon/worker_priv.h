@@ -13,6 +13,7 @@
 #include "daemon/ipc.h"
 #include "daemon/keyclient.h"
 #include "daemon/plugs_out.h"
+#include "daemon/tlswatch.h"
 #include "host/host.h"
 #include "net/dns.h"
 #include "queue/queue.h"
@@ -40,6 +41,7 @@ struct worker {
 	struct offload *aux;
 	struct dns *dns;
 	struct alerts *alerts;
+	struct tlswatch *watch;
 	struct store *store;
 	struct store_conf store_conf;
 	struct host_gen *store_gen;	/* its plugin's; or NULL */

@@ -305,7 +305,6 @@ build_relay(struct conf *c)
 	r->return_bound = d->return_size;
 	r->broken_tls = d->broken_tls;
 	r->tls_verbose = c->tls.verbose;
-	r->alert_tls = c->delivery.alert_required_tls;
 	r->tls.level = TLSWANT_OPPORTUNISTIC;
 	if (d->tls != NULL)
 		r->tls = *d->tls;

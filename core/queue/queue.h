@@ -233,6 +233,14 @@ void queue_act(struct queue *q, enum queue_verb verb,
 unsigned queue_flush_domain(struct queue *q, struct str domain,
     bool subdomains);
 
+/* Domains that units of hop, which are due, are for; one may come twice. */
+typedef void qhop_domain(void *arg, struct str domain);
+void qhop_each_domain(struct qhop *hop, qhop_domain *fn, void *arg);
+/* Each message for a domain, where TLS is required; end: wall time at which it
+ * is given up, 0: it is held. Looks at all units that there are. */
+typedef void queue_waits(void *arg, struct str domain, msec queued, msec end);
+void queue_each_waiting(struct queue *q, queue_waits *fn, void *arg);
+
 struct queue_stats {
 	uint64_t messages, units, active, due, held;
 	uint64_t recipients;	/* pending; of those on the disk only, as far

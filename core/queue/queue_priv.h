@@ -3,8 +3,8 @@
  * timers of units), take.c (a unit becomes active), submit.c (new messages),
  * qrep.c (what became of a unit), qend.c (units that end without an attempt),
  * retry.c (the arithmetic of a profile), recover.c (what the stores have),
- * after.c (branches that wait for others), freeze.c (messages that crash what
- * handles them), qact.c (the administrator).
+ * after.c (branches that wait for others), waits.c (what TLS is demanded for),
+ * freeze.c (messages that crash what handles them), qact.c (the administrator).
  *
  * There is one unit for each message and next hop. It stands for all pending
  * recipients of that message with that hop; which of them are due is known
@@ -105,6 +105,7 @@ struct qhop {
 	TAILQ_ENTRY(qhop) tell_link;
 	TAILQ_ENTRY(qhop) idle_link;
 	bool idle;
+	bool demands;		/* TLS (waits.c) */
 	size_t n;
 	size_t ndest;		/* octets of the key up to a space */
 	char key[];
@@ -193,6 +194,8 @@ void sched_init(struct queue *q);
 void sched_fini(struct queue *q);
 void sched_wait(struct queue *q, struct qunit *u, msec next);
 void sched_due(struct queue *q, struct qunit *u); /* or expires it */
+/* When nobody needs to try it any more. */
+msec sched_end(const struct qunit *u);
 void sched_hold(struct queue *q, struct qunit *u);
 void sched_out(struct queue *q, struct qunit *u); /* of all lists */
 bool sched_idle(const struct qunit *u); /* waiting, due or held */

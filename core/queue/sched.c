@@ -59,9 +59,8 @@ sched_wait(struct queue *q, struct qunit *u, msec next)
 		set_timer(q);
 }
 
-/* When nobody needs to try it any more. */
-static msec
-end_of(const struct qunit *u)
+msec
+sched_end(const struct qunit *u)
 {
 	msec life = qunit_profile_now(u)->lifetime;
 	struct queue_want want;
@@ -79,7 +78,7 @@ end_of(const struct qunit *u)
 void
 sched_due(struct queue *q, struct qunit *u)
 {
-	msec end = end_of(u);
+	msec end = sched_end(u);
 	struct qhop *hop = u->hop;
 
 	OBJ_CHECK(u, QUNIT_MAGIC);

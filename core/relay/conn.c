@@ -357,6 +357,8 @@ on_closed(void *arg, const struct smtpc_reply *r)
 	if (r != NULL && (opening || c->delivery != NULL))
 		log_failure(c, r);
 	if (c->delivery != NULL) {
+		if (r != NULL)
+			conn_tls_failed(c, r);
 		d->proven = false;
 		delivery_lost(c->delivery, r);
 	}
@@ -394,6 +396,7 @@ opening_failed(struct conn *c, const struct smtpc_reply *r)
 		return;
 	}
 	conn_count(c, M_CONNS_OUT_FAILED);
+	conn_tls_failed(c, r);
 	make_fail(c, r, &f);
 	host_failed(relay, h);
 	detach(c);

@@ -11,6 +11,7 @@
  */
 #include "base/codec.h"
 #include "relay/relay_priv.h"
+#include "relay/route.h"
 #include "tls/tlsfail.h"
 
 static bool clear_text_instead(struct conn *c, const struct smtpc_reply *r,
@@ -19,8 +20,7 @@ static void count_failure(const struct conn *c, enum tls_reason reason);
 static void log_failed(const struct conn *c, enum tls_reason reason);
 static void gather_detail(struct conn *c, const struct smtpc_reply *why);
 static void log_detail(struct conn *c);
-static void raise_alert(struct conn *c, const char *ip,
-    const struct smtpc_reply *r);
+static void failed_for(void *arg, struct str domain);
 
 static const char *const step_names[TLS_STEPS] = {
 	[TLS_STEP_FULL] = "full",
@@ -131,11 +131,9 @@ conn_tls_log(struct conn *c, const struct smtpc_reply *r)
 			(void)buf_add_str(&c->tls_why, r->text);
 		log_failed(c, r->tls_reason);
 	}
-	if (c->conf.want.level >= TLSWANT_REQUIRED) {
+	if (c->conf.want.level >= TLSWANT_REQUIRED)
 		mail_log(EV_DCID_TLS_REQUIRED, c->dcid,
 		    sock_addr_ip_text(&c->host->addr, ip, sizeof(ip)), word);
-		raise_alert(c, ip, r);
-	}
 	if (r->tls_reason >= TLSR_NO_CERT)
 		mail_log(EV_DCID_UNVERIFIED, c->dcid, word,
 		    r->tls_failure != NULL ? str_c(r->tls_failure->names) :
@@ -143,16 +141,39 @@ conn_tls_log(struct conn *c, const struct smtpc_reply *r)
 	log_detail(c);
 }
 
-/* The switch is one for all domains (requirements.md S2-73). */
-static void
-raise_alert(struct conn *c, const char *ip, const struct smtpc_reply *r)
-{
-	const struct relay_world *w = &c->relay->w;
+struct failed {
+	const struct relay_world *w;
+	struct relay_tls_fail f;
+};
 
-	if (w->tls_alert != NULL && c->gen->conf->alert_tls)
-		w->tls_alert(w->alert_arg, c->conf.domain, ip,
-		    tls_reason_text(r->tls_reason), buf_len(&c->tls_why) > 0 ?
-			buf_str(&c->tls_why) : r->text);
+void
+conn_tls_failed(const struct conn *c, const struct smtpc_reply *r)
+{
+	char ip[SOCK_IP_MAX];
+	struct failed t = { .w = &c->relay->w };
+
+	if (r->tls_reason == TLSR_NONE || t.w->tls_failed == NULL ||
+	    c->conf.want.level < TLSWANT_REQUIRED)
+		return;
+	t.f.host = c->name[0] != '[' ? c->name : "";
+	t.f.ip = sock_addr_ip_text(&c->host->addr, ip, sizeof(ip));
+	t.f.reason = r->tls_reason;
+	t.f.why = buf_len(&c->tls_why) > 0 ? buf_str(&c->tls_why) : r->text;
+	if (c->delivery != NULL) /* what it was to carry is due no longer */
+		failed_for(&t, c->conf.domain);
+	else
+		qhop_each_domain(c->dest->hop, failed_for, &t);
+}
+
+static void
+failed_for(void *arg, struct str domain)
+{
+	char name[WAY_HOP_MAX];
+	struct failed *t = arg;
+
+	route_domain(domain, name, sizeof(name));
+	t->f.domain = str_c(name);
+	t->w->tls_failed(t->w->alert_arg, &t->f);
 }
 
 bool

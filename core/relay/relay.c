@@ -14,6 +14,8 @@ static void queued(void *arg, const struct envelope *env);
 static void durable(void *arg, uint64_t mid);
 static void held(void *arg, const struct qunit *u, const struct rcpt *rc,
     struct str why);
+static void tell_watch(struct relay *r, enum queue_fate fate,
+    const struct qunit *u, const struct qreport *v, unsigned n);
 static void told(void *arg, enum queue_fate fate, const struct qunit *u,
     const struct qreport *v, unsigned n);
 static void chain_text(const struct smtpc *c, struct buf *dst);
@@ -198,6 +200,13 @@ relay_wake(struct relay *r, struct str domain, bool subdomains)
 }
 
 void
+relay_tls_watch(struct relay *r, bool on)
+{
+	OBJ_CHECK(r, RELAY_MAGIC);
+	r->watched = on && r->w.tls_told != NULL;
+}
+
+void
 relay_stats(const struct relay *r, struct relay_stats *st)
 {
 	const struct dest *d;
@@ -340,6 +349,31 @@ told(void *arg, enum queue_fate fate, const struct qunit *u,
 	relay_count(r, metric[fate], n);
 	if (r->asks->told != NULL)
 		r->asks->told(r->w.asks_arg, fate, u, v, n);
+	if (r->watched && fate != QUEUE_DEFERRED)
+		tell_watch(r, fate, u, v, n);
+}
+
+/* Once for each run of recipients of one domain: most often there is one. */
+static void
+tell_watch(struct relay *r, enum queue_fate fate, const struct qunit *u,
+    const struct qreport *v, unsigned n)
+{
+	struct rcpt *const *rc = qunit_rcpt(u, NULL);
+	const struct tlswant *w = policy_want(r, qunit_key(u));
+	char name[WAY_HOP_MAX];
+	struct str domain, last = STR_NULL;
+	unsigned i;
+
+	if (w == NULL || w->level < TLSWANT_REQUIRED)
+		return;
+	for (i = 0; i < n; i++) {
+		domain = rc[v[i].i]->addr.domain;
+		if (i > 0 && str_ieq(domain, last))
+			continue;
+		last = domain;
+		route_domain(domain, name, sizeof(name));
+		r->w.tls_told(r->w.alert_arg, str_c(name), fate);
+	}
 }
 
 static void

@@ -90,7 +90,6 @@ struct relay_conf {
 	struct tlsctx *tlsctx;	/* client context */
 	struct tlsident *cert;	/* of ours, shown if asked for; or NULL */
 	bool tls_verbose;	/* log failed handshakes at length */
-	bool alert_tls;		/* call relay_world.tls_alert */
 	const struct relay_destination *destination;
 	const struct batv *batv;   /* keys of tags; or NULL */
 	const char *const *ours;   /* domains whose senders get one, so; or
@@ -215,6 +214,14 @@ struct relay_asks {
 };
 #define RELAY_OPINIONS 16
 
+/* A host that did not give the TLS that is required for mail to a domain. */
+struct relay_tls_fail {
+	struct str domain;	/* of the recipients, as keys have it */
+	const char *host, *ip;	/* host: its name, or "" */
+	enum tls_reason reason;
+	struct str why;		/* in this case */
+};
+
 struct relay_world {
 	struct loop *loop;
 	struct dns *dns;
@@ -225,10 +232,12 @@ struct relay_world {
 	const struct relay_peer *peer; /* NULL: the real one */
 	const struct relay_asks *asks; /* NULL: nobody */
 	void *asks_arg;
-	/* TLS that is required could not be had: domain, host's address, what
-	 * was the matter; NULL: nobody wants to know. */
-	void (*tls_alert)(void *arg, struct str domain, const char *ip,
-	    const char *reason, struct str detail);
+	/* TLS that is required could not be had, once for each domain whose
+	 * mail waits for it; NULL: nobody wants to know. */
+	void (*tls_failed)(void *arg, const struct relay_tls_fail *f);
+	/* Delivered or given up: a message for that domain, for which TLS is
+	 * required. Only while relay_tls_watch() is on. */
+	void (*tls_told)(void *arg, struct str domain, enum queue_fate fate);
 	/* A report of ours to rcpt may not travel with less TLS than there is,
 	 * and waits for the administrator; or NULL. */
 	void (*held_alert)(void *arg, uint64_t mid, const struct addr *rcpt,
@@ -253,6 +262,9 @@ void relay_destroy(struct relay **rp);
 /* Forgets the back-offs of the domain's next hop (flush, ETRN), with
  * `subdomains` also of those below it; an empty domain means all. */
 void relay_wake(struct relay *r, struct str domain, bool subdomains);
+
+/* Is anybody interested in relay_world.tls_told? At first nobody is. */
+void relay_tls_watch(struct relay *r, bool on);
 
 struct relay_stats {
 	unsigned connections, idle, hops, hops_down;

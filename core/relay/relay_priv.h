@@ -59,6 +59,7 @@ struct relay {
 	struct hash hosts;
 	size_t sweep_at;	/* hosts.n at which it is looked through */
 	struct hash policies;	/* by key of the hop */
+	bool watched;		/* by tls_told */
 	bool stopping;
 	loop_fn *stopped;
 	void *stopped_arg;
@@ -328,6 +329,8 @@ void conn_tls_told(struct conn *c, const struct tls_info *info,
 void conn_tls_ready(struct conn *c);
 /* The lines behind "Connection Error" when r is about TLS. */
 void conn_tls_log(struct conn *c, const struct smtpc_reply *r);
+/* Nothing else can be tried with the host: who waits for it is told of. */
+void conn_tls_failed(const struct conn *c, const struct smtpc_reply *r);
 /* Is another connection to the host of use? Then what it shall do is noted. */
 bool conn_tls_again(struct conn *c, const struct smtpc_reply *r);
 

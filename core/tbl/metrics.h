@@ -91,5 +91,13 @@ METRIC(DNS_FAILED, "dns_failed_total", COUNTER,
     "Questions the resolver could not answer")
 METRIC(LOG_LOST, "log_lines_lost_total", COUNTER,
     "Lines of the mail log that no sink could take")
+METRIC(ALERTS, "alerts_total", COUNTER,
+    "Alerts raised")
+METRIC(TLS_EPISODES, "tls_episodes", GAUGE,
+    "Episodes of required TLS that could not be had which are open")
+METRIC(TLS_EPISODES_OPENED, "tls_episodes_opened_total", COUNTER,
+    "Such episodes that began")
+METRIC(TLS_EPISODES_RESOLVED, "tls_episodes_resolved_total", COUNTER,
+    "Such episodes that were resolved")
 METRIC(RESTARTS, "worker_restarts_total", COUNTER,
     "Workers replaced after an unexpected end")

@@ -351,8 +351,9 @@ PARAM(DELIVERY, certificate, STRING, "", "",
 PARAM(DELIVERY, ca_file, PATH, "/etc/ssl/certs/ca-certificates.crt", "",
     "roots trusted for other hosts, PEM")
 PARAM(DELIVERY, alert_required_tls, BOOL, "false", "",
-    "raise an alert (class System, severity Warning) whenever TLS that is "
-    "required for a domain could not be had")
+    "raise alerts (class System, severity Warning) when TLS that is required "
+    "for a domain cannot be had: one when that begins, updates, one when it is "
+    "over; see postern-displayalerts(8)")
 PARAM(DELIVERY, concurrency, INT, "20", "1..10000",
     "connections to one destination, all workers together")
 PARAM(DELIVERY, limit_by, CHOICE, "domain", "domain|mx",

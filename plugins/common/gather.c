@@ -1,5 +1,6 @@
 #include "gather.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,23 @@ struct matter {
 	struct matter *next;
 	struct throttle th;
 	char *category, *key;
-	/* the last that came */
-	char *severity, *host, *text, *detail;
-	int64_t wall;
+	struct pst_alert_record last; /* that came; its texts are ours */
 };
+
+/* Texts of a record but category and key. */
+static const size_t texts[] = {
+	offsetof(struct pst_alert_record, severity),
+	offsetof(struct pst_alert_record, host),
+	offsetof(struct pst_alert_record, text),
+	offsetof(struct pst_alert_record, detail),
+	offsetof(struct pst_alert_record, state),
+	offsetof(struct pst_alert_record, domain),
+	offsetof(struct pst_alert_record, cause),
+	offsetof(struct pst_alert_record, reason),
+	offsetof(struct pst_alert_record, mx),
+	offsetof(struct pst_alert_record, ip),
+};
+enum { TEXTS = sizeof(texts) / sizeof(texts[0]) };
 
 /* What instances of one name know together: after a reload there are two for a
  * while, and the young one may yet be dropped. */
@@ -42,7 +56,8 @@ static struct store *stores;
 static struct store *store_of(const char *);
 static struct matter *find(struct gather *, const struct pst_alert_record *);
 static void	keep(struct matter *, const struct pst_alert_record *);
-static void	put(char **, const char *);
+static bool	is_over(const struct pst_alert_record *);
+static void	forget(struct gather *, struct matter *);
 static void	matter_free(struct matter *);
 static void	store_free(struct store *);
 static void	gather_free(void *);
@@ -109,11 +124,35 @@ gather_came(struct pst_event *ev, struct gather *g,
 		g->tell(ev, r, 0);
 		return;
 	}
-	if (throttle_came(&m->th, pst_now(ev), g->first, g->most))
+	if (is_over(r)) {
+		g->tell(ev, r, m->th.gathered > 0 ? m->th.gathered + 1 : 0);
+		forget(g, m);
+	} else if (throttle_came(&m->th, pst_now(ev), g->first, g->most)) {
 		g->tell(ev, r, 0);
-	else
+	} else {
 		keep(m, r);
+	}
 	see_to_it(ev, g);
+}
+
+/* Nothing comes behind it that it could be gathered with. */
+static bool
+is_over(const struct pst_alert_record *r)
+{
+	return PST_ALERT_HAS(r, state) && r->state != NULL &&
+	    strcmp(r->state, "resolved") == 0;
+}
+
+static void
+forget(struct gather *g, struct matter *m)
+{
+	struct matter **p = &g->store->matters;
+
+	while (*p != m)
+		p = &(*p)->next;
+	*p = m->next;
+	g->store->n--;
+	matter_free(m);
 }
 
 /* NULL: there is no memory. */
@@ -139,8 +178,8 @@ find(struct gather *g, const struct pst_alert_record *r)
 	m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return NULL;
-	put(&m->category, category);
-	put(&m->key, key);
+	m->category = strdup(category);
+	m->key = strdup(key);
 	if (m->category == NULL || m->key == NULL) {
 		matter_free(m);
 		return NULL;
@@ -151,32 +190,47 @@ find(struct gather *g, const struct pst_alert_record *r)
 	return m;
 }
 
-static void
-keep(struct matter *m, const struct pst_alert_record *r)
+/* Of a record and the place of a text in it. */
+static const char **
+text_at(struct pst_alert_record *r, size_t at)
 {
-	put(&m->severity, r->severity);
-	put(&m->host, r->host);
-	put(&m->text, r->text);
-	put(&m->detail, r->detail);
-	m->wall = r->wall;
+	return (const char **)(void *)((char *)r + at);
 }
 
 static void
-put(char **p, const char *s)
+drop(struct matter *m)
 {
-	free(*p);
-	*p = strdup(s);
+	size_t i;
+
+	for (i = 0; i < TEXTS; i++)
+		free((char *)(uintptr_t)*text_at(&m->last, texts[i]));
+	memset(&m->last, 0, sizeof(m->last));
+}
+
+/* What an older host does not have is "" and 0. */
+static void
+keep(struct matter *m, const struct pst_alert_record *r)
+{
+	size_t i, n = r->size < sizeof(*r) ? r->size : sizeof(*r);
+	struct pst_alert_record new = { .size = sizeof(new) };
+	const char **text;
+
+	memcpy(&new, r, n);
+	new.size = sizeof(new);
+	for (i = 0; i < TEXTS; i++) {
+		text = text_at(&new, texts[i]);
+		*text = strdup(*text != NULL ? *text : "");
+	}
+	drop(m);
+	m->last = new;
 }
 
 static void
 matter_free(struct matter *m)
 {
+	drop(m);
 	free(m->category);
 	free(m->key);
-	free(m->severity);
-	free(m->host);
-	free(m->text);
-	free(m->detail);
 	free(m);
 }
 
@@ -293,12 +347,14 @@ static void
 tell_of(struct pst_event *ev, struct gather *g, const struct matter *m,
     uint64_t n)
 {
-	struct pst_alert_record r = { .size = sizeof(r),
-		.severity = m->severity, .category = m->category,
-		.key = m->key, .host = m->host, .text = m->text,
-		.detail = m->detail, .wall = m->wall };
+	struct pst_alert_record r = m->last;
+	size_t i;
 
-	if (r.severity != NULL && r.host != NULL && r.text != NULL &&
-	    r.detail != NULL)
-		g->tell(ev, &r, n);
+	r.category = m->category;
+	r.key = m->key;
+	for (i = 0; i < TEXTS; i++) {
+		if (*text_at(&r, texts[i]) == NULL)
+			return; /* there was no memory */
+	}
+	g->tell(ev, &r, n);
 }

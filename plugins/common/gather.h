@@ -4,8 +4,9 @@
  * gather_came() is for the operation alert_sink/1.emit. tell() is called with
  * the first of a matter and with a summary on each later occasion, never more
  * often; it copies what it needs. Matters are told apart by class and key, 500
- * at once; what is beyond is one matter together. An instance that follows
- * another of its name at a reload goes on with what was gathered.
+ * at once; what is beyond is one matter together. That an
+ * episode is resolved is told at once, and the matter begins anew. An instance
+ * that follows another of its name at a reload goes on with what was gathered.
  */
 #ifndef COMMON_GATHER_H
 #define COMMON_GATHER_H

@@ -23,6 +23,28 @@ struct pst_alert_record {
 	const char *text;     /* one line */
 	const char *detail;   /* more lines, or "" */
 	int64_t wall;	      /* ms since 1970 */
+	/*
+	 * Of an episode: required TLS that a domain's hosts do not give. It is
+	 * opened once, updated now and then, resolved once; equal keys are one.
+	 * Look before you read these (PST_ALERT_HAS()): older hosts end above.
+	 * state is NULL or "" where there is no episode, and the others say
+	 * nothing then; else texts are "" and numbers 0 where nothing is known.
+	 */
+	const char *state;  /* "opened", "updated", "resolved" */
+	const char *domain; /* of the recipients */
+	const char *cause;  /* for machines: "name-mismatch" */
+	const char *reason; /* for people */
+	const char *mx, *ip; /* the host that failed last */
+	uint64_t episode;   /* its number on this node */
+	uint64_t attempts, held; /* that failed; messages that wait */
+	uint64_t delivered, bounced; /* messages, since it was opened */
+	int64_t first, last, resolved; /* failures; ms since 1970 */
+	int64_t oldest, deadline; /* of what is held: it came, is given up */
 };
+
+/* Does the record have that member? */
+#define PST_ALERT_HAS(r, member)                                               \
+	((r)->size >= offsetof(struct pst_alert_record, member) +              \
+		sizeof((r)->member))
 
 #endif

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <postern/alert_sink.h>
@@ -251,6 +252,15 @@ make_alert(struct stub *st, const struct stmt *s)
 	a->text = key_or(s, "text", "a line");
 	a->detail = key_or(s, "detail", "");
 	a->wall = clock_wall();
+	a->state = key_or(s, "state", "");
+	a->domain = key_or(s, "domain", "");
+	a->cause = key_or(s, "cause", "");
+	a->reason = key_or(s, "reason", "");
+	a->mx = key_or(s, "mx", "");
+	a->ip = key_or(s, "ip", "");
+	a->episode = strtoull(key_or(s, "episode", "0"), NULL, 10);
+	a->attempts = strtoull(key_or(s, "attempts", "0"), NULL, 10);
+	a->held = strtoull(key_or(s, "held", "0"), NULL, 10);
 	return a;
 }
 
