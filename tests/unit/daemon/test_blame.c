@@ -47,6 +47,7 @@ begin(void)
 	w.m->conf = &w.conf;
 	w.m->alerts = alertpost_new(2, take, NULL);
 	alertpost_ready(w.m->alerts, 0, true);
+	w.m->book = alertbook_new("/nowhere");
 	(void)shm_plugin_get(rig.shm, "zero");
 	(void)shm_plugin_get(rig.shm, "one");
 }
@@ -55,6 +56,7 @@ static void
 end(void)
 {
 	alertpost_destroy(&w.m->alerts);
+	alertbook_destroy(&w.m->book);
 	OBJ_FREE(w.m);
 	rig_end();
 }
