@@ -37,7 +37,8 @@ desk_start(struct master *m)
 void
 desk_end(struct master *m)
 {
-	if (m->book != NULL)
+	if (m->book != NULL && (alertbook_changed(m->book) ||
+	    episodes_changed(m->episodes)))
 		save(m);
 	json_decref(m->news);
 	alertbook_destroy(&m->book);

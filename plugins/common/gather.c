@@ -126,7 +126,8 @@ gather_came(struct pst_event *ev, struct gather *g,
 	}
 	if (is_over(r)) {
 		g->tell(ev, r, m->th.gathered > 0 ? m->th.gathered + 1 : 0);
-		forget(g, m);
+		if (m->key[0] != '\0') /* else others are in it, too */
+			forget(g, m);
 	} else if (throttle_came(&m->th, pst_now(ev), g->first, g->most)) {
 		g->tell(ev, r, 0);
 	} else {
