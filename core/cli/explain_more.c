@@ -138,5 +138,6 @@ explain_limits(struct explain *e, json_t *o, const struct way *way,
 	(void)json_object_set_new(o, "tagged", json_boolean(
 	    e->sender.full.n > 0 && way_tags(c, &r, &e->sender)));
 	(void)json_object_set_new(o, "alert", json_boolean(
-	    c->alert_tls && want->level >= TLSWANT_REQUIRED));
+	    e->conf->delivery.alert_required_tls &&
+	    want->level >= TLSWANT_REQUIRED));
 }
