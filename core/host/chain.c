@@ -66,7 +66,8 @@ begin(struct event *ev, enum on on, const struct about *about)
 	ev->on = on;
 	ev->about = about;
 	ev->rcpt = about->rcpt;
-	ev->dead = ev->waits = ev->alone = ev->task = ev->used = false;
+	ev->dead = ev->waits = ev->alone = ev->each = ev->task = ev->used =
+	    false;
 	ev->fault = NULL;
 }
 

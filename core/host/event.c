@@ -16,6 +16,7 @@ static const struct about nothing = { .ops = &nothing_ops, .rcpt = -1 };
 static const _Atomic uint64_t no_generation = 0, any_generation = UINT64_MAX;
 
 
+static struct scope *object_scope(struct event *ev, int which);
 static void refuse(struct event *ev);
 static bool may_miss(const struct event *ev);
 static void judge(struct event *ev, enum pst_verdict v);
@@ -57,8 +58,7 @@ engine_fini(struct host *h)
 
 	ASSERT(TAILQ_EMPTY(&e->runs));
 	request_fini(e);
-	limbo_end(e);
-	loop_timer_clear(&e->limbo_timer);
+	engine_clean(h);
 	mem_free(e->limbo);
 	stat_fini(e);
 	while ((ev = TAILQ_FIRST(&e->spare)) != NULL) {
@@ -99,6 +99,7 @@ engine_instance_end(struct instance *i)
 
 	if (run == NULL)
 		return;
+	engine_clean(i->gen->host);
 	run->ended = true;
 	while ((ev = TAILQ_FIRST(&run->tasks)) != NULL) {
 		ev->verdict = PST_CONTINUE;
@@ -113,6 +114,15 @@ engine_instance_end(struct instance *i)
 	TAILQ_REMOVE(&i->gen->host->engine->runs, run, link);
 	mem_free(run);
 	i->run = NULL;
+}
+
+void
+engine_clean(struct host *h)
+{
+	struct engine *e = h->engine;
+
+	loop_timer_clear(&e->limbo_timer);
+	limbo_end(e);
 }
 
 bool
@@ -176,7 +186,7 @@ event_begin(struct event *ev, struct instance *i, enum on on,
 	ev->stat = &i->run->stat[on];
 	ev->about = about != NULL ? about : &nothing;
 	ev->rcpt = ev->about->rcpt;
-	ev->dead = ev->waits = ev->alone = ev->task = ev->used =
+	ev->dead = ev->waits = ev->alone = ev->each = ev->task = ev->used =
 	    ev->turned = false;
 	ev->fault = NULL;
 	ev->replied = -1;
@@ -246,6 +256,8 @@ event_clear(struct event *ev, bool keep)
 		request_cancel_all(ev);
 	if (!ev->used)
 		return;
+	if (!ev->dead && (keep || scope_held(ev->scope)))
+		event_bind(ev);
 	ev->used = false;
 	if (!keep) {
 		scope_recycle(&ev->scope);
@@ -259,10 +271,41 @@ bool
 event_stop(struct event *ev)
 {
 	OBJ_CHECK(ev, EVENT_MAGIC);
-	ev->dead = true;
+	if (ev->used || ev->depth > 0)
+		event_bind(ev);
 	loop_timer_clear(&ev->deadline);
-	request_cancel_all(ev);
+	request_cancel_all(ev); /* they look at what this one is about */
+	ev->dead = true;
 	return ev->depth == 0;
+}
+
+/*
+ * Its clean-ups run before those of what it is about, whose owner may end it
+ * now.
+ */
+void
+event_bind(struct event *ev)
+{
+	const struct about *a = ev->about;
+	struct scope *s = event_scope(ev, PST_EVENT), **sp;
+	int at = ev->rcpt, i, n = 0;
+
+	if (a->ops->scope != NULL) {
+		if (ev->each && a->ops->nrcpt != NULL)
+			n = (int)a->ops->nrcpt(a->arg);
+		for (i = at >= 0 ? -1 : 0; i < n; i++) {
+			sp = a->ops->scope(a->arg, PST_RCPT, i < 0 ? at : i);
+			if (sp != NULL && *sp != NULL)
+				scope_needs(s, *sp);
+		}
+		for (i = PST_MESSAGE; i >= PST_SESSION; i--) {
+			sp = a->ops->scope(a->arg, i, at);
+			if (sp != NULL && *sp != NULL)
+				scope_needs(s, *sp);
+		}
+	}
+	if (ev->inst->scope != NULL)
+		scope_needs(s, ev->inst->scope);
 }
 
 void
@@ -320,29 +363,43 @@ event_turn(struct event *ev)
 struct scope *
 event_scope(struct event *ev, enum pst_scope which)
 {
-	struct scope **sp;
-
 	switch (which) {
 	case PST_EVENT:
-		sp = &ev->scope;
 		ev->used = true;
-		break;
+		if (ev->scope == NULL)
+			ev->scope = scope_new();
+		return ev->scope;
 	case PST_INSTANCE:
 		return ev->inst->scope;
+	case PST_RCPT:
+		ev->each |= ev->alone;
+		return object_scope(ev, PST_RCPT);
 	case PST_SESSION:
 	case PST_MESSAGE:
-	case PST_RCPT:
-		if (ev->about->ops->scope == NULL)
-			return NULL;
-		sp = ev->about->ops->scope(ev->about->arg, (int)which,
-		    ev->rcpt);
-		break;
-	default:
-		return NULL;
+		return object_scope(ev, (int)which);
 	}
-	if (sp != NULL && *sp == NULL)
-		*sp = scope_new();
-	return sp == NULL ? NULL : *sp;
+	return NULL;
+}
+
+/* With those around it, so that they end in their order even if they are made
+ * in another. */
+static struct scope *
+object_scope(struct event *ev, int which)
+{
+	const struct about *a = ev->about;
+	struct scope **sp, *outer;
+
+	sp = a->ops->scope == NULL ? NULL :
+	    a->ops->scope(a->arg, which, ev->rcpt);
+	if (sp == NULL || *sp != NULL)
+		return sp == NULL ? NULL : *sp;
+	*sp = scope_new();
+	while (--which >= PST_SESSION) {
+		outer = object_scope(ev, which);
+		if (outer != NULL)
+			scope_needs(*sp, outer);
+	}
+	return *sp;
 }
 
 struct pool *
@@ -364,7 +421,8 @@ event_defer(struct event *ev, struct scope *s, void (*fn)(void *), void *arg)
 {
 	struct flight by = event_flight(ev, WHERE_CLEANUP);
 
-	scope_defer_by(s, fn, arg, ev->engine->recorder, &by);
+	scope_defer_by(s, fn, arg, ev->engine->recorder, &by,
+	    s == ev->scope || s == ev->inst->scope ? NULL : ev->inst->scope);
 }
 
 int

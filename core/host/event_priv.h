@@ -55,6 +55,7 @@ struct event {
 	bool dead;
 	bool waits;	/* armed: its next function is a continuation */
 	bool alone;	/* inside each_rcpt: it cannot wait */
+	bool each;	/* it used the scope of a recipient there */
 	bool task;	/* of pst_task() */
 	bool used;	/* scope was, since event_begin() */
 	bool turned;	/* what it is about knows that it is its turn */
@@ -160,11 +161,13 @@ msec event_patience(const struct event *ev);
 /* What it said, without its call. */
 enum event_result event_outcome(struct event *ev, enum pst_verdict v);
 /* Requests cancelled and clean-ups run; keep: what it allocated stays until
- * the loop's next round. */
+ * the loop's next round, and what the event was about for its clean-ups. */
 void event_clear(struct event *ev, bool keep);
 /* Nothing of it runs any more. Returns true if the caller may clear and put
  * it, false if one of its functions is running. */
 bool event_stop(struct event *ev);
+/* It holds what it is about until its own scope ends. */
+void event_bind(struct event *ev);
 /* Its event will not answer: logged, counted, made a temporary failure. */
 void event_fault(struct event *ev, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* It asked for what cannot be: logged. */

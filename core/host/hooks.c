@@ -358,6 +358,7 @@ op_over(struct event *ev)
 	OBJ_CAST(run, ev->arg, OP_RUN_MAGIC);
 	if (!ev->dead) {
 		answer(ev, &run->a);
+		(void)event_stop(ev); /* done() may end what it is about */
 		run->done(run->arg, &run->a);
 	}
 	op_free(&run);

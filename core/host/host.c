@@ -269,6 +269,7 @@ gen_end(struct host_gen *g)
 	struct host_gen **at;
 	unsigned n;
 
+	engine_clean(g->host);
 	gen_stop(g);
 	for (n = g->ninstance; n > 0; n--)
 		instance_end(g->instance[n - 1]);

@@ -141,6 +141,8 @@ void engine_instance(struct instance *i);
 /* Its events are cancelled, its tasks ended, its scope as well. Called after
  * "stop" ran, or if it was never started. */
 void engine_instance_end(struct instance *i);
+/* What operations gave is gone: whoever asked them has returned. */
+void engine_clean(struct host *h);
 /* For the flight recorder, see SHM_WHO(); 0: it has no number. */
 uint32_t instance_who(const struct instance *i, unsigned where);
 /* It crashed too often: none of its functions is called. */

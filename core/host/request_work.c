@@ -13,8 +13,6 @@
 
 #define JOB_MAGIC 0xe7e47005u
 
-enum { SCOPES = 5 };
-
 struct job {
 	unsigned magic;
 	struct crew_job crew;
@@ -23,7 +21,7 @@ struct job {
 	void *arg;
 	int result;
 	_Atomic bool late; /* the loop clears the recorder, or nobody */
-	struct scope *held[SCOPES];
+	struct scope *held;
 	const struct host_world *world;
 	struct shm_flight *recorder; /* of its thread, or NULL */
 	struct flight_was was;
@@ -33,7 +31,6 @@ struct job {
 	const char *on;
 };
 
-static void hold_all(struct job *j, struct event *ev);
 static struct request *let_go(struct job *j);
 static void work(struct crew_job *c, unsigned thread);
 static void done(struct crew_job *c);
@@ -70,7 +67,9 @@ api_offload(struct pst_event *pub, int (*fn)(void *), void *arg,
 	(void)snprintf(j->who, sizeof(j->who), "%s", i->name);
 	j->crew.ops = &job_ops;
 	j->crew.patience = event_patience(rq->ev);
-	hold_all(j, rq->ev);
+	event_bind(rq->ev);
+	j->held = event_scope(rq->ev, PST_EVENT);
+	scope_hold(j->held);
 	rq->job = j;
 	if (e->crew == NULL)
 		e->crew = crew_new(e->loop);
@@ -106,35 +105,13 @@ request_fini(struct engine *e)
 	mem_free(e->park);
 }
 
-static void
-hold_all(struct job *j, struct event *ev)
-{
-	struct scope **sp;
-	int which;
-
-	for (which = PST_EVENT; which <= PST_INSTANCE; which++) {
-		if (which == PST_EVENT || which == PST_INSTANCE)
-			j->held[which] = event_scope(ev,
-			    (enum pst_scope)which);
-		else if (ev->about->ops->scope != NULL) {
-			sp = ev->about->ops->scope(ev->about->arg, which,
-			    ev->rcpt);
-			j->held[which] = sp != NULL ? *sp : NULL;
-		}
-		if (j->held[which] != NULL)
-			scope_hold(j->held[which]);
-	}
-}
-
 /* Who waited for it. */
 static struct request *
 let_go(struct job *j)
 {
 	struct request *rq = j->rq;
-	unsigned i;
 
-	for (i = 0; i < SCOPES; i++)
-		scope_unhold(&j->held[i]);
+	scope_unhold(&j->held);
 	if (rq != NULL)
 		rq->job = NULL;
 	OBJ_FREE(j);

@@ -13,6 +13,7 @@ enum { KEEP = 64 * 1024 }; /* of memory that a scope keeps for another use */
 struct cleanup {
 	void (*fn)(void *);
 	void *arg;
+	struct scope *needs; /* or NULL */
 	struct shm_flight *recorder; /* or NULL */
 	struct flight by;
 	struct cleanup *next;
@@ -25,14 +26,20 @@ struct block {
 	struct block *next;
 };
 
+struct need {
+	struct scope *outer;
+	struct need *next;
+};
+
 struct scope {
 	unsigned magic;
-	unsigned holds; /* offloaded work that needs it */
+	unsigned holds; /* work, and other scopes, that need it */
 	bool ended;
 	size_t taken, max; /* by plugins */
 	struct pool *pool;
 	struct cleanup *cleanups; /* the last one first */
 	struct block *blocks;
+	struct need *needs; /* the innermost first */
 };
 
 /* Of posternstub, which fails one allocation after another. */
@@ -41,6 +48,7 @@ static struct {
 } chaos;
 
 static void clean(struct scope *s);
+static void let_go(struct scope *s);
 static void finish(struct scope *s);
 
 struct scope *
@@ -96,6 +104,29 @@ scope_unhold(struct scope **sp)
 		finish(s);
 }
 
+bool
+scope_held(const struct scope *s)
+{
+	OBJ_CHECK(s, SCOPE_MAGIC);
+	return s->holds > 0;
+}
+
+void
+scope_needs(struct scope *s, struct scope *outer)
+{
+	struct need **np, *n;
+
+	OBJ_CHECK(s, SCOPE_MAGIC);
+	for (np = &s->needs; *np != NULL; np = &(*np)->next) {
+		if ((*np)->outer == outer)
+			return;
+	}
+	n = POOL_NEW(s->pool, struct need);
+	n->outer = outer;
+	*np = n;
+	scope_hold(outer);
+}
+
 void *
 scope_alloc(struct scope *s, size_t n)
 {
@@ -136,12 +167,12 @@ scope_data(struct scope *s, const void *owner, size_t n)
 void
 scope_defer(struct scope *s, void (*fn)(void *), void *arg)
 {
-	scope_defer_by(s, fn, arg, NULL, NULL);
+	scope_defer_by(s, fn, arg, NULL, NULL, NULL);
 }
 
 void
 scope_defer_by(struct scope *s, void (*fn)(void *), void *arg,
-    struct shm_flight *recorder, const struct flight *by)
+    struct shm_flight *recorder, const struct flight *by, struct scope *needs)
 {
 	struct cleanup *c;
 
@@ -152,6 +183,9 @@ scope_defer_by(struct scope *s, void (*fn)(void *), void *arg,
 		c->by = *by;
 	c->fn = fn;
 	c->arg = arg;
+	c->needs = needs;
+	if (needs != NULL)
+		scope_hold(needs);
 	c->next = s->cleanups;
 	s->cleanups = c;
 }
@@ -190,6 +224,7 @@ scope_recycle(struct scope **sp)
 		return;
 	}
 	clean(s);
+	let_go(s);
 	pool_reset(s->pool);
 	s->blocks = NULL;
 	s->taken = 0;
@@ -206,12 +241,24 @@ clean(struct scope *s)
 		s->cleanups = c->next;
 		if (c->recorder == NULL) {
 			c->fn(c->arg);
-			continue;
+		} else {
+			c->by.since = clock_ticks();
+			flight_enter(c->recorder, &c->by, &was);
+			c->fn(c->arg);
+			flight_leave(c->recorder, &was);
 		}
-		c->by.since = clock_ticks();
-		flight_enter(c->recorder, &c->by, &was);
-		c->fn(c->arg);
-		flight_leave(c->recorder, &was);
+		scope_unhold(&c->needs);
+	}
+}
+
+static void
+let_go(struct scope *s)
+{
+	struct need *n;
+
+	while ((n = s->needs) != NULL) {
+		s->needs = n->next;
+		scope_unhold(&n->outer);
 	}
 }
 
@@ -219,6 +266,7 @@ static void
 finish(struct scope *s)
 {
 	clean(s);
+	let_go(s);
 	pool_destroy(&s->pool);
 	OBJ_FREE(s);
 }

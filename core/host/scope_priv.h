@@ -13,6 +13,7 @@
 struct scope *scope_new_max(size_t max);
 /* For what the host itself gives to a plugin; lives as long as the memory. */
 struct pool *scope_pool(struct scope *s);
+bool scope_held(const struct scope *s);
 /* Ends it and keeps it for another use, unless work holds it: then NULL is
  * left behind. */
 void scope_recycle(struct scope **sp);

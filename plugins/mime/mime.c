@@ -61,7 +61,7 @@ static const struct pst_option options[] = {
 /* Of a message. */
 struct mail {
 	bool early;	     /* its body has not come yet */
-	struct run *run;     /* NULL: nobody looks at it */
+	bool looked_at;	     /* somebody does */
 	const void *body;    /* what it was when that was found */
 	uint64_t size;
 	struct found *found; /* NULL: nothing was */
@@ -97,8 +97,6 @@ mail_end(void *arg)
 
 	found_free(m->found);
 	m->found = NULL;
-	if (m->run != NULL) /* its event ends later */
-		m->run->mail = NULL;
 }
 
 static struct mail *
@@ -132,8 +130,7 @@ on_eom(struct pst_event *ev)
 
 /* ---- answers ----------------------------------------------------------- */
 
-/* A copy that lasts as the message does: what is found may go before, and the
- * answer is read when this event may be over. */
+/* A copy: what was found may go before who asked has read it. */
 static enum pst_verdict
 answer(struct pst_event *ev, const struct pst_str *v, uint32_t n)
 {
@@ -145,7 +142,7 @@ answer(struct pst_event *ev, const struct pst_str *v, uint32_t n)
 
 	for (i = 0; i < n; i++)
 		room += v[i].n + 1;
-	item = pst_alloc(ev, PST_MESSAGE, room + 1);
+	item = pst_alloc(ev, PST_EVENT, room + 1);
 	if (item == NULL)
 		return fail(ev, "out of memory");
 	p = (char *)(item + n);
@@ -262,8 +259,7 @@ run_end(void *arg)
 	scan_free(r->scan);
 	found_free(r->found);
 	free(r->piece);
-	if (r->mail != NULL)
-		r->mail->run = NULL;
+	r->mail->looked_at = false;
 }
 
 /* On a thread. */
@@ -322,7 +318,7 @@ run_new(struct pst_event *ev, struct mail *m)
 	if (r == NULL)
 		return NULL;
 	r->mail = m;
-	m->run = r;
+	m->looked_at = true;
 	pst_defer(ev, PST_EVENT, run_end, r);
 	set_limits(&r->lim, ev->conf);
 	r->found = found_new();
@@ -438,7 +434,7 @@ on_get(struct pst_event *ev)
 	if (m == NULL || m->early)
 		return fail(ev, m == NULL ? "there is no message here" :
 		    "the message is not there yet");
-	if (m->run != NULL)
+	if (m->looked_at)
 		return pst_timer(ev, POLL, waited);
 	measure(ev, &body, &size);
 	if (m->found != NULL && m->body == body && m->size == size)

@@ -245,7 +245,9 @@ struct pst_api {
  * Memory, zeroed, aligned for anything; NULL: there is none, or the event has
  * no such scope (then answer PST_TEMPFAIL). data: the same block for this
  * instance and object every time. defer: fn(arg) when the scope ends, the
- * last one first; for what the plugin got elsewhere.
+ * last one first; for what the plugin got elsewhere. An event's scope ends
+ * before its recipient's, that before the message's, that before the session's
+ * and the instance's last, so that fn may look into those.
  */
 #define pst_alloc(ev, scope, n) (ev)->api->alloc((ev), (scope), (n))
 #define pst_data(ev, scope, type)                                              \
