@@ -15,7 +15,9 @@ struct driving {
 	struct trial *t;
 	struct instance *engine;
 	struct op_run *run;
+	struct pst_policy_ask ask;
 	struct op_answer said;
+	json_t *answer; /* NULL: none that can be read */
 	bool done, asked;
 	uint64_t id;	 /* of what the engine asks */
 	struct buf what;
@@ -45,29 +47,27 @@ int
 drive_ask(struct trial *t, const char *instance, const json_t *question,
     json_t **answer_r, struct err *why)
 {
-	struct driving d = { .magic = DRIVING_MAGIC, .t = t };
-	struct pst_policy_ask ask = { .size = sizeof(ask),
-		.drive = engine_asks, .driver = &d };
+	struct driving d = { .magic = DRIVING_MAGIC, .t = t,
+		.ask = { .size = sizeof(d.ask), .drive = engine_asks,
+		    .driver = &d } };
 	struct buf text;
 	size_t before = buf_len(&t->log);
 	struct str log;
 	int r = -1;
 
 	json_text(question, &text);
-	ask.question = (struct pst_str){ buf_p(&text), buf_len(&text) };
+	d.ask.question = (struct pst_str){ buf_p(&text), buf_len(&text) };
 	buf_init(&d.what, ANSWER_MAX);
 	d.engine = instance_find(t->gen, instance);
 	if (d.engine == NULL) {
 		(void)err_text(why, "there is no policy");
 	} else {
-		d.done = op_ask(d.engine, PST_POLICY_ASK, NULL, &ask, &d.said,
-		    engine_said, &d, &d.run);
+		if (op_ask(d.engine, PST_POLICY_ASK, NULL, &d.ask, &d.said,
+			engine_said, &d, &d.run))
+			engine_said(&d, &d.said);
 		while (!d.done)
 			go_on(&d);
-		*answer_r = d.said.verdict != PST_CONTINUE ||
-		    ask.answer.p == NULL ? NULL :
-		    json_loadb(ask.answer.p, ask.answer.n, JSON_DECODE_ANY,
-			NULL);
+		*answer_r = d.answer;
 		r = *answer_r != NULL ? 0 : -1;
 		log = str_n(buf_p(&t->log) + before,
 		    buf_len(&t->log) - before);
@@ -101,6 +101,9 @@ engine_said(void *arg, const struct op_answer *a)
 	d->said = *a;
 	d->run = NULL;
 	d->done = true;
+	if (a->verdict == PST_CONTINUE && d->ask.answer.p != NULL)
+		d->answer = json_loadb(d->ask.answer.p, d->ask.answer.n,
+		    JSON_DECODE_ANY, NULL);
 }
 
 /* What it asks is carried out while its test waits for the answer. */

@@ -18,6 +18,7 @@ static void	on_started(void *arg, const struct err *why);
 static void	on_alert(void *arg, const struct host_alert *a);
 static void	on_hook(void *arg, const struct hook_verdict *v);
 static void	on_op(void *arg, const struct op_answer *a);
+static void	said(struct trial *t);
 static bool	wait_for_it(struct trial *t);
 
 static void
@@ -110,7 +111,7 @@ trial_load(struct trial *t, struct err *why)
 {
 	struct host_world w = { .loop = t->loop, .shm = t->shm,
 		.dns = t->dns, .hostname = t->hostname, .alert = on_alert,
-		.arg = t };
+		.arg = t, .loads = t->loads, .loads_arg = t->loads_arg };
 
 	OBJ_CHECK(t, TRIAL_MAGIC);
 	if (t->canned != NULL) {
@@ -171,13 +172,17 @@ trial_ask_op(struct trial *t, struct instance *i, const char *op,
 
 	t->asked = true;
 	t->answered = false;
+	t->oparg = arg;
 	t->op = (struct op_answer){ .verdict = PST_CONTINUE };
 	if (!may_wait) {
 		op_now(i, op, a, arg, &t->op);
+		said(t);
 		return true;
 	}
-	if (op_ask(i, op, a, arg, &t->op, on_op, t, &t->op_pending))
+	if (op_ask(i, op, a, arg, &t->op, on_op, t, &t->op_pending)) {
+		said(t);
 		return true;
+	}
 	if (wait_for_it(t))
 		return true;
 	op_cancel(&t->op_pending);
@@ -223,6 +228,14 @@ on_op(void *arg, const struct op_answer *a)
 	t->op = *a;
 	t->op_pending = NULL;
 	t->answered = true;
+	said(t);
+}
+
+static void
+said(struct trial *t)
+{
+	if (t->says != NULL)
+		t->says(t->arg, t->oparg);
 }
 
 static void

@@ -54,11 +54,17 @@ struct trial {
 	struct buf log, alerts; /* all lines so far */
 	uint64_t icid, mid;
 	bool tables;		/* canned for every table there is */
+	/* As in struct host_world; or NULL */
+	void (*loads)(void *arg, const char *what);
+	void *loads_arg;
 	bool lenient;
 	bool gone;		/* the client has left for good */
 	struct err broken;	/* it cannot go on: text, or "" */
 	/* before each wait; false: the client leaves. Or NULL */
 	bool (*waits)(void *arg);
+	/* An operation answered: op, and what is in oparg, which is gone when
+	 * trial_ask_op() returns. Or NULL */
+	void (*says)(void *arg, const void *oparg);
 	void *arg;
 	/* the question under way */
 	bool answered, asked;
@@ -66,6 +72,7 @@ struct trial {
 	struct hook_run *hook_pending;
 	struct op_run *op_pending;
 	struct op_answer op;
+	const void *oparg;
 	enum trial_stage stage;
 	struct trial_filter *filters;
 };

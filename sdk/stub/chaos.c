@@ -121,6 +121,10 @@ chaos_run(const struct stub *st, struct tap *tap)
 		once(st, tap, FAULT_MEMORY, i, &t);
 	(void)fprintf(tap->out, "# chaos: %u runs: %u waits, %u requests, "
 	    "%u allocations\n", t.runs, st->waits, st->requests, st->memory);
+	if (t.runs == 0)
+		(void)fprintf(tap->out, "# chaos: nothing in the script "
+		    "waits, asks or allocates: there is nothing that could "
+		    "fail\n");
 	(void)snprintf(why, sizeof(why), "%u of %u runs went wrong", t.wrong,
 	    t.runs);
 	tap_line(tap, t.wrong == 0, st->script, s, why);

@@ -85,7 +85,7 @@ one_file(const char *file, struct tap *tap)
 	    script_parse(&script, pool, file, buf_str(&text), &why) < 0)
 		(void)fprintf(stderr, "posternstub: %s\n", why.text);
 	else
-		rc = run(&script, tap);
+		rc = apart_loads(&script, tap) ? run(&script, tap) : 1;
 	buf_fini(&text);
 	pool_destroy(&pool);
 	return rc;

@@ -392,13 +392,22 @@ static bool
 call(struct stub *st, const struct stmt *s, const struct opcall *c,
     struct instance *i)
 {
-	void *arg = c->make(st, s);
+	bool answered;
 
-	if (!trial_ask_op(&st->t, i, c->op, c->waits, arg))
-		return false;
-	if (st->t.op.verdict == PST_CONTINUE)
-		c->out(st, arg);
-	return true;
+	st->call = c;
+	answered = trial_ask_op(&st->t, i, c->op, c->waits, c->make(st, s));
+	st->call = NULL;
+	return answered;
+}
+
+void
+opcall_says(void *arg, const void *oparg)
+{
+	struct stub *st;
+
+	OBJ_CAST(st, arg, STUB_MAGIC);
+	if (st->call != NULL && st->t.op.verdict == PST_CONTINUE)
+		st->call->out(st, oparg);
 }
 
 /* All instances that have it are asked, until one objects. */

@@ -32,20 +32,32 @@ static bool	waits(void *arg);
 static void	count_memory(struct stub *st);
 
 int
-stub_run(struct stub *st, const struct script *script, struct tap *tap,
-    const struct stub_fault *fault, struct err *why)
+stub_load(struct stub *st, const struct script *script,
+    void (*loads)(void *arg, const char *what), void *arg, struct err *why)
 {
-	*st = (struct stub){ .magic = STUB_MAGIC, .script = script,
-		.tap = tap };
-	if (fault != NULL)
-		st->fault = *fault;
+	*st = (struct stub){ .magic = STUB_MAGIC, .script = script };
 	buf_init(&st->wrong, TEXT_MAX);
 	if (trial_init(&st->t, "stub.example", "stub", why) < 0)
 		return -1;
-	st->t.lenient = tap == NULL;
+	st->t.loads = loads;
+	st->t.loads_arg = arg;
 	st->t.waits = waits;
+	st->t.says = opcall_says;
 	st->t.arg = st;
-	if (load(st, why) < 0 || start(st, why) < 0)
+	return load(st, why);
+}
+
+int
+stub_run(struct stub *st, const struct script *script, struct tap *tap,
+    const struct stub_fault *fault, struct err *why)
+{
+	int rc = stub_load(st, script, NULL, NULL, why);
+
+	st->tap = tap;
+	if (fault != NULL)
+		st->fault = *fault;
+	st->t.lenient = tap == NULL;
+	if (rc < 0 || start(st, why) < 0)
 		return -1;
 	run_statements(st);
 	st->requests = canned_asked(st->t.canned);

@@ -49,6 +49,7 @@ struct stub {
 	const struct script *script;
 	struct tap *tap; /* NULL: a run with a fault */
 	struct trial t;
+	const struct opcall *call; /* the operation under way, or NULL */
 	struct stub_out out[STUB_OUTS];
 	unsigned nout;
 	/* how often there was a chance for a fault */
@@ -59,6 +60,10 @@ struct stub {
 	struct buf wrong; /* what a faulty run did that it never may */
 };
 
+/* Makes the instances of the script, without their start; each is told to
+ * loads before ("3: plugin …"), or NULL. 0, or -1 and why. */
+int stub_load(struct stub *st, const struct script *script,
+    void (*loads)(void *arg, const char *what), void *arg, struct err *why);
 /* Runs it; 0, or -1 and why where that is impossible. */
 int stub_run(struct stub *st, const struct script *script, struct tap *tap,
     const struct stub_fault *fault, struct err *why);
@@ -75,6 +80,7 @@ struct str stub_log(struct stub *st);
 void step_run(struct stub *st, const struct stmt *s);
 /* opcall.c */
 void opcall_run(struct stub *st, const struct stmt *s);
+void opcall_says(void *arg, const void *oparg); /* of struct trial */
 /* conftext.c: the boot file that the `plugin` and `lookup` lines come to; its
  * lines are those of the script. */
 int conftext(struct stub *st, struct buf *dst, struct err *why);
@@ -82,6 +88,9 @@ int conftext(struct stub *st, struct buf *dst, struct err *why);
 void expect_want(struct stub *st, const struct stmt *s);
 void expect_run(struct stub *st, const struct stmt *s);
 void expect_never(struct stub *st, const struct stmt *s);
+/* apart.c: loads its plugins in a process of its own; false: one of them ends
+ * that, which was told. */
+bool apart_loads(const struct script *script, struct tap *tap);
 /* chaos.c: repeats a script, once for each chance that its run had (of st,
  * which has ended). */
 void chaos_run(const struct stub *st, struct tap *tap);

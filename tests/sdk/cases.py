@@ -289,7 +289,99 @@ def sent(pairs, tls):
         for pair in pairs)
 
 
+GIVER = plugin("giver", "PST_LOOKUP_GET:get PST_TLS_POLICY_DECIDE:decide",
+               """
+static enum pst_verdict
+later(struct pst_event *ev, const struct pst_result *res)
+{
+	static const char *const words[] = { "one", "two" };
+	struct pst_lookup *q = ev->arg;
+	struct pst_str *item = pst_alloc(ev, PST_EVENT, 2 * sizeof(*item));
+	char *p;
+	int i;
+
+	(void)res;
+	for (i = 0; i < 2; i++) {
+		p = pst_alloc(ev, PST_EVENT, 4);
+		if (item == NULL || p == NULL)
+			return PST_TEMPFAIL;
+		memcpy(p, words[i], 4);
+		item[i] = (struct pst_str){ p, 3 };
+	}
+	q->item = item;
+	q->count = 2;
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+get(struct pst_event *ev)
+{
+	return pst_timer(ev, 10, later);
+}
+static enum pst_verdict
+decided(struct pst_event *ev, const struct pst_result *res)
+{
+	struct pst_tls_hop *hop = ev->arg;
+	char *p = pst_alloc(ev, PST_EVENT, 9);
+
+	(void)res;
+	if (p == NULL)
+		return PST_TEMPFAIL;
+	memcpy(p, "required", 9);
+	hop->want = p;
+	return PST_CONTINUE;
+}
+static enum pst_verdict
+decide(struct pst_event *ev)
+{
+	return pst_timer(ev, 10, decided);
+}
+""").replace("#include <string.h>", "#include <string.h>\n"
+             "#include <postern/lookup.h>", 1)
+
+CRASHER = plugin("crasher", "PST_ON_MAIL:on_mail", """
+__attribute__((constructor)) static void
+begins(void)
+{
+	%s;
+}
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	(void)ev;
+	return PST_CONTINUE;
+}
+""")
+
 CASES = [
+    Case("what a plugin answers late is read while it is there",
+         "plugin ./giver.so\n"
+         "op lookup/1.get key=x -> continue\n"
+         "expect out count = 2\nexpect out 0 = one\nexpect out 1 = two\n"
+         "op tls_policy/1.decide domain=x.example -> continue\n"
+         "expect out want = required\nchaos op -> never continue\n",
+         plugins={"giver": GIVER}),
+    Case("a plugin that crashes while it is loaded is named, with its signal",
+         "plugin ./good.so\nplugin ./crasher.so as=second\n"
+         + MAIL % "-> continue", 1,
+         ["not ok 1 - t.stub:2: plugin ./crasher.so as=second\n"
+          "# plugin \"second\" (/", "/crasher.so): signal 6 (Aborted) while "
+          "it was loaded\n1..1\n"],
+         {"good": plugin("good", "PST_ON_MAIL:on_mail", """
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	(void)ev;
+	return PST_CONTINUE;
+}
+"""), "crasher": CRASHER % "abort()"}),
+    Case("a plugin that ends the process while it is loaded is named",
+         "plugin ./crasher.so\n" + MAIL % "-> continue", 1,
+         ["/crasher.so): ended the process with status 0 while it was "
+          "loaded\n"], {"crasher": CRASHER % "exit(0)"}),
+    Case("chaos says why it has nothing to do",
+         "plugin ./bad.so\n" + MAIL % "-> continue" + "chaos\n", 0,
+         ["# chaos: 0 runs", "# chaos: nothing in the script waits, asks or "
+          "allocates"], verdict("bad", "PST_CONTINUE")),
     Case("rules are asked about messages with a name of theirs",
          "plugin lua file=@/policy.lua\nsession 192.0.2.1\n"
          + sent(PLAIN, "none")
