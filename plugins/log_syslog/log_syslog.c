@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -77,6 +78,7 @@ static bool	add(struct sink *, const struct pst_log_record *);
 static void	flush(struct sink *, struct pst_event *);
 static enum pst_verdict verdict(const struct sink *);
 static bool	sink_open(struct sink *, struct pst_event *);
+static int	sink_connect(const char *);
 static void	sink_close(struct sink *);
 static size_t	send_lines(struct sink *);
 
@@ -149,6 +151,30 @@ on_reopen(struct pst_event *ev)
 	return verdict(s);
 }
 
+/*
+ * Nobody listens: the daemon may come later, so that is no reason to refuse.
+ * What is no socket for datagrams, or may not be used, never becomes one.
+ */
+static enum pst_verdict
+on_try(struct pst_event *ev)
+{
+	const struct conf *c = ev->conf;
+	int fd = sink_connect(c->socket), e = errno;
+	struct stat st;
+
+	if (fd != -1) {
+		(void)close(fd);
+		return PST_CONTINUE;
+	}
+	if (e == ECONNREFUSED && stat(c->socket, &st) == 0 &&
+	    !S_ISSOCK(st.st_mode))
+		e = ENOTSOCK;
+	if (e == ECONNREFUSED || e == ENOENT || e == EAGAIN)
+		return PST_CONTINUE;
+	return pst_reject(ev, 550, "5.3.0", "the log %s cannot be opened: %s",
+	    c->socket, strerror(e));
+}
+
 static bool
 add(struct sink *s, const struct pst_log_record *r)
 {
@@ -214,17 +240,28 @@ verdict(const struct sink *s)
 static bool
 sink_open(struct sink *s, struct pst_event *ev)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s",
-	    s->conf->socket);
-	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->fd != -1 &&
-	    connect(s->fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+	s->fd = sink_connect(s->conf->socket);
+	if (s->fd != -1)
 		return true;
 	logkeep_fails(s->keep, &s->trouble, ev, s->conf->socket, errno);
-	sink_close(s);
 	return false;
+}
+
+/* -1 and errno, or a socket. */
+static int
+sink_connect(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd, e;
+
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1 || connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return fd;
+	e = errno;
+	(void)close(fd);
+	errno = e;
+	return -1;
 }
 
 static void
@@ -276,6 +313,7 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_LOG_SINK_LINE, on_line),
 	PST_HOOK(PST_LOG_SINK_FLUSH, on_flush),
 	PST_HOOK(PST_LOG_SINK_REOPEN, on_reopen),
+	PST_HOOK(PST_LOG_SINK_TRY, on_try),
 	PST_END
 };
 

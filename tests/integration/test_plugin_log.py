@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import tempfile
 
 import pytest
@@ -104,6 +105,43 @@ def test_a_reload_with_a_log_that_cannot_be_opened_is_refused(
     base.wait_for(lambda: "configuration 2 is in force" in text_of(lost),
                   "the reload")
     deliver(server, "kept@client")
+
+
+@pytest.mark.parametrize("what, says", [
+    ("file", "Socket operation on non-socket"),
+    ("below", "Not a directory"),
+    ("stream", "Protocol wrong type for socket"),
+])
+def test_a_system_log_that_cannot_be_is_refused(
+        relay, sink, logs, what, says):
+    server = relay(sink.port)
+    lost = str(logs / "log")
+    if what == "stream":
+        stream = socket.socket(socket.AF_UNIX)
+        stream.bind(lost)
+        stream.listen()
+    else:
+        base.write_file(lost, "")
+        lost += "/dev" if what == "below" else ""
+    os.chmod(str(logs / "log"), 0o666)
+    server.write_config(dict(plugin={"log_syslog": {"socket": lost}}))
+    server.signal(signal.SIGHUP)
+    server.wait_log(r'configuration 1 stays: .*plugin "log_syslog": the log '
+                    r"%s cannot be opened: %s" % (lost, says))
+    deliver(server, "kept@client")
+
+
+def test_a_system_log_may_come_later(relay, sink, logs):
+    later = str(logs / "log")
+    server = relay(sink.port, config=dict(plugin={
+        "log_syslog": {"socket": later}}))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(later)
+        os.chmod(later, 0o666)
+        daemon.settimeout(base.PATIENCE)
+        deliver(server, "later@client")
+        while b"Message finished MID" not in daemon.recv(65536):
+            pass
 
 
 def test_a_log_on_a_full_disk_alerts_and_goes_to_standard_error(relay, sink):
