@@ -9,12 +9,20 @@
 struct conf {
 	const char *header;
 	const char *const *refuse;
+	int64_t most;
+};
+
+/* What it remembers of a connection. */
+struct session {
+	int64_t messages;
 };
 
 static const struct pst_option options[] = {
 	PST_STRING(struct conf, header, "X-Seen-By",
 	    "field that every message gets"),
 	PST_LIST(struct conf, refuse, "", "sender domains that are refused"),
+	PST_INT(struct conf, most, "1000", "1..1000000",
+	    "messages of one connection"),
 	PST_END
 };
 
@@ -24,6 +32,7 @@ on_mail(struct pst_event *ev)
 	const char *domain = pst_get(ev, "sender.domain");
 	const struct conf *conf = ev->conf;
 	const char *const *p;
+	struct session *s;
 
 	for (p = conf->refuse; domain != NULL && *p != NULL; p++) {
 		if (strcmp(*p, domain) != 0)
@@ -31,6 +40,11 @@ on_mail(struct pst_event *ev)
 		pst_count(ev, "refused");
 		return pst_reject(ev, 550, "5.7.1", "no mail from %s", domain);
 	}
+	s = pst_data(ev, PST_SESSION, struct session);
+	if (s == NULL)
+		return PST_TEMPFAIL; /* memory may be short */
+	if (++s->messages > conf->most)
+		return pst_tempfail(ev, 452, "4.5.3", "too many messages");
 	return PST_CONTINUE;
 }
 

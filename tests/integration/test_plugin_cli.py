@@ -340,9 +340,9 @@ def test_a_new_plugin_builds_and_passes_its_test(author, folder):
         "cc -shared -fPIC $(pkg-config --cflags postern) -Wl,-z,defs "
         "-o my_first2.so my_first2.c && posternstub my_first2.stub",
         "my_first2")
-    assert status == 0 and said.endswith("1..7\n"), said
+    assert status == 0 and said.endswith("1..8\n"), said
     status, said = author("make clean && make check", "my_first2")
-    assert status == 0 and said.endswith("1..7\n"), said
+    assert status == 0 and said.endswith("1..8\n"), said
     status, said = plugin("check", os.path.join(folder, "my_first2",
                                                 "my_first2.so"))
     assert status == 0
@@ -361,6 +361,15 @@ def test_nothing_that_is_there_is_written_over(author, folder):
     assert base.read_text(mine) == "my own\n"
     status, said = new(author, "other place")
     assert status == 0 and len(os.listdir(place)) == 5
+
+
+def test_folders_on_the_way_are_made_but_nothing_below_a_file(author, folder):
+    status, said = new(author, "mine a/b/c")
+    assert status == 0 and said.startswith("a/b/c: mine.c"), said
+    assert len(os.listdir(os.path.join(folder, "a", "b", "c"))) == 4
+    base.write_file(os.path.join(folder, "file"), "x\n")
+    status, said = new(author, "mine file/c")
+    assert status == 1 and said.startswith("postern: plugin new: file/c"), said
 
 
 @pytest.mark.parametrize("name, says", [

@@ -110,7 +110,8 @@ def test_the_template_builds_passes_its_test_and_is_installed(
                   "w", encoding="utf-8") as f:
             f.write(text)
     said = author("make check; echo status $?")
-    assert said.endswith("1..7\nstatus 0\n"), said
+    assert said.endswith("1..8\nstatus 0\n"), said
+    assert "# chaos: 1 runs: 0 waits, 0 requests, 1 allocations" in said
     assert "not ok" not in said
     if not base.SANITIZER:
         said = author("make asan; echo status $?")
