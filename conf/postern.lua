@@ -98,7 +98,10 @@ limits {
   recipients = 1000,
 }
 
--- Who is told when something is wrong (plugins/alert_mail/README.md), and what
--- Prometheus reads.
--- plugin "alert_mail" { to = { "postmaster@example.org" } }
+-- Who is told when something is wrong, also by `postern alertconfig`.
+-- alerts { server = "mail.example.org" } -- default the MX of each address
+-- alert_recipient "ops@example.org" {
+--   classes = { "System/Warning", "all/Critical" },
+-- }
+-- What Prometheus reads.
 -- plugin "metrics_prometheus" { listen = "127.0.0.1:9100" }

@@ -84,7 +84,8 @@ ask(const char *run, enum ask_whom whom, json_t *request, ask_fn *fn,
 	else
 		json_decref(request);
 	if (r == 0)
-		r = read_all(a, whom == ASK_PATIENTLY ? -1 : SILENCE_MS, why);
+		r = read_all(a, whom == ASK_PATIENTLY || whom == ASK_ONE ?
+			-1 : SILENCE_MS, why);
 	for (i = 0; i < a->n; i++) {
 		file_close(&a->peer[i].fd);
 		buf_fini(&a->peer[i].in);
@@ -106,11 +107,13 @@ find_peers(struct asking *a, const char *run, enum ask_whom whom,
 	int fd;
 
 	(void)snprintf(pattern, sizeof(pattern), "%s/%s", run,
-	    whom == ASK_WORKERS ? "worker-*.sock" : "master.sock");
+	    whom == ASK_WORKERS || whom == ASK_ONE ? "worker-*.sock" :
+	    "master.sock");
 	if (glob(pattern, 0, NULL, &g) != 0)
 		return err_text(why, "the relay is not running: there is no "
 		    "%s", pattern);
-	for (i = 0; i < g.gl_pathc && a->n < PEERS_MAX; i++) {
+	for (i = 0; i < g.gl_pathc && a->n < (whom == ASK_ONE ? 1 :
+		PEERS_MAX); i++) {
 		fd = peer_open(g.gl_pathv[i], &last);
 		if (fd == -1)
 			continue;

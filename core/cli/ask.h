@@ -12,6 +12,7 @@
 enum ask_whom {
 	ASK_MASTER,
 	ASK_WORKERS,
+	ASK_ONE,      /* a worker, however long it takes to answer */
 	ASK_PATIENTLY /* the master, however long it takes to answer */
 };
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/obj.h"
+#include "daemon/alerttest.h"
 #include "daemon/logs.h"
 #include "daemon/plugs_metrics.h"
 #include "daemon/tickets.h"
@@ -237,6 +238,7 @@ worker_end(struct worker *w)
 		offload_drain(w->aux);
 	inbound_destroy(&w->inbound);
 	control_destroy(&w->control);
+	alerttest_end(w);
 	alerts_destroy(&w->alerts);
 	tlswatch_destroy(&w->watch);
 	(void)logs_plugins(NULL);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/obj.h"
+#include "daemon/alerttest.h"
 #include "relay/edited.h"
 
 #define HEADER_SHOWN 65536
@@ -57,6 +58,7 @@ const struct control_verb worker_verbs[] = {
 	{ "queue.act", verb_act },
 	{ "queue.hops", verb_hops },
 	{ "log.level", verb_level },
+	{ "alert.test", alerttest_verb },
 	{ "plugin.list", verb_plugins },
 	{ "plugin.order", verb_order },
 	{ NULL, NULL },

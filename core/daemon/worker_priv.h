@@ -41,6 +41,7 @@ struct worker {
 	struct offload *aux;
 	struct dns *dns;
 	struct alerts *alerts;
+	struct alerttest *tests; /* under way */
 	struct tlswatch *watch;
 	struct store *store;
 	struct store_conf store_conf;

@@ -83,6 +83,7 @@ api_log(struct pst_event *pub, enum pst_level level, const char *fmt, ...)
 	struct event *ev = event_of(pub);
 	char text[LOG_LINE];
 	va_list ap;
+	bool sink;
 
 	if ((unsigned)level > PST_ERROR)
 		level = PST_ERROR;
@@ -91,8 +92,15 @@ api_log(struct pst_event *pub, enum pst_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	mail_log(as[level].event, ev->inst->name, ev->about->mid,
-	    ev->about->icid, str_c(text));
+	/* What became of alerts is told in words that tools know. */
+	sink = ev->inst->fn[ON_ALERT_EMIT] != NULL;
+	if (sink && as[level].event == EV_PLUGIN_INFO)
+		mail_log(EV_ALERT_SENT, str_c(text), ev->inst->name);
+	else if (sink && as[level].event == EV_PLUGIN_CRITICAL)
+		mail_log(EV_ALERT_FAILED, str_c(text), ev->inst->name);
+	else
+		mail_log(as[level].event, ev->inst->name, ev->about->mid,
+		    ev->about->icid, str_c(text));
 }
 
 static void

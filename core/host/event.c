@@ -506,7 +506,8 @@ event_patience(const struct event *ev)
 {
 	if (ev->on == ON_POLICY_ASK)
 		return HOURS(24 * 3650);
-	return ev->on == ON_ALERT_EMIT ? MINUTES(15) : ev->inst->timeout;
+	return ev->on == ON_ALERT_EMIT || ev->on == ON_ALERT_TEST ?
+	    MINUTES(15) : ev->inst->timeout;
 }
 
 static void

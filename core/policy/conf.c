@@ -149,7 +149,7 @@ apply(struct job *j, struct err *why)
 		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
 		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
 		CONF_SCOPE_ROUTE, CONF_SCOPE_GROUP, CONF_SCOPE_FLOW,
-		CONF_SCOPE_RAT,
+		CONF_SCOPE_RAT, CONF_SCOPE_ALERTS, CONF_SCOPE_ALERT_RECIPIENT,
 		CONF_SCOPE_LISTENER, CONF_SCOPE_POLICY,
 		CONF_SCOPE_PLUGIN, CONF_SCOPE_ORDER };
 	const struct conf_over *over = j->script.over;
@@ -174,6 +174,9 @@ apply(struct job *j, struct err *why)
 	    sizeof(*c->route));
 	c->profile = pool_alloc(c->pool, (n[CONF_SCOPE_PROFILE] + 2) *
 	    sizeof(*c->profile));
+	c->alert_recipient = pool_alloc(c->pool,
+	    (n[CONF_SCOPE_ALERT_RECIPIENT] + 1) *
+	    sizeof(*c->alert_recipient));
 	c->plugin = pool_alloc(c->pool, (n[CONF_SCOPE_PLUGIN] +
 	    CONF_STANDS_MAX) * sizeof(*c->plugin));
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
@@ -235,7 +238,13 @@ apply_one(struct job *j, enum conf_scope_id id, struct conf_block *b,
 		((struct conf_destination *)base)->place = tls_place(j, b);
 	else if (id == CONF_SCOPE_ROUTE)
 		((struct conf_route *)base)->place = tls_place(j, b);
-	return apply_block(j, b, base, why);
+	if (apply_block(j, b, base, why) != 0)
+		return -1;
+	if (id == CONF_SCOPE_ALERT_RECIPIENT &&
+	    conf_alert_recipient_check(base, why) != 0)
+		return err_prefix(why, "%s: ",
+		    conf_place(&j->script, b, b->items));
+	return 0;
 }
 
 /* The store may have set it in a block of the boot file. */
@@ -313,6 +322,12 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 
 		r->name = b->name;
 		r->line = b->line;
+		base = r;
+	} else if (id == CONF_SCOPE_ALERT_RECIPIENT) {
+		struct conf_alert_recipient *r =
+		    &c->alert_recipient[c->nalert_recipient++];
+
+		r->name = conf_name_fold(c->pool, b->scope, b->name);
 		base = r;
 	} else if (id == CONF_SCOPE_PLUGIN) {
 		struct conf_plugin *p = &c->plugin[c->nplugin++];
@@ -427,6 +442,8 @@ plain_base(struct conf *c, enum conf_scope_id id)
 		return &c->delivery;
 	case CONF_SCOPE_QUEUE:
 		return &c->queue;
+	case CONF_SCOPE_ALERTS:
+		return &c->alerts;
 	case CONF_SCOPE_TLS:
 		return &c->tls;
 	case CONF_SCOPE_POLICY:
@@ -437,6 +454,7 @@ plain_base(struct conf *c, enum conf_scope_id id)
 	case CONF_SCOPE_GROUP:
 	case CONF_SCOPE_FLOW:
 	case CONF_SCOPE_RAT:
+	case CONF_SCOPE_ALERT_RECIPIENT:
 	case CONF_SCOPE_DESTINATION:
 	case CONF_SCOPE_ROUTE:
 	case CONF_SCOPE_PROFILE:
@@ -477,6 +495,10 @@ conf_dump(const struct conf *c, struct buf *dst)
 	for (i = 0; i < c->nprofile; i++)
 		dump_scope(dst, CONF_SCOPE_PROFILE, c->profile[i].name,
 		    &c->profile[i], NULL);
+	dump_scope(dst, CONF_SCOPE_ALERTS, NULL, &c->alerts, NULL);
+	for (i = 0; i < c->nalert_recipient; i++)
+		dump_scope(dst, CONF_SCOPE_ALERT_RECIPIENT,
+		    c->alert_recipient[i].name, &c->alert_recipient[i], NULL);
 	dump_scope(dst, CONF_SCOPE_QUEUE, NULL, &c->queue, NULL);
 	dump_scope(dst, CONF_SCOPE_POLICY, NULL, &c->policy, NULL);
 	for (i = 0; i < c->nplugin; i++)

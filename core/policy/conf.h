@@ -95,6 +95,17 @@ struct conf_queue {
 #include "tbl/params.h"
 };
 
+struct conf_alerts {
+#define PARAM_ALERTS CONF_FIELD
+#include "tbl/params.h"
+};
+
+struct conf_alert_recipient {
+	const char *name; /* the address */
+#define PARAM_ALERT_RECIPIENT CONF_FIELD
+#include "tbl/params.h"
+};
+
 struct conf_tls {
 #define PARAM_TLS CONF_FIELD
 #include "tbl/params.h"
@@ -221,6 +232,7 @@ enum conf_crash { CONF_CRASH_TEMPFAIL, CONF_CRASH_DISABLE, CONF_CRASH_STOP };
  * all take. Blocks that stand for plugins (log { } for log_mail and its like)
  * are here too, in front, with `by` naming the block.
  */
+#define CONF_ALERTS "alerts"	    /* that of alert_recipient { } */
 #define CONF_SHADOW "policy.shadow" /* the instance of policy { shadow = } */
 
 struct conf_plugin {
@@ -257,6 +269,9 @@ struct conf {
 	struct conf_relay relay;
 	struct conf_delivery delivery;
 	struct conf_queue queue;
+	struct conf_alerts alerts;
+	struct conf_alert_recipient *alert_recipient;
+	unsigned nalert_recipient;
 	struct conf_listener *listener;
 	unsigned nlistener;
 	struct conf_group *group;
@@ -299,6 +314,11 @@ struct conf_reader {
 	bool (*has)(void *arg, const char *path);
 	void *arg;
 };
+
+/* Words of alert_recipient { classes = }, NULL behind them. */
+extern const char *const conf_alert_classes[], *const conf_alert_severities[];
+/* An address that an alert can be sent to, or from. */
+bool conf_alert_address(struct pool *pool, const char *text);
 
 /* The files as they are; or as if each were empty. */
 extern const struct conf_reader conf_reader_plain, conf_reader_none;

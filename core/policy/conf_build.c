@@ -43,6 +43,7 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 		why) != 0 ||
 	    instance_there(c, CONF_SCOPE_RELAY, "user_table",
 		c->relay.user_table, why) != 0 ||
+	    conf_build_alerts(c, why) != 0 ||
 	    build_addresses(c, why) != 0 || build_profiles(c, why) != 0)
 		return -1;
 	build_relay(c);

@@ -19,7 +19,8 @@ static int unknown_key(const struct conf_scope *, const char *,
     struct err *);
 static const struct conf_raw *raw_of(struct pool *,
     const struct conf_param *, const char *, struct err *);
-static const struct conf_raw *raw_list(struct pool *, const char *);
+static const struct conf_raw *raw_list(struct pool *, const char *, bool);
+static bool next_word(struct str *, bool, struct str *);
 static void put_item(struct pool *, struct conf_object *, const char *,
     const struct conf_raw *, int);
 static void write_object(const struct conf_object *, bool, struct buf *);
@@ -357,6 +358,10 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 	if (s.n == 0 || s.n > 255)
 		return err_text(why, "a %s with that name cannot be",
 		    scope->name);
+	if (scope == &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT])
+		return conf_alert_address(pool, name) ? 0 :
+		    err_text(why, "alert_recipient \"%s\" is no mail address "
+		    "in ASCII without quotes", name);
 	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION] &&
 	    scope != &conf_scopes[CONF_SCOPE_RAT])
 		return 0;
@@ -385,6 +390,7 @@ conf_name_fold(struct pool *pool, const struct conf_scope *scope,
 
 	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION] &&
 	    scope != &conf_scopes[CONF_SCOPE_RAT] &&
+	    scope != &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT] &&
 	    scope != &conf_scopes[CONF_SCOPE_ROUTE])
 		return name;
 	if (scope == &conf_scopes[CONF_SCOPE_RAT] &&
@@ -393,7 +399,9 @@ conf_name_fold(struct pool *pool, const struct conf_scope *scope,
 	domain = domain_fold(str_c(name + local), folded, sizeof(folded));
 	text = pool_printf(pool, "%.*s%.*s", (int)local, name,
 	    STR_FMT(domain));
-	str_lower(text, local);
+	/* There mail is sent to it as it is written. */
+	if (scope != &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT])
+		str_lower(text, local);
 	return text;
 }
 
@@ -524,7 +532,8 @@ raw_of(struct pool *pool, const struct conf_param *p, const char *value,
 	case CONF_PATHS:
 	case CONF_NETS:
 	case CONF_ADDRS:
-		return raw_list(pool, value);
+		return raw_list(pool, value,
+		    strcmp(p->range, "commas between") == 0);
 	case CONF_STRING:
 	case CONF_PATH:
 	case CONF_CHOICE:
@@ -537,7 +546,7 @@ raw_of(struct pool *pool, const struct conf_param *p, const char *value,
 }
 
 static const struct conf_raw *
-raw_list(struct pool *pool, const char *value)
+raw_list(struct pool *pool, const char *value, bool commas)
 {
 	struct conf_raw *raw = POOL_NEW(pool, struct conf_raw), *one;
 	struct str rest = str_c(value), piece, word;
@@ -550,7 +559,7 @@ raw_list(struct pool *pool, const char *value)
 	if (strcmp(value, "\"\"") == 0)
 		return raw;
 	while (str_split(&rest, ',', &piece)) {
-		while (raw->n < most && str_word(&piece, &word)) {
+		while (raw->n < most && next_word(&piece, commas, &word)) {
 			one = POOL_NEW(pool, struct conf_raw);
 			one->type = RAW_STRING;
 			one->s = pool_str(pool, word);
@@ -558,4 +567,15 @@ raw_list(struct pool *pool, const char *value)
 		}
 	}
 	return raw;
+}
+
+/* The whole piece may be one, with the blanks in it. */
+static bool
+next_word(struct str *piece, bool whole, struct str *word_r)
+{
+	if (!whole)
+		return str_word(piece, word_r);
+	*word_r = str_trim(*piece);
+	*piece = STR_NULL;
+	return word_r->n > 0;
 }

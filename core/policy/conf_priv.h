@@ -72,6 +72,8 @@ enum conf_scope_id {
 	CONF_SCOPE_ROUTE,
 	CONF_SCOPE_PROFILE,
 	CONF_SCOPE_QUEUE,
+	CONF_SCOPE_ALERTS,
+	CONF_SCOPE_ALERT_RECIPIENT,
 	CONF_SCOPE_POLICY,
 	CONF_SCOPE_PLUGIN,
 	CONF_SCOPE_ORDER,
@@ -159,6 +161,13 @@ void conf_stands_number(struct conf *c, struct conf_plugin *p, const char *key,
     uint64_t n);
 void conf_stands_list(struct conf *c, struct conf_plugin *p, const char *key,
     const char *const *v, unsigned n);
+
+/* conf_alerts.c: alerts { }; and a recipient, why has no place in it yet. */
+int conf_build_alerts(const struct conf *c, struct err *why);
+int conf_alert_recipient_check(const struct conf_alert_recipient *r,
+    struct err *why);
+/* The plugin that they stand for. */
+void conf_alerts_stand(struct conf *c, int line);
 
 /* conf_stands.c: makes the plugins that other blocks stand for. */
 void conf_stands(struct conf *c, const struct conf_block *blocks);

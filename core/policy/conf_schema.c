@@ -81,6 +81,17 @@ static const struct conf_param queue_params[] = {
 #include "tbl/params.h"
 };
 
+static const struct conf_param alerts_params[] = {
+#define PARAM_ALERTS(...) ENTRY(struct conf_alerts, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
+static const struct conf_param alert_recipient_params[] = {
+#define PARAM_ALERT_RECIPIENT(...)                                             \
+	ENTRY(struct conf_alert_recipient, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
 static const struct conf_param policy_params[] = {
 #define PARAM_POLICY(...) ENTRY(struct conf_policy, __VA_ARGS__)
 #include "tbl/params.h"
@@ -143,6 +154,10 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(order_params) },
 	[CONF_SCOPE_QUEUE] = { "queue", false, false, queue_params,
 	    NELEM(queue_params) },
+	[CONF_SCOPE_ALERTS] = { "alerts", false, true, alerts_params,
+	    NELEM(alerts_params) },
+	[CONF_SCOPE_ALERT_RECIPIENT] = { "alert_recipient", true, true,
+	    alert_recipient_params, NELEM(alert_recipient_params) },
 	[CONF_SCOPE_CERTIFICATE] = { "certificate", true, false,
 	    certificate_params, NELEM(certificate_params) },
 	[CONF_SCOPE_AUTHORITIES] = { "authorities", false, false,

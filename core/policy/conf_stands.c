@@ -30,6 +30,7 @@ conf_stands(struct conf *c, const struct conf_block *blocks)
 	stands_destination(c, line_of(blocks, CONF_SCOPE_DESTINATION));
 	stands_tls(c, line_of(blocks, CONF_SCOPE_TLS));
 	stands_policy(c, line_of(blocks, CONF_SCOPE_POLICY));
+	conf_alerts_stand(c, line_of(blocks, CONF_SCOPE_ALERT_RECIPIENT));
 }
 
 static int

@@ -141,6 +141,8 @@ EVENT(PLUGIN_WARNING, WARNING, "plugin_warning",
     "Plugin %s{plugin}: %[MID %u{mid} %]%[ICID %u{icid} %]%e{text}")
 EVENT(PLUGIN_CRITICAL, CRITICAL, "plugin_error",
     "Plugin %s{plugin}: %[MID %u{mid} %]%[ICID %u{icid} %]%e{text}")
+EVENT(ALERT_SENT, INFO, "alert_sent", "%e{text}%-s{plugin}")
+EVENT(ALERT_FAILED, CRITICAL, "alert_failed", "%e{text}%-s{plugin}")
 EVENT(PLUGIN_FAULT, WARNING, "plugin_fault",
     "Plugin %s{plugin}%[ (%s{file})%] failed at %s{hook}%[ (%s{place})%]: "
     "%[MID %u{mid} %]%[ICID %u{icid} %]%e{why}")

@@ -6,6 +6,7 @@
  * refused: it would never be called.
  */
 OP(ALERT_EMIT, "alert_sink/1.emit", 1, "an alert")
+OP(ALERT_TEST, "alert_sink/1.test", 1, "a test of the way alerts go")
 OP(CERT_LIST, "cert_store/1.list", 1, "names all certificates")
 OP(FILTER_BEGIN, "filter/1.begin", 1, "content comes")
 OP(FILTER_CHUNK, "filter/1.chunk", 1, "a piece of content")

@@ -9,9 +9,9 @@
  * TYPE: STRING PATH BOOL INT SIZE DURATION CHOICE STRINGS PATHS NETS ADDRS
  * WANT. The default is text as a person writes it; lists are separated by
  * blanks. range is "low..high" for numbers, "a|b|c" for a choice ("a=x": x is
- * another word for a), "required" for what must be given, else "". An empty
- * default of a
- * CHOICE means "not given" (-1).
+ * another word for a), "required" for what must be given, "commas between" for
+ * STRINGS that may have blanks in them on a command line, else "". An empty
+ * default of a CHOICE means "not given" (-1).
  *
  * Whoever includes this defines PARAM_<SCOPE>() for the scopes it wants.
  */
@@ -56,6 +56,12 @@
 #endif
 #ifndef PARAM_PROFILE
 #define PARAM_PROFILE(...)
+#endif
+#ifndef PARAM_ALERTS
+#define PARAM_ALERTS(...)
+#endif
+#ifndef PARAM_ALERT_RECIPIENT
+#define PARAM_ALERT_RECIPIENT(...)
 #endif
 #ifndef PARAM_QUEUE
 #define PARAM_QUEUE(...)
@@ -425,6 +431,25 @@ PARAM(PROFILE, format, CHOICE, "dsn", "dsn|plain",
 PARAM(PROFILE, alternate, STRING, "", "",
     "address that is told of failures in place of the sender")
 
+/* alerts { }: with the recipients it stands for plugin "alert_mail" "alerts"
+ * { }, whose defaults these are. */
+PARAM(ALERTS, from, STRING, "", "", "sender; default alert@HOSTNAME")
+PARAM(ALERTS, server, STRING, "", "",
+    "HOST or HOST:PORT that takes the mail; default the MX of each recipient's "
+    "domain")
+PARAM(ALERTS, port, INT, "25", "1..65535", "port of those hosts")
+PARAM(ALERTS, initial_wait, DURATION, "5m", "0s..1d",
+    "the same alert again is told of after this time at the earliest, then "
+    "after twice as long and so on; 0s: each at once")
+PARAM(ALERTS, maximum_wait, DURATION, "1h", "0s..7d",
+    "longest such wait; 0s: there is none")
+PARAM(ALERTS, patience, DURATION, "1m", "1s..10m", "of one attempt to send")
+
+/* alert_recipient "address" { } */
+PARAM(ALERT_RECIPIENT, classes, STRINGS, "", "commas between",
+    "alerts that it gets, each CLASS/SEVERITY, or CLASS for all severities; "
+    "all is any class or severity; empty: all alerts")
+
 /* queue { } */
 PARAM(QUEUE, store, STRING, "", "",
     "instance of a plugin that keeps it (store/1); empty: files below spool")
@@ -493,6 +518,8 @@ PARAM_HOOK(deliver)
 #undef PARAM_DESTINATION
 #undef PARAM_ROUTE
 #undef PARAM_PROFILE
+#undef PARAM_ALERTS
+#undef PARAM_ALERT_RECIPIENT
 #undef PARAM_QUEUE
 #undef PARAM_PLUGIN
 #undef PARAM_ORDER

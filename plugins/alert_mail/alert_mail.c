@@ -18,10 +18,10 @@
 
 #include "../common/gather.h"
 #include "mailtext.h"
+#include "place.h"
 
-enum { SENDERS = 4, WAITING = 1000, TRIES = 3, HOSTS = 5, CACHED = 64 };
+enum { SENDERS = 4, WAITING = 1000, TRIES = 3 };
 #define PAUSE 60000	/* before it is tried again, twice that the next time */
-#define CACHE 1800000	/* 30 minutes (requirements.md 4.5) */
 
 struct conf {
 	const char *const *to;
@@ -54,20 +54,12 @@ struct letter {
 	char what[64]; /* "System/Warning" */
 };
 
-/* Where mail for a domain goes. */
-struct place {
-	char name[256];
-	int64_t until;
-	char target[HOSTS][64]; /* "192.0.2.1:25", "[2001:db8::1]:25" */
-	unsigned n;
-};
-
 struct state {
 	struct gather *gather;
 	struct letter *first, **last;
 	unsigned waiting, sending;
 	uint64_t serial;
-	struct place place[CACHED];
+	struct places places;
 };
 
 /* Of one message: memory of its event, so that the thread may use it. */
@@ -77,13 +69,19 @@ struct job {
 	char what[64];
 	unsigned tries;
 	struct place place;
-	char mx[HOSTS][256];
+	char mx[PLACE_HOSTS][256];
 	unsigned nmx, at;
 	long timeout;
 	size_t sent;
 	char error[300];
+	/* of a test: all its recipients, one after another */
+	const struct pst_alert_test *test;
+	const char *const *next;
+	char wrong[400];
 };
 
+static void	from_of(const struct conf *, const struct pst_alert_record *,
+		    char *, size_t);
 static void	tell(struct pst_event *, const struct pst_alert_record *,
 		    uint64_t);
 static enum pst_verdict run(struct pst_event *);
@@ -95,6 +93,7 @@ static enum pst_verdict got_aaaa(struct pst_event *,
 		    const struct pst_result *);
 static enum pst_verdict send_it(struct pst_event *);
 static enum pst_verdict sent(struct pst_event *, const struct pst_result *);
+static enum pst_verdict test_next(struct pst_event *);
 static enum pst_verdict again(struct pst_event *, const struct pst_result *);
 static enum pst_verdict failed(struct pst_event *, const char *);
 static int	work(void *);
@@ -167,8 +166,7 @@ tell(struct pst_event *ev, const struct pst_alert_record *r, uint64_t times)
 	struct letter *l;
 	size_t n;
 
-	(void)snprintf(from, sizeof(from), c->from[0] != '\0' ? "%s" :
-	    "alert@%s", c->from[0] != '\0' ? c->from : r->host);
+	from_of(c, r, from, sizeof(from));
 	mailtext_subject(subject, sizeof(subject), r);
 	for (to = c->to; *to != NULL; to++) {
 		if (!mailtext_wants(*to, r->category, r->severity, &n))
@@ -203,6 +201,16 @@ tell(struct pst_event *ev, const struct pst_alert_record *r, uint64_t times)
 	}
 }
 
+static void
+from_of(const struct conf *c, const struct pst_alert_record *r, char *dst,
+    size_t n)
+{
+	if (c->from[0] != '\0')
+		(void)snprintf(dst, n, "%s", c->from);
+	else
+		(void)snprintf(dst, n, "alert@%s", r->host);
+}
+
 static char *
 copy(struct pst_event *ev, const char *s)
 {
@@ -211,6 +219,66 @@ copy(struct pst_event *ev, const char *s)
 	if (p != NULL)
 		memcpy(p, s, strlen(s));
 	return p;
+}
+
+static struct job *
+job_of(struct pst_event *ev)
+{
+	return pst_data(ev, PST_EVENT, struct job);
+}
+
+static enum pst_verdict
+on_test(struct pst_event *ev)
+{
+	struct job *j = pst_data(ev, PST_EVENT, struct job);
+	const struct conf *c = ev->conf;
+
+	if (j == NULL)
+		return PST_TEMPFAIL;
+	j->s = pst_data(ev, PST_INSTANCE, struct state);
+	j->test = ev->arg;
+	j->next = c->to;
+	j->timeout = (long)c->patience;
+	return test_next(ev);
+}
+
+/* To the one who is named, or to all, whatever they want. */
+static enum pst_verdict
+test_next(struct pst_event *ev)
+{
+	struct job *j = job_of(ev);
+	const struct pst_alert_record *r = j->test->alert;
+	const char *to = *j->next;
+	char from[300], subject[MAILTEXT_SUBJECT], *text;
+	size_t n;
+
+	if (to == NULL)
+		return j->wrong[0] == '\0' ? PST_CONTINUE :
+		    pst_tempfail(ev, 451, "4.4.0", "%s", j->wrong);
+	j->next++;
+	if (j->test->to[0] != '\0') {
+		to = j->test->to;
+		while (*j->next != NULL)
+			j->next++;
+	}
+	(void)mailtext_wants(to, r->category, r->severity, &n);
+	from_of(ev->conf, r, from, sizeof(from));
+	mailtext_subject(subject, sizeof(subject), r);
+	(void)snprintf(j->what, sizeof(j->what), "%s/%s", r->category,
+	    r->severity);
+	j->to = copy(ev, to);
+	j->from = copy(ev, from);
+	j->host = copy(ev, r->host);
+	j->subject = copy(ev, subject);
+	if (j->to == NULL || j->from == NULL || j->host == NULL ||
+	    j->subject == NULL)
+		return PST_TEMPFAIL;
+	j->to[n] = '\0';
+	text = mailtext_message(r, 0, from, j->to, pst_now(ev),
+	    ++j->s->serial);
+	j->text = text != NULL ? copy(ev, text) : NULL;
+	free(text);
+	return j->text != NULL ? find_place(ev) : PST_TEMPFAIL;
 }
 
 /* The job's end, however it came: the next one. */
@@ -251,84 +319,35 @@ run(struct pst_event *ev)
 	return find_place(ev);
 }
 
-static struct job *
-job_of(struct pst_event *ev)
-{
-	return pst_data(ev, PST_EVENT, struct job);
-}
-
-static struct place *
-cached(struct job *j, int64_t now)
-{
-	unsigned i;
-
-	for (i = 0; i < CACHED; i++) {
-		if (j->s->place[i].until > now &&
-		    strcmp(j->s->place[i].name, j->place.name) == 0)
-			return &j->s->place[i];
-	}
-	return NULL;
-}
-
-static void
-add_target(struct job *j, const char *ip, long port)
-{
-	if (j->place.n < HOSTS)
-		(void)snprintf(j->place.target[j->place.n++],
-		    sizeof(j->place.target[0]), strchr(ip, ':') != NULL ?
-		    "[%s]:%ld" : "%s:%ld", ip, port);
-}
-
-/* "host", "host:port", "[address]:port" */
-static long
-server_of(const struct conf *c, char *host, size_t n)
-{
-	const char *s = c->server, *colon = strrchr(s, ':'), *end;
-	long port = (long)c->port;
-
-	end = s + strlen(s);
-	if (colon != NULL && (strchr(s, ':') == colon ||
-	    (colon > s && colon[-1] == ']'))) {
-		port = strtol(colon + 1, NULL, 10);
-		end = colon;
-	}
-	if (*s == '[') {
-		s++;
-		if (end > s && end[-1] == ']')
-			end--;
-	}
-	(void)snprintf(host, n, "%.*s", (int)(end - s), s);
-	return port;
-}
-
 static enum pst_verdict
 find_place(struct pst_event *ev)
 {
 	const struct conf *c = ev->conf;
 	struct job *j = job_of(ev);
 	unsigned char ip[16];
-	struct place *p;
+	const struct place *p;
 	long port;
 
 	j->place.n = j->nmx = j->at = 0;
 	if (c->server[0] == '\0') {
 		(void)snprintf(j->place.name, sizeof(j->place.name), "%s",
 		    strrchr(j->to, '@') + 1);
-		p = cached(j, pst_now(ev));
+		p = places_find(&j->s->places, j->place.name, pst_now(ev));
 		if (p == NULL)
 			return pst_dns(ev, j->place.name, "MX", got_mx);
 		j->place = *p;
 		return send_it(ev);
 	}
-	port = server_of(c, j->place.name, sizeof(j->place.name));
-	p = cached(j, pst_now(ev));
+	port = place_server(c->server, (long)c->port, j->place.name,
+	    sizeof(j->place.name));
+	p = places_find(&j->s->places, j->place.name, pst_now(ev));
 	if (p != NULL) {
 		j->place = *p;
 		return send_it(ev);
 	}
 	if (inet_pton(AF_INET, j->place.name, ip) == 1 ||
 	    inet_pton(AF_INET6, j->place.name, ip) == 1) {
-		add_target(j, j->place.name, port);
+		place_add(&j->place, j->place.name, port);
 		return send_it(ev);
 	}
 	memcpy(j->mx[0], j->place.name, sizeof(j->mx[0]));
@@ -340,7 +359,7 @@ find_place(struct pst_event *ev)
 static enum pst_verdict
 got_mx(struct pst_event *ev, const struct pst_result *r)
 {
-	long pref[HOSTS], p;
+	long pref[PLACE_HOSTS], p;
 	struct job *j = job_of(ev);
 	unsigned i, k;
 	char *name;
@@ -356,17 +375,17 @@ got_mx(struct pst_event *ev, const struct pst_result *r)
 		p = strtol(r->item[i].p, &name, 10);
 		name += strspn(name, " ");
 		for (k = j->nmx; k > 0 && pref[k - 1] > p; k--) {
-			if (k < HOSTS) {
+			if (k < PLACE_HOSTS) {
 				pref[k] = pref[k - 1];
 				memcpy(j->mx[k], j->mx[k - 1],
 				    sizeof(j->mx[0]));
 			}
 		}
-		if (k == HOSTS)
+		if (k == PLACE_HOSTS)
 			continue;
 		pref[k] = p;
 		(void)snprintf(j->mx[k], sizeof(j->mx[0]), "%s", name);
-		if (j->nmx < HOSTS)
+		if (j->nmx < PLACE_HOSTS)
 			j->nmx++;
 	}
 	if (j->nmx == 1 && j->mx[0][strspn(j->mx[0], ".")] == '\0')
@@ -378,20 +397,13 @@ static enum pst_verdict
 next_host(struct pst_event *ev)
 {
 	struct job *j = job_of(ev);
-	struct state *s = j->s;
-	unsigned i, oldest = 0;
 
-	if (j->at < j->nmx && j->place.n < HOSTS)
+	if (j->at < j->nmx && j->place.n < PLACE_HOSTS)
 		return pst_dns(ev, j->mx[j->at], "A", got_a);
 	if (j->place.n == 0)
 		return failed(ev, "no host that takes its mail has an "
 		    "address");
-	for (i = 1; i < CACHED; i++) {
-		if (s->place[i].until < s->place[oldest].until)
-			oldest = i;
-	}
-	j->place.until = pst_now(ev) + CACHE;
-	s->place[oldest] = j->place;
+	places_keep(&j->s->places, &j->place, pst_now(ev));
 	return send_it(ev);
 }
 
@@ -400,8 +412,8 @@ port_of(const struct conf *c)
 {
 	char host[256];
 
-	return c->server[0] != '\0' ? server_of(c, host, sizeof(host)) :
-	    (long)c->port;
+	return c->server[0] != '\0' ? place_server(c->server, (long)c->port,
+		host, sizeof(host)) : (long)c->port;
 }
 
 static enum pst_verdict
@@ -411,7 +423,7 @@ got_a(struct pst_event *ev, const struct pst_result *r)
 	unsigned i;
 
 	for (i = 0; r->status == PST_OK && i < r->count; i++)
-		add_target(j, r->item[i].p, port_of(ev->conf));
+		place_add(&j->place, r->item[i].p, port_of(ev->conf));
 	return pst_dns(ev, j->mx[j->at], "AAAA", got_aaaa);
 }
 
@@ -422,7 +434,7 @@ got_aaaa(struct pst_event *ev, const struct pst_result *r)
 	unsigned i;
 
 	for (i = 0; r->status == PST_OK && i < r->count; i++)
-		add_target(j, r->item[i].p, port_of(ev->conf));
+		place_add(&j->place, r->item[i].p, port_of(ev->conf));
 	j->at++;
 	return next_host(ev);
 }
@@ -511,20 +523,24 @@ sent(struct pst_event *ev, const struct pst_result *r)
 	pst_count(ev, "sent");
 	pst_log(ev, PST_INFO, "A %s alert was sent to %s with subject "
 	    "\"%s\".", j->what, j->to, j->subject);
-	return over(ev, j->s);
+	return j->test != NULL ? test_next(ev) : over(ev, j->s);
 }
 
 static enum pst_verdict
 failed(struct pst_event *ev, const char *why)
 {
 	struct job *j = job_of(ev);
-	struct place *p = cached(j, pst_now(ev));
 
 	pst_count(ev, "failed");
 	pst_log(ev, PST_ERROR, "Error while sending alert: Unable to send %s "
 	    "alert to %s: %s", j->what, j->to, why != NULL ? why : "");
-	if (p != NULL)
-		p->until = 0;
+	places_forget(&j->s->places, j->place.name);
+	if (j->test != NULL) {
+		if (j->wrong[0] == '\0')
+			(void)snprintf(j->wrong, sizeof(j->wrong), "%s: %s",
+			    j->to, why != NULL ? why : "");
+		return test_next(ev);
+	}
 	if (++j->tries >= TRIES)
 		return over(ev, j->s);
 	return pst_timer(ev, PAUSE << (j->tries - 1), again);
@@ -561,7 +577,8 @@ check(const void *conf)
 	if (c->from[0] != '\0' && strchr(c->from, '@') == NULL)
 		return "from: not an address";
 	if (c->server[0] != '\0') {
-		port = server_of(c, host, sizeof(host));
+		port = place_server(c->server, (long)c->port, host,
+		    sizeof(host));
 		if (port < 1 || port > 65535 || host[0] == '\0')
 			return "server: HOST or HOST:PORT";
 	}
@@ -572,6 +589,7 @@ static const struct pst_hook hooks[] = {
 	PST_HOOK(PST_ON_START, on_start),
 	PST_HOOK(PST_ON_STOP, on_stop),
 	PST_HOOK(PST_ALERT_SINK_EMIT, on_emit),
+	PST_HOOK(PST_ALERT_SINK_TEST, on_test),
 	PST_END
 };
 

@@ -8,11 +8,8 @@
 #include <strings.h>
 #include <time.h>
 
-static const char *const classes[] = { "System", "Hardware", "Updater",
-	"Outbreak Filters", "Anti-Virus", "Anti-Spam",
-	"Directory Harvest Attack Prevention", NULL };
-static const char *const severities[] = { "Critical", "Warning",
-	"Information", NULL };
+static const char *const classes[] = { PST_ALERT_CLASSES, NULL };
+static const char *const severities[] = { PST_ALERT_SEVERITIES, NULL };
 
 static bool
 is_word(const char *p, size_t n, const char *word)

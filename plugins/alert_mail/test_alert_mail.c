@@ -1,8 +1,10 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../common/throttle.h"
 #include "mailtext.h"
+#include "place.h"
 #include "unit.h"
 
 static const struct {
@@ -157,8 +159,82 @@ START_TEST(subjects_are_one_line_of_ascii)
 }
 END_TEST
 
+START_TEST(a_place_is_remembered_for_half_an_hour)
+{
+	struct place p = { .name = "a.example" };
+	const struct place *found;
+	static struct places ps;
+
+	memset(&ps, 0, sizeof(ps));
+	place_add(&p, "192.0.2.1", 25);
+	place_add(&p, "2001:db8::1", 2525);
+	place_add(&p, "192.0.2.1", 25);
+	ck_assert_ptr_null(places_find(&ps, "a.example", 1000));
+	places_keep(&ps, &p, 1000);
+	found = places_find(&ps, "a.example", 1000 + 30 * 60 * 1000 - 1);
+	ck_assert_ptr_nonnull(found);
+	ck_assert_uint_eq(found->n, 2);
+	ck_assert_str_eq(found->target[0], "192.0.2.1:25");
+	ck_assert_str_eq(found->target[1], "[2001:db8::1]:2525");
+	ck_assert_ptr_null(places_find(&ps, "b.example", 2000));
+	ck_assert_ptr_null(places_find(&ps, "a.example",
+	    1000 + 30 * 60 * 1000));
+	places_keep(&ps, &p, 5000);
+	places_forget(&ps, "a.example");
+	ck_assert_ptr_null(places_find(&ps, "a.example", 5000));
+}
+END_TEST
+
+START_TEST(the_oldest_place_makes_room)
+{
+	struct place p = { .n = 1 };
+	static struct places ps;
+	unsigned i;
+
+	memset(&ps, 0, sizeof(ps));
+	for (i = 0; i <= PLACES; i++) {
+		(void)snprintf(p.name, sizeof(p.name), "d%u.example", i);
+		places_keep(&ps, &p, 1000 + i);
+	}
+	ck_assert_ptr_null(places_find(&ps, "d0.example", 2000));
+	for (i = 1; i <= PLACES; i++) {
+		(void)snprintf(p.name, sizeof(p.name), "d%u.example", i);
+		ck_assert_ptr_nonnull(places_find(&ps, p.name, 2000));
+		/* What is kept again takes no second room. */
+		places_keep(&ps, &p, 2000);
+	}
+	ck_assert_ptr_nonnull(places_find(&ps, "d1.example", 3000));
+}
+END_TEST
+
+static const struct {
+	const char *server, *host;
+	long port;
+} servers[] = {
+	{ "mail.example", "mail.example", 25 },
+	{ "mail.example:2525", "mail.example", 2525 },
+	{ "192.0.2.1:26", "192.0.2.1", 26 },
+	{ "2001:db8::1", "2001:db8::1", 25 },
+	{ "[2001:db8::1]", "2001:db8::1", 25 },
+	{ "[2001:db8::1]:27", "2001:db8::1", 27 },
+};
+
+START_TEST(a_server_may_have_a_port)
+{
+	char host[64];
+
+	ck_assert_int_eq(place_server(servers[_i].server, 25, host,
+	    sizeof(host)), servers[_i].port);
+	ck_assert_str_eq(host, servers[_i].host);
+}
+END_TEST
+
 UNIT_SUITE(alert_mail)
 {
+	tcase_add_test(tc, a_place_is_remembered_for_half_an_hour);
+	tcase_add_test(tc, the_oldest_place_makes_room);
+	tcase_add_loop_test(tc, a_server_may_have_a_port, 0,
+	    sizeof(servers) / sizeof(servers[0]));
 	tcase_add_loop_test(tc, alerts_are_told_of_in_a_series, 0,
 	    sizeof(series) / sizeof(series[0]));
 	tcase_add_test(tc, a_matter_that_was_quiet_begins_anew);

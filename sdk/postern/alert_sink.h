@@ -5,6 +5,13 @@
  * time does this for all, so that a sink can gather and throttle; if it dies
  * another takes over and starts afresh. May wait (15 min at most). The verdict
  * counts nothing: the sink retries by itself and logs what it could not tell.
+ * Its log lines of level PST_INFO say that an alert was told, those of
+ * PST_ERROR that one could not be; they stand in the log without its name.
+ *
+ * "alert_sink/1.test", which need not be there: somebody wants to know whether
+ * alerts arrive (`postern alertconfig test`). One attempt, at once, whoever
+ * wants which alerts. May wait. PST_CONTINUE: it was told; else the text of the
+ * verdict says why not.
  */
 #ifndef POSTERN_ALERT_SINK_H
 #define POSTERN_ALERT_SINK_H
@@ -12,8 +19,14 @@
 #include <postern/plugin.h>
 
 #define PST_ALERT_SINK_EMIT "alert_sink/1.emit" /* struct pst_alert_record */
+#define PST_ALERT_SINK_TEST "alert_sink/1.test" /* struct pst_alert_test */
 
-/* Severities and classes are those of the alert log lines. */
+/* Classes and severities, in the order in which people are asked. */
+#define PST_ALERT_CLASSES                                                      \
+	"System", "Hardware", "Updater", "Outbreak Filters", "Anti-Virus",     \
+	    "Anti-Spam", "Directory Harvest Attack Prevention"
+#define PST_ALERT_SEVERITIES "Critical", "Warning", "Information"
+
 struct pst_alert_record {
 	uint32_t size;
 	const char *severity; /* "Critical", "Warning", "Information" */
@@ -46,5 +59,12 @@ struct pst_alert_record {
 #define PST_ALERT_HAS(r, member)                                               \
 	((r)->size >= offsetof(struct pst_alert_record, member) +              \
 		sizeof((r)->member))
+
+/* size, then what is added only at the end */
+struct pst_alert_test {
+	uint32_t size;
+	const struct pst_alert_record *alert;
+	const char *to; /* the one address that shall get it; "": all */
+};
 
 #endif

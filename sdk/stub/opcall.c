@@ -264,6 +264,18 @@ make_alert(struct stub *st, const struct stmt *s)
 	return a;
 }
 
+static void *
+make_test(struct stub *st, const struct stmt *s)
+{
+	struct pst_alert_test *a = POOL_NEW(st->t.pool,
+	    struct pst_alert_test);
+
+	a->size = sizeof(*a);
+	a->alert = make_alert(st, s);
+	a->to = key_or(s, "to", "");
+	return a;
+}
+
 /* Keys but level, event and text are fields; digits make a number. */
 static void *
 make_log(struct stub *st, const struct stmt *s)
@@ -365,6 +377,7 @@ static const struct opcall calls[] = {
 	{ PST_LOOKUP_GET, true, make_lookup, out_lookup },
 	{ PST_CERT_STORE_LIST, true, make_certs, out_certs },
 	{ PST_ALERT_SINK_EMIT, true, make_alert, out_none },
+	{ PST_ALERT_SINK_TEST, true, make_test, out_none },
 	{ PST_LOG_SINK_EMIT, false, make_log, out_none },
 	{ PST_LOG_SINK_LINE, false, make_log, out_none },
 	{ PST_LOG_SINK_FLUSH, false, make_none, out_none },
