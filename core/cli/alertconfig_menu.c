@@ -32,7 +32,8 @@ static const struct operation operations[] = {
 	{ { "EDIT", "Modify alert subscription for an email address." },
 	    do_edit },
 	{ { "DELETE", "Remove an email address." }, do_delete },
-	{ { "CLEAR", "Remove all email addresses (disable alerts)." }, do_clear },
+	{ { "CLEAR", "Remove all email addresses (disable alerts)." },
+	    do_clear },
 	{ { "SETUP", "Configure alert settings." }, do_setup },
 	{ { "FROM", "Configure the From Address of alert emails." }, do_from },
 };

@@ -55,7 +55,8 @@ static const struct {
 	{ "alerts { server = '[::1]:0' }",
 	    "/b.lua:1: alerts: server: \"[::1]:0\" is not HOST or HOST:PORT" },
 	{ "alerts { server = 'a.example:' }",
-	    "/b.lua:1: alerts: server: \"a.example:\" is not HOST or HOST:PORT" },
+	    "/b.lua:1: alerts: server: \"a.example:\" is not HOST or "
+	    "HOST:PORT" },
 	{ "alerts { server = 'a.example:65536' }",
 	    "/b.lua:1: alerts: server: \"a.example:65536\" is not HOST or "
 	    "HOST:PORT" },
