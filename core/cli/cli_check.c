@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/config.h"
 #include "daemon/epoch.h"
 #include "daemon/lister.h"
 #include "daemon/plugcheck.h"
@@ -16,13 +17,14 @@
 
 #define DUMP_MAX (16 * 1024 * 1024)
 
-enum check_what { CHECK_ONLY, CHECK_DUMP, CHECK_SETTINGS };
+enum check_what { CHECK_ONLY, CHECK_JSON, CHECK_DUMP, CHECK_SETTINGS };
 
 static int	usage(FILE *, int);
 static int	check(const char *, enum check_what, int);
 static int	check_certs(struct epoch *, struct conf *, struct err *);
 static int	check_plugins(struct epoch *, const struct conf *,
 		    struct err *);
+static void	print_json(const char *, const struct conf *, const char *);
 static void	warn_of(const struct conf *);
 
 int
@@ -44,6 +46,7 @@ cli_check(int argc, char **argv)
 	static const struct option table[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "dump", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "settings", no_argument, NULL, 's' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -60,6 +63,9 @@ cli_check(int argc, char **argv)
 			break;
 		case 'd':
 			what = CHECK_DUMP;
+			break;
+		case 'j':
+			what = CHECK_JSON;
 			break;
 		case 's':
 			what = CHECK_SETTINGS;
@@ -83,7 +89,7 @@ cli_check(int argc, char **argv)
 static int
 usage(FILE *to, int status)
 {
-	(void)fputs("usage: postern check [-q] [--dump] [-c] [FILE]\n"
+	(void)fputs("usage: postern check [-q] [--json | --dump] [-c] [FILE]\n"
 	    "       postern check --settings\n"
 	    "Reads the boot file and what it names: exit status 0 if all is "
 	    "sound, else 1.\n--dump shows all settings as they are in force, "
@@ -112,7 +118,9 @@ check(const char *file, enum check_what what, int quiet)
 		r = cli_check_epoch(e, &c, &why);
 	if (r == 0 && c->nlistener == 0 && what != CHECK_DUMP)
 		r = err_text(&why, "%s: there is no listener", file);
-	if (r != 0) {
+	if (what == CHECK_JSON) {
+		print_json(file, c, r == 0 ? NULL : why.text);
+	} else if (r != 0) {
 		(void)cli_fail("%s", why.text);
 	} else if (what == CHECK_DUMP) {
 		conf_dump(c, &b);
@@ -125,6 +133,21 @@ check(const char *file, enum check_what what, int quiet)
 	epoch_destroy(&e);
 	buf_fini(&b);
 	return r == 0 ? CLI_OK : CLI_FAILED;
+}
+
+/* error NULL: there is none. */
+static void
+print_json(const char *file, const struct conf *c, const char *error)
+{
+	json_t *o = json_pack("{s:s, s:b}", "file", file, "sound",
+	    (int)(error == NULL));
+
+	if (error != NULL)
+		(void)json_object_set_new(o, "error", json_string(error));
+	else
+		(void)json_object_set_new(o, "revision",
+		    json_integer((json_int_t)c->revision));
+	config_print(o);
 }
 
 int

@@ -424,7 +424,7 @@ static int
 run_save(struct confedit *ce, const struct words *w, struct err *why)
 {
 	return config_save(ce, w->narg > 1 ? w->arg[1] : NULL, w->pass_file,
-	    why) == 0 ? CLI_OK : CLI_FAILED;
+	    w->json, why) == 0 ? CLI_OK : CLI_FAILED;
 }
 
 static int

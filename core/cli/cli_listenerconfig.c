@@ -41,6 +41,7 @@ static int rat_edit(struct listenerconfig *, struct err *);
 static int rat_delete(struct listenerconfig *, struct err *);
 static int run(struct listenerconfig *, const struct operation *,
     struct err *);
+static void tell_draft(const struct listenerconfig *);
 static int dialogue(struct listenerconfig *);
 static enum menu_step perform(struct listenerconfig *,
     const struct operation *, struct err *);
@@ -201,11 +202,24 @@ cli_listenerconfig(int argc, char **argv)
 		r = dialogue(&lc);
 	else
 		r = run(&lc, o, &why) == 0 ? CLI_OK : cli_fail("%s", why.text);
-	if ((o == NULL || o->changes) && r == CLI_OK && !lc.json)
-		confedit_hint(lc.ce);
+	if (r == CLI_OK && (o == NULL || o->changes))
+		tell_draft(&lc);
 	confedit_close(&lc.ce);
 	pool_destroy(&lc.pool);
 	return r;
+}
+
+static void
+tell_draft(const struct listenerconfig *lc)
+{
+	const char *who;
+	msec since;
+
+	if (lc->json)
+		config_print(json_pack("{s:i}", "uncommitted",
+		    (int)confedit_changes(lc->ce, &who, &since)));
+	else
+		confedit_hint(lc->ce);
 }
 
 static int

@@ -33,10 +33,14 @@ int config_prune(struct confedit *ce, uint64_t keep, uint64_t *n_r,
     struct err *why);
 /* config_file.c: the whole as one text. */
 int config_save(struct confedit *ce, const char *file, const char *pass_file,
-    struct err *why);
+    bool json, struct err *why);
 int config_load(struct confedit *ce, const char *file, const char *pass_file,
     struct err *why);
 int config_edit(struct confedit *ce, bool *changed_r, struct err *why);
+/* A text for a file, or for standard output (NULL, "-"); as JSON it says which
+ * file, or has the text. secret: nobody else may read it. */
+int config_export(const char *file, struct str text, bool secret, bool json,
+    struct err *why);
 void config_print(json_t *o); /* steals o */
 
 #endif

@@ -44,7 +44,7 @@ write_objects(struct confedit *ce, struct buf *dst)
 /* What is not committed is saved as well: it is what people see. */
 int
 config_save(struct confedit *ce, const char *file, const char *pass_file,
-    struct err *why)
+    bool json, struct err *why)
 {
 	struct buf text;
 	int r;
@@ -57,9 +57,25 @@ config_save(struct confedit *ce, const char *file, const char *pass_file,
 	if (r == 0 && buf_full(&text))
 		r = err_text(why, "it has more than %d octets", CONF_OVER_MAX);
 	if (r == 0)
-		r = certconfig_write(file, buf_str(&text), true, why);
+		r = config_export(file, buf_str(&text), true, json, why);
 	buf_fini(&text);
 	return r;
+}
+
+int
+config_export(const char *file, struct str text, bool secret, bool json,
+    struct err *why)
+{
+	if (json && (file == NULL || strcmp(file, "-") == 0)) {
+		config_print(json_pack("{s:o}", "text",
+		    json_stringn(text.p, text.n)));
+		return 0;
+	}
+	if (certconfig_write(file, text, secret, why) != 0)
+		return -1;
+	if (json)
+		config_print(json_pack("{s:s}", "file", file));
+	return 0;
 }
 
 /* All is looked at before anything is changed; certificates that were added

@@ -486,18 +486,13 @@ destconfig_export(struct destconfig *dc, const char *file, struct err *why)
 {
 	const struct conf *c = destconfig_conf(dc, why);
 	struct buf text;
-	int r = 0;
+	int r;
 
 	if (c == NULL)
 		return -1;
 	buf_init(&text, FILE_MAX);
 	destconfig_write(dc, c, &text);
-	if (strcmp(file, "-") != 0)
-		r = file_replace(file, buf_p(&text), buf_len(&text), 0644,
-		    why);
-	else if (fwrite(buf_p(&text), 1, buf_len(&text), stdout) !=
-	    buf_len(&text) || fflush(stdout) != 0)
-		r = err_errno(why, "standard output");
+	r = config_export(file, buf_str(&text), false, dc->json, why);
 	buf_fini(&text);
 	return r;
 }

@@ -203,7 +203,7 @@ hat_export(struct listenerconfig *lc, struct err *why)
 	const struct conf_group *g;
 	struct buf text;
 	unsigned i, k;
-	int r = 0;
+	int r;
 
 	if (listenerconfig_conf(lc, why) == NULL)
 		return -1;
@@ -222,11 +222,7 @@ hat_export(struct listenerconfig *lc, struct err *why)
 			(void)buf_printf(&text, " (%s)", g->comment);
 		(void)buf_add_char(&text, '\n');
 	}
-	if (strcmp(file, "-") == 0)
-		(void)fputs(buf_p(&text), stdout);
-	else
-		r = file_replace(file, buf_p(&text), buf_len(&text), 0644,
-		    why);
+	r = config_export(file, buf_str(&text), false, lc->json, why);
 	buf_fini(&text);
 	return r;
 }

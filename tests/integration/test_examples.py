@@ -1,0 +1,224 @@
+"""What the manual pages of the *config commands show can be done, and what
+they answer with --json is JSON."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lib import base, luaconf
+from test_destconfig import DEFAULT
+
+
+class Place:
+    """A configuration without a relay, and a shell that has `postern`."""
+
+    def __init__(self):
+        self.folder = base.private_dir("examples")
+        self.conf = os.path.join(self.folder, "postern.lua")
+        base.write_file(self.conf, luaconf.text({
+            "hostname": "mx.example.org",
+            "spool": os.path.join(self.folder, "spool"),
+            "run": os.path.join(self.folder, "run"),
+            "listener": {"inbound": {"address": ["127.0.0.1:2525"]}}}))
+
+    def run(self, line, code=0, **more):
+        """A line as somebody types it; no terminal, so that passphrases are
+        read from what is typed."""
+        done = subprocess.run(
+            ["sh", "-c", 'postern() { word=$1; shift; "$BIN" "$word" -c '
+             '"$CONF" "$@"; }\n' + line],
+            cwd=self.folder, check=False, capture_output=True, text=True,
+            input="correct horse\ncorrect horse\n", start_new_session=True,
+            env=dict(os.environ, BIN=base.POSTERN_BIN, CONF=self.conf,
+                     VISUAL="true", **more))
+        assert done.returncode == code, (line, done.stdout, done.stderr)
+        return done.stdout
+
+    def another_machine(self):
+        shutil.rmtree(os.path.join(self.folder, "spool"))
+
+    def openssl(self, *args):
+        base.run(["openssl"] + list(args), cwd=self.folder)
+
+
+@pytest.fixture
+def place():
+    return Place()
+
+
+def examples(page):
+    """The lines of its EXAMPLES, continued ones as one."""
+    text = base.read_text(os.path.join(base.REPO, "man",
+                                       "postern-%s.8" % page))
+    text = text[text.index(".Sh EXAMPLES"):text.index(".Sh SEE ALSO")]
+    blocks = re.findall(r"\.Bd -literal[^\n]*\n(.*?)\.Ed", text, re.S)
+    assert blocks
+    lines = "".join(blocks).replace("\\e\n", "\\\n").replace("\\\n    ", "")
+    assert "\\" not in lines
+    return lines.splitlines()
+
+
+def test_those_of_config(place):
+    for n in range(11):
+        place.run("postern config set delivery max_messages=%d" % (n + 1))
+        place.run("postern commit")
+    for line in examples("config"):
+        if " load " in line:
+            comments = [json.loads(x)["comment"] for x in place.run(
+                "postern config --json log -n 1").splitlines()]
+            assert comments == ["the partner is not ready"]
+            place.another_machine()
+        place.run(line)
+    assert "max_messages = 11" in place.run("postern config show head")
+
+
+def test_those_of_destconfig(place):
+    base.write_file(os.path.join(place.folder, "appliance.txt"),
+                    DEFAULT + "[old.example]\ntable_tls = on\n")
+    said = {line: place.run(line) for line in examples("destconfig")}
+    assert ".partner.example" in said["postern destconfig list"]
+    assert "old.example" in said["postern config diff"]
+
+
+def test_those_of_listenerconfig(place):
+    for line in examples("listenerconfig"):
+        place.run(line)
+    groups = json.loads(place.run(
+        "postern listenerconfig --json hostaccess print inbound"))
+    assert [row["group"] for row in groups] == ["BLOCKED", "PARTNERS"]
+
+
+def sign(place):
+    """As an authority and its intermediate do."""
+    place.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
+                  "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key",
+                  "-out", "intermediate.crt", "-subj", "/CN=Some CA",
+                  "-days", "30")
+    place.openssl("x509", "-req", "-in", "mail.csr", "-CA",
+                  "intermediate.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                  "-copy_extensions", "copy", "-days", "20", "-out",
+                  "mail.crt")
+    place.openssl("crl2pkcs7", "-nocrl", "-certfile", "mail.crt",
+                  "-certfile", "intermediate.crt", "-outform", "DER", "-out",
+                  "new.p7b")
+
+
+def test_those_of_certconfig(place):
+    for line in examples("certconfig"):
+        if "--domain" in line:
+            continue  # asks the Internet
+        if line.startswith("postern certconfig import"):
+            assert "listener:inbound" in place.run("postern certconfig list")
+            place.another_machine()
+        # Whoever signed it is nobody's root here.
+        place.run(line, code=1 if " check " in line else 0)
+        if line.startswith("# send") or " renew " in line:
+            sign(place)
+    assert "mail" in place.run("postern certconfig list")
+
+
+JSON = """
+check
+config status
+config show
+config set destination x.test tls=none
+config get destination x.test
+config diff
+config delete destination x.test
+config clear
+config save
+config save saved
+config load saved
+config edit
+config set delivery concurrency=9
+commit once
+config log
+config set delivery concurrency=8
+commit twice
+config rollback 1
+config prune --keep 1
+destconfig set x.test tls=required
+destconfig new y.test
+destconfig edit y.test concurrency=5
+destconfig default max_messages=9
+destconfig setup alert_required_tls=no
+destconfig list
+destconfig detail
+destconfig detail x.test
+destconfig export
+destconfig export table
+destconfig import table
+destconfig delete x.test
+destconfig clear
+listenerconfig list
+listenerconfig new other address=127.0.0.1:2526
+listenerconfig edit other tls=off
+listenerconfig policy set P tls=required
+listenerconfig policy list
+listenerconfig hostaccess new other G policy=P senders=10.0.0.0/8
+listenerconfig hostaccess edit other G +192.0.2.1
+listenerconfig hostaccess print other
+listenerconfig hostaccess reorder other G 1
+listenerconfig hostaccess export other
+listenerconfig hostaccess export other hat
+listenerconfig hostaccess import other hat
+listenerconfig hostaccess delete other G
+listenerconfig policy delete P
+listenerconfig rcptaccess new x.test access=accept
+listenerconfig rcptaccess edit x.test access=reject
+listenerconfig rcptaccess print
+listenerconfig rcptaccess delete x.test
+listenerconfig delete other
+certconfig create mail --cn mx.example.org --key p256
+certconfig list
+certconfig show mail
+certconfig csr mail
+certconfig check
+certconfig assign mail outbound
+certconfig unassign outbound
+certconfig rename mail post
+certconfig delete post
+certconfig ca list
+"""
+
+
+def parsed(said):
+    """One value, or one a line."""
+    for pieces in ([said], said.splitlines()):
+        try:
+            return [json.loads(piece) for piece in pieces] or True
+        except ValueError:
+            pass
+    return said == ""
+
+
+def test_answers_are_json_where_it_is_asked_for(place):
+    for line in JSON.split("\n")[1:-1]:
+        word, rest = (line + " ").split(" ", 1)
+        said = place.run("postern %s --json %s" % (word, rest))
+        # What is not there is no row.
+        assert said or line in ("config show", "config diff"), line
+        assert parsed(said), (line, said)
+
+
+def test_what_fails_says_so_to_people_and_programs(place):
+    for line, code in (("config get destination no.test", 1),
+                       ("config show 7", 1), ("config rollback 1", 1),
+                       ("commit", 1), ("config nonsense", 2),
+                       ("config set destination x.test tls", 2),
+                       ("destconfig delete no.test", 1),
+                       ("destconfig nonsense", 2),
+                       ("listenerconfig delete no", 1),
+                       ("listenerconfig nonsense", 2),
+                       ("certconfig show no", 1), ("certconfig nonsense", 2)):
+        word, rest = (line + " ").split(" ", 1)
+        assert place.run("postern %s --json %s" % (word, rest),
+                         code=code) == "", line
+    base.write_file(place.conf, "hostname = 'mx.test'\nnonsense = 1\n")
+    assert json.loads(place.run("postern check --json", code=1)) == {
+        "file": place.conf, "sound": False, "error": '%s:2: unknown setting '
+        '"nonsense"' % place.conf}
