@@ -91,7 +91,14 @@ bounce_profile "default" {
   first_retry = "60s",
   max_retry = "1h",
   lifetime = "72h",
+  -- warn = true, -- tell senders of delays: after 4h, once
 }
+
+-- Others are named by destinations, routes, listeners and rules. This one gives
+-- up after a day, as Forefront Online (FOPE) does.
+-- bounce_profile "fope" {
+--   first_retry = "60s", max_retry = "1h", lifetime = "24h", jitter = 0,
+-- }
 
 limits {
   message_size = "150000000",

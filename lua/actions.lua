@@ -347,6 +347,12 @@ local function compile_way(rule, spec, fail)
     add(rule, "route", "route " .. route, first_wins("route", route,
       function(c, i) c.rcpts[i]:route(route) end))
   end
+  if spec.bounce_profile ~= nil then
+    local name = text("bounce_profile", spec.bounce_profile, fail)
+    add(rule, "bounce_profile", "bounce profile " .. name,
+      first_wins("bounce_profile", name,
+        function(c, i) c.rcpts[i]:bounce_profile(name) end))
+  end
   if spec.hold ~= nil and spec.tls == nil then
     local delay = seconds("hold", spec.hold, fail)
     add(rule, "hold", ("hold %ds"):format(delay), first_wins("hold", delay,
@@ -555,12 +561,12 @@ actions.known = {
   strict_first = true, route = true, hold = true, reply = true,
   quarantine = true, redirect = true, bcc = true, add_header = true,
   set_header = true, remove_header = true, tag = true, test = true,
-  notify = true, alert = true, stop = true,
+  notify = true, alert = true, stop = true, bounce_profile = true,
 }
 
 -- They take so many steps for each recipient, and few.
 local brief = { tls = true, route = true, hold = true, quarantine = true,
-  reply = true }
+  reply = true, bounce_profile = true }
 
 function actions.compile(rule, spec, env, fail)
   rule.acts = {}

@@ -14,9 +14,9 @@ local MOST_NOTICES = 10
 
 -- Made when a rule first needs them, and by recipient all of them.
 local arrays = {}
-for name in ([[route route_by hold hold_by redirect redirect_by insist
-    insist_by raised apart guard group tag subject sent_to drop leaving
-    stopped]]):gmatch "%S+" do
+for name in ([[route route_by bounce_profile bounce_profile_by hold hold_by
+    redirect redirect_by insist insist_by raised apart guard group tag subject
+    sent_to drop leaving stopped]]):gmatch "%S+" do
   arrays[name] = true
 end
 

@@ -195,7 +195,8 @@ local function behind(a, b, tell)
     return true
   end
   local above, below = acts(a), acts(b)
-  for _, k in ipairs { "route", "hold", "reply", "redirect" } do
+  for _, k in ipairs { "route", "hold", "reply", "redirect",
+      "bounce_profile" } do
     if above[k] and below[k] then
       tell(above[k] == below[k] and "info" or "warning",
         ("%s is never used: %s comes first with %s"):format(below[k], name,

@@ -154,6 +154,11 @@ end
 common.tls = tls "rcpt.tls"
 common.route = route "rcpt.route"
 
+function common:bounce_profile(name)
+  if name == nil then return get(self, "rcpt.bounce_profile") end
+  set(self, "rcpt.bounce_profile", line("the bounce profile", name))
+end
+
 local function methods(own)
   for name, f in pairs(common) do
     if own[name] == nil then own[name] = f end

@@ -251,14 +251,37 @@ put_certificate(struct explained *a)
 	(void)json_object_set_new(a->o, "certificate", o);
 }
 
-static void
-put_schedule(struct explained *a, const struct queue_profile *p)
+/* What the policy says of it, else the listener, as a message has it stored. */
+static const struct queue_profile *
+find_profile(const struct explained *a, enum way_says *says_r)
 {
+	const char *own = text(a->o, "bounce_profile");
+
+	if (own[0] == '\0' && a->e->who.l != NULL &&
+	    a->e->who.l->bounce_profile[0] != '\0')
+		own = pool_printf(a->e->pool, "?%s",
+		    a->e->who.l->bounce_profile);
+	return way_profile(&a->e->relay, a->way.route, &a->way.rules,
+	    str_c(own), says_r);
+}
+
+static void
+put_schedule(struct explained *a, const struct queue_profile *p,
+    enum way_says says)
+{
+	static const char *const by[] = {
+		[WAY_DEFAULT] = "default",
+		[WAY_LISTENER] = "listener",
+		[WAY_ROUTE] = "route",
+		[WAY_DESTINATION] = "destination",
+		[WAY_RULE] = "rule",
+	};
 	struct queue_want w = { .level = a->want->level,
 		.deadline = a->want->deadline,
 		.warn_after = a->want->warn_after };
-	json_t *o = json_pack("{s:s, s:I, s:I, s:i, s:I, s:I, s:s}",
-	    "profile", p->name != NULL ? p->name : "", "first_retry",
+	json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:s}",
+	    "profile", p->name != NULL ? p->name : "", "profile_by",
+	    by[says], "first_retry",
 	    (json_int_t)(p->first_retry / 1000), "max_retry",
 	    (json_int_t)(p->max_retry / 1000), "max_retries",
 	    (int)p->max_retries, "lifetime",
@@ -377,6 +400,7 @@ explain_rcpt(struct explain *e, json_t *o, const json_t *tried)
 	struct explained a = { .e = e, .o = o, .tried = tried };
 	const struct queue_profile *p;
 	struct err why = ERR_INIT;
+	enum way_says says;
 
 	if (addr_parse(e->pool, str_c(pool_strdup(e->pool, text(o,
 		"address"))), ADDR_UTF8_OK | ADDR_POSTMASTER_OK, &a.addr,
@@ -390,12 +414,8 @@ explain_rcpt(struct explain *e, json_t *o, const json_t *tried)
 		return -1;
 	put_certificate(&a);
 	explain_limits(e, o, &a.way, a.route, a.want);
-	p = a.way.rules.profile;
-	if (p == NULL && a.way.route != NULL)
-		p = a.way.route->profile;
-	if (p == NULL)
-		p = e->relay.profile;
-	put_schedule(&a, p);
+	p = find_profile(&a, &says);
+	put_schedule(&a, p, says);
 	put_failures(&a, p);
 	return 0;
 }

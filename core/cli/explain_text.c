@@ -368,9 +368,11 @@ static void
 schedule(const json_t *o, struct buf *dst)
 {
 	const json_t *s = json_object_get(o, "schedule");
+	bool by_default = strcmp(text(s, "profile_by"), "default") == 0;
 
-	(void)buf_printf(dst, "  if deferred (%s): again after ",
-	    text(s, "profile"));
+	(void)buf_printf(dst, "  if deferred (%s%s%s): again after ",
+	    text(s, "profile"), by_default ? "" : ", by ",
+	    by_default ? "" : text(s, "profile_by"));
 	add_span(dst, s, "first_retry");
 	(void)buf_add_c(dst, ", doubled up to ");
 	add_span(dst, s, "max_retry");

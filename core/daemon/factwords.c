@@ -20,6 +20,14 @@ fact_text(struct pool *pool, struct str s)
 	return s.n > 0 ? pool_str(pool, s).p : NULL;
 }
 
+/* Its own, not what the listener says by the way. */
+const char *
+fact_profile(struct pool *pool, const struct rcpt *r)
+{
+	return r->profile.n > 0 && r->profile.p[0] == '?' ? NULL :
+	    fact_text(pool, r->profile);
+}
+
 const char *
 fact_lower(struct pool *pool, struct str s)
 {

@@ -12,6 +12,7 @@
 #include "mail/notes.h"
 #include "queue/split.h"
 #include "relay/route.h"
+#include "relay/way.h"
 #include "tls/tlswant.h"
 
 static const char *get_client(const struct session *, enum fact,
@@ -23,6 +24,7 @@ static const char *get_rcpt(const struct inmsg *, enum fact, int,
 		    struct pool *);
 static int	set_want(struct inmsg *, int, const char *, struct err *);
 static int	set_route(struct inmsg *, int, const char *, struct err *);
+static int	set_profile(struct inmsg *, int, const char *, struct err *);
 static int	set_hold(struct inmsg *, int, const char *, struct err *);
 static const char *get_word(const struct inmsg *, enum fact, int,
 		    struct pool *);
@@ -163,6 +165,9 @@ get_rcpt(const struct inmsg *m, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT_ROUTE:
 		return m->cur != NULL ? fact_text(pool, r->route) :
 		    inmsg_route(m, rcpt);
+	case FACT_RCPT_PROFILE:
+		return m->cur != NULL ? fact_profile(pool, r) :
+		    inmsg_profile(m, rcpt);
 	case FACT_RCPT_BRANCH:
 	case FACT_RCPT_AFTER:
 		return get_word(m, f, rcpt, pool);
@@ -196,6 +201,8 @@ set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 		return set_want(s->m, rcpt, value, why);
 	case FACT_RCPT_ROUTE:
 		return set_route(s->m, rcpt, value, why);
+	case FACT_RCPT_PROFILE:
+		return set_profile(s->m, rcpt, value, why);
 	case FACT_RCPT_BRANCH:
 		return set_word(s->m, rcpt, value, why);
 	case FACT_RCPT_AFTER:
@@ -274,6 +281,23 @@ set_route(struct inmsg *m, int rcpt, const char *value, struct err *why)
 	for (i = 0; m->cur != NULL && i < inmsg_nrcpt(m); i++) {
 		if (rcpt < 0 || rcpt == (int)i)
 			inmsg_branch_rcpt(m, i)->route =
+			    pool_str(m->env->pool, str_c(value));
+	}
+	return 0;
+}
+
+static int
+set_profile(struct inmsg *m, int rcpt, const char *value, struct err *why)
+{
+	unsigned i;
+
+	if (way_profile_find(&m->s->conf->relay_conf, str_c(value)) == NULL)
+		return err_text(why, "no bounce_profile \"%s\"", value);
+	if (m->cur == NULL)
+		inmsg_plan(m, rcpt)->profile = pool_strdup(m->pool, value);
+	for (i = 0; m->cur != NULL && i < inmsg_nrcpt(m); i++) {
+		if (rcpt < 0 || rcpt == (int)i)
+			inmsg_branch_rcpt(m, i)->profile =
 			    pool_str(m->env->pool, str_c(value));
 	}
 	return 0;

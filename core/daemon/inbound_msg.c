@@ -173,6 +173,14 @@ inmsg_route(const struct inmsg *m, int rcpt)
 	return p != NULL && p->route != NULL ? p->route : m->all.route;
 }
 
+const char *
+inmsg_profile(const struct inmsg *m, int rcpt)
+{
+	const struct plan *p = inmsg_planned(m, rcpt);
+
+	return p != NULL && p->profile != NULL ? p->profile : m->all.profile;
+}
+
 const struct rcpt *
 inmsg_rcpt(const struct inmsg *m, int rcpt)
 {
@@ -431,6 +439,19 @@ rewrite(struct inmsg *m, struct body_ref **bp)
 
 /* ---- the end ---- */
 
+/* What the listener says counts where nobody nearer says anything. */
+static void
+set_profile(const struct inmsg *m, struct rcpt *r)
+{
+	const char *own = inmsg_profile(m, (int)r->rid);
+	const char *usual = m->s->l->bounce_profile;
+
+	if (own != NULL)
+		r->profile = str_c(own);
+	else if (usual[0] != '\0')
+		r->profile = str_c(pool_printf(m->env->pool, "?%s", usual));
+}
+
 int
 inmsg_split(struct inmsg *m, bool always, struct err *why)
 {
@@ -445,6 +466,7 @@ inmsg_split(struct inmsg *m, bool always, struct err *why)
 		route = inmsg_route(m, (int)i);
 		if (route != NULL)
 			r->route = str_c(route);
+		set_profile(m, r);
 	}
 	if (m->treat == NULL && m->notes == NULL && m->nnotice == 0 &&
 	    !always)

@@ -35,6 +35,7 @@ struct treatment;
 struct plan {
 	const char *want;	/* TLS, text; NULL: none */
 	const char *route;	/* NULL: none */
+	const char *profile;	/* for bounces; NULL: none of its own */
 	struct scope *scope;	/* of a recipient: PST_RCPT */
 };
 
@@ -120,6 +121,7 @@ const struct treatment *inmsg_treatment(const struct inmsg *m, int rcpt);
 void inmsg_quarantine(struct inmsg *m, int rcpt, const char *why);
 msec inmsg_hold(const struct inmsg *m);
 const char *inmsg_route(const struct inmsg *m, int rcpt); /* NULL: none */
+const char *inmsg_profile(const struct inmsg *m, int rcpt); /* so */
 /* The want of a recipient: its own and that for all. "" = none. */
 const char *inmsg_want(const struct inmsg *m, int rcpt, struct pool *pool);
 

@@ -48,6 +48,8 @@ get_rcpt(const struct out *o, enum fact f, int rcpt, struct pool *pool)
 		return fact_text(pool, r->want);
 	case FACT_RCPT_ROUTE:
 		return fact_text(pool, r->route);
+	case FACT_RCPT_PROFILE:
+		return fact_profile(pool, r);
 	}
 	return NULL;
 }
@@ -109,7 +111,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 		    "outbound" : "inbound";
 	if (f >= FACT_SENDER && f <= FACT_MESSAGE_HOLD)
 		return get_message(o->env, f, pool);
-	if (f >= FACT_RCPT && f <= FACT_RCPT_ROUTE)
+	if (f >= FACT_RCPT && f <= FACT_RCPT_PROFILE)
 		return get_rcpt(o, f, rcpt, pool);
 	if (f >= FACT_DELIVER_HOP && f <= FACT_DELIVER_REASON)
 		return get_delivery(o, f, pool);

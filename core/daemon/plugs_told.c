@@ -250,6 +250,7 @@ copy_rcpt(struct pool *pool, const struct rcpt *r)
 	to->addr = copy_addr(pool, &r->addr);
 	to->want = pool_str(pool, r->want);
 	to->route = pool_str(pool, r->route);
+	to->profile = pool_str(pool, r->profile);
 	to->orcpt = STR("");
 	return to;
 }

@@ -66,7 +66,7 @@ envelope_add_rcpt(struct envelope *e, const struct addr *a, struct str orcpt,
 	    str_n(r->addr.full.p + a->local.n + 1, a->domain.n) : STR("");
 	r->orcpt = orcpt.n > 0 ? pool_str(e->pool, orcpt) : STR("");
 	r->notify = notify;
-	r->want = r->route = STR("");
+	r->want = r->route = r->profile = STR("");
 	r->state = RCPT_PENDING;
 	if (e->nrcpt == e->rcpt_cap) {
 		e->rcpt_cap = e->rcpt_cap > 0 ? e->rcpt_cap * 2 : 4;
@@ -89,8 +89,10 @@ envelope_copy_rcpt(struct envelope *e, const struct rcpt *from)
 
 	r->state = from->state;
 	r->warned = from->warned;
+	r->warned_at = from->warned_at;
 	r->want = pool_str(e->pool, from->want);
 	r->route = pool_str(e->pool, from->route);
+	r->profile = pool_str(e->pool, from->profile);
 	return r;
 }
 

@@ -45,6 +45,7 @@ enum rcpt_state {
 
 #define RCPT_WANT_MAX 16384 /* octets of rcpt.want */
 #define RCPT_ROUTE_MAX 1024 /* octets of rcpt.route */
+#define RCPT_PROFILE_MAX 65 /* octets of rcpt.profile */
 
 struct rcpt {
 	unsigned rid; /* from 0, within the message */
@@ -52,11 +53,15 @@ struct rcpt {
 	struct str orcpt; /* "rfc822;…", decoded xtext behind the type; or "" */
 	unsigned notify;
 	enum rcpt_state state;
-	bool warned;	  /* a delayed DSN was sent */
+	unsigned warned;  /* delayed DSNs that were sent */
+	msec warned_at;	  /* wall time of the last of them */
 	struct str want;  /* the least TLS on the way to it (tls/tlswant.h),
 			   * whatever the configuration says; "" = none */
 	struct str route; /* where it goes (relay/route.h), whatever the
 			   * configuration says; "" = as that says */
+	/* Bounce profile: "" = as the configuration says; "?NAME" where that
+	 * says nothing of its destination (the listener's); else a rule's. */
+	struct str profile;
 	unsigned turns;	  /* how often it was sent back to go otherwise;
 			   * not stored */
 };

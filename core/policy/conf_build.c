@@ -191,6 +191,17 @@ default_hostname(struct pool *pool)
 	return pool_strdup(pool, name);
 }
 
+/* It is a word of a next hop's key. */
+static bool
+profile_name_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && n < RCPT_PROFILE_MAX &&
+	    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			 "0123456789._-") == n;
+}
+
 /* There is always a profile "default". */
 static int
 build_profiles(struct conf *c, struct err *why)
@@ -214,6 +225,12 @@ build_profiles(struct conf *c, struct err *why)
 	v = pool_alloc(c->pool, (c->nprofile + 1) * sizeof(*v));
 	for (i = 0; i < c->nprofile; i++) {
 		p = &c->profile[i];
+		if (!profile_name_valid(p->name)) {
+			(void)err_text(why, "a name is of up to %d letters, "
+			    "digits and ._-", RCPT_PROFILE_MAX - 1);
+			return conf_blame(c, CONF_SCOPE_PROFILE, p->name,
+			    NULL, why);
+		}
 		if (p->first_retry > p->max_retry) {
 			(void)err_text(why, "first_retry is longer than "
 			    "max_retry");
@@ -228,6 +245,8 @@ build_profiles(struct conf *c, struct err *why)
 			.jitter = p->jitter,
 			.warn = p->warn,
 			.warn_after = p->warn_after,
+			.warn_count = p->warn_count,
+			.warn_interval = p->warn_interval,
 			.quiet = !p->send_bounces,
 			.plain = p->format == 1 };
 		if (p->alternate[0] != '\0' &&
@@ -236,6 +255,17 @@ build_profiles(struct conf *c, struct err *why)
 	}
 	c->queue_profile = v;
 	c->relay_conf.profile = conf_profile_find(c, "default");
+	c->relay_conf.profiles = v;
+	c->relay_conf.nprofiles = c->nprofile;
+	for (i = 0; i < c->nlistener; i++) {
+		const char *name = c->listener[i].bounce_profile;
+
+		if (name[0] != '\0' && conf_profile_find(c, name) == NULL) {
+			(void)err_text(why, "no bounce_profile \"%s\"", name);
+			return conf_blame(c, CONF_SCOPE_LISTENER,
+			    c->listener[i].name, "bounce_profile", why);
+		}
+	}
 	return 0;
 }
 
@@ -303,7 +333,7 @@ build_relay(struct conf *c)
 		r->host_backoff_max = r->profile->max_retry;
 	if (r->host_backoff_max < r->host_backoff)
 		r->host_backoff_max = r->host_backoff;
-	r->return_bound = d->return_size;
+	r->return_bound = d->max_bounce_copy;
 	r->broken_tls = d->broken_tls;
 	r->tls_verbose = c->tls.verbose;
 	r->tls.level = TLSWANT_OPPORTUNISTIC;

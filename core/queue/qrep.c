@@ -248,21 +248,22 @@ give_up(struct qrep *rep, struct rcpt *r, const struct qreport *v)
 		add_to(rep, &rep->failed, v);
 }
 
-/* Delayed reports: once, and only for what a server said; or when the want
- * asks for it. */
+/* Delayed reports: from the second attempt on, for what a server said (of a
+ * host that does not answer the sender hears when it is given up); or, once,
+ * when the want asks for it. */
 static bool
 is_warning_due(const struct qrep *rep, const struct rcpt *r,
     const struct store_rcpt *s, const struct qreport *v)
 {
-	const struct queue_profile *p = rep->profile;
 	const struct envelope *env = rep->msg->env;
 	msec age = rep->now - env->queued;
-	bool due = p->warn && v->code >= 400 && v->code <= 499 &&
-	    s->attempts >= 2 && age >= p->warn_after;
+	bool due = v->code >= 400 && v->code <= 499 && s->attempts >= 2 &&
+	    retry_warns(rep->profile, r->warned, r->warned_at, env->queued,
+		rep->now);
 
-	if (v->tls != TLSR_NONE && rep->want.warn_after > 0)
+	if (v->tls != TLSR_NONE && rep->want.warn_after > 0 && r->warned == 0)
 		due = due || age >= rep->want.warn_after;
-	if (!due || r->warned)
+	if (!due)
 		return false;
 	return env->sender.full.n > 0 &&
 	    (r->notify == 0 || (r->notify & NOTIFY_DELAY));
@@ -289,11 +290,12 @@ try_again(struct qrep *rep, struct rcpt *r, struct store_rcpt *s,
 	s->next = rep->next;
 	if (v->tls != TLSR_NONE)
 		s->next = until(rep, until(rep, s->next, rep->want.deadline),
-		    r->warned ? 0 : rep->want.warn_after);
+		    r->warned > 0 ? 0 : rep->want.warn_after);
 	log_result(EV_DELAYED, rep, r, v);
 	know(rep, QUEUE_DEFERRED, v);
 	if (is_warning_due(rep, r, s, v)) {
-		r->warned = s->warned = true;
+		r->warned = ++s->warned;
+		r->warned_at = s->warned_at = rep->now;
 		add_to(rep, &rep->delayed, v);
 	}
 }

@@ -261,7 +261,8 @@ hop_key_of(struct queue *q, const struct rcpt *r)
 	struct queue_to to = { .domain = r->addr.domain,
 		.local = r->addr.local,
 		.want = r->want,
-		.route = r->route };
+		.route = r->route,
+		.profile = r->profile };
 
 	return q->ops->hop_key(q->arg, &to);
 }
@@ -272,7 +273,8 @@ hop_key_any(struct queue *q, struct str domain)
 	struct queue_to to = { .domain = domain,
 		.local = STR(""),
 		.want = STR(""),
-		.route = STR("") };
+		.route = STR(""),
+		.profile = STR("") };
 
 	return q->ops->hop_key(q->arg, &to);
 }

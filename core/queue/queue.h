@@ -45,8 +45,10 @@ struct queue_profile {
 	msec lifetime;		/* 72 h */
 	unsigned max_retries;	/* 100 */
 	unsigned jitter;	/* percent, both ways; 0 in exact tests */
-	bool warn;		/* delayed DSN */
+	bool warn;		/* delayed DSNs, of warn_after on */
 	msec warn_after;
+	unsigned warn_count;	/* so many at most for a recipient */
+	msec warn_interval;	/* at least so much apart */
 	/* What becomes of the reports; the relay writes them. */
 	bool quiet;		/* none of failures and delays */
 	bool plain;		/* one text for people, no DSN */
@@ -68,7 +70,7 @@ struct queue_to {
 	struct str domain;	/* "" = ours alone */
 	struct str local;	/* "": what holds for any */
 	/* Stored with the recipient; "" = none. */
-	struct str want, route;
+	struct str want, route, profile;
 };
 
 enum qresult {

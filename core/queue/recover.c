@@ -86,7 +86,8 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 	struct queue_to to = { .domain = domain,
 		.local = local_of(it),
 		.want = str_c(it->want),
-		.route = str_c(it->route) };
+		.route = str_c(it->route),
+		.profile = str_c(it->profile) };
 	struct qhop *hop = qhop_get(q, q->ops->hop_key(q->arg, &to));
 	struct qunit *u = qunit_find(q, it->mid, hop);
 
@@ -99,7 +100,7 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 		u->queued = it->queued;
 		u->attempts = it->attempts & 0xffff;
 		u->tls = it->tls != TLSR_NONE;
-		u->several |= to.route.n > 0;
+		u->several |= to.route.n > 0 || to.profile.n > 0;
 		after_add(q, store, it->mid, str_c(it->waits_for),
 		    it->not_before);
 		u->after = after_has(q, it->mid);
@@ -116,7 +117,8 @@ recover_item(struct queue *q, unsigned store, const struct store_item *it,
 		return NULL;
 	if (u->scan == q->scan)
 		qunit_count(q, u, u->nrcpt + 1);
-	if (!str_eq(domain, qunit_domain(u)) || to.route.n > 0)
+	if (!str_eq(domain, qunit_domain(u)) || to.route.n > 0 ||
+	    to.profile.n > 0)
 		u->several = true;
 	u->tls |= it->tls != TLSR_NONE;
 	if (u->state == QUNIT_WAITING && it->next < u->node.key)

@@ -36,6 +36,16 @@ retry_expired(const struct queue_profile *p, msec queued, msec now)
 	return now - queued >= p->lifetime;
 }
 
+bool
+retry_warns(const struct queue_profile *p, unsigned warned, msec last,
+    msec queued, msec now)
+{
+	if (!p->warn || warned >= p->warn_count)
+		return false;
+	return now - queued >= p->warn_after &&
+	    (warned == 0 || now - last >= p->warn_interval);
+}
+
 msec
 retry_end(const struct queue_profile *p, const struct queue_want *w,
     enum tls_reason tls)

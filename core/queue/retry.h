@@ -16,6 +16,10 @@ msec retry_delay(const struct queue_profile *p, unsigned attempts);
 bool retry_ends(const struct queue_profile *p, unsigned attempts, msec queued,
     msec now);
 bool retry_expired(const struct queue_profile *p, msec queued, msec now);
+/* Is one more warning due, after so many, the last of them then? Clocks that
+ * went back make it due no sooner than the message's age says. */
+bool retry_warns(const struct queue_profile *p, unsigned warned, msec last,
+    msec queued, msec now);
 /* The age at which it is given up; tls: why it failed last, if it was TLS. */
 msec retry_end(const struct queue_profile *p, const struct queue_want *w,
     enum tls_reason tls);

@@ -87,6 +87,7 @@ submit_committed(struct queue *q, unsigned store, struct envelope *env,
 		r->rid = i;
 		r->state = env->rcpt[i]->state;
 		r->warned = env->rcpt[i]->warned;
+		r->warned_at = env->rcpt[i]->warned_at;
 		r->next = next > env->not_before ? next : env->not_before;
 		r->status = r->text = r->remote = "";
 	}
@@ -164,7 +165,8 @@ qmsg_schedule(struct qmsg *m)
 		if (u == NULL) {
 			u = qunit_new(q, m->mid, hop, r->addr.domain);
 			qunit_count(q, u, 1);
-			u->several |= r->route.n > 0;
+			u->several |= r->route.n > 0 ||
+			    r->profile.n > 0;
 			u->tls = m->rcpt[i].tls != TLSR_NONE;
 			next[nfresh] = m->rcpt[i].next;
 			fresh[nfresh++] = u;
@@ -173,7 +175,7 @@ qmsg_schedule(struct qmsg *m)
 		if (!is_counted(u))
 			qunit_count(q, u, u->nrcpt + 1);
 		if (!str_eq(r->addr.domain, qunit_domain(u)) ||
-		    r->route.n > 0)
+		    r->route.n > 0 || r->profile.n > 0)
 			u->several = true;
 		u->tls |= m->rcpt[i].tls != TLSR_NONE;
 		for (k = 0; k < nfresh; k++) {

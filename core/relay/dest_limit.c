@@ -36,17 +36,15 @@ const struct queue_profile *
 dest_profile(struct relay *r, const char *key)
 {
 	struct str domain = route_key_domain(key);
-	const struct relay_route *route;
+	struct str own = route_key_profile(key);
 	struct relay_rules rules;
+	enum way_says says;
 
-	if (domain.n > 0 &&
-	    destmap_rules(r->gen->destmap, domain, &rules) &&
-	    rules.profile != NULL)
-		return rules.profile;
-	route = route_of_key(r->gen->conf, key);
-	if (route != NULL && route->profile != NULL)
-		return route->profile;
-	return r->gen->conf->profile;
+	memset(&rules, 0, sizeof(rules));
+	if (domain.n > 0)
+		(void)destmap_rules(r->gen->destmap, domain, &rules);
+	return way_profile(r->gen->conf, route_of_key(r->gen->conf, key),
+	    &rules, own, &says);
 }
 
 bool

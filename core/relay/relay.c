@@ -7,6 +7,7 @@
 static struct relay_gen *gen_new(struct relay *r,
     const struct relay_conf *conf);
 static const char *hop_key(void *arg, const struct queue_to *to);
+static const char *own_profile(const struct relay *r, struct str profile);
 static const struct queue_profile *profile(void *arg, const char *key);
 static void want(void *arg, const char *key, struct queue_want *w_r);
 static void due(void *arg, struct qhop *hop);
@@ -265,21 +266,41 @@ relay_dest_cert(const struct dest *d)
 static const char *
 hop_key(void *arg, const struct queue_to *to)
 {
+	const char *own;
 	struct relay *r;
 	struct way *w;
 
 	OBJ_CAST(r, arg, RELAY_MAGIC);
 	w = &r->way;
 	way_find(w, r->gen->conf, r->gen->destmap, r->asks, r->w.asks_arg, to);
-	if (w->text[0] == '\0')
+	own = to->profile.n == 0 ? NULL : own_profile(r, to->profile);
+	if (w->text[0] == '\0' && own == NULL)
 		return w->hop;
 	buf_reset(&r->key);
 	/* For each recipient at the start. */
 	if (buf_add_c(&r->key, w->hop) == -1 ||
-	    buf_add_char(&r->key, ' ') == -1 ||
+	    (own != NULL && buf_add_c(&r->key, " " ROUTE_KEY_PROFILE) == -1) ||
+	    (own != NULL && buf_add_c(&r->key, own) == -1) ||
+	    (w->text[0] != '\0' && buf_add_char(&r->key, ' ') == -1) ||
 	    buf_add_c(&r->key, w->text) == -1)
 		panic("a next hop's key of %zu octets", strlen(w->text));
 	return buf_p(&r->key);
+}
+
+/* Its name, if it is another one than what holds on that way anyhow. */
+static const char *
+own_profile(const struct relay *r, struct str profile)
+{
+	const struct relay_conf *conf = r->gen->conf;
+	const struct way *w = &r->way;
+	const struct queue_profile *p;
+	enum way_says says;
+
+	p = way_profile(conf, w->route, &w->rules, profile, &says);
+	if ((says != WAY_RULE && says != WAY_LISTENER) ||
+	    p == way_profile(conf, w->route, &w->rules, STR(""), &says))
+		return NULL;
+	return p->name;
 }
 
 static const struct queue_profile *

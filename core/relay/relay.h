@@ -112,6 +112,8 @@ struct relay_conf {
 	uint64_t return_bound;	/* whole message in a DSN below (10 kB) */
 	msec broken_tls;	/* memory of failed handshakes (10 min) */
 	const struct queue_profile *profile; /* "default" */
+	const struct queue_profile *profiles; /* all of them */
+	unsigned nprofiles;
 	const struct relay_route *route;
 	unsigned nroute;
 };

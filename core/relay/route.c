@@ -76,11 +76,25 @@ route_key_hop(const char *key)
 	return str_n(key, strcspn(key, " "));
 }
 
+struct str
+route_key_profile(const char *key)
+{
+	const char *space = strchr(key, ' ');
+	size_t n = sizeof(ROUTE_KEY_PROFILE) - 1;
+
+	if (space == NULL || strncmp(space + 1, ROUTE_KEY_PROFILE, n) != 0)
+		return STR_NULL;
+	return str_n(space + 1 + n, strcspn(space + 1 + n, " "));
+}
+
 const char *
 route_key_want(const char *key)
 {
 	const char *space = strchr(key, ' ');
+	struct str own = route_key_profile(key);
 
+	if (own.n > 0)
+		space = own.p[own.n] == ' ' ? own.p + own.n : NULL;
 	return space != NULL ? space + 1 : "";
 }
 

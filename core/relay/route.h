@@ -10,7 +10,11 @@
  *     example.net required-verify match=hosted
  *
  * What is in front of the space names the destination in shared memory: its
- * limits hold for all wants together.
+ * limits hold for all wants together. A bounce profile that is the recipient's
+ * own (rcpt.profile) and not what holds there anyhow stands before the want,
+ * as the first word behind the space, for the same reason:
+ *
+ *     example.net bounce_profile=patient required-verify match=hosted
  *
  * A recipient may have a route of its own (rcpt.route): the name of a route
  * block, or hosts as in one, "[192.0.2.1]:25 mx:example.net", with one blank
@@ -59,5 +63,7 @@ struct str route_key_domain(const char *key);
 /* Takes a key apart. */
 struct str route_key_hop(const char *key);
 const char *route_key_want(const char *key); /* "" = that of delivery */
+struct str route_key_profile(const char *key); /* n 0: none of its own */
+#define ROUTE_KEY_PROFILE "bounce_profile="
 
 #endif

@@ -52,7 +52,8 @@ treat_rcpt(struct relay *r, struct rcpt *rc, const char *key,
 	struct queue_to to = { .domain = rc->addr.domain,
 		.local = rc->addr.local,
 		.want = rc->want,
-		.route = rc->route };
+		.route = rc->route,
+		.profile = rc->profile };
 
 	*t_r = (struct treat){ NULL, NULL };
 	if (v->want != NULL &&

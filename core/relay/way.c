@@ -76,6 +76,41 @@ way_tags(const struct relay_conf *conf, const struct relay_rules *r,
 	return *p != NULL;
 }
 
+const struct queue_profile *
+way_profile_find(const struct relay_conf *conf, struct str name)
+{
+	unsigned i;
+
+	for (i = 0; i < conf->nprofiles; i++) {
+		if (str_eq_c(name, conf->profiles[i].name))
+			return &conf->profiles[i];
+	}
+	return NULL;
+}
+
+const struct queue_profile *
+way_profile(const struct relay_conf *conf, const struct relay_route *route,
+    const struct relay_rules *rules, struct str own, enum way_says *says_r)
+{
+	const struct queue_profile *p = NULL;
+	bool weak = own.n > 0 && own.p[0] == '?';
+
+	if (own.n > 0)
+		p = way_profile_find(conf,
+		    weak ? str_n(own.p + 1, own.n - 1) : own);
+	*says_r = WAY_RULE;
+	if (p != NULL && !weak)
+		return p;
+	*says_r = WAY_DESTINATION;
+	if (rules->profile != NULL)
+		return rules->profile;
+	*says_r = WAY_ROUTE;
+	if (route != NULL && route->profile != NULL)
+		return route->profile;
+	*says_r = p != NULL ? WAY_LISTENER : WAY_DEFAULT;
+	return p != NULL ? p : conf->profile;
+}
+
 /* A route is trusted as it is written; names from an MX are not. */
 const char *
 way_domain(const struct relay_route *route, const char *hop, const char *name,

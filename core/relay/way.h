@@ -29,6 +29,20 @@ void way_find(struct way *w, const struct relay_conf *conf,
     struct destmap *map, const struct relay_asks *asks, void *asks_arg,
     const struct queue_to *to);
 
+/*
+ * Which bounce profile holds there for a recipient, own being what is stored
+ * with it (rcpt.profile): that of a rule before that of the destination's
+ * blocks, of the route, of the listener, and "default". One that is not there
+ * any more says nothing.
+ */
+enum way_says { WAY_DEFAULT, WAY_LISTENER, WAY_ROUTE, WAY_DESTINATION,
+	WAY_RULE };
+const struct queue_profile *way_profile(const struct relay_conf *conf,
+    const struct relay_route *route, const struct relay_rules *rules,
+    struct str own, enum way_says *says_r);
+const struct queue_profile *way_profile_find(const struct relay_conf *conf,
+    struct str name);	/* NULL: there is none */
+
 /* Only hop, route and rules, for a domain; route "": as its blocks say. */
 void way_hop(struct way *w, const struct relay_conf *conf,
     struct destmap *map, struct str domain, struct str route);

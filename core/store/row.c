@@ -146,18 +146,23 @@ row_rcpt(struct store_load_job *job, const struct pst_store_rcpt *row,
 	    make_addr(of(row->addr), false, &addr) < 0 ||
 	    !is_clean(of(row->orcpt), TEXT_MAX) ||
 	    !is_clean(want, RCPT_WANT_MAX) ||
-	    !is_clean(route, RCPT_ROUTE_MAX))
+	    !is_clean(route, RCPT_ROUTE_MAX) ||
+	    !is_clean(of(row->bounce_profile), RCPT_PROFILE_MAX))
 		return row_damaged(job, "a recipient is not readable");
 	r = envelope_add_rcpt(job->env, &addr, of(row->orcpt), row->notify);
 	r->state = (enum rcpt_state)row->state;
-	r->warned = row->warned;
+	r->warned = row->warnings;
+	r->warned_at = row->warned_at;
 	if (want.n > 0)
 		r->want = pool_str(pool, want);
 	if (route.n > 0)
 		r->route = pool_str(pool, route);
+	if (row->bounce_profile.n > 0)
+		r->profile = pool_str(pool, of(row->bounce_profile));
 	s->rid = r->rid;
 	s->state = r->state;
 	s->warned = r->warned;
+	s->warned_at = r->warned_at;
 	s->attempts = row->attempts;
 	s->next = row->next;
 	s->code = row->code;
@@ -212,6 +217,7 @@ walk_item(struct store_walk *w, const struct pst_store_message *m,
 	it->rcpt = pool_str(w->pool, of(r->addr)).p;
 	it->want = pool_str(w->pool, of(r->want)).p;
 	it->route = pool_str(w->pool, of(r->route)).p;
+	it->profile = pool_str(w->pool, of(r->bounce_profile)).p;
 	it->sender = pool_str(w->pool, of(m->sender)).p;
 	it->quarantined = m->quarantine.n > 0;
 	it->waits_for = pool_str(w->pool, of(m->waits_for)).p;
@@ -250,6 +256,7 @@ walk_json(struct store_walk *w, const struct pst_store_message *m,
 	    m->edits.n > 0 ? "true" : "false", m->octets);
 	add_text(&buf, ",\"waits_for\":", m->waits_for);
 	add_text(&buf, ",\"route\":", r->route);
+	add_text(&buf, ",\"bounce_profile\":", r->bounce_profile);
 	add_text(&buf, ",\"tls\":", r->want);
 	add_text(&buf, ",\"tls_reason\":", r->tls_reason);
 	(void)buf_printf(&buf, ",\"code\":%d", (int)r->code);

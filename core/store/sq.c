@@ -32,7 +32,8 @@
 	" WHEN 2 THEN 'bounced' WHEN 3 THEN 'deleted' ELSE 'moved' END"        \
 	" AS state, attempts,"                                                 \
 	" datetime(next / 1000, 'unixepoch') AS next, code, status, reason,"   \
-	" remote, want AS tls, tls_reason, route FROM recipient;"
+	" remote, want AS tls, tls_reason, route,"                             \
+	" profile AS bounce_profile, warned FROM recipient;"
 
 /* Few messages share a body: only those are in the index. */
 #define INDEX_SHARE                                                            \
@@ -60,12 +61,13 @@ static const char schema[] =
     " orcpt TEXT NOT NULL, notify INTEGER NOT NULL, code INTEGER NOT NULL,"
     " status TEXT NOT NULL, reason TEXT NOT NULL, remote TEXT NOT NULL,"
     " want TEXT NOT NULL DEFAULT '', tls_reason TEXT NOT NULL DEFAULT '',"
-    " route TEXT NOT NULL DEFAULT '',"
+    " route TEXT NOT NULL DEFAULT '', profile TEXT NOT NULL DEFAULT '',"
+    " warned_at INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(mid, rid)) WITHOUT ROWID;"
     "CREATE TABLE body(mid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE corrupt(mid INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
     " why TEXT NOT NULL, sender TEXT, recipients TEXT);"
-    INDEX_SHARE VIEW_QUEUE VIEW_RECIPIENTS "PRAGMA user_version = 5;";
+    INDEX_SHARE VIEW_QUEUE VIEW_RECIPIENTS "PRAGMA user_version = 6;";
 
 /* migrations[i] leads from version i + 1 to i + 2. */
 static const char *const migrations[] = {
@@ -92,6 +94,13 @@ static const char *const migrations[] = {
 	"ALTER TABLE message ADD COLUMN waits_for TEXT NOT NULL DEFAULT '';"
 	"DROP VIEW IF EXISTS v_queue;" VIEW_QUEUE
 	"PRAGMA user_version = 5;"
+	"COMMIT",
+	"BEGIN IMMEDIATE;"
+	"ALTER TABLE recipient ADD COLUMN profile TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE recipient ADD COLUMN warned_at INTEGER NOT NULL "
+	"DEFAULT 0;"
+	"DROP VIEW IF EXISTS v_recipients;" VIEW_RECIPIENTS
+	"PRAGMA user_version = 6;"
 	"COMMIT",
 };
 

@@ -15,7 +15,7 @@
 
 #define SQ_MAGIC 0x53714c69U
 
-#define SQ_SCHEMA_VERSION 5
+#define SQ_SCHEMA_VERSION 6
 
 /* STMT(id, SQL) */
 #define SQ_STMTS                                                               \
@@ -28,12 +28,13 @@
 		  "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")       \
 	STMT(PUT_RCPT, "INSERT INTO recipient(mid, rid, state, warned, "       \
 		       "attempts, next, addr, orcpt, notify, code, status, "   \
-		       "reason, remote, want, tls_reason, route) "             \
-		       "VALUES(?,?,?,?,0,?,?,?,?,0,'','','',?,'',?)")          \
+		       "reason, remote, want, tls_reason, route, profile, "    \
+		       "warned_at) "                                           \
+		       "VALUES(?,?,?,?,0,?,?,?,?,0,'','','',?,'',?,?,?)")      \
 	STMT(PUT_BODY, "INSERT INTO body(mid, data) VALUES(?,?)")              \
 	STMT(RCPT, "UPDATE recipient SET state=?, warned=?, attempts=?, "      \
 		   "next=?, code=?, status=?, reason=?, remote=?, "            \
-		   "tls_reason=? WHERE mid=? AND rid=?")                       \
+		   "tls_reason=?, warned_at=? WHERE mid=? AND rid=?")          \
 	STMT(TREAT, "UPDATE recipient SET want=?, route=? "                    \
 		    "WHERE mid=? AND rid=?")                                   \
 	STMT(GO, "UPDATE message SET waits_for='' WHERE mid=?")                \
@@ -59,7 +60,7 @@
 		   "FROM message WHERE mid=?")                                 \
 	STMT(LOAD_RCPT, "SELECT rid, state, warned, attempts, next, addr, "    \
 			"orcpt, notify, code, status, reason, remote, "        \
-			"want, tls_reason, route "                             \
+			"want, tls_reason, route, profile, warned_at "         \
 			"FROM recipient WHERE mid=? ORDER BY rid")             \
 	STMT(LOAD_BODY, "SELECT data FROM body WHERE mid=?")                   \
 	STMT(ASIDE, "INSERT OR REPLACE INTO corrupt(mid, at, why, sender, "    \

@@ -217,7 +217,7 @@ apply_rcpt(struct group *g, uint64_t mid, const struct store_rcpt *r)
 	sqlite3_stmt *st = g->q->st[SQ_RCPT];
 
 	(void)sqlite3_bind_int(st, 1, (int)r->state);
-	(void)sqlite3_bind_int(st, 2, r->warned);
+	sq_bind_u64(st, 2, r->warned);
 	sq_bind_u64(st, 3, r->attempts);
 	(void)sqlite3_bind_int64(st, 4, r->next);
 	(void)sqlite3_bind_int(st, 5, r->code);
@@ -225,8 +225,9 @@ apply_rcpt(struct group *g, uint64_t mid, const struct store_rcpt *r)
 	sq_bind_str(st, 7, str_c(r->text));
 	sq_bind_str(st, 8, str_c(r->remote));
 	sq_bind_str(st, 9, str_c(tls_reason_word(r->tls)));
-	sq_bind_u64(st, 10, mid);
-	sq_bind_u64(st, 11, r->rid);
+	(void)sqlite3_bind_int64(st, 10, r->warned_at);
+	sq_bind_u64(st, 11, mid);
+	sq_bind_u64(st, 12, r->rid);
 	return sq_step(g->q, SQ_RCPT);
 }
 
@@ -330,13 +331,15 @@ apply_put(struct group *g, struct store_op *op)
 		sq_bind_u64(st, 1, e->mid);
 		sq_bind_u64(st, 2, r->rid);
 		(void)sqlite3_bind_int(st, 3, (int)r->state);
-		(void)sqlite3_bind_int(st, 4, r->warned);
+		sq_bind_u64(st, 4, r->warned);
 		(void)sqlite3_bind_int64(st, 5, op->next);
 		sq_bind_str(st, 6, r->addr.full);
 		sq_bind_str(st, 7, r->orcpt);
 		sq_bind_u64(st, 8, r->notify);
 		sq_bind_str(st, 9, r->want);
 		sq_bind_str(st, 10, r->route);
+		sq_bind_str(st, 11, r->profile);
+		(void)sqlite3_bind_int64(st, 12, r->warned_at);
 		rc = sq_step(q, SQ_PUT_RCPT);
 	}
 	if (rc == SQLITE_OK && op->in_row) {

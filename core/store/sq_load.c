@@ -140,7 +140,8 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 
 	r.rid = rid >= 0 && rid < UINT32_MAX ? (uint32_t)rid : UINT32_MAX;
 	r.state = sqlite3_column_int(st, 1);
-	r.warned = sqlite3_column_int(st, 2) != 0;
+	r.warnings = (unsigned)sqlite3_column_int(st, 2);
+	r.warned = r.warnings > 0;
 	r.attempts = (unsigned)sqlite3_column_int(st, 3);
 	r.next = sqlite3_column_int64(st, 4);
 	r.addr = column(st, 5);
@@ -153,6 +154,8 @@ load_rcpt(struct store_load_job *job, sqlite3_stmt *st, struct store_rcpt *s)
 	r.want = column(st, 12);
 	r.tls_reason = column(st, 13);
 	r.route = column(st, 14);
+	r.bounce_profile = column(st, 15);
+	r.warned_at = sqlite3_column_int64(st, 16);
 	return row_rcpt(job, &r, s);
 }
 

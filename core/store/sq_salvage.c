@@ -37,7 +37,8 @@ static const char *const insert_sql[TABLES] = {
 		     "coalesce(?,0),coalesce(?,''))"),
 	[RECIPIENT] = ("INSERT INTO recipient "
 		       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,"
-		       "coalesce(?,''),coalesce(?,''),coalesce(?,''))"),
+		       "coalesce(?,''),coalesce(?,''),coalesce(?,''),"
+		       "coalesce(?,''),coalesce(?,0))"),
 	/* Those that share it bring it several times. */
 	[BODY] = "INSERT OR IGNORE INTO body VALUES(?,?)",
 };

@@ -145,7 +145,8 @@ build(struct query *b, const struct store_walk *w, size_t max)
 	add(b, "SELECT r.mid, r.rid, r.attempts, r.next, r.addr, m.queued, "
 	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, "
 	       "r.code, r.want, r.tls_reason, r.route, m.quarantine, "
-	       "substr(m.edits, 1, 1), m.waits_for, m.not_before "
+	       "substr(m.edits, 1, 1), m.waits_for, m.not_before, "
+	       "r.profile "
 	       "FROM recipient r CROSS JOIN message m ON m.mid = r.mid "
 	       "WHERE r.state = 0");
 	if (f->mid != 0)
@@ -222,5 +223,6 @@ take(struct store_walk *w, sqlite3_stmt *st)
 	m.edits = column(st, 17);
 	m.waits_for = column(st, 18);
 	m.not_before = sqlite3_column_int64(st, 19);
+	r.bounce_profile = column(st, 20);
 	row_walked(w, &m, &r);
 }

@@ -45,7 +45,8 @@ struct body_ref;
 struct store_rcpt {
 	unsigned rid;
 	enum rcpt_state state;
-	bool warned;
+	unsigned warned;	/* delayed reports so far */
+	msec warned_at;		/* wall time of the last */
 	unsigned attempts;
 	msec next;		/* wall time of the next attempt */
 	int code;		/* last reply, 0: none */
@@ -141,7 +142,7 @@ struct store_item {
 	/* Valid in fn only. */
 	const char *domain;	/* recipient's, lower case */
 	const char *rcpt;	/* its whole address */
-	const char *want, *route; /* stored with it, "" = none */
+	const char *want, *route, *profile; /* stored with it, "" = none */
 	const char *sender;
 	const char *waits_for;	/* MIDs, as in the envelope */
 	msec not_before;
@@ -177,7 +178,7 @@ struct store_filter {
 typedef void store_row_fn(void *arg, struct str json);
 /* One object per recipient: mid rid sender rcpt queued next attempts hold
  * quarantine (why) edited size waits_for status reason remote tls route
- * tls_reason. */
+ * bounce_profile tls_reason. */
 void store_list(struct store *s, const struct store_filter *f,
     store_row_fn *fn, store_done *done, void *arg);
 

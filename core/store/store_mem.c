@@ -151,6 +151,7 @@ put(struct mem *m, const struct store_op *op)
 		msg->rcpt[i].rid = i;
 		msg->rcpt[i].state = msg->env->rcpt[i]->state;
 		msg->rcpt[i].warned = msg->env->rcpt[i]->warned;
+		msg->rcpt[i].warned_at = msg->env->rcpt[i]->warned_at;
 		msg->rcpt[i].next = op->next;
 	}
 	(void)RB_INSERT(mem_tree, &m->tree, msg);
@@ -238,6 +239,7 @@ mem_load(void *e, struct store_load_job *job)
 		r->remote = pool_strdup(job->env->pool, r->remote);
 		job->env->rcpt[i]->state = r->state;
 		job->env->rcpt[i]->warned = r->warned;
+		job->env->rcpt[i]->warned_at = r->warned_at;
 	}
 	job->hold = msg->hold;
 	job->shared = body_ref(msg->body);
@@ -331,7 +333,8 @@ take(struct store_walk *w, const struct mem_msg *msg, unsigned i)
 		.addr = of(to->addr.full), .want = of(to->want),
 		.route = of(to->route), .status = of(str_c(s->status)),
 		.reason = of(str_c(s->text)), .remote = of(str_c(s->remote)),
-		.tls_reason = of(str_c(tls_reason_word(s->tls))) };
+		.tls_reason = of(str_c(tls_reason_word(s->tls))),
+		.bounce_profile = of(to->profile) };
 
 	row_walked(w, &m, &r);
 }

@@ -231,11 +231,23 @@ on_message(struct pst_store_load *to, const struct pst_store_message *m,
 	return row_message(l->job, m) < 0 ? bad(l->job, why) : 0;
 }
 
+/* A plugin of before knows less of it. */
+static const struct pst_store_rcpt *
+whole_rcpt(struct pst_store_rcpt *dst, const struct pst_store_rcpt *r)
+{
+	memset(dst, 0, sizeof(*dst));
+	memcpy(dst, r, r->size < sizeof(*dst) ? r->size : sizeof(*dst));
+	if (dst->warned && dst->warnings == 0)
+		dst->warnings = 1;
+	return dst;
+}
+
 static int
 on_rcpt(struct pst_store_load *to, const struct pst_store_rcpt *r,
     struct pst_store_why *why)
 {
 	struct loading *l = COLL_OF(to, struct loading, to);
+	struct pst_store_rcpt row;
 
 	if (l->job->env == NULL)
 		return 0;
@@ -243,7 +255,7 @@ on_rcpt(struct pst_store_load *to, const struct pst_store_rcpt *r,
 		l->cap = l->cap == 0 ? 4 : l->cap * 2;
 		l->v = mem_realloc(l->v, l->cap * sizeof(*l->v));
 	}
-	if (row_rcpt(l->job, r, &l->v[l->n]) < 0)
+	if (row_rcpt(l->job, whole_rcpt(&row, r), &l->v[l->n]) < 0)
 		return bad(l->job, why);
 	l->n++;
 	return 0;
@@ -397,9 +409,10 @@ on_row(struct pst_store_scan *scan, const struct pst_store_message *m,
     const struct pst_store_rcpt *r)
 {
 	struct scanning *s = COLL_OF(scan, struct scanning, scan);
+	struct pst_store_rcpt row;
 
 	if (s->w->n < scan->max)
-		row_walked(s->w, m, r);
+		row_walked(s->w, m, whole_rcpt(&row, r));
 }
 
 static void

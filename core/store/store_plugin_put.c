@@ -169,7 +169,9 @@ build(struct put *c, const struct store_txn *t)
 		r->code = op->rcpt.code;
 		r->attempts = op->rcpt.attempts;
 		r->next = op->rcpt.next;
-		r->warned = op->rcpt.warned;
+		r->warned = op->rcpt.warned > 0;
+		r->warnings = op->rcpt.warned;
+		r->warned_at = op->rcpt.warned_at;
 		r->status = of(str_c(op->rcpt.status));
 		r->reason = of(str_c(op->rcpt.text));
 		r->remote = of(str_c(op->rcpt.remote));
@@ -233,12 +235,14 @@ add_put(struct put *c, struct put_op *o, const struct store_txn *t)
 		r = POOL_NEW(c->pool, struct pst_store_rcpt);
 		*r = (struct pst_store_rcpt){ .size = sizeof(*r),
 			.rid = to->rid, .state = (int32_t)to->state,
-			.warned = to->warned, .next = op->next,
+			.warned = to->warned > 0, .warnings = to->warned,
+			.warned_at = to->warned_at, .next = op->next,
 			.notify = to->notify, .addr = of(to->addr.full),
 			.orcpt = of(to->orcpt), .want = of(to->want),
 			.route = of(to->route), .status = of(STR("")),
 			.reason = of(STR("")), .remote = of(STR("")),
-			.tls_reason = of(STR("")) };
+			.tls_reason = of(STR("")),
+			.bounce_profile = of(to->profile) };
 		v[i] = r;
 	}
 	add_message(o);

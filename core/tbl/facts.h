@@ -67,6 +67,9 @@ FACT(RCPT_TLS, "rcpt.tls", "m",
 FACT(RCPT_ROUTE, "rcpt.route", "m",
     "route block or hosts it goes by; for all recipients where none is at "
     "hand")
+FACT(RCPT_PROFILE, "rcpt.bounce_profile", "m",
+    "its own bounce_profile, before that of destination, route and listener; "
+    "for all recipients where none is at hand")
 FACT(RCPT_BRANCH, "rcpt.branch", "m",
     "a word; recipients with another one become another branch")
 FACT(RCPT_AFTER, "rcpt.after", "m",

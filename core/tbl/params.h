@@ -156,6 +156,9 @@ PARAM(LISTENER, sender_groups, STRINGS, "", "",
 PARAM(LISTENER, dnslist_timeout, DURATION, "5s", "100ms..30s",
     "longest wait for DNS lists before the greeting; who is not known to be "
     "on one by then is not on it")
+PARAM(LISTENER, bounce_profile, STRING, "", "",
+    "name of a bounce_profile, for mail that comes in here where neither a "
+    "rule nor its destination or route says one")
 PARAM(LISTENER, listen_backlog, INT, "1024", "1..65535",
     "connections the system keeps until we accept them")
 PARAM(LISTENER, received_tls, BOOL, "true", "",
@@ -392,8 +395,9 @@ PARAM(DELIVERY, host_backoff, DURATION, "0s", "0s..1d",
     "first pause after a host failed; 0s: first_retry, at most 30s")
 PARAM(DELIVERY, host_backoff_max, DURATION, "10m", "100ms..1d",
     "longest such pause")
-PARAM(DELIVERY, return_size, SIZE, "10k", "0..64k",
-    "messages up to this size are returned whole in a report")
+PARAM(DELIVERY, max_bounce_copy, SIZE, "10k", "0..64k",
+    "messages up to this size are returned whole in a report, of larger ones "
+    "the header, cut there")
 PARAM(DELIVERY, broken_tls, DURATION, "10m", "0s..1d",
     "how long a failed handshake is remembered")
 
@@ -421,8 +425,15 @@ PARAM(PROFILE, lifetime, DURATION, "72h", "1s..60d",
 PARAM(PROFILE, max_retries, INT, "100", "1..10000",
     "attempts after which mail goes back")
 PARAM(PROFILE, jitter, INT, "10", "0..50", "percent by which pauses vary")
-PARAM(PROFILE, warn, BOOL, "false", "", "tell the sender of a delay")
-PARAM(PROFILE, warn_after, DURATION, "4h", "1s..60d", "when")
+PARAM(PROFILE, warn, BOOL, "false", "",
+    "tell the sender of a delay, when a server put the mail off (4yz) at the "
+    "second attempt or later")
+PARAM(PROFILE, warn_after, DURATION, "4h", "1s..60d",
+    "age from which it is told")
+PARAM(PROFILE, warn_count, INT, "1", "1..1000",
+    "how often, for each recipient")
+PARAM(PROFILE, warn_interval, DURATION, "4h", "1s..60d",
+    "least time between two of these warnings")
 PARAM(PROFILE, send_bounces, BOOL, "true", "",
     "tell the sender of failures and delays; else mail that fails is gone, "
     "but for the log")

@@ -32,7 +32,8 @@ int drive_ask(struct trial *t, const char *instance, const json_t *question,
  *            "disconnect"
  *   reply    {code, enhanced, text}: what the client is told at that stage
  *   by       the instance that ended it, or null
- *   rcpt     [{address, taken, reply, tls (level), want, route, hold,
+ *   rcpt     [{address, taken, reply, tls (level), want, route,
+ *             bounce_profile, hold,
  *            quarantine, branch, header [[name, value] …]} …]
  *   branches [{rcpt [address …], quarantine, hold} …]
  *   notes, log, alerts  {name: value}, lines of this message

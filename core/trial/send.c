@@ -277,6 +277,7 @@ describe(struct trial *t, json_t *o, int i)
 	(void)json_object_set_new(o, "tls", want == NULL ? json_null() :
 	    json_stringn_nocheck(want, strcspn(want, " ")));
 	set_fact(t, o, "route", FACT_RCPT_ROUTE, i);
+	set_fact(t, o, "bounce_profile", FACT_RCPT_PROFILE, i);
 	set_fact(t, o, "quarantine", FACT_MESSAGE_QUARANTINE, i);
 	hold(t, o, i);
 	if (s->rcpt[i]->dropped)

@@ -109,6 +109,7 @@ subject_mail(struct subject *s, const char *from, struct err *why)
 	s->fact[FACT_SENDER_DOMAIN] = folded(s, a.domain);
 	s->fact[FACT_MESSAGE_QUARANTINE] = s->fact[FACT_MESSAGE_HOLD] = NULL;
 	s->fact[FACT_RCPT_TLS] = s->fact[FACT_RCPT_ROUTE] = NULL;
+	s->fact[FACT_RCPT_PROFILE] = NULL;
 	s->fact[FACT_RCPT_BRANCH] = s->fact[FACT_RCPT_AFTER] = NULL;
 	return 0;
 }
@@ -238,6 +239,7 @@ get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 
 	if (r == NULL)
 		return f == FACT_RCPT_TLS || f == FACT_RCPT_ROUTE ||
+		    f == FACT_RCPT_PROFILE ||
 		    f == FACT_RCPT_BRANCH || f == FACT_RCPT_AFTER ?
 		    s->fact[f] : NULL;
 	switch ((int)f) {
@@ -253,6 +255,8 @@ get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 		return r->tls != NULL ? r->tls : s->fact[f];
 	case FACT_RCPT_ROUTE:
 		return r->route != NULL ? r->route : s->fact[f];
+	case FACT_RCPT_PROFILE:
+		return r->profile != NULL ? r->profile : s->fact[f];
 	case FACT_RCPT_BRANCH:
 		return subject_said(s, f, r->word);
 	case FACT_RCPT_AFTER:
@@ -280,6 +284,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT_INDEX:
 	case FACT_RCPT_TLS:
 	case FACT_RCPT_ROUTE:
+	case FACT_RCPT_PROFILE:
 	case FACT_RCPT_BRANCH:
 	case FACT_RCPT_AFTER:
 	case FACT_BRANCH_INDEX:
@@ -345,6 +350,8 @@ set_one(struct subject *s, enum fact f, struct subject_rcpt *r,
 		slot = &r->tls;
 	else if (r != NULL && f == FACT_RCPT_ROUTE)
 		slot = &r->route;
+	else if (r != NULL && f == FACT_RCPT_PROFILE)
+		slot = &r->profile;
 	else if (r != NULL && f == FACT_MESSAGE_QUARANTINE)
 		slot = &r->quarantine;
 	else if (r != NULL && f == FACT_MESSAGE_HOLD)

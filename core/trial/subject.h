@@ -20,7 +20,7 @@
 
 struct subject_rcpt {
 	struct addr addr;
-	const char *tls, *route, *quarantine, *hold, *word, *after;
+	const char *tls, *route, *profile, *quarantine, *hold, *word, *after;
 	struct edits *edits;
 	struct buf *body; /* NULL: the message's */
 	struct scope *scope;

@@ -15,7 +15,7 @@
 
 #define PG_PARAMS 32
 #define PG_FENCED "22012" /* a division by zero: what FENCE says */
-#define PG_VERSION 1	 /* of the schema */
+#define PG_VERSION 2	 /* of the schema */
 #define PG_BACKOFF 1000	 /* ms between attempts to connect */
 #define PG_HURRY 1000	 /* ms for what is asked last */
 #define PG_MARGIN 2000	 /* ms that an answer may take beyond the server's
@@ -53,14 +53,15 @@ struct settings {
 		  "$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)")          \
 	STMT(PUT_RCPT, "INSERT INTO recipient(store, mid, rid, state, code, "  \
 		       "attempts, notify, next, warned, addr, orcpt, status, " \
-		       "reason, remote, tls_reason, want, route) VALUES($1,"   \
-		       "$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,"  \
-		       "$17)")                                                 \
+		       "reason, remote, tls_reason, want, route, profile, "    \
+		       "warned_at) VALUES($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11," \
+		       "$12,$13,$14,$15,$16,$17,$18,$19)")                     \
 	STMT(PUT_BODY, "INSERT INTO body(store, mid, seq, data) "              \
 		       "VALUES($1,$2,$3,$4)")                                  \
 	STMT(RCPT, "UPDATE recipient SET state = $4, code = $5, "              \
 		   "attempts = $6, next = $7, warned = $8, status = $9, "      \
-		   "reason = $10, remote = $11, tls_reason = $12 "             \
+		   "reason = $10, remote = $11, tls_reason = $12, "            \
+		   "warned_at = $13 "                                          \
 		   "WHERE store = $1 AND mid = $2 AND rid = $3")               \
 	STMT(TREAT, "UPDATE recipient SET want = $4, route = $5 "              \
 		    "WHERE store = $1 AND mid = $2 AND rid = $3")              \
@@ -89,7 +90,8 @@ struct settings {
 		   "WHERE store = $1 AND mid = $2")                            \
 	STMT(LOAD_RCPT, "SELECT rid, state, code, attempts, notify, next, "    \
 			"warned, addr, orcpt, status, reason, remote, "        \
-			"tls_reason, want, route FROM recipient "              \
+			"tls_reason, want, route, profile, warned_at FROM "    \
+			"recipient "                                           \
 			"WHERE store = $1 AND mid = $2 ORDER BY rid")          \
 	STMT(LOAD_BODY, "SELECT data FROM body WHERE store = $1 AND mid = "    \
 			"(SELECT content FROM message WHERE store = $1 AND "   \

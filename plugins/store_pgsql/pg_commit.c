@@ -185,11 +185,12 @@ send_op(struct pipe *p, const struct pst_store_op *op)
 		params_number(&v, r->code);
 		params_number(&v, r->attempts);
 		params_number(&v, r->next);
-		params_number(&v, r->warned);
+		params_number(&v, r->warnings);
 		params_bytes(&v, r->status);
 		params_bytes(&v, r->reason);
 		params_bytes(&v, r->remote);
 		params_bytes(&v, r->tls_reason);
+		params_number(&v, r->warned_at);
 		return send_stmt(p, PG_RCPT, &v);
 	case PST_STORE_TREAT:
 		params_number(&v, r->rid);
@@ -254,7 +255,7 @@ send_rcpt(struct pipe *p, uint64_t mid, const struct pst_store_rcpt *r)
 	params_number(&v, r->attempts);
 	params_number(&v, r->notify);
 	params_number(&v, r->next);
-	params_number(&v, r->warned);
+	params_number(&v, r->warnings);
 	params_bytes(&v, r->addr);
 	params_bytes(&v, r->orcpt);
 	params_bytes(&v, r->status);
@@ -263,6 +264,8 @@ send_rcpt(struct pipe *p, uint64_t mid, const struct pst_store_rcpt *r)
 	params_bytes(&v, r->tls_reason);
 	params_bytes(&v, r->want);
 	params_bytes(&v, r->route);
+	params_bytes(&v, r->bounce_profile);
+	params_number(&v, r->warned_at);
 	return send_stmt(p, PG_PUT_RCPT, &v);
 }
 

@@ -20,8 +20,23 @@
 static int take(struct pg *g, struct pst_store_why *why);
 static int schema_version(struct pg *g, struct link *l, int64_t *version_r,
     struct pst_store_why *why);
+static int schema_raise(struct pg *g, struct link *l,
+    struct pst_store_why *why);
 static int schema_make(struct pg *g, struct link *l,
     struct pst_store_why *why);
+
+#define VIEW_RECIPIENTS                                                        \
+	"CREATE OR REPLACE VIEW v_recipients AS SELECT store, mid, rid,"       \
+	" encode(addr, 'escape') AS addr,"                                     \
+	" CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'done'"                 \
+	" WHEN 2 THEN 'bounced' WHEN 3 THEN 'deleted' ELSE 'moved' END"        \
+	" AS state, attempts, to_timestamp(next / 1000) AS next, code,"        \
+	" encode(status, 'escape') AS status,"                                 \
+	" encode(reason, 'escape') AS reason,"                                 \
+	" encode(remote, 'escape') AS remote, encode(want, 'escape') AS tls,"  \
+	" encode(tls_reason, 'escape') AS tls_reason,"                         \
+	" encode(route, 'escape') AS route,"                                   \
+	" encode(profile, 'escape') AS bounce_profile, warned FROM recipient;"
 
 /* Views are for people: their columns stay, what is below them may change
  * with the version. */
@@ -48,6 +63,8 @@ static const char schema[] =
     " orcpt bytea NOT NULL, status bytea NOT NULL, reason bytea NOT NULL,"
     " remote bytea NOT NULL, tls_reason bytea NOT NULL,"
     " want bytea NOT NULL, route bytea NOT NULL,"
+    " profile bytea NOT NULL DEFAULT '',"
+    " warned_at bigint NOT NULL DEFAULT 0,"
     " PRIMARY KEY(store, mid, rid));"
     "CREATE TABLE body(store integer NOT NULL, mid bigint NOT NULL,"
     " seq bigint NOT NULL, data bytea NOT NULL,"
@@ -67,21 +84,22 @@ static const char schema[] =
     " encode(m.quarantine, 'escape') AS quarantine,"
     " m.edits <> ''::bytea AS edited,"
     " encode(m.waits_for, 'escape') AS waits_for FROM message m;"
-    "CREATE VIEW v_recipients AS SELECT store, mid, rid,"
-    " encode(addr, 'escape') AS addr,"
-    " CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'done'"
-    " WHEN 2 THEN 'bounced' WHEN 3 THEN 'deleted' ELSE 'moved' END"
-    " AS state, attempts, to_timestamp(next / 1000) AS next, code,"
-    " encode(status, 'escape') AS status,"
-    " encode(reason, 'escape') AS reason,"
-    " encode(remote, 'escape') AS remote, encode(want, 'escape') AS tls,"
-    " encode(tls_reason, 'escape') AS tls_reason,"
-    " encode(route, 'escape') AS route FROM recipient;"
+    VIEW_RECIPIENTS
     "CREATE VIEW v_stores AS SELECT store, host, until,"
     " (SELECT count(*) FROM message m WHERE m.store = l.store) AS messages"
     " FROM lease l;"
     "CREATE TABLE version(version integer NOT NULL);"
-    "INSERT INTO version VALUES(1);";
+    "INSERT INTO version VALUES(2);";
+
+/* From version 1; workers may do it at once. */
+static const char to_version_2[] =
+    "BEGIN; SELECT version FROM version FOR UPDATE;"
+    "ALTER TABLE recipient ADD COLUMN IF NOT EXISTS"
+    " profile bytea NOT NULL DEFAULT '';"
+    "ALTER TABLE recipient ADD COLUMN IF NOT EXISTS"
+    " warned_at bigint NOT NULL DEFAULT 0;"
+    VIEW_RECIPIENTS
+    "UPDATE version SET version = 2 WHERE version = 1; COMMIT";
 
 int
 own_ready(struct pg *g, struct pst_store_why *why)
@@ -197,7 +215,9 @@ schema_ready(struct pg *g, struct link *l, struct pst_store_why *why)
 			return pg_fail(why, PST_STORE_BAD, "schema %s was made "
 			    "by a newer Postern (version %lld)",
 			    g->conf->schema, (long long)version);
-		if (version == PG_VERSION || schema_make(g, l, why) == 0)
+		if (version == PG_VERSION ||
+		    (version == 0 ? schema_make(g, l, why) :
+			schema_raise(g, l, why)) == 0)
 			return 0;
 		/* Perhaps another worker made it first. */
 		if (l->c == NULL)
@@ -234,6 +254,18 @@ schema_version(struct pg *g, struct link *l, int64_t *version_r,
 		*version_r = pg_int(r, 0, 0);
 	PQclear(r);
 	return 0;
+}
+
+static int
+schema_raise(struct pg *g, struct link *l, struct pst_store_why *why)
+{
+	struct pst_store_why ignored = { .size = sizeof(ignored) };
+	PGresult *r = link_exec(g, l, to_version_2, why);
+
+	PQclear(r);
+	if (r == NULL && l->c != NULL)
+		PQclear(link_exec(g, l, "ROLLBACK", &ignored));
+	return r != NULL ? 0 : -1;
 }
 
 static int

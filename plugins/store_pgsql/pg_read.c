@@ -69,7 +69,8 @@ load_rcpts(struct pg *g, uint64_t mid, struct pst_store_load *to,
 		row.attempts = (uint32_t)pg_int(r, i, 3);
 		row.notify = (uint32_t)pg_int(r, i, 4);
 		row.next = pg_int(r, i, 5);
-		row.warned = pg_int(r, i, 6) != 0;
+		row.warnings = (uint32_t)pg_int(r, i, 6);
+		row.warned = row.warnings > 0;
 		row.addr = pg_bytes(r, i, 7);
 		row.orcpt = pg_bytes(r, i, 8);
 		row.status = pg_bytes(r, i, 9);
@@ -78,6 +79,8 @@ load_rcpts(struct pg *g, uint64_t mid, struct pst_store_load *to,
 		row.tls_reason = pg_bytes(r, i, 12);
 		row.want = pg_bytes(r, i, 13);
 		row.route = pg_bytes(r, i, 14);
+		row.bounce_profile = pg_bytes(r, i, 15);
+		row.warned_at = pg_int(r, i, 16);
 		rc = to->rcpt(to, &row, why);
 	}
 	PQclear(r);
@@ -219,7 +222,8 @@ build(struct query *q, const struct pg *g, const struct pst_store_scan *s)
 	add(q, "SELECT r.mid, r.rid, r.attempts, r.next, r.addr, m.queued, "
 	       "m.hold, m.sender, m.size, r.status, r.reason, r.remote, "
 	       "r.code, r.want, r.tls_reason, r.route, m.quarantine, "
-	       "substr(m.edits, 1, 1), m.waits_for, m.not_before "
+	       "substr(m.edits, 1, 1), m.waits_for, m.not_before, "
+	       "r.profile "
 	       "FROM recipient r JOIN message m ON "
 	       "m.store = r.store AND m.mid = r.mid WHERE r.state = 0");
 	add_number(q, " AND r.store = ?", g->index);
@@ -281,6 +285,7 @@ take(struct pst_store_scan *s, const PGresult *r, int i)
 	m.edits = pg_bytes(r, i, 17);
 	m.waits_for = pg_bytes(r, i, 18);
 	m.not_before = pg_int(r, i, 19);
+	row.bounce_profile = pg_bytes(r, i, 20);
 	s->row(s, &m, &row);
 }
 

@@ -106,12 +106,16 @@ struct pst_store_rcpt {
 	bool warned;
 	struct pst_str addr, orcpt, status, reason, remote, tls_reason, want,
 	    route;
+	struct pst_str bounce_profile; /* its own, or "" */
+	int64_t warned_at; /* ms since 1970, of the last warning */
+	uint32_t warnings; /* how many were sent; warned: any */
 };
 
 enum pst_store_act {
 	PST_STORE_PUT = 0,   /* message, all of rcpt, content */
 	PST_STORE_RCPT = 1,  /* rcpt[0]: state, code, attempts, next, warned,
-			      * status, reason, remote, tls_reason of its rid */
+			      * warnings, warned_at, status, reason, remote,
+			      * tls_reason of its rid */
 	PST_STORE_TREAT = 2, /* rcpt[0]: want, route of its rid */
 	PST_STORE_HOLD = 3,  /* hold; 0 also empties quarantine */
 	PST_STORE_DELETE = 4, /* the message, all of it */

@@ -51,7 +51,8 @@ local function methods(own)
 end
 
 local rcpt_methods = methods {
-  route = record "route", drop = record "drop", after = record "after",
+  route = record "route", bounce_profile = record "bounce_profile",
+  drop = record "drop", after = record "after",
   branch = function(o, word)
     local done = rawget(o, "done")
     if word == nil then return done.branch end

@@ -36,6 +36,16 @@ test("the first hold counts, a later other one is logged", function()
     ' is not used: rule "one" says 3600s' })
 end)
 
+test("bounce_profile: the first wins, for each recipient", function()
+  local w = fake.world()
+  w.rule "one" { when = { rcpt_domain = "p.example" },
+    bounce_profile = "patient" }
+  w.rule "two" { bounce_profile = "brief" }
+  local out = w.send { rcpt = { a, b } }
+  eq(out[a], { bounce_profile = { "patient" } })
+  eq(out[b], { bounce_profile = { "brief" } })
+end)
+
 test("route and hold: the first wins, for each recipient", function()
   local w = fake.world()
   w.rule "one" { when = { rcpt_domain = "p.example" }, route = "east" }

@@ -36,6 +36,7 @@ defaults(struct sim *s)
 		.max_retry = HOURS(1),
 		.lifetime = HOURS(72),
 		.max_retries = 100,
+		.warn_count = 1,
 	};
 
 	s->profile = profile;
@@ -239,6 +240,8 @@ l_profile(lua_State *L)
 	COUNT(p, jitter, "jitter");
 	p->warn = number(L, 1, "warn", p->warn) != 0;
 	SECS(p, warn_after, "warn_after");
+	COUNT(p, warn_count, "warn_count");
+	SECS(p, warn_interval, "warn_interval");
 	return 0;
 }
 

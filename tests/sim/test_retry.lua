@@ -126,3 +126,34 @@ test("warns once when it takes long, and goes on trying", function()
   eq(bounces(), 1, "warnings")
   eq(waiting(), 1, "messages waiting")
 end)
+
+test("warns again after an interval, but no more than so often", function()
+  world()
+  profile { warn = true, warn_after = 600, warn_count = 3,
+    warn_interval = 3600, max_retry = 300, max_retries = 10000 }
+  host("10.0.0.1", { rcpt = 450 })
+  submit { to = { "a@them.example" } }
+  run(4000)
+  eq(bounces(), 1, "warnings of the first hour")
+  run(86400)
+  eq(bounces(), 3, "warnings of the day")
+  local last
+  for _, a in ipairs(arrived) do
+    if last and a.t - last < 3600 then
+      error("two warnings within " .. a.t - last .. " s")
+    end
+    last = a.t
+  end
+  eq(waiting(), 1, "messages waiting")
+end)
+
+test("does not warn of a host that never answers", function()
+  world()
+  profile { warn = true, warn_after = 600, warn_count = 3,
+    warn_interval = 600 }
+  host("10.0.0.1", { connect = "timeout" })
+  submit { to = { "a@them.example" } }
+  run(7200)
+  eq(bounces(), 0, "warnings")
+  eq(waiting(), 1, "messages waiting")
+end)

@@ -14,6 +14,9 @@ hop_key(void *arg, const struct queue_to *to)
 	ck_assert(str_copy(key, sizeof(key), domain));
 	if (want.n == 0 && str_eq_c(to->local, "vip"))
 		want = STR("required");
+	if (to->profile.n > 0)
+		(void)snprintf(key + strlen(key), sizeof(key) - strlen(key),
+		    " own=%.*s", STR_FMT(to->profile));
 	if (want.n > 0)
 		(void)snprintf(key + strlen(key), sizeof(key) - strlen(key),
 		    " %.*s", STR_FMT(want));
@@ -25,8 +28,7 @@ profile(void *arg, const char *key)
 {
 	struct world *w = arg;
 
-	(void)key;
-	return &w->profile;
+	return strstr(key, " own=") != NULL ? &w->other : &w->profile;
 }
 
 static void
@@ -34,7 +36,7 @@ want(void *arg, const char *key, struct queue_want *w_r)
 {
 	struct world *w = arg;
 
-	if (strchr(key, ' ') == NULL)
+	if (strstr(key, " required") == NULL)
 		return;
 	w_r->level = TLSWANT_REQUIRED;
 	w_r->deadline = w->deadline;
@@ -183,7 +185,10 @@ world_init(struct world *w, bool memory)
 	w->profile = (struct queue_profile){ .name = "default",
 		.first_retry = SECONDS(60), .max_retry = HOURS(1),
 		.lifetime = HOURS(72), .max_retries = 100,
-		.warn_after = HOURS(4) };
+		.warn_after = HOURS(4), .warn_count = 1,
+		.warn_interval = HOURS(4) };
+	w->other = w->profile;
+	w->other.name = "other";
 }
 
 static const char *
@@ -289,6 +294,29 @@ submit_wants(struct world *w, const char *const *to, const char *const *want,
 		one = make_env(1, to[i], 0);
 		envelope_add_rcpt(env, &one->sender, STR(""), 0)->want =
 		    pool_str(env->pool, str_c(want[i]));
+		envelope_destroy(&one);
+	}
+	env->size = 2000;
+	queue_submit(w->q, env, make_body(&w->b, mid, 2000), bench_done,
+	    &w->b);
+	bench_wait(&w->b, 1);
+	world_settle(w);
+	return mid;
+}
+
+uint64_t
+submit_profiles(struct world *w, const char *const *to,
+    const char *const *own, unsigned n)
+{
+	struct envelope *env = make_env(w->next_mid++, "a@a.test", 0);
+	struct envelope *one;
+	uint64_t mid = env->mid;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		one = make_env(1, to[i], 0);
+		envelope_add_rcpt(env, &one->sender, STR(""), 0)->profile =
+		    pool_str(env->pool, str_c(own[i]));
 		envelope_destroy(&one);
 	}
 	env->size = 2000;

@@ -18,7 +18,7 @@ struct attempt {
 struct world {
 	struct bench b;
 	struct queue *q;
-	struct queue_profile profile;
+	struct queue_profile profile, other; /* other: of " own" keys */
 	msec start;
 	/* The relay: takes what is due at once if so told, and gives every
 	 * recipient this answer (a reply code, ANSWER_AGAIN: not tried). */
@@ -71,6 +71,9 @@ uint64_t submit(struct world *w, const char *from, const char *const *to,
 /* want: what is stored with each; "" = none. */
 uint64_t submit_wants(struct world *w, const char *const *to,
     const char *const *want, unsigned n);
+/* own: bounce profile of each. */
+uint64_t submit_profiles(struct world *w, const char *const *to,
+    const char *const *own, unsigned n);
 uint64_t submit_one(struct world *w, const char *from, const char *to);
 /* Takes a due unit of that hop into w->taken; NULL if it vanished. */
 struct qunit *take(struct world *w, const char *key);

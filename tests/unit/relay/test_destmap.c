@@ -1,5 +1,7 @@
 #include "relay/destmap.h"
 
+#include "relay/way.h"
+
 #include <stdio.h>
 
 #include "tests/unit/unit.h"
@@ -131,6 +133,45 @@ START_TEST(texts_mean_what_they_say)
 }
 END_TEST
 
+static const struct queue_profile profiles[] = {
+	{ .name = "default" }, { .name = "of-domain" }, { .name = "of-route" },
+	{ .name = "of-rule" }, { .name = "of-listener" },
+};
+
+static const struct {
+	const char *own;
+	bool domain, route;
+	const char *is;
+	enum way_says says;
+} profile_cases[] = {
+	{ "", false, false, "default", WAY_DEFAULT },
+	{ "?of-listener", false, false, "of-listener", WAY_LISTENER },
+	{ "?of-listener", false, true, "of-route", WAY_ROUTE },
+	{ "?of-listener", true, true, "of-domain", WAY_DESTINATION },
+	{ "of-rule", true, true, "of-rule", WAY_RULE },
+	{ "of-rule", false, false, "of-rule", WAY_RULE },
+	/* It was deleted meanwhile. */
+	{ "gone", false, true, "of-route", WAY_ROUTE },
+	{ "?gone", false, false, "default", WAY_DEFAULT },
+};
+
+START_TEST(who_is_nearer_says_which_bounce_profile_holds)
+{
+	struct relay_conf conf = { .profile = &profiles[0],
+		.profiles = profiles, .nprofiles = 5 };
+	struct relay_rules rules = { .profile =
+		profile_cases[_i].domain ? &profiles[1] : NULL };
+	struct relay_route route = { .profile = &profiles[2] };
+	enum way_says says;
+
+	ck_assert_str_eq(way_profile(&conf,
+	    profile_cases[_i].route ? &route : NULL, &rules,
+	    str_c(profile_cases[_i].own), &says)->name,
+	    profile_cases[_i].is);
+	ck_assert_int_eq(says, profile_cases[_i].says);
+}
+END_TEST
+
 enum { MANY = 10000 };
 
 /* More wants than it remembers, from more opinions. */
@@ -255,6 +296,8 @@ UNIT_SUITE(destmap)
 	tcase_add_test(tc, the_maximum_of_a_text_and_another);
 	tcase_add_test(tc, an_unreadable_want_names_its_plugin);
 	tcase_add_test(tc, texts_mean_what_they_say);
+	tcase_add_loop_test(tc, who_is_nearer_says_which_bounce_profile_holds,
+	    0, sizeof(profile_cases) / sizeof(profile_cases[0]));
 	tcase_add_test(tc, many_wants_are_no_matter);
 	tcase_add_test(tc, certificates_are_those_of_the_nearest_block);
 	tcase_add_test(tc,

@@ -83,6 +83,15 @@ START_TEST(a_key_is_taken_apart)
 	ck_assert_ptr_null(route_of_key(&conf, "example.org required"));
 	ck_assert(str_eq_c(route_key_hop("example.org"), "example.org"));
 	ck_assert_str_eq(route_key_want("example.org"), "");
+	ck_assert_uint_eq(route_key_profile(key).n, 0);
+	key = "route:*/a.example bounce_profile=slow required match=mx";
+	ck_assert(str_eq_c(route_key_hop(key), "route:*/a.example"));
+	ck_assert(str_eq_c(route_key_profile(key), "slow"));
+	ck_assert_str_eq(route_key_want(key), "required match=mx");
+	ck_assert_ptr_eq(route_of_key(&conf, key), &table[2]);
+	key = "example.org bounce_profile=slow";
+	ck_assert(str_eq_c(route_key_profile(key), "slow"));
+	ck_assert_str_eq(route_key_want(key), "");
 }
 END_TEST
 

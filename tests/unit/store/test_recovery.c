@@ -232,6 +232,10 @@ static const char to_version_3[] =
     "ALTER TABLE message DROP COLUMN not_before;"
     "ALTER TABLE message DROP COLUMN share;"
     "ALTER TABLE message DROP COLUMN waits_for;"
+    "DROP VIEW v_recipients;"
+    "ALTER TABLE recipient DROP COLUMN profile;"
+    "ALTER TABLE recipient DROP COLUMN warned_at;"
+    "CREATE VIEW v_recipients AS SELECT mid FROM recipient;"
     "CREATE VIEW v_queue AS SELECT m.mid AS mid FROM message m;"
     "PRAGMA user_version = 3; COMMIT";
 

@@ -78,7 +78,8 @@ END_TEST
 
 START_TEST(remembers_the_state_of_recipients)
 {
-	struct store_rcpt r = { .rid = 1, .state = RCPT_BOUNCED, .warned = true,
+	struct store_rcpt r = { .rid = 1, .state = RCPT_BOUNCED, .warned = 3,
+		.warned_at = 1700000000123,
 		.attempts = 3, .next = 12345, .code = 550, .status = "5.1.1",
 		.text = "no such user", .remote = "mx.example" };
 	struct store_txn *t;
@@ -95,7 +96,10 @@ START_TEST(remembers_the_state_of_recipients)
 	ck_assert(load(&b, 1));
 	ck_assert_int_eq(b.loaded.rcpt[1].state, RCPT_BOUNCED);
 	ck_assert_int_eq(b.loaded.env->rcpt[1]->state, RCPT_BOUNCED);
-	ck_assert(b.loaded.env->rcpt[1]->warned);
+	ck_assert_uint_eq(b.loaded.env->rcpt[1]->warned, 3);
+	ck_assert_int_eq(b.loaded.env->rcpt[1]->warned_at, 1700000000123);
+	ck_assert_uint_eq(b.loaded.rcpt[1].warned, 3);
+	ck_assert_int_eq(b.loaded.rcpt[1].warned_at, 1700000000123);
 	ck_assert_uint_eq(b.loaded.rcpt[1].attempts, 3);
 	ck_assert_int_eq(b.loaded.rcpt[1].next, 12345);
 	ck_assert_int_eq(b.loaded.rcpt[1].code, 550);
