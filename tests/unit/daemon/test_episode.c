@@ -54,6 +54,8 @@ end(void)
 	episodes_destroy(&e);
 	ck_assert_ptr_null(e);
 	json_decref(last);
+	last = NULL;
+	told[0] = quiet[0] = said[0] = '\0';
 }
 
 static void
