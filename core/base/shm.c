@@ -21,7 +21,8 @@
  * change of a word is one compare-and-swap that raises the version; that makes
  * limits exact. A slot whose total is 0 keeps its key until another key needs
  * the place. That is the only thing done under the bucket's lock, so that no
- * key gets two slots.
+ * key gets two slots. Whoever does not get the lock counts the key per worker
+ * for once.
  *
  * Always total >= sum of shares: taking raises the total first, giving back
  * lowers the share first. Whoever dies in between leaves the total one too
@@ -48,7 +49,6 @@ static bool take(struct shm *s, struct bucket *b, int i, unsigned worker,
     uint64_t key, uint32_t limit, enum change *how);
 static bool insert(struct shm *s, struct bucket *b, unsigned worker,
     uint64_t key, bool *again);
-static bool lock(struct bucket *b, unsigned worker);
 static struct local *local_find(struct shm *s, enum shm_kind kind,
     uint64_t key);
 static bool local_acquire(struct shm *s, enum shm_kind kind, uint64_t key,
@@ -225,6 +225,7 @@ shm_worker_gone(struct shm *s, unsigned worker)
 		if (gauge[m])
 			s->map->metric[m][worker] = 0;
 	}
+	shm_rate_gone(s, worker);
 	shm_named_gone(s, worker);
 	shm_plugin_gone(s, worker);
 }
@@ -283,7 +284,7 @@ insert(struct shm *s, struct bucket *b, unsigned worker, uint64_t key,
 	unsigned i, pass;
 
 	*again = false;
-	if (!lock(b, worker))
+	if (!shm_lock(&b->lock, worker))
 		return false;
 	if (shm_find(b->key, key) >= 0)
 		*again = true;
@@ -311,19 +312,15 @@ insert(struct shm *s, struct bucket *b, unsigned worker, uint64_t key,
 	return done;
 }
 
-/*
- * Held for a hundred nanoseconds. If the holder was stopped or died there,
- * nobody waits for it: the key is then counted per worker for once.
- */
-static bool
-lock(struct bucket *b, unsigned worker)
+bool
+shm_lock(_Atomic uint32_t *lock, unsigned worker)
 {
 	uint32_t expected;
 	int i;
 
 	for (i = 0; i < SPINS; i++) {
 		expected = 0;
-		if (atomic_compare_exchange_strong(&b->lock, &expected,
+		if (atomic_compare_exchange_strong(lock, &expected,
 		    worker + 1))
 			return true;
 		(void)sched_yield();

@@ -62,13 +62,15 @@ uint32_t shm_total(struct shm *s, enum shm_kind kind, uint64_t key);
 void shm_worker_gone(struct shm *s, unsigned worker);
 
 /*
- * Events per window and key, for rates; returns the count incl. this one. The
- * window begins with the first event. Sixteen thousand live keys have room;
- * beyond, the key with the fewest events is forgotten.
+ * Events per window and key, for rates; returns the count incl. this one,
+ * exact across workers. The window begins with the first event. Sixteen
+ * thousand live keys have room; beyond, the key with the fewest events is
+ * forgotten. What a dead worker counted stays counted.
  */
-uint32_t shm_rate(struct shm *s, uint64_t key, msec window);
+uint32_t shm_rate(struct shm *s, unsigned worker, uint64_t key, msec window);
 /* The same for several events at once; 0: only looks. */
-uint32_t shm_rate_by(struct shm *s, uint64_t key, msec window, uint32_t by);
+uint32_t shm_rate_by(struct shm *s, unsigned worker, uint64_t key, msec window,
+    uint32_t by);
 /* How long that window still is. */
 msec shm_rate_left(struct shm *s, uint64_t key, msec window);
 

@@ -1,6 +1,7 @@
 /*
- * The shared memory as its two halves see it: shm.c counts shares, shm_cells.c
- * has what is one cell or one word each, shm_named.c metrics by name.
+ * The shared memory as its parts see it: shm.c counts shares, shm_rate.c events
+ * in a window, shm_cells.c has what is one cell each, shm_named.c metrics by
+ * name.
  */
 #ifndef BASE_SHM_PRIV_H
 #define BASE_SHM_PRIV_H
@@ -22,10 +23,11 @@ struct bucket {
 	_Atomic uint32_t share[];    /* [slot * workers + worker] */
 };
 
-/* word: end of the window in units << 32 | events */
+/* word: end of the window in units << 32 | events, or RATE_BUSY */
 struct rates {
 	_Atomic uint64_t key[WAYS];
 	_Atomic uint64_t word[WAYS];
+	_Atomic uint32_t lock; /* 0, or worker + 1 */
 };
 
 /* As struct shm_named has them; ready once they are there. */
@@ -69,6 +71,11 @@ struct shm {
 
 /* The slot of key among WAYS of them, or -1. */
 int shm_find(_Atomic uint64_t *keys, uint64_t key);
+/* Held for a hundred nanoseconds. False: its holder was stopped or died there,
+ * which nobody waits for. */
+bool shm_lock(_Atomic uint32_t *lock, unsigned worker);
+/* Ends what a dead worker had begun. */
+void shm_rate_gone(struct shm *s, unsigned worker);
 void shm_plugin_init(struct shm *s);
 void shm_plugin_gone(struct shm *s, unsigned worker);
 /* A dead worker's gauges are nothing. */

@@ -196,7 +196,8 @@ hour_full(struct session *s, struct err *reply)
 	if (p == NULL || p->recipients_per_hour == 0)
 		return false;
 	key = s->client ^ hash_stable(p->name, strlen(p->name));
-	if (shm_rate(s->in->w.shm, key, HOURS(1)) <= p->recipients_per_hour)
+	if (shm_rate(s->in->w.shm, s->in->w.worker, key, HOURS(1)) <=
+	    p->recipients_per_hour)
 		return false;
 	(void)err_set(reply, (int)p->recipients_code,
 	    p->recipients_code < 500 ? "4.5.3" : "5.5.3", "%s",

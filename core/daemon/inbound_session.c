@@ -178,7 +178,8 @@ session_refusal(struct session *s)
 
 	most = relay ? m->relay_client_connections : m->client_connections;
 	rate = relay ? m->relay_client_rate : m->client_rate;
-	if (rate > 0 && shm_rate(shm, s->client, MINUTES(1)) > rate)
+	if (rate > 0 && shm_rate(shm, s->in->w.worker, s->client,
+	    MINUTES(1)) > rate)
 		return "Connection rate exceeded";
 	if (most > 0) {
 		s->counted = shm_acquire(shm, SHM_CLIENT, s->in->w.worker,

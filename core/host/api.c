@@ -206,8 +206,8 @@ api_rate(struct pst_event *pub, const char *key, uint32_t window_ms,
 		return 0;
 	hash[0] = hash_stable(ev->inst->name, strlen(ev->inst->name));
 	hash[1] = hash_stable(key, strlen(key));
-	return shm_rate_by(w->shm, hash_stable(hash, sizeof(hash)), window_ms,
-	    by);
+	return shm_rate_by(w->shm, w->worker, hash_stable(hash, sizeof(hash)),
+	    window_ms, by);
 }
 
 static int

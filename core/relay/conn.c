@@ -48,7 +48,7 @@ conn_open(struct dest *d, struct dest_cand *cand)
 		return -1;
 	}
 	if (!dest_share(d, cand->host, &key)) {
-		dest_starves(d);
+		dest_starves(d, key);
 		return -1;
 	}
 	dest_sated(d);
@@ -489,7 +489,7 @@ detach(struct conn *c)
 	shm_release(r->w.shm, SHM_DEST, r->w.worker, c->shm_key);
 	relay_gen_unref(&c->gen);
 	c->dest = NULL;
-	other = dest_starving(d);
+	other = dest_starving(d, c->shm_key);
 	if (other != NULL)
 		loop_timer_set(&other->patience, 0);
 	if (r->stopping || d->state == DEST_DOWN || d->state == DEST_FAILING)

@@ -198,7 +198,7 @@ dest_host_failed(struct dest *d, struct host *h, const struct dest_fail *f)
 }
 
 void
-dest_starves(struct dest *d)
+dest_starves(struct dest *d, uint64_t shm_key)
 {
 	struct dest *o;
 	struct conn *c;
@@ -208,13 +208,15 @@ dest_starves(struct dest *d)
 	if (!d->starving)
 		d->relay->nstarving++;
 	d->starving = true;
+	d->starving_key = shm_key;
 	if (d->asked)
 		return;
 	TAILQ_FOREACH(o, &d->relay->dests, link) {
-		if (o == d || o->shm_key != d->shm_key)
+		if (o == d)
 			continue;
 		TAILQ_FOREACH(c, &o->conns, link) {
-			if (c->state == CONN_OPENING || c->retired)
+			if (c->shm_key != shm_key ||
+			    c->state == CONN_OPENING || c->retired)
 				continue;
 			d->asked = true;
 			conn_retire(c);
@@ -232,14 +234,14 @@ dest_sated(struct dest *d)
 }
 
 struct dest *
-dest_starving(struct dest *like)
+dest_starving(struct dest *not, uint64_t shm_key)
 {
 	struct dest *d;
 
-	if (like->relay->nstarving == 0)
+	if (not->relay->nstarving == 0)
 		return NULL;
-	TAILQ_FOREACH(d, &like->relay->dests, link) {
-		if (d == like || !d->starving || d->shm_key != like->shm_key)
+	TAILQ_FOREACH(d, &not->relay->dests, link) {
+		if (d == not || !d->starving || d->starving_key != shm_key)
 			continue;
 		d->asked = false;
 		return d;

@@ -4,12 +4,15 @@
  *
  * What a domain's blocks limit is counted by the domain, whichever way its
  * mail goes; else by the next hop, so that the domains of a route share its
- * limit.
+ * limit. A limit by MX counts connections to an address, of all domains that
+ * are limited so: it is there for the host, which does not care whose mail it
+ * is.
  */
 #include "relay/relay_priv.h"
 #include "relay/route.h"
 #include "relay/way.h"
 
+#define HOST_KEY 0x686f7374ULL	/* an address, not a name that looks so */
 #define RCPTS_KEY 0x7265637073ULL /* another thing of the same domain */
 
 static msec	window(const struct dest *d);
@@ -52,14 +55,13 @@ dest_share(struct dest *d, const struct host *h, uint64_t *key_r)
 {
 	struct relay *r = d->relay;
 	char ip[SOCK_IP_MAX];
-	uint64_t key = d->shm_key;
 
+	*key_r = d->shm_key;
 	if (d->rules.limit == RELAY_LIMIT_MX) {
 		(void)sock_addr_ip_text(&h->addr, ip, sizeof(ip));
-		key += hash_stable(ip, strlen(ip));
+		*key_r = hash_stable(ip, strlen(ip)) ^ HOST_KEY;
 	}
-	*key_r = key;
-	return shm_acquire(r->w.shm, SHM_DEST, r->w.worker, key,
+	return shm_acquire(r->w.shm, SHM_DEST, r->w.worker, *key_r,
 	    d->rules.concurrency);
 }
 
@@ -90,7 +92,8 @@ dest_take_rcpts(struct dest *d, unsigned n)
 
 	if (max == 0)
 		return n;
-	sum = shm_rate_by(d->relay->w.shm, rcpts_key(d), window(d), n);
+	sum = shm_rate_by(d->relay->w.shm, d->relay->w.worker, rcpts_key(d),
+	    window(d), n);
 	over = sum > max ? sum - max : 0;
 	return over < n ? n - over : 0;
 }
@@ -100,8 +103,8 @@ dest_wait(const struct dest *d)
 {
 	struct shm *shm = d->relay->w.shm;
 
-	if (d->rules.recipients == 0 || shm_rate_by(shm, rcpts_key(d),
-	    window(d), 0) < d->rules.recipients)
+	if (d->rules.recipients == 0 || shm_rate_by(shm, d->relay->w.worker,
+	    rcpts_key(d), window(d), 0) < d->rules.recipients)
 		return 0;
 	return shm_rate_left(shm, rcpts_key(d), window(d));
 }

@@ -144,6 +144,7 @@ struct dest {
 	/* It has no connection because others of that key have them all; one
 	 * of them was asked to make room. */
 	bool starving, asked;
+	uint64_t starving_key;
 	const struct relay_route *route;
 	const struct relay_route *hosts; /* its own, of the key */
 	struct relay_rules rules; /* for its domain, all of them given */
@@ -231,9 +232,10 @@ void dest_renew(struct dest *d, bool settings);
  * no connection has one of the others end after its message, and has the next
  * turn; else a stream of one want could keep out another for ever.
  */
-void dest_starves(struct dest *d);
+void dest_starves(struct dest *d, uint64_t shm_key);
 void dest_sated(struct dest *d);
-struct dest *dest_starving(struct dest *like); /* of the same limit */
+/* Another one that wants a share of this. */
+struct dest *dest_starving(struct dest *not, uint64_t shm_key);
 /* Frees it when nothing is left to do. */
 void dest_settle(struct dest *d);
 /* A connection became ready: the destination works. */

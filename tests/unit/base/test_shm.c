@@ -295,15 +295,15 @@ START_TEST(rates_count_within_a_window)
 
 	clock_fake(0);
 	for (i = 1; i <= 10; i++)
-		ck_assert_uint_eq(shm_rate(shm, 9, MINUTES(1)), i);
-	ck_assert_uint_eq(shm_rate(shm, 9, HOURS(1)), 1);
-	ck_assert_uint_eq(shm_rate(shm, 8, MINUTES(1)), 1);
+		ck_assert_uint_eq(shm_rate(shm, 0, 9, MINUTES(1)), i);
+	ck_assert_uint_eq(shm_rate(shm, 0, 9, HOURS(1)), 1);
+	ck_assert_uint_eq(shm_rate(shm, 0, 8, MINUTES(1)), 1);
 	clock_fake_advance(SECONDS(59));
-	ck_assert_uint_eq(shm_rate(shm, 9, MINUTES(1)), 11);
+	ck_assert_uint_eq(shm_rate(shm, 0, 9, MINUTES(1)), 11);
 	clock_fake_advance(SECONDS(2));
-	ck_assert_uint_eq(shm_rate(shm, 9, MINUTES(1)), 1);
+	ck_assert_uint_eq(shm_rate(shm, 0, 9, MINUTES(1)), 1);
 	for (i = 0; i < 300000; i++)
-		ck_assert_uint_ge(shm_rate(shm, hash_stable(&i, 4), HOURS(1)),
+		ck_assert_uint_ge(shm_rate(shm, 0, hash_stable(&i, 4), HOURS(1)),
 		    1);
 }
 END_TEST
@@ -338,18 +338,127 @@ END_TEST
 START_TEST(rates_count_several_at_once)
 {
 	clock_fake(0);
-	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 0), 0);
-	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 5), 5);
-	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 3), 8);
-	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 0), 8);
-	ck_assert_uint_eq(shm_rate(shm, 9, MINUTES(1)), 9);
+	ck_assert_uint_eq(shm_rate_by(shm, 0, 9, MINUTES(1), 0), 0);
+	ck_assert_uint_eq(shm_rate_by(shm, 0, 9, MINUTES(1), 5), 5);
+	ck_assert_uint_eq(shm_rate_by(shm, 0, 9, MINUTES(1), 3), 8);
+	ck_assert_uint_eq(shm_rate_by(shm, 0, 9, MINUTES(1), 0), 8);
+	ck_assert_uint_eq(shm_rate(shm, 0, 9, MINUTES(1)), 9);
 	/* It stays at the most it can say. */
-	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), UINT32_MAX),
+	ck_assert_uint_eq(shm_rate_by(shm, 0, 9, MINUTES(1), UINT32_MAX),
 	    UINT32_MAX);
-	ck_assert_uint_eq(shm_rate(shm, 9, MINUTES(1)), UINT32_MAX);
+	ck_assert_uint_eq(shm_rate(shm, 0, 9, MINUTES(1)), UINT32_MAX);
 	clock_fake_advance(MINUTES(2));
-	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 0), 0);
-	ck_assert_uint_eq(shm_rate_by(shm, 9, MINUTES(1), 2), 2);
+	ck_assert_uint_eq(shm_rate_by(shm, 0, 9, MINUTES(1), 0), 0);
+	ck_assert_uint_eq(shm_rate_by(shm, 0, 9, MINUTES(1), 2), 2);
+}
+END_TEST
+
+/* Each key's first events come from all of them at one moment. */
+#define RATE_KEYS 3000
+#define RATE_LIMIT 3
+
+struct gate {
+	_Atomic unsigned there[RATE_KEYS];
+	_Atomic unsigned passed[RATE_KEYS];
+	_Atomic unsigned most[RATE_KEYS];
+};
+
+static void
+rush(struct gate *g, unsigned worker)
+{
+	unsigned k, i, n;
+
+	for (k = 0; k < RATE_KEYS; k++) {
+		g->there[k]++;
+		while (g->there[k] < WORKERS)
+			(void)sched_yield();
+		for (i = 0; i < RATE_LIMIT; i++) {
+			n = shm_rate(shm, worker, hash_stable(&k, sizeof(k)),
+			    HOURS(1));
+			if (n <= RATE_LIMIT)
+				g->passed[k]++;
+			if (n == WORKERS * RATE_LIMIT)
+				g->most[k]++;
+		}
+	}
+}
+
+START_TEST(rates_are_exact_when_four_processes_count_a_new_key)
+{
+	struct gate *g = mmap(NULL, sizeof(struct gate),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid[WORKERS];
+	unsigned w, k;
+	int status;
+
+	ck_assert_ptr_ne(g, MAP_FAILED);
+	for (w = 0; w < WORKERS; w++) {
+		pid[w] = fork();
+		if (pid[w] == 0) {
+			rush(g, w);
+			_exit(0);
+		}
+	}
+	for (w = 0; w < WORKERS; w++) {
+		ck_assert_int_eq(waitpid(pid[w], &status, 0), pid[w]);
+		ck_assert_int_eq(status, 0);
+	}
+	for (k = 0; k < RATE_KEYS; k++) {
+		ck_assert_uint_eq(g->passed[k], RATE_LIMIT);
+		ck_assert_uint_eq(g->most[k], 1);
+	}
+	(void)munmap(g, sizeof(*g));
+}
+END_TEST
+
+/* Of one bucket only, so that slots change their keys all the time. */
+static void
+rate_churn(unsigned worker)
+{
+	rand_forked();
+	for (;;) {
+		clock_fake_advance(rand_below(8));
+		(void)shm_rate(shm, worker, rand_below(40) * UINT64_C(4096),
+		    1);
+	}
+}
+
+START_TEST(a_worker_killed_while_it_counts_locks_no_bucket)
+{
+	struct timespec nap = { 0, 0 };
+	pid_t pid[WORKERS];
+	unsigned w, i;
+	int round;
+
+	clock_fake(0);
+	for (w = 0; w < WORKERS; w++) {
+		pid[w] = fork();
+		if (pid[w] == 0)
+			rate_churn(w);
+	}
+	for (round = 0; round < 60; round++) {
+		nap.tv_nsec = (long)rand_below(3000000);
+		(void)nanosleep(&nap, NULL);
+		w = rand_below(WORKERS);
+		(void)kill(pid[w], SIGKILL);
+		ck_assert_int_eq(waitpid(pid[w], NULL, 0), pid[w]);
+		shm_worker_gone(shm, w);
+		pid[w] = fork();
+		if (pid[w] == 0)
+			rate_churn(w);
+	}
+	for (w = 0; w < WORKERS; w++) {
+		(void)kill(pid[w], SIGKILL);
+		ck_assert_int_eq(waitpid(pid[w], NULL, 0), pid[w]);
+		shm_worker_gone(shm, w);
+	}
+	/* All sixteen places of the bucket can still be had. */
+	clock_fake_advance(HOURS(1000));
+	for (w = 1; w <= 3; w++) {
+		for (i = 0; i < 16; i++)
+			ck_assert_uint_eq(shm_rate(shm, w, i * UINT64_C(4096),
+			    1), w);
+	}
 }
 END_TEST
 
@@ -364,6 +473,9 @@ UNIT_SUITE(shm)
 	tcase_add_test(tc, recovers_from_workers_killed_in_the_middle);
 	tcase_add_test(tc, rates_count_within_a_window);
 	tcase_add_test(tc, rates_count_several_at_once);
+	tcase_add_test(tc,
+	    rates_are_exact_when_four_processes_count_a_new_key);
+	tcase_add_test(tc, a_worker_killed_while_it_counts_locks_no_bucket);
 	tcase_add_test(tc, ids_begin_at_one_and_grow);
 	tcase_add_test(tc, names_metrics_without_hyphens);
 }
