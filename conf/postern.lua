@@ -60,6 +60,11 @@ relay {
 -- recipient_access "example.com" { }
 -- recipient_access "old@example.com" { access = "reject", text = "Moved" }
 
+-- Senders that are not asked for their domain, or refused, under policies with
+-- sender_exceptions = true.
+-- sender_exception "old.example" { }
+-- sender_exception ".spam.example" { access = "reject" }
+
 delivery {
   tls = "opportunistic",
   concurrency = 20, -- connections to one destination

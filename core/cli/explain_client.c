@@ -139,7 +139,7 @@ sender_domain(struct explain *e, struct err *no)
 {
 	struct asked a = { .done = false };
 
-	if (!admit_domain_asked(e->who.flow, &e->sender))
+	if (!admit_domain_asked(e->conf, e->who.flow, &e->sender))
 		return ADMIT_YES;
 	if (e->dns == NULL) {
 		explain_unknown(e, "whether the sender's domain exists, which "
@@ -159,9 +159,11 @@ sender_refused(struct explain *e, struct err *no)
 {
 	const struct conf_flow *f = e->who.flow;
 	bool tls = e->m->tls != NULL;
+	const struct admit_sender s = { .conf = e->conf, .flow = f,
+		.tls = tls, .auth = e->m->auth, .sender = &e->sender };
 
 	return smtpd_needs_tls(&f->smtpd, tls, no) ||
-	    admit_sender(f, tls, e->m->auth, &e->sender, no) != ADMIT_YES ||
+	    admit_sender(&s, no) != ADMIT_YES ||
 	    sender_domain(e, no) != ADMIT_YES;
 }
 
@@ -204,7 +206,8 @@ recipient(struct explain *e, const char **address, json_t *rows,
 	if (conf_takes_by(e->conf, e->m->listener, relay, &a, &entry,
 		&no) != 0)
 		by = "RAT";
-	else if (admit_tag(e->conf, relay, &e->sender, &a, &no) != ADMIT_YES)
+	else if (admit_tag(e->conf, e->who.flow, relay, &e->sender, &a,
+		&no) != ADMIT_YES)
 		by = "bounce verification";
 	row = json_pack("{s:s, s:b, s:s}", "address", *address, "taken",
 	    by == NULL, "entry", entry);

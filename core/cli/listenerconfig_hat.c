@@ -20,7 +20,7 @@ struct order {
 };
 
 static const char *const behaviors[] = { "ACCEPT", "RELAY", "REJECT",
-	"TCPREFUSE" };
+	"TCPREFUSE", "CONTINUE" };
 
 static int	order_of(struct listenerconfig *, const char *, struct order *,
 		    struct err *);

@@ -15,6 +15,7 @@ static void	silent(void *, const char *);
 static bool	settled(struct session *);
 static enum smtpd_step greet(struct session *, struct smtpd_verdict *);
 static void	enter(struct session *);
+static int	tighten(struct session *, struct err *);
 
 enum smtpd_step
 session_identify(struct session *s, struct smtpd_verdict *v)
@@ -72,11 +73,19 @@ static enum smtpd_step
 greet(struct session *s, struct smtpd_verdict *v)
 {
 	const char *no;
+	int r;
 
-	whois_destroy(&s->whois);
 	if (s->group != NULL)
 		enter(s);
+	r = tighten(s, &v->reply);
+	whois_destroy(&s->whois);
 	session_log_new(s);
+	if (r != 0) {
+		s->in->stats.refused++;
+		mail_log(EV_ICID_FAILED, s->icid, str_c(v->reply.text));
+		v->act = SMTPD_CLOSE;
+		return SMTPD_NOW;
+	}
 	switch (admit_client(s->flow, &v->reply)) {
 	case ADMIT_YES:
 		break;
@@ -109,4 +118,26 @@ enter(struct session *s)
 	s->flow = whois_flow(s->l, s->group);
 	s->network = s->flow->policy->behavior == CONF_RELAY;
 	smtpd_conf_set(s->smtpd, &s->flow->smtpd);
+}
+
+/* No more than in the groups that it may be in as well. */
+static int
+tighten(struct session *s, struct err *reply)
+{
+	const struct conf_flow *was = s->flow;
+	struct whois_is is;
+	unsigned i;
+	int r;
+
+	if (!whois_known(s->whois, &is) || is.nmaybe == 0)
+		return 0;
+	for (i = 0; i < is.nmaybe; i++)
+		log_info("ICID %llu: it cannot be found out whether sender "
+		    "group %s is the client's", (unsigned long long)s->icid,
+		    is.maybe[i]->name);
+	r = whois_doubt(s->whois, session_pool(s), s->network, &s->flow,
+	    reply);
+	if (s->flow != was)
+		smtpd_conf_set(s->smtpd, &s->flow->smtpd);
+	return r;
 }

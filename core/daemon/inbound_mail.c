@@ -32,8 +32,10 @@ session_mail(void *arg, struct envelope *env, struct smtpd_verdict *v)
 	enum admit how;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	how = admit_sender(s->flow, s->tls, smtpd_auth(s->smtpd),
-	    &env->sender, &v->reply);
+	how = admit_sender(&(struct admit_sender){ .conf = s->conf,
+		.flow = s->flow, .tls = s->tls,
+		.auth = smtpd_auth(s->smtpd), .sender = &env->sender },
+	    &v->reply);
 	if (how != ADMIT_YES) {
 		s->tls_demanded = s->tls_demanded || how == ADMIT_TLS;
 		v->act = SMTPD_REFUSE;
@@ -180,7 +182,7 @@ refuses(struct session *s, const struct envelope *env, struct rcpt *rcpt,
 	if (conf_takes(s->conf, s->l->name, session_may_relay(s), &rcpt->addr,
 		reply) != 0)
 		return "RAT";
-	if (admit_tag(s->conf, session_may_relay(s), &env->sender,
+	if (admit_tag(s->conf, s->flow, session_may_relay(s), &env->sender,
 		&rcpt->addr, reply) != ADMIT_YES)
 		return "bounce verification";
 	return hour_full(s, reply) ? "Injection Control" : NULL;

@@ -1,7 +1,7 @@
 /*
  * Does the domain of an envelope sender exist? A mail flow policy may want
  * that (sender_dns): it must have an MX or an address. Reports, whose sender
- * is empty, have none.
+ * is empty, have none, and exceptions are not asked.
  */
 #include "daemon/inbound_priv.h"
 
@@ -25,7 +25,7 @@ session_sender_asked(struct session *s, struct envelope *env)
 {
 	struct sendercheck *c;
 
-	if (!admit_domain_asked(s->flow, &env->sender))
+	if (!admit_domain_asked(s->conf, s->flow, &env->sender))
 		return false;
 	OBJ_NEW(c, SENDERCHECK_MAGIC);
 	c->s = s;

@@ -296,7 +296,7 @@ session_log_new(struct session *s)
 {
 	static const char *const behaviors[] = { [CONF_ACCEPT] = "ACCEPT",
 		[CONF_RELAY] = "RELAY", [CONF_REJECT] = "REJECT",
-		[CONF_TCPREFUSE] = "TCPREFUSE" };
+		[CONF_TCPREFUSE] = "TCPREFUSE", [CONF_CONTINUE] = "CONTINUE" };
 	const struct stream *stream = s->smtpd != NULL ?
 	    smtpd_stream(s->smtpd) : s->stream;
 	const struct sock_addr *peer = stream_peer(stream);

@@ -69,6 +69,8 @@ struct mx_reverse;
 typedef void mx_reverse_fn(void *arg, const char *name, bool verified);
 struct mx_reverse *mx_reverse(struct dns *d, const struct sock_addr *a,
     mx_reverse_fn *fn, void *arg);
+/* During fn, where it is not verified: because an answer did not come? */
+bool mx_reverse_failed(const struct mx_reverse *r);
 void mx_reverse_cancel(struct mx_reverse **rp);
 /* The name that the question is for, "1.2.0.192.in-addr.arpa". */
 void mx_reverse_name(const struct sock_addr *a, struct buf *name);

@@ -19,10 +19,12 @@ struct mx_reverse {
 	struct pool *pool;
 	const char *name[NAMES_MAX];
 	unsigned n, at;
+	bool failed;
 };
 
 static void reverse_on_ptr(void *arg, const struct dns_answer *a);
 static void reverse_on_address(void *arg, const struct dns_answer *a);
+static void note_failure(struct mx_reverse *r, const struct dns_answer *a);
 static void reverse_next(struct mx_reverse *r);
 static void reverse_end(struct mx_reverse *r, const char *name, bool verified);
 static bool reverse_has(const struct mx_reverse *r, const struct dns_answer *a);
@@ -49,6 +51,13 @@ mx_reverse(
 	return r;
 }
 
+bool
+mx_reverse_failed(const struct mx_reverse *r)
+{
+	OBJ_CHECK(r, MX_REVERSE_MAGIC);
+	return r->failed;
+}
+
 void
 mx_reverse_cancel(struct mx_reverse **rp)
 {
@@ -70,6 +79,7 @@ reverse_on_ptr(void *arg, const struct dns_answer *a)
 
 	OBJ_CAST(r, arg, MX_REVERSE_MAGIC);
 	r->query = NULL;
+	note_failure(r, a);
 	for (i = 0; i < a->n && r->n < NAMES_MAX; i++) {
 		if (plain_host(a->rr[i].name))
 			r->name[r->n++] = pool_strdup(r->pool, a->rr[i].name);
@@ -88,8 +98,16 @@ reverse_on_address(void *arg, const struct dns_answer *a)
 		reverse_end(r, r->name[r->at], true);
 		return;
 	}
+	note_failure(r, a);
 	r->at++;
 	reverse_next(r);
+}
+
+static void
+note_failure(struct mx_reverse *r, const struct dns_answer *a)
+{
+	if (a->status == DNS_FAIL || a->status == DNS_BOGUS)
+		r->failed = true;
 }
 
 static void

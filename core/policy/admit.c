@@ -35,28 +35,45 @@ sender_needs_tls(const struct conf_flow *f, const struct addr *sender)
 	return false;
 }
 
-enum admit
-admit_sender(const struct conf_flow *f, bool tls, const char *auth,
-    const struct addr *sender, struct err *reply)
+static const struct conf_exception *
+exception(const struct conf *conf, const struct conf_flow *f,
+    const struct addr *sender)
 {
-	if (!tls && sender_needs_tls(f, sender)) {
+	return f->policy == NULL || !f->policy->sender_exceptions ||
+	    sender->domain.n == 0 ? NULL : conf_exception(conf, sender);
+}
+
+enum admit
+admit_sender(const struct admit_sender *s, struct err *reply)
+{
+	const struct conf_flow *f = s->flow;
+	const struct conf_exception *e;
+
+	if (!s->tls && sender_needs_tls(f, s->sender)) {
 		(void)err_set(reply, 530, "5.7.0",
 		    "Must issue a STARTTLS command first");
 		return ADMIT_TLS;
 	}
 	if (f->policy != NULL && f->policy->auth == CONF_AUTH_REQUIRED &&
-	    auth == NULL) {
+	    s->auth == NULL) {
 		(void)err_set(reply, 530, "5.7.0", "Authentication required");
 		return ADMIT_AUTH;
+	}
+	e = exception(s->conf, f, s->sender);
+	if (e != NULL && e->access != 0) {
+		(void)err_set(reply, (int)e->code,
+		    e->code < 500 ? "4.7.1" : "5.7.1", "%s", e->text);
+		return ADMIT_REFUSE;
 	}
 	return ADMIT_YES;
 }
 
 bool
-admit_domain_asked(const struct conf_flow *f, const struct addr *sender)
+admit_domain_asked(const struct conf *conf, const struct conf_flow *f,
+    const struct addr *sender)
 {
 	return f->policy != NULL && f->policy->sender_dns &&
-	    sender->domain.n > 0;
+	    sender->domain.n > 0 && exception(conf, f, sender) == NULL;
 }
 
 enum admit
@@ -81,9 +98,17 @@ admit_domain(const struct conf_flow *f, enum mx_status status,
 	return ADMIT_REFUSE;
 }
 
+static bool
+refuses_untagged(const struct conf *c, const struct conf_flow *f)
+{
+	return (f != NULL && f->policy != NULL &&
+	    f->policy->untagged_bounces != -1 ?
+	    f->policy->untagged_bounces : c->relay.untagged_bounces) == 1;
+}
+
 enum admit
-admit_tag(const struct conf *c, bool relay, const struct addr *sender,
-    struct addr *rcpt, struct err *reply)
+admit_tag(const struct conf *c, const struct conf_flow *f, bool relay,
+    const struct addr *sender, struct addr *rcpt, struct err *reply)
 {
 	bool report = sender->full.n == 0;
 	const char *const *p = c->relay.domains;
@@ -93,7 +118,7 @@ admit_tag(const struct conf *c, bool relay, const struct addr *sender,
 		return ADMIT_YES;
 	is = batv_untag(c->relay_conf.batv, rcpt, clock_wall());
 	if (is == BATV_GOOD || !report || relay ||
-	    (is == BATV_NONE && (c->relay.untagged_bounces == 0 ||
+	    (is == BATV_NONE && (!refuses_untagged(c, f) ||
 		str_ieq_c(rcpt->local, "postmaster"))))
 		return ADMIT_YES;
 	while (*p != NULL && !domain_matches(str_c(*p), rcpt->domain))

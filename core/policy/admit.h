@@ -19,17 +19,26 @@ enum admit {
 
 /* The greeting. */
 enum admit admit_client(const struct conf_flow *f, struct err *reply);
-/* MAIL; auth NULL: nobody. */
-enum admit admit_sender(const struct conf_flow *f, bool tls, const char *auth,
-    const struct addr *sender, struct err *reply);
+/* MAIL; auth NULL: nobody. A sender that is an exception is refused here, or
+ * not asked for its domain. */
+struct admit_sender {
+	const struct conf *conf;
+	const struct conf_flow *flow;
+	bool tls;
+	const char *auth;
+	const struct addr *sender;
+};
+enum admit admit_sender(const struct admit_sender *s, struct err *reply);
 /* Must the domain of that sender exist? Then by what the DNS says of it. */
-bool admit_domain_asked(const struct conf_flow *f, const struct addr *sender);
+bool admit_domain_asked(const struct conf *conf, const struct conf_flow *f,
+    const struct addr *sender);
 enum admit admit_domain(const struct conf_flow *f, enum mx_status status,
     struct err *reply);
 /* RCPT: a report to an address that we tagged goes to the one behind the tag,
  * which rcpt is then. One that comes from outside, to an address that we did
  * not tag or not so, may be refused. */
-enum admit admit_tag(const struct conf *conf, bool relay,
-    const struct addr *sender, struct addr *rcpt, struct err *reply);
+enum admit admit_tag(const struct conf *conf, const struct conf_flow *f,
+    bool relay, const struct addr *sender, struct addr *rcpt,
+    struct err *reply);
 
 #endif

@@ -136,6 +136,7 @@ conf_unref(struct conf **confp)
 	}
 	tlsctx_unref(&c->relay_conf.tlsctx);
 	hash_fini(&c->access_by_name);
+	hash_fini(&c->exception_by_name);
 	pool_destroy(&c->pool);
 	OBJ_FREE(c);
 }
@@ -149,7 +150,8 @@ apply(struct job *j, struct err *why)
 		CONF_SCOPE_RELAY, CONF_SCOPE_DELIVERY, CONF_SCOPE_QUEUE,
 		CONF_SCOPE_TLS, CONF_SCOPE_PROFILE, CONF_SCOPE_DESTINATION,
 		CONF_SCOPE_ROUTE, CONF_SCOPE_GROUP, CONF_SCOPE_FLOW,
-		CONF_SCOPE_RAT, CONF_SCOPE_ALERTS, CONF_SCOPE_ALERT_RECIPIENT,
+		CONF_SCOPE_RAT, CONF_SCOPE_EXCEPTION, CONF_SCOPE_ALERTS,
+		CONF_SCOPE_ALERT_RECIPIENT,
 		CONF_SCOPE_LISTENER, CONF_SCOPE_POLICY,
 		CONF_SCOPE_PLUGIN, CONF_SCOPE_ORDER };
 	const struct conf_over *over = j->script.over;
@@ -168,6 +170,8 @@ apply(struct job *j, struct err *why)
 	    sizeof(*c->flow));
 	c->access = pool_alloc(c->pool, (n[CONF_SCOPE_RAT] + 1) *
 	    sizeof(*c->access));
+	c->exception = pool_alloc(c->pool, (n[CONF_SCOPE_EXCEPTION] + 1) *
+	    sizeof(*c->exception));
 	c->destination = pool_alloc(c->pool,
 	    (n[CONF_SCOPE_DESTINATION] + 1) * sizeof(*c->destination));
 	c->route = pool_alloc(c->pool, (n[CONF_SCOPE_ROUTE] + 1) *
@@ -310,6 +314,12 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 		a->name = conf_name_fold(c->pool, b->scope, b->name);
 		a->line = b->line;
 		base = a;
+	} else if (id == CONF_SCOPE_EXCEPTION) {
+		struct conf_exception *e = &c->exception[c->nexception++];
+
+		e->name = conf_name_fold(c->pool, b->scope, b->name);
+		e->line = b->line;
+		base = e;
 	} else if (id == CONF_SCOPE_DESTINATION) {
 		struct conf_destination *d =
 		    &c->destination[c->ndestination++];
@@ -455,6 +465,7 @@ plain_base(struct conf *c, enum conf_scope_id id)
 	case CONF_SCOPE_FLOW:
 	case CONF_SCOPE_RAT:
 	case CONF_SCOPE_ALERT_RECIPIENT:
+	case CONF_SCOPE_EXCEPTION:
 	case CONF_SCOPE_DESTINATION:
 	case CONF_SCOPE_ROUTE:
 	case CONF_SCOPE_PROFILE:
@@ -486,6 +497,9 @@ conf_dump(const struct conf *c, struct buf *dst)
 	for (i = 0; i < c->naccess; i++)
 		dump_scope(dst, CONF_SCOPE_RAT, c->access[i].name,
 		    &c->access[i], NULL);
+	for (i = 0; i < c->nexception; i++)
+		dump_scope(dst, CONF_SCOPE_EXCEPTION, c->exception[i].name,
+		    &c->exception[i], NULL);
 	for (i = 0; i < c->ndestination; i++)
 		dump_scope(dst, CONF_SCOPE_DESTINATION,
 		    c->destination[i].name, &c->destination[i], NULL);

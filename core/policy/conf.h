@@ -153,7 +153,8 @@ enum conf_behavior {
 	CONF_ACCEPT,
 	CONF_RELAY,
 	CONF_REJECT,
-	CONF_TCPREFUSE
+	CONF_TCPREFUSE,
+	CONF_CONTINUE
 };
 enum conf_auth { CONF_AUTH_OFF, CONF_AUTH_PREFERRED, CONF_AUTH_REQUIRED };
 
@@ -185,6 +186,16 @@ struct conf_access {
 };
 #define CONF_RAT_ALL "ALL"
 
+/* One of the exceptions of senders. */
+struct conf_exception {
+	const char *name; /* as conf_name_fold() has it */
+	int line;
+#define PARAM_EXCEPTION CONF_FIELD
+#include "tbl/params.h"
+	struct hash_node node;
+};
+
+enum conf_lookup { CONF_LOOKUP_STRICT, CONF_LOOKUP_IGNORE };
 enum conf_reverse { CONF_REVERSE_OFF, CONF_REVERSE_PUBLIC, CONF_REVERSE_ALL };
 
 struct conf_listener {
@@ -281,6 +292,9 @@ struct conf {
 	struct conf_access *access;
 	unsigned naccess;
 	struct hash access_by_name;
+	struct conf_exception *exception;
+	unsigned nexception;
+	struct hash exception_by_name;
 	const char **zone; /* DNS lists of the groups */
 	unsigned nzone;
 	struct conf_tls tls;
@@ -435,6 +449,14 @@ int conf_takes(const struct conf *conf, const char *listener, bool relay,
 /* So, and by which entry of either list; "": by none. */
 int conf_takes_by(const struct conf *conf, const char *listener, bool relay,
     const struct addr *rcpt, const char **by_r, struct err *why);
+/* The nearest exception for a sender; NULL: there is none. */
+const struct conf_exception *conf_exception(const struct conf *conf,
+    const struct addr *sender);
+/* What both allow to a client of that listener; a may be the result of such a
+ * question. It lives as long as pool and conf. */
+const struct conf_flow *conf_flow_both(struct pool *pool,
+    const struct conf *conf, const struct conf_listener *l,
+    const struct conf_flow *a, const struct conf_flow *b);
 bool conf_nets_has(const struct conf_nets *nets, const struct sock_addr *a);
 
 #endif

@@ -18,6 +18,7 @@ static int	check_senders(const struct conf *, enum conf_scope_id,
 		    const char *, const char *const *, struct err *);
 static int	build_listener(struct conf *, struct conf_listener *,
 		    struct err *);
+static bool	asks_name(const struct conf_group *);
 static void	build_own(const struct conf *, const struct conf_listener *,
 		    struct conf_flow *);
 static int	build_flow(struct conf *, const struct conf_listener *,
@@ -168,6 +169,10 @@ build_listener(struct conf *c, struct conf_listener *l, struct err *why)
 		}
 		if (i == c->ngroup)
 			return err_text(why, "no sender_group \"%.60s\"", *p);
+		if (l->reverse_timeout == 0 && asks_name(&c->group[i]))
+			return err_text(why, "sender_group \"%.60s\" has names "
+			    "of hosts, which reverse_timeout 0 never looks "
+			    "up", *p);
 		l->group[l->ngroup++] = &c->group[i];
 	}
 	n = l->ngroup > 0 ? c->nflow : 0;
@@ -180,6 +185,19 @@ build_listener(struct conf *c, struct conf_listener *l, struct err *why)
 			    c->flow[i].name);
 	}
 	return 0;
+}
+
+static bool
+asks_name(const struct conf_group *g)
+{
+	unsigned i;
+
+	for (i = 0; i < g->npattern; i++) {
+		if (g->pattern[i].type == SGPAT_HOST ||
+		    g->pattern[i].type == SGPAT_BELOW)
+			return true;
+	}
+	return false;
 }
 
 static void

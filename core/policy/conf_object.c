@@ -363,9 +363,11 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 		    err_text(why, "alert_recipient \"%s\" is no mail address "
 		    "in ASCII without quotes", name);
 	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION] &&
-	    scope != &conf_scopes[CONF_SCOPE_RAT])
+	    scope != &conf_scopes[CONF_SCOPE_RAT] &&
+	    scope != &conf_scopes[CONF_SCOPE_EXCEPTION])
 		return 0;
-	all = scope == &conf_scopes[CONF_SCOPE_RAT] ? CONF_RAT_ALL : "*";
+	all = scope == &conf_scopes[CONF_SCOPE_DESTINATION] ? "*" :
+	    CONF_RAT_ALL;
 	if (str_find(s, '@') < s.n)
 		ok = addr_parse(pool, s, ADDR_UTF8_OK, &a, &no) == 0;
 	else if (name[0] == '.')
@@ -391,9 +393,11 @@ conf_name_fold(struct pool *pool, const struct conf_scope *scope,
 	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION] &&
 	    scope != &conf_scopes[CONF_SCOPE_RAT] &&
 	    scope != &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT] &&
+	    scope != &conf_scopes[CONF_SCOPE_EXCEPTION] &&
 	    scope != &conf_scopes[CONF_SCOPE_ROUTE])
 		return name;
-	if (scope == &conf_scopes[CONF_SCOPE_RAT] &&
+	if ((scope == &conf_scopes[CONF_SCOPE_RAT] ||
+		scope == &conf_scopes[CONF_SCOPE_EXCEPTION]) &&
 	    str_ieq_c(str_c(name), CONF_RAT_ALL))
 		return CONF_RAT_ALL;
 	domain = domain_fold(str_c(name + local), folded, sizeof(folded));

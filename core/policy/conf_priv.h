@@ -64,6 +64,7 @@ enum conf_scope_id {
 	CONF_SCOPE_GROUP,
 	CONF_SCOPE_FLOW,
 	CONF_SCOPE_RAT,
+	CONF_SCOPE_EXCEPTION,
 	CONF_SCOPE_DNS,
 	CONF_SCOPE_RELAY,
 	CONF_SCOPE_DELIVERY,
@@ -184,7 +185,7 @@ const struct queue_profile *conf_profile_find(const struct conf *c,
  * are built. */
 int conf_build_hat(struct conf *c, struct err *why);
 void conf_hat_dump(const struct conf *c, struct buf *dst);
-/* conf_takes.c: the recipient access table. */
+/* conf_takes.c: the recipient access table, and that of senders. */
 int conf_build_rat(struct conf *c, struct err *why);
 /* What the SMTP server takes, of a listener with such limits. */
 void conf_build_smtpd(const struct conf *c, const struct conf_listener *l,

@@ -41,6 +41,11 @@ static const struct conf_param access_params[] = {
 #include "tbl/params.h"
 };
 
+static const struct conf_param exception_params[] = {
+#define PARAM_EXCEPTION(...) ENTRY(struct conf_exception, __VA_ARGS__)
+#include "tbl/params.h"
+};
+
 static const struct conf_param dns_params[] = {
 #define PARAM_DNS(...) ENTRY(struct conf_dns, __VA_ARGS__)
 #include "tbl/params.h"
@@ -132,6 +137,8 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 	    NELEM(flow_params) },
 	[CONF_SCOPE_RAT] = { "recipient_access", true, true, access_params,
 	    NELEM(access_params) },
+	[CONF_SCOPE_EXCEPTION] = { "sender_exception", true, true,
+	    exception_params, NELEM(exception_params) },
 	[CONF_SCOPE_DNS] = { "dns", false, false,
 	    dns_params, NELEM(dns_params) },
 	[CONF_SCOPE_RELAY] = { "relay", false, false, relay_params,

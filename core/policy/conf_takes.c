@@ -1,16 +1,19 @@
 /*
  * To whom mail is taken at all, before anybody else is asked: the recipient
- * access table, and relay.domains, which is its simple form.
+ * access table, and relay.domains, which is its simple form. And from whom in
+ * any case, or in no case: the exceptions of senders.
  */
 #include <string.h>
 
 #include "mail/addr.h"
 #include "policy/conf_priv.h"
 
-static const struct conf_access *find(const struct conf *, const char *,
-		    struct str);
-static const struct conf_access *nearest(const struct conf *, const char *,
-		    const struct addr *);
+/* An entry of that very name. */
+typedef const void *find_fn(const struct conf *, const char *, struct str);
+
+static find_fn	find, find_exception;
+static const void *nearest(const struct conf *, const char *,
+		    const struct addr *, find_fn *);
 static bool	is_for(const struct conf_access *, const char *);
 
 int
@@ -21,6 +24,11 @@ conf_build_rat(struct conf *c, struct err *why)
 	unsigned i, k;
 
 	hash_init(&c->access_by_name);
+	hash_init(&c->exception_by_name);
+	for (i = 0; i < c->nexception; i++)
+		hash_add(&c->exception_by_name, &c->exception[i].node,
+		    hash_bytes(c->exception[i].name,
+			strlen(c->exception[i].name)));
 	for (i = 0; i < c->naccess; i++) {
 		a = &c->access[i];
 		if (strcmp(a->name, CONF_RAT_ALL) == 0 && a->access == 0) {
@@ -76,7 +84,8 @@ conf_takes_by(const struct conf *conf, const char *listener, bool relay,
 	/* <postmaster>: RFC 5321 4.5.1 */
 	if (relay || rcpt->domain.n == 0)
 		return 0;
-	a = nearest(conf, listener, rcpt);
+	a = conf->naccess == 0 ? NULL :
+	    nearest(conf, listener, rcpt, find);
 	if (a != NULL)
 		*by_r = a->name;
 	if (a != NULL && a->access == 0 && !routed)
@@ -96,39 +105,50 @@ conf_takes_by(const struct conf *conf, const char *listener, bool relay,
 	    "%s", a->text);
 }
 
+const struct conf_exception *
+conf_exception(const struct conf *conf, const struct addr *sender)
+{
+	const struct conf_exception *e;
+
+	if (conf->nexception == 0)
+		return NULL;
+	e = nearest(conf, NULL, sender, find_exception);
+	return e != NULL ? e :
+	    find_exception(conf, NULL, STR(CONF_RAT_ALL));
+}
+
 /* The address, its domain, then what that is below of. */
-static const struct conf_access *
-nearest(const struct conf *conf, const char *listener, const struct addr *rcpt)
+static const void *
+nearest(const struct conf *conf, const char *listener, const struct addr *rcpt,
+    find_fn *find_one)
 {
 	char text[ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX + 4];
 	char folded[ADDR_DOMAIN_MAX + 2];
-	const struct conf_access *a;
 	struct str domain;
+	const void *a;
 	size_t dot;
 
-	if (conf->naccess == 0)
-		return NULL;
 	domain = domain_fold(rcpt->domain, folded, sizeof(folded));
 	if (rcpt->local.n <= ADDR_LOCAL_MAX) {
 		memcpy(text, rcpt->local.p, rcpt->local.n);
 		str_lower(text, rcpt->local.n);
 		text[rcpt->local.n] = '@';
 		memcpy(text + rcpt->local.n + 1, domain.p, domain.n);
-		a = find(conf, listener,
+		a = find_one(conf, listener,
 		    str_n(text, rcpt->local.n + 1 + domain.n));
 		if (a != NULL)
 			return a;
 	}
-	a = find(conf, listener, domain);
+	a = find_one(conf, listener, domain);
 	while (a == NULL && (dot = str_find(domain, '.')) < domain.n) {
-		a = find(conf, listener,
+		a = find_one(conf, listener,
 		    str_n(domain.p + dot, domain.n - dot));
 		domain = str_n(domain.p + dot + 1, domain.n - dot - 1);
 	}
 	return a;
 }
 
-static const struct conf_access *
+static const void *
 find(const struct conf *conf, const char *listener, struct str name)
 {
 	const struct conf_access *a;
@@ -140,6 +160,23 @@ find(const struct conf *conf, const char *listener, struct str name)
 		a = COLL_OF(node, struct conf_access, node);
 		if (str_eq_c(name, a->name) && is_for(a, listener))
 			return a;
+	}
+	return NULL;
+}
+
+static const void *
+find_exception(const struct conf *conf, const char *listener ATTR_UNUSED,
+    struct str name)
+{
+	const struct conf_exception *e;
+	struct hash_node *node;
+
+	for (node = hash_first(&conf->exception_by_name,
+		 hash_bytes(name.p, name.n));
+	     node != NULL; node = hash_next(node)) {
+		e = COLL_OF(node, struct conf_exception, node);
+		if (str_eq_c(name, e->name))
+			return e;
 	}
 	return NULL;
 }

@@ -178,13 +178,16 @@ sgpat_match(const struct sgpat *p, const struct sgpat_client *c)
 	case SGPAT_BELOW:
 		if (!c->name_known)
 			return SGPAT_ASK_NAME;
-		return c->name != NULL &&
-		    domain_matches(str_c(p->name), str_c(c->name)) ?
-		    SGPAT_YES : SGPAT_NO;
+		if (c->name != NULL &&
+		    domain_matches(str_c(p->name), str_c(c->name)))
+			return SGPAT_YES;
+		return c->name_failed ? SGPAT_NOBODY_KNOWS : SGPAT_NO;
 	case SGPAT_DNSLIST:
 		if (!c->zone[p->zone].known)
 			return SGPAT_ASK_ZONE;
-		return listed(p, &c->zone[p->zone]) ? SGPAT_YES : SGPAT_NO;
+		if (listed(p, &c->zone[p->zone]))
+			return SGPAT_YES;
+		return c->zone[p->zone].failed ? SGPAT_NOBODY_KNOWS : SGPAT_NO;
 	}
 	panic("type %d", (int)p->type);
 }

@@ -52,14 +52,15 @@ struct sgpat {
 /* What a DNS list has said. */
 struct sgpat_zone {
 	bool known;
-	unsigned n; /* 0: it is not listed, or nothing was heard */
+	bool failed; /* nothing was heard */
+	unsigned n;  /* 0: it is not listed */
 	uint32_t ip[SGPAT_ANSWERS]; /* host order */
 };
 
 /* What is known of a client. */
 struct sgpat_client {
 	const struct sock_addr *addr;
-	bool name_known;
+	bool name_known, name_failed;
 	const char *name; /* that leads back; NULL: there is none */
 	const struct sgpat_zone *zone;
 };
@@ -67,6 +68,7 @@ struct sgpat_client {
 enum sgpat_match {
 	SGPAT_NO,
 	SGPAT_YES,
+	SGPAT_NOBODY_KNOWS, /* what was asked for cannot be had */
 	SGPAT_ASK_NAME, /* cannot be said without it */
 	SGPAT_ASK_ZONE
 };

@@ -25,7 +25,9 @@ struct whois {
 	bool verified;
 	struct mx_reverse *reverse;
 	struct loop_timer name_timer, list_timer;
-	bool name_wanted, name_known;
+	bool name_wanted, name_known, name_failed;
+	const struct conf_group **maybe;
+	unsigned nmaybe;
 	struct sgpat_zone *zone;
 	struct whoask *ask; /* one for each zone; query NULL: not open */
 };
@@ -50,6 +52,7 @@ whois_new(const struct whois_in *in)
 
 	OBJ_NEW(w, WHOIS_MAGIC);
 	w->in = *in;
+	w->maybe = mem_array(in->l->ngroup + 1, sizeof(*w->maybe));
 	w->zone = mem_array(n + 1, sizeof(*w->zone));
 	w->ask = mem_array(n + 1, sizeof(*w->ask));
 	loop_timer_init(in->loop, &w->name_timer, name_late, w);
@@ -78,6 +81,7 @@ whois_destroy(struct whois **wp)
 	loop_timer_clear(&w->list_timer);
 	for (i = 0; i < w->in.conf->nzone; i++)
 		dns_cancel(&w->ask[i].query);
+	mem_free(w->maybe);
 	mem_free(w->zone);
 	mem_free(w->ask);
 	mem_free(w->name);
@@ -91,6 +95,41 @@ whois_flow(const struct conf_listener *l, const struct conf_group *g)
 	return g == NULL ? &l->flow[0] : &l->flow[g->flow + 1];
 }
 
+static bool
+rejects(const struct conf_flow *f)
+{
+	return f->policy != NULL && (f->policy->behavior == CONF_REJECT ||
+	    f->policy->behavior == CONF_TCPREFUSE);
+}
+
+int
+whois_doubt(struct whois *w, struct pool *pool, bool relays,
+    const struct conf_flow **f, struct err *reply)
+{
+	const struct conf_listener *l = w->in.l;
+	const struct conf_flow *other;
+	unsigned i;
+
+	if (l->lookup_failure == CONF_LOOKUP_IGNORE || rejects(*f))
+		return 0;
+	for (i = 0; i < w->nmaybe; i++) {
+		other = whois_flow(l, w->maybe[i]);
+		if (rejects(other) || (relays &&
+			other->policy->behavior != CONF_RELAY))
+			return err_set(reply, 421, "4.7.0", "%s Your address "
+			    "cannot be looked up now",
+			    w->in.conf->top.hostname);
+		*f = conf_flow_both(pool, w->in.conf, l, *f, other);
+	}
+	return 0;
+}
+
+static bool
+is_skipped(const struct whois *w, const struct conf_group *g)
+{
+	return whois_flow(w->in.l, g)->policy->behavior == CONF_CONTINUE;
+}
+
 /* The log wants the name as well. */
 bool
 whois_known(struct whois *w, struct whois_is *is_r)
@@ -99,7 +138,12 @@ whois_known(struct whois *w, struct whois_is *is_r)
 	if (w->in.dns != NULL && w->name_wanted && !w->name_known)
 		return false;
 	*is_r = (struct whois_is){ .name = w->name, .verified = w->verified };
-	return decide(w, is_r);
+	w->nmaybe = 0;
+	if (!decide(w, is_r))
+		return false;
+	is_r->maybe = w->maybe;
+	is_r->nmaybe = w->nmaybe;
+	return true;
 }
 
 /* Walks the groups as far as what is known leads. True: group (NULL: none)
@@ -109,18 +153,27 @@ decide(struct whois *w, struct whois_is *is)
 {
 	const struct conf_listener *l = w->in.l;
 	const struct sgpat_client c = { .addr = w->in.addr,
-		.name_known = w->name_known,
+		.name_known = w->name_known, .name_failed = w->name_failed,
 		.name = w->verified ? w->name : NULL, .zone = w->zone };
 	const struct conf_group *g;
 	unsigned i, k;
 
 	for (i = 0; i < l->ngroup; i++) {
 		g = l->group[i];
-		for (k = 0; k < g->npattern; k++) {
+		for (k = 0; k < g->npattern && !is_skipped(w, g); k++) {
 			switch (sgpat_match(&g->pattern[k], &c)) {
 			case SGPAT_NO:
 				break;
+			case SGPAT_NOBODY_KNOWS:
+				if (w->nmaybe == 0 ||
+				    w->maybe[w->nmaybe - 1] != g)
+					w->maybe[w->nmaybe++] = g;
+				break;
 			case SGPAT_YES:
+				/* Of one group, surely is more than maybe. */
+				if (w->nmaybe > 0 &&
+				    w->maybe[w->nmaybe - 1] == g)
+					w->nmaybe--;
 				is->group = g;
 				is->pattern = &g->pattern[k];
 				return true;
@@ -151,9 +204,10 @@ ask_all(struct whois *w)
 
 	for (i = 0; i < l->ngroup; i++) {
 		g = l->group[i];
-		for (k = 0; k < g->npattern; k++) {
+		for (k = 0; k < g->npattern && !is_skipped(w, g); k++) {
 			switch (sgpat_match(&g->pattern[k], &c)) {
 			case SGPAT_NO:
+			case SGPAT_NOBODY_KNOWS:
 				break;
 			case SGPAT_YES:
 				i = l->ngroup - 1;
@@ -241,6 +295,7 @@ name_known(void *arg, const char *name, bool verified)
 	struct whois *w;
 
 	OBJ_CAST(w, arg, WHOIS_MAGIC);
+	w->name_failed = !verified && mx_reverse_failed(w->reverse);
 	w->reverse = NULL;
 	w->name_known = true;
 	loop_timer_clear(&w->name_timer);
@@ -258,6 +313,7 @@ name_late(void *arg)
 	OBJ_CAST(w, arg, WHOIS_MAGIC);
 	mx_reverse_cancel(&w->reverse);
 	w->name_known = true;
+	w->name_failed = true;
 	go_on(w);
 }
 
@@ -273,6 +329,7 @@ zone_known(void *arg, const struct dns_answer *answer)
 	a->query = NULL;
 	z = &a->w->zone[a->zone];
 	z->known = true;
+	z->failed = answer->status == DNS_FAIL || answer->status == DNS_BOGUS;
 	for (i = 0; i < answer->n && z->n < SGPAT_ANSWERS; i++) {
 		if (answer->rr[i].type != DNS_A || answer->rr[i].len != 4)
 			continue;
@@ -294,6 +351,7 @@ lists_late(void *arg)
 			continue;
 		dns_cancel(&w->ask[i].query);
 		w->zone[i].known = true;
+		w->zone[i].failed = true;
 		if (w->in.silent != NULL)
 			w->in.silent(w->in.arg, w->in.conf->zone[i]);
 	}

@@ -33,6 +33,9 @@
 #ifndef PARAM_RAT
 #define PARAM_RAT(...)
 #endif
+#ifndef PARAM_EXCEPTION
+#define PARAM_EXCEPTION(...)
+#endif
 #ifndef PARAM_FLOW
 #define PARAM_FLOW(...)
 #endif
@@ -154,8 +157,13 @@ PARAM(LISTENER, sender_groups, STRINGS, "", "",
     "sender_group blocks, in order: the first that a client is in says what it "
     "may; who is in none is treated as without such")
 PARAM(LISTENER, dnslist_timeout, DURATION, "5s", "100ms..30s",
-    "longest wait for DNS lists before the greeting; who is not known to be "
-    "on one by then is not on it")
+    "longest wait for DNS lists before the greeting; one that has not answered "
+    "by then has failed")
+PARAM(LISTENER, lookup_failure, CHOICE, "strict", "strict|ignore",
+    "where a name or DNS list that a group asks for cannot be had: strict, "
+    "the client may no more than it could in that group, and is put off with "
+    "421 if that rejects, or does not relay as the next does; ignore, it is "
+    "not in it")
 PARAM(LISTENER, bounce_profile, STRING, "", "",
     "name of a bounce_profile, for mail that comes in here where neither a "
     "rule nor its destination or route says one")
@@ -225,9 +233,10 @@ PARAM(GROUP, policy, STRING, "", "required",
 PARAM(GROUP, comment, STRING, "", "", "for people")
 
 /* mail_flow_policy "name" { }: takes each setting of limits { } as well. */
-PARAM(FLOW, behavior, CHOICE, "accept", "accept|relay|reject|tcprefuse",
+PARAM(FLOW, behavior, CHOICE, "accept",
+    "accept|relay|reject|tcprefuse|continue",
     "accept: mail to relay.domains; relay: to anywhere; reject: only a reply; "
-    "tcprefuse: not even that")
+    "tcprefuse: not even that; continue: as if the group were not there")
 PARAM(FLOW, tls, CHOICE, "", "off=none|preferred|required", "as in listener")
 PARAM(FLOW, client_cert, CHOICE, "", "off|request|require", "as in listener")
 PARAM(FLOW, tls_senders, STRINGS, "", "", "as in listener")
@@ -255,6 +264,9 @@ PARAM(FLOW, sender_dns_fail_code, INT, "451", "400..499",
     "reply where that cannot be found out now")
 PARAM(FLOW, sender_dns_fail_text, STRING,
     "Domain of sender address does not resolve", "", "its text")
+PARAM(FLOW, sender_exceptions, BOOL, "false", "",
+    "sender_exception blocks are asked first")
+PARAM(FLOW, untagged_bounces, CHOICE, "", "accept|refuse", "as in relay")
 PARAM(FLOW, comment, STRING, "", "", "for people")
 
 /* recipient_access "recipient" { } */
@@ -265,6 +277,13 @@ PARAM(RAT, text, STRING, "Recipient rejected", "", "its text")
 PARAM(RAT, listeners, STRINGS, "", "",
     "names of listeners that it is for; empty: all")
 PARAM(RAT, comment, STRING, "", "", "for people")
+
+/* sender_exception "sender" { } */
+PARAM(EXCEPTION, access, CHOICE, "accept", "accept|reject",
+    "accept: sender_dns is not asked")
+PARAM(EXCEPTION, code, INT, "553", "400..599", "reply where it is rejected")
+PARAM(EXCEPTION, text, STRING, "Envelope sender rejected", "", "its text")
+PARAM(EXCEPTION, comment, STRING, "", "", "for people")
 
 /* dns { } */
 PARAM(DNS, servers, STRINGS, "", "",
@@ -367,7 +386,8 @@ PARAM(DELIVERY, concurrency, INT, "20", "1..10000",
     "connections to one destination, all workers together")
 PARAM(DELIVERY, limit_by, CHOICE, "domain", "domain|mx",
     "what concurrency counts: connections to a domain, or to each address of "
-    "its hosts; those of equal preference are used at once then")
+    "its hosts, for all domains with such a limit together; hosts of equal "
+    "preference are used at once then")
 PARAM(DELIVERY, recipients, INT, "0", "0..100000000",
     "recipients of one domain in recipient_minutes, all workers together; "
     "what is more waits, which is no attempt; 0: any number")
@@ -521,6 +541,7 @@ PARAM_HOOK(deliver)
 #undef PARAM_LIMITS
 #undef PARAM_GROUP
 #undef PARAM_RAT
+#undef PARAM_EXCEPTION
 #undef PARAM_FLOW
 #undef PARAM_DNS
 #undef PARAM_RELAY

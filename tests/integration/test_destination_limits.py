@@ -2,6 +2,8 @@
 as the next hop counts them."""
 
 import re
+import signal
+import threading
 
 from lib import base, client, sink as sinks
 from test_delivery_concurrency import flood
@@ -70,3 +72,156 @@ def test_recipients_of_a_window_are_counted_over_workers(relay, sink):
     rows = server.cli_json("queue", "list")
     assert len(rows) == 30, rows
     assert all(row["attempts"] == 0 for row in rows), rows
+
+
+SHARED = """
+one.test. 60 IN MX 10 mx.shared.test.
+two.test. 60 IN MX 10 mx.shared.test.
+three.test. 60 IN MX 10 mx.shared.test.
+free.test. 60 IN MX 10 mx.free.test.
+mx.shared.test. 60 IN A 127.0.0.1
+mx.free.test. 60 IN A 127.0.0.9
+test. 60 IN SOA ns.test. h.test. 1 3600 600 86400 60
+"""
+
+
+def by_mx(relay, sink, destinations, **more):
+    """The domains' MX is the sink; four workers."""
+    records = base.write_file(base.private_dir("zone") + "/records", SHARED)
+    return relay(None, dict({
+        "workers": 4,
+        "dns": {"records": records, "servers": ["127.0.0.1@9"]},
+        "delivery": {"port": sink.port, "concurrency": 40, "idle": "1s"},
+        "destination": destinations}, **more))
+
+
+def test_domains_that_share_a_host_share_its_limit_by_mx(relay, sink):
+    """Four times the limit for each of three domains: the host never sees more
+    connections than it may, and all mail arrives."""
+    sink.fault("data", sinks.Slow("354 go", before=0.05))
+    server = by_mx(relay, sink, {
+        name: {"limit_by": "mx", "concurrency": 4}
+        for name in ("one.test", "two.test", "three.test")})
+    for name in ("one", "two", "three"):
+        flood(server, 16, "b%d@" + name + ".test")
+    sink.wait(48)
+    server.wait_empty()
+    assert sink.open_peak <= 4, sink.open_peak
+    assert domains(sink) == {"one.test": 16, "two.test": 16,
+                             "three.test": 16}
+
+
+def test_domains_on_one_host_have_limits_of_their_own_by_domain(relay, sink):
+    sink.fault("data", sinks.Slow("354 go", before=0.05))
+    server = by_mx(relay, sink, {
+        name: {"limit_by": "domain", "concurrency": 2}
+        for name in ("one.test", "two.test")})
+    for name in ("one", "two"):
+        flood(server, 24, "b%d@" + name + ".test")
+    sink.wait(48)
+    server.wait_empty()
+    assert sink.open_peak <= 4, sink.open_peak
+    per = {}
+    for message in list(sink.messages):
+        per.setdefault(message.connection, set()).update(
+            re.sub(".*@", "", rcpt) for rcpt in message.recipients)
+    assert all(len(of) == 1 for of in per.values()), per
+
+
+def test_what_dead_workers_held_of_a_host_is_given_back(relay, sink):
+    """Killed in the middle of the data, each with its connections."""
+    sink.fault("data", sinks.Slow("354 go", before=0.5), times=4)
+    server = by_mx(relay, sink, {
+        name: {"limit_by": "mx", "concurrency": 4}
+        for name in ("one.test", "two.test")})
+    for name in ("one", "two"):
+        flood(server, 16, name + "%d@" + name + ".test")
+    sink.wait_command("DATA", 4)
+    for pid in server.worker_pids():
+        base.run(["kill", "-9", str(pid)])
+    base.wait_for(lambda: len(set(sink.recipients())) == 32,
+                  "all after the workers' deaths")
+    server.wait_workers()
+    server.wait_empty()
+    assert sink.open_peak <= 8, sink.open_peak  # the dead ones' at the sink
+
+
+class Gate:
+    """Holds each DATA back until it is opened; then counts who is inside."""
+
+    def __init__(self):
+        self.opened = threading.Event()
+        self.lock = threading.Lock()
+        self.inside = set()
+        self.most_new = 0
+        self.old = 0
+
+    def act(self, session):
+        with self.lock:
+            self.inside.add(session.number)
+            new = [number for number in self.inside if number >= self.old]
+            if self.opened.is_set():
+                self.most_new = max(self.most_new, len(new))
+        self.opened.wait(base.PATIENCE)
+        session.pause(0.02)
+        with self.lock:
+            self.inside.remove(session.number)
+        session.write(b"354 go\r\n")
+        return "354"
+
+
+def test_a_reload_lowers_the_limits_of_a_destination(relay, sink):
+    """What was opened before ends with its message; then no more than the new
+    limit are open."""
+    server = relay(sink.port, {
+        "workers": 4, "delivery": {"idle": "1s"},
+        "destination": {"next.test": {"concurrency": 8,
+                                      "max_messages": 50}}})
+    gate = Gate()
+    sink.fault("data", gate)
+    flood(server, 32)
+    base.wait_for(lambda: len(gate.inside) == 8, "eight at once")
+    server.write_config({"destination": {
+        "next.test": {"concurrency": 2, "max_messages": 4}}})
+    server.signal(signal.SIGHUP)
+    server.wait_log("configuration 2")
+    gate.old = len(sink.sessions)
+    gate.opened.set()
+    sink.wait(32)
+    server.wait_empty()
+    assert gate.old == 8
+    assert 1 <= gate.most_new <= 2, gate.most_new
+    per = {}
+    for message in list(sink.messages):
+        per[message.connection] = per.get(message.connection, 0) + 1
+    assert sorted(per.values())[-1] <= 4, per
+    assert [per.get(number) for number in range(8)] == [1] * 8
+
+
+def reached(sink, domain):
+    """How many recipients; a killed worker's message may come twice."""
+    return len({rcpt for rcpt in sink.recipients()
+                if rcpt.endswith("@" + domain)})
+
+
+def test_the_window_of_recipients_is_exact_over_four_workers(relay, sink):
+    """Whose messages become due together."""
+    server = relay(sink.port, {
+        "workers": 4,
+        "destination": {"next.test": {"recipients": 12,
+                                      "recipient_minutes": 60}}})
+    sink.stop_listening()
+    flood(server, 48)
+    sink.start()
+    sink.wait(12)
+    flood(server, 32, "c%d@other.test")
+    base.wait_for(lambda: reached(sink, "other.test") == 32,
+                  "the other domain's mail")
+    assert reached(sink, "next.test") == 12
+    for pid in server.worker_pids():
+        base.run(["kill", "-9", str(pid)])
+    server.wait_workers()
+    flood(server, 8, "d%d@other.test")
+    base.wait_for(lambda: reached(sink, "other.test") == 40,
+                  "the other domain's mail after the workers' deaths")
+    assert reached(sink, "next.test") == 12

@@ -3,7 +3,8 @@
 # Blocks that carry a name: listener "inbound" { ... }; a plugin's may be a pair,
 # its own and the instance's.
 NAMED = ("listener", "route", "bounce_profile", "destination", "plugin",
-         "sender_group", "mail_flow_policy", "recipient_access", "alert_recipient")
+         "sender_group", "mail_flow_policy", "recipient_access",
+         "sender_exception", "alert_recipient")
 
 
 def merge(base, changes):

@@ -303,8 +303,8 @@ START_TEST(rates_count_within_a_window)
 	clock_fake_advance(SECONDS(2));
 	ck_assert_uint_eq(shm_rate(shm, 0, 9, MINUTES(1)), 1);
 	for (i = 0; i < 300000; i++)
-		ck_assert_uint_ge(shm_rate(shm, 0, hash_stable(&i, 4), HOURS(1)),
-		    1);
+		ck_assert_uint_ge(shm_rate(shm, 0, hash_stable(&i, 4),
+		    HOURS(1)), 1);
 }
 END_TEST
 

@@ -28,6 +28,15 @@ struct refusal {
 static const struct refusal refusals[] = {
 	{ "relay { user_table = 'x' }",
 	    "/etc/p/boot.lua:1: relay: no plugin instance \"x\"" },
+	{ "listener 'a' { address = '*:25', sender_groups = 'G',\n"
+	  "  reverse_timeout = '0s' }\n"
+	  "sender_group 'G' { policy = 'P', senders = { '.a.test' } }\n"
+	  "mail_flow_policy 'P' { }",
+	    "/etc/p/boot.lua: listener \"a\": sender_group \"G\" has names "
+	    "of hosts, which reverse_timeout 0 never looks up" },
+	{ "sender_exception '*' { }",
+	    "/etc/p/boot.lua:1: sender_exception \"*\" is no address, "
+	    "domain, .domain or ALL" },
 	{ "recipient_access 'ALL' { }",
 	    "/etc/p/boot.lua:1: recipient_access \"ALL\": this would relay for "
 	    "everybody to everywhere" },
