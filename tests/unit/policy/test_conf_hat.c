@@ -32,7 +32,7 @@ static const struct refusal refusals[] = {
 	  "  reverse_timeout = '0s' }\n"
 	  "sender_group 'G' { policy = 'P', senders = { '.a.test' } }\n"
 	  "mail_flow_policy 'P' { }",
-	    "/etc/p/boot.lua: listener \"a\": sender_group \"G\" has names "
+	    "/etc/p/boot.lua:1: listener \"a\": sender_group \"G\" has names "
 	    "of hosts, which reverse_timeout 0 never looks up" },
 	{ "sender_exception '*' { }",
 	    "/etc/p/boot.lua:1: sender_exception \"*\" is no address, "
