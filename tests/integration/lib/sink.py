@@ -220,6 +220,7 @@ class Session:
         self.auth = None
         self.helo = None
         self.closed = threading.Event()
+        self.left = False
         self.reset()
 
     def reset(self):
@@ -237,10 +238,16 @@ class Session:
         except (EOFError, OSError):
             pass
         finally:
+            self.leave()
             self.abort()
             self.sock.close()
-            with self.sink.lock:
-                self.sink.open_now -= 1
+
+    def leave(self):
+        """Not open any more, before the peer can know: it may have the next
+        connection at once."""
+        with self.sink.lock:
+            self.sink.open_now -= 0 if self.left else 1
+            self.left = True
 
     def abort(self):
         self.closed.set()
@@ -416,6 +423,7 @@ class Session:
         self.answer("noop", line, "250 2.0.0 ok")
 
     def do_quit(self, line):
+        self.leave()
         self.answer("quit", line, "221 2.0.0 bye")
         raise EOFError
 
