@@ -452,11 +452,19 @@ spread(struct dest *d)
 	struct conn *c;
 	unsigned due;
 
-	while (qhop_due(d->hop) > 0 && (c = conn_idle_of(d)) != NULL)
+	/* What the window has left may be taken meanwhile, by this worker or by
+	 * another; then a connection that is fed is idle again. */
+	while (qhop_due(d->hop) > 0 && dest_may_send(d) &&
+	    (c = conn_idle_of(d)) != NULL)
 		conn_feed(c);
 	due = qhop_due(d->hop);
 	if (due == 0)
 		return;
+	if (!dest_may_send(d)) {
+		if (dest_wait(d) > 0)
+			loop_timer_set(&d->timer, dest_wait(d));
+		return;
+	}
 	loop_timer_set(&d->patience, RELAY_PATIENCE);
 	if (d->nopening >= due || (d->nopening > 0 && !d->proven))
 		return;

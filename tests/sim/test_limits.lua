@@ -199,6 +199,26 @@ test("no more recipients in a window than allowed, the rest waits", function()
   eq(waiting(), 0, "messages waiting")
 end)
 
+test("idle connections do not go round when the window is used up", function()
+  conf { idle = 30 }
+  limits("them.example", { recipients = 9, minutes = 1 })
+  mx("them.example", { "10.0.0.1" })
+  host("10.0.0.1", { latency = 0.2 })
+  for i = 1, 8 do
+    submit { to = { ("u%d@them.example"):format(i) } }
+  end
+  run(20)
+  eq(#arrived, 8, "recipients")
+  eq(peak("10.0.0.1") > 1, true, "several connections")
+  for i = 9, 12 do
+    submit { to = { ("u%d@them.example"):format(i) } }
+  end
+  run(10)
+  eq(#arrived, 9, "recipients of the first window")
+  run(60)
+  eq(#arrived, 12, "recipients of both")
+end)
+
 test("a message with more recipients than the window has is cut", function()
   limits("them.example", { recipients = 4, minutes = 60 })
   mx("them.example", { "10.0.0.1" })
