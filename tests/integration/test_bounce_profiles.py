@@ -169,7 +169,7 @@ def test_explain_tells_which_one_and_who_says_so(layered):
     shown = layered.cli("explain", "a@client.test", "x@rule.test",
                         "x@else.test").text
     assert "if deferred (of-rule, by rule): " in shown
-    assert "if deferred (default): " in shown
+    assert "if deferred (of-listener, by listener): " in shown
 
 
 def test_a_rule_that_names_no_profile_puts_the_message_off(layered, folder):
