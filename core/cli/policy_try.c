@@ -262,13 +262,17 @@ run(struct trial *t, const struct policy_message *m, policy_then *then,
 	return r;
 }
 
-/* The engine raises an alert for each failure, and says so in these words. */
+/* The engine raises an alert for each failure, and says so in these words; the
+ * host logs in these that it gave no verdict. */
 bool
 policy_failed(const json_t *result)
 {
 	const char *alerts = json_string_value(json_object_get(result,
 	    "alerts"));
+	const char *log = json_string_value(json_object_get(result, "log"));
 
 	return json_object_get(result, "error") != NULL ||
-	    (alerts != NULL && strstr(alerts, ": policy error ") != NULL);
+	    (alerts != NULL && strstr(alerts, ": policy error ") != NULL) ||
+	    (log != NULL && strstr(log, "Plugin policy (lua) failed at ") !=
+		NULL);
 }

@@ -406,7 +406,7 @@ START_TEST(a_schema_of_a_newer_version_is_left_alone)
 	bench_init(&b, false);
 	bench_open(&b);
 	bench_close(&b);
-	command("UPDATE version SET version = 2");
+	command("UPDATE version SET version = 3");
 	ck_assert_int_eq(store_open(&b.store, b.loop, &b.conf, &why), 0);
 	store_settle(b.store, bench_done, &b);
 	bench_wait(&b, 1);
