@@ -302,7 +302,6 @@ START_TEST(a_plain_one_is_text_with_the_header_and_no_more)
 {
 	struct addr boss;
 
-	begin();
 	add("gone@example.net", "550 5.1.1 no such user");
 	ck_assert_int_eq(addr_parse(env->pool, STR("boss@example.com"), 0,
 	    &boss, NULL), 0);
@@ -317,7 +316,6 @@ START_TEST(a_plain_one_is_text_with_the_header_and_no_more)
 	has_not("multipart");
 	has_not("body");
 	has_not("attached");
-	end();
 }
 END_TEST
 
@@ -326,7 +324,10 @@ START_TEST(a_redacted_one_has_nothing_of_the_message)
 	unsigned i;
 
 	for (i = 0; i < 2; i++) {
-		begin();
+		if (i > 0) {
+			end();
+			begin();
+		}
 		add("gone@example.net", "550 5.1.1 no such user");
 		r.plain = i > 0;
 		r.redacted = true;
@@ -337,7 +338,6 @@ START_TEST(a_redacted_one_has_nothing_of_the_message)
 		has_not("secret");
 		has_not("body");
 		has_not("attached");
-		end();
 	}
 }
 END_TEST
@@ -347,7 +347,6 @@ START_TEST(a_plain_one_has_a_largest_size)
 	static char header[200000];
 	unsigned i;
 
-	begin();
 	for (i = 0; i < 2000; i++)
 		add("gone@example.net", "550 5.1.1 no such user");
 	for (i = 0; i + 2 <= sizeof(header); i += 2)
@@ -357,7 +356,6 @@ START_TEST(a_plain_one_has_a_largest_size)
 	r.content = str_n(header, sizeof(header));
 	ck_assert_int_eq(report_build(&b, &r, &utf8), 0);
 	ck_assert_uint_le(buf_len(&b), 65536);
-	end();
 }
 END_TEST
 
