@@ -1,5 +1,6 @@
 """What every fixture needs: places, ports, waiting, child processes."""
 
+import collections
 import os
 import random
 import shutil
@@ -36,7 +37,8 @@ def remove_dir(path):
         shutil.rmtree(path, ignore_errors=True)
 
 
-_handed_out = set()
+# Not all: there are more servers in a run than ports for some runs.
+_handed_out = collections.deque(maxlen=(PORTS[1] - PORTS[0]) // 2)
 
 
 def free_port(kind=socket.SOCK_STREAM):
@@ -48,7 +50,7 @@ def free_port(kind=socket.SOCK_STREAM):
             continue
         if _can_bind(port, kind, socket.AF_INET, "127.0.0.1") and \
                 _can_bind(port, kind, socket.AF_INET6, "::1"):
-            _handed_out.add(port)
+            _handed_out.append(port)
             return port
 
 
