@@ -450,3 +450,32 @@ def test_a_live_trace_starts_nothing_but_what_is_asked(live):
     assert "ask  lookup listed a@us.example: because" in done.text
     assert "x@two.test: tls required-verify match=hosted" in done.text
     assert not os.path.exists(live.log_file)
+
+
+PUPPET = os.path.join(os.path.dirname(base.POSTERN_BIN), "tests", "plugins")
+
+
+@pytest.mark.parametrize("decides, level, does", [
+    ("want required-verify; source dane", "required-verify", "not-sent"),
+    ("wait 20; want none; source weak", "opportunistic", "clear"),
+    ("tempfail", None, None)])
+def test_who_decides_of_a_next_hop_is_asked_live(
+        makers, resolver, decides, level, does):
+    unbound = resolver({"test": ZONE})
+    server = makers.add(postern.Postern())
+    server.write_config({
+        "dns": {"servers": [unbound.address]}, "plugin_dirs": [PUPPET],
+        "plugin": {"puppet": {"decide": decides}}})
+    dead = server.cli_json("explain", "a@us.example", "x@two.test")[0]
+    assert "it is asked when the hosts are known; --live asks" in str(dead)
+    done = server.cli("explain", "--live", "--json", "a@us.example",
+                      "x@two.test", check=False)
+    rcpt = json.loads(done.text)["recipients"][0]
+    if level is None:
+        assert done.returncode == 1, done.text
+        assert "nothing is sent" in rcpt["error"], rcpt
+        return
+    said = [(one["who"], one.get("name")) for one in rcpt["tls"]["sources"]]
+    assert ("next hop", decides.rsplit(" ", 1)[1]) in said, said
+    assert rcpt["tls"]["level"] == level
+    assert failures(rcpt)["no-starttls"]["does"] == does
