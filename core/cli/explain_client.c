@@ -75,6 +75,7 @@ hat(struct explain *e)
 	const struct policy_who *w = &e->who;
 	json_t *o = json_pack("{s:s, s:s}", "listener", w->l->name,
 	    "behavior", behavior(w));
+	unsigned i;
 
 	if (w->is.group != NULL) {
 		explain_put(o, "group", w->is.group->name);
@@ -84,6 +85,9 @@ hat(struct explain *e)
 	if (w->is.unasked != NULL)
 		explain_unknown(e, "whether the client is %s is not known and "
 		    "taken for no; --live asks", w->is.unasked->text);
+	for (i = 0; i < w->is.nmaybe; i++)
+		explain_unknown(e, "it cannot be found out whether sender "
+		    "group %s is the client's", w->is.maybe[i]->name);
 	explain_put(o, "tls", w->flow->smtpd.implicit_tls ? "implicit" :
 	    tls_words[w->flow->smtpd.tls]);
 	explain_put(o, "auth", auth_word(w->flow));
@@ -105,6 +109,11 @@ explain_client(struct explain *e, json_t *all, struct err *no)
 	}
 	o = hat(e);
 	(void)json_object_set_new(all, "hat", o);
+	if (e->who.doubt.code != 0) {
+		*no = e->who.doubt;
+		(void)json_object_set_new(o, "reply", reply_json(no));
+		return -1;
+	}
 	switch (admit_client(f, no)) {
 	case ADMIT_YES:
 		check_tls(e);

@@ -53,6 +53,10 @@ struct policy_who {
 	const struct conf_flow *flow;	/* what it may; or NULL */
 	struct whois *whois;
 	struct whois_is is;
+	/* It is put off, because it may be in a group that nobody can tell;
+	 * code 0: it is not. */
+	struct err doubt;
+	struct pool *pool;
 	bool known;
 	bool network; /* it may send to anywhere, by its address or group */
 };

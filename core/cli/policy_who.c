@@ -140,10 +140,14 @@ find_group(struct policy_who *w, const struct conf *conf,
 	if (m->name == NULL && w->is.verified)
 		m->name = w->is.name;
 	w->flow = whois_flow(w->l, w->is.group);
-	if (w->is.group == NULL)
-		return;
-	m->group = w->is.group->name;
-	w->network = w->flow->policy->behavior == CONF_RELAY;
+	if (w->is.group != NULL) {
+		m->group = w->is.group->name;
+		w->network = w->flow->policy->behavior == CONF_RELAY;
+	}
+	w->pool = pool_new(0);
+	if (whois_doubt(w->whois, w->pool, w->network, &w->flow,
+		&w->doubt) == 0)
+		err_clear(&w->doubt);
 }
 
 int
@@ -169,4 +173,5 @@ void
 policy_who_end(struct policy_who *w)
 {
 	whois_destroy(&w->whois);
+	pool_destroy(&w->pool);
 }

@@ -1,6 +1,7 @@
 """What a client may of whom a name or a DNS list cannot be found out: never
 more than in any group that it might be in."""
 
+import json
 import socket
 
 import pytest
@@ -72,6 +73,14 @@ def test_who_cannot_be_looked_up_is_let_in_only_if_no_group_forbids_it(
     if banner[0] != "5":
         server.wait_log("cannot be found out whether sender group MAYBE is "
                         "the client's")
+    # What explain foresees is what happened.
+    told = json.loads(server.cli(
+        "explain", "--live", "--json", "--client", "127.88.1.60",
+        "--listener", "inbound", "a@us.test", "b@next.test",
+        check=False).text)
+    reply = told["hat"].get("reply", {"code": 220, "text": ""})
+    assert banner.startswith(str(reply["code"])), told["hat"]
+    assert banner.startswith("220") or reply["text"] in peer.banner, reply
 
 
 def test_a_group_that_relays_is_not_granted_on_a_guess(relay, sink, mute):
