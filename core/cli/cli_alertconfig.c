@@ -112,19 +112,12 @@ run(struct alertconfig *ac, const struct command *cmd, char **arg, int n,
     struct err *why)
 {
 	struct words w = { ac, arg, n };
-	const char *who;
-	msec since;
 
 	if (cmd->run(&w, why) != 0 ||
 	    (cmd->changes && confedit_save(ac->ce, why) != 0))
 		return cli_fail("%s", why->text);
-	if (!cmd->changes)
-		return CLI_OK;
-	if (ac->json)
-		config_print(json_pack("{s:i}", "uncommitted",
-		    (int)confedit_changes(ac->ce, &who, &since)));
-	else
-		confedit_hint(ac->ce);
+	if (cmd->changes)
+		config_hint(ac->ce, ac->json);
 	return CLI_OK;
 }
 

@@ -275,16 +275,9 @@ run_set(struct confedit *ce, const struct words *w, struct err *why)
 static int
 saved(struct confedit *ce, const struct words *w, struct err *why)
 {
-	const char *who;
-	msec since;
-
 	if (confedit_save(ce, why) != 0)
 		return CLI_FAILED;
-	if (w->json)
-		config_print(json_pack("{s:i}", "uncommitted",
-		    (int)confedit_changes(ce, &who, &since)));
-	else
-		confedit_hint(ce);
+	config_hint(ce, w->json);
 	return CLI_OK;
 }
 

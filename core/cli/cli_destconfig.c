@@ -123,19 +123,12 @@ run(struct destconfig *dc, const struct command *cmd, char **arg, int n,
     struct err *why)
 {
 	struct words w = { dc, arg, n };
-	const char *who;
-	msec since;
 
 	if (cmd->run(&w, why) != 0 ||
 	    (cmd->changes && confedit_save(dc->ce, why) != 0))
 		return cli_fail("%s", why->text);
-	if (!cmd->changes)
-		return CLI_OK;
-	if (dc->json)
-		config_print(json_pack("{s:i}", "uncommitted",
-		    (int)confedit_changes(dc->ce, &who, &since)));
-	else
-		confedit_hint(dc->ce);
+	if (cmd->changes)
+		config_hint(dc->ce, dc->json);
 	return CLI_OK;
 }
 

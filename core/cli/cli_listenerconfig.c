@@ -41,7 +41,6 @@ static int rat_edit(struct listenerconfig *, struct err *);
 static int rat_delete(struct listenerconfig *, struct err *);
 static int run(struct listenerconfig *, const struct operation *,
     struct err *);
-static void tell_draft(const struct listenerconfig *);
 static int dialogue(struct listenerconfig *);
 static enum menu_step perform(struct listenerconfig *,
     const struct operation *, struct err *);
@@ -203,23 +202,10 @@ cli_listenerconfig(int argc, char **argv)
 	else
 		r = run(&lc, o, &why) == 0 ? CLI_OK : cli_fail("%s", why.text);
 	if (r == CLI_OK && (o == NULL || o->changes))
-		tell_draft(&lc);
+		config_hint(lc.ce, lc.json);
 	confedit_close(&lc.ce);
 	pool_destroy(&lc.pool);
 	return r;
-}
-
-static void
-tell_draft(const struct listenerconfig *lc)
-{
-	const char *who;
-	msec since;
-
-	if (lc->json)
-		config_print(json_pack("{s:i}", "uncommitted",
-		    (int)confedit_changes(lc->ce, &who, &since)));
-	else
-		confedit_hint(lc->ce);
 }
 
 static int

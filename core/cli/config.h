@@ -42,5 +42,7 @@ int config_edit(struct confedit *ce, bool *changed_r, struct err *why);
 int config_export(const char *file, struct str text, bool secret, bool json,
     struct err *why);
 void config_print(json_t *o); /* steals o */
+/* How many changes wait for a commit: {"uncommitted": N}, or the hint. */
+void config_hint(const struct confedit *ce, bool json);
 
 #endif

@@ -43,6 +43,19 @@ config_print(json_t *o)
 	json_decref(o);
 }
 
+void
+config_hint(const struct confedit *ce, bool json)
+{
+	const char *who;
+	msec since;
+
+	if (json)
+		config_print(json_pack("{s:i}", "uncommitted",
+		    (int)confedit_changes(ce, &who, &since)));
+	else
+		confedit_hint(ce);
+}
+
 static json_t *
 text_json(struct str s)
 {
