@@ -47,6 +47,7 @@ worker_store_open(struct worker *w, struct err *why)
 
 	*s = (struct store_conf){ .dir = w->conf->top.spool,
 		.index = w->env->index,
+		.stores = w->env->count,
 		.body_in_row = w->conf->queue.body_in_row,
 		.segment_size = w->conf->queue.segment_size,
 		.host = w->conf->top.hostname };

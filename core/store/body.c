@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -264,6 +265,18 @@ send_chunk(struct body_ref *b)
 	store_run(b->store, true, write_work, write_done, j);
 }
 
+static bool
+write_piece(const struct body_job *j)
+{
+	struct body_file *f = &j->content->file;
+
+	if (!store_room(j->content->store, j->n)) {
+		errno = ENOSPC;
+		return false;
+	}
+	return sys_pwrite_all(f->fd, j->bytes, j->n, (off_t)f->at) == 0;
+}
+
 static void
 write_work(void *arg)
 {
@@ -281,8 +294,7 @@ write_work(void *arg)
 		f->fd = seg_create(dir, b->place.seg, &f->why);
 		f->failed = f->fd < 0;
 	}
-	if (!f->failed &&
-	    sys_pwrite_all(f->fd, j->bytes, j->n, (off_t)f->at) < 0) {
+	if (!f->failed && !write_piece(j)) {
 		f->failed = true;
 		(void)seg_err(&f->why, "write", dir);
 		/* The room is needed at once, not when the client gives up. */

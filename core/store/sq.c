@@ -13,7 +13,6 @@
 #include "base/obj.h"
 #include "store/store_vfs.h"
 
-#define RESERVE    (2 * 1024 * 1024)
 #define TIDY_PAGES 1024 /* as in its pragma */
 
 #define VIEW_QUEUE                                                             \
@@ -154,6 +153,7 @@ sq_open_db(struct sq *q, struct err *why)
 			return sq_err(q->db, rc, why, path);
 	}
 	store_vfs_gather(q->db);
+	sq_grow_init(q);
 	return 0;
 }
 
@@ -265,49 +265,6 @@ sq_rollback(struct sq *q)
 		(void)sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-static void
-reserve_path(const struct sq *q, char *path)
-{
-	(void)snprintf(path, SEG_PATH_MAX, "%s/store-%u.reserve",
-	    q->store->conf.dir, q->store->conf.index);
-}
-
-/*
- * A delete needs room in the WAL before it frees any. Were new mail allowed
- * the last octet of the disk, nothing could ever be deleted again.
- */
-bool
-sq_reserve(struct sq *q)
-{
-	char path[SEG_PATH_MAX];
-	int fd, rc;
-
-	if (q->reserved)
-		return true;
-	reserve_path(q, path);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return errno != ENOSPC && errno != EDQUOT;
-	rc = posix_fallocate(fd, 0, RESERVE);
-	(void)close(fd);
-	if (rc == ENOSPC || rc == EDQUOT) {
-		(void)unlink(path);
-		return false;
-	}
-	q->reserved = true; /* or the file system has no such thing */
-	return true;
-}
-
-void
-sq_spend(struct sq *q)
-{
-	char path[SEG_PATH_MAX];
-
-	reserve_path(q, path);
-	(void)unlink(path);
-	q->reserved = false;
-}
-
 static int64_t
 ask(struct sq *q, const char *question)
 {
@@ -323,7 +280,8 @@ ask(struct sq *q, const char *question)
 
 /*
  * Gives the disk back what a backlog took: free pages, when they are many and
- * more than a quarter, some at a time; and the WAL.
+ * more than a quarter, some at a time; and the WAL. Then there may be room for
+ * the reserve again.
  */
 bool
 sq_tidy(void *e)
@@ -342,6 +300,8 @@ sq_tidy(void *e)
 		unused -= TIDY_PAGES;
 	}
 	sq_cut_wal(q);
+	if (store_room(q->store, 0))
+		(void)sq_reserve(q);
 	return unused >= TIDY_PAGES &&
 	    unused > ask(q, "PRAGMA page_count") / 4;
 }

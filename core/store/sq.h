@@ -63,6 +63,7 @@
 			"want, tls_reason, route, profile, warned_at "         \
 			"FROM recipient WHERE mid=? ORDER BY rid")             \
 	STMT(LOAD_BODY, "SELECT data FROM body WHERE mid=?")                   \
+	STMT(PAGES, "PRAGMA page_count")                                       \
 	STMT(ASIDE, "INSERT OR REPLACE INTO corrupt(mid, at, why, sender, "    \
 		    "recipients) SELECT mid, ?2, ?3, sender, (SELECT "         \
 		    "group_concat(addr, ' ') FROM recipient r WHERE "          \
@@ -106,10 +107,16 @@ void sq_bind_u64(sqlite3_stmt *st, int i, uint64_t n);
 struct str sq_column(sqlite3_stmt *st, int i); /* valid until the next step */
 void sq_rollback(struct sq *q);
 
-/* Takes room that only what frees room may use; false: there is none, so no
- * new mail is taken. sq_spend() gives it back to the disk. */
+/*
+ * sq_room.c. The reserve is room that only what frees room may use; false:
+ * there is none, so no new mail is taken. sq_spend() gives it back to the disk.
+ * sq_grow(): within a transaction, so that the file has room for all of its
+ * pages; an SQLite result, SQLITE_FULL if it cannot have it.
+ */
 bool sq_reserve(struct sq *q);
 void sq_spend(struct sq *q);
+void sq_grow_init(struct sq *q);
+int sq_grow(struct sq *q);
 
 bool sq_commit(void *e, struct store_txn **v, size_t n);
 /* What was refused and may be there all the same goes now. */

@@ -6,6 +6,9 @@
 
 /* New messages of a failed group that are tried alone. */
 #define PUTS_TRIED 2
+/* What a message takes besides its body, about. */
+#define ROW    2048
+#define LITTLE (256 * 1024)
 
 static bool commit_group(struct sq *q, struct store_txn **v, size_t n,
     struct err *why, int *rc_r);
@@ -15,7 +18,8 @@ static int apply_op(struct group *g, struct store_op *op);
 static int apply_put(struct group *g, struct store_op *op);
 static int apply_delete(struct group *g, uint64_t mid);
 static void after_failure(struct group *g, bool committing);
-static bool is_refused(struct sq *q, struct store_txn *t);
+static uint64_t size_of(struct store_txn **v, size_t n);
+static bool is_refused(struct sq *q, struct store_txn *t, bool room);
 
 bool
 sq_commit(void *e, struct store_txn **v, size_t n)
@@ -24,18 +28,22 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 	struct err why = ERR_INIT;
 	struct sq *q;
 	size_t i, ngood = 0;
+	uint64_t size = size_of(v, n);
 	unsigned refused = 0, stuck = 0;
-	bool ok;
+	bool ok, room;
 	int rc = SQLITE_OK;
 
 	OBJ_CAST(q, e, SQ_MAGIC);
 	good = mem_array(n, sizeof(*good));
+	room = size == 0 || (store_room(q->store, size) && sq_reserve(q));
 	for (i = 0; i < n; i++) {
-		if (!is_refused(q, v[i]))
+		if (!is_refused(q, v[i], room))
 			good[ngood++] = v[i];
 	}
 	ok = commit_group(q, good, ngood, &why, &rc);
-	if (!ok && why.code == 452) {
+	/* A full disk has other faces, too: a database that cannot be opened,
+	 * since its index in shared memory has no room. */
+	if (!ok && (why.code == 452 || !store_room(q->store, LITTLE))) {
 		sq_spend(q);
 		refused = PUTS_TRIED;
 	}
@@ -138,6 +146,9 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
 	g.ndelta = 0; /* a ghost was never counted */
 	if (g.rc == SQLITE_OK)
 		g.rc = apply(&g);
+	/* What brings no mail is written all the same. */
+	if (g.rc == SQLITE_OK && sq_grow(q) == SQLITE_FULL && size_of(v, n) > 0)
+		g.rc = SQLITE_FULL;
 	if (g.rc == SQLITE_OK) {
 		committing = true;
 		g.rc = sq_step(q, SQ_COMMIT);
@@ -427,9 +438,26 @@ after_failure(struct group *g, bool committing)
 		sq_cut_wal(q);
 }
 
+/* What new messages of the group need of the disk, about; 0: there is none. */
+static uint64_t
+size_of(struct store_txn **v, size_t n)
+{
+	struct store_op *op;
+	uint64_t size = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		STAILQ_FOREACH (op, &v[i]->ops, link) {
+			if (op->kind == OP_PUT)
+				size += ROW + body_memory(op->body).n;
+		}
+	}
+	return size;
+}
+
 /* Before anything is tried: its body was not written, or the disk is full. */
 static bool
-is_refused(struct sq *q, struct store_txn *t)
+is_refused(struct sq *q, struct store_txn *t, bool room)
 {
 	struct store_op *op;
 
@@ -439,7 +467,7 @@ is_refused(struct sq *q, struct store_txn *t)
 		if (body_error(op->body) != NULL) {
 			t->failed = true;
 			t->why = *body_error(op->body);
-		} else if (!sq_reserve(q)) {
+		} else if (!room) {
 			t->failed = true;
 			(void)err_set(&t->why, 452, "4.3.1",
 			    "%s: the disk is full", q->store->db_path);

@@ -74,6 +74,8 @@ struct store_watcher {
 struct store_conf {
 	const char *dir;	/* SPOOL */
 	unsigned index;		/* worker number: store-N.db, seg-N/ */
+	unsigned stores;	/* how many use dir, ours included; 0: known
+				 * by index alone */
 	uint64_t body_in_row;	/* octets; larger go to segments */
 	uint64_t segment_size;	/* octets that fill a segment; 0: 64 MB */
 	bool memory;		/* the memory engine (simulation) */

@@ -218,6 +218,9 @@ struct store {
 void store_run(struct store *s, bool reader, offload_work *work,
     offload_done *done, void *arg);
 void store_kick(struct store *s);
+/* May new mail take n octets of the disk? What others need to get rid of
+ * theirs is left alone. Any thread. */
+bool store_room(const struct store *s, uint64_t n);
 void store_txn_free(struct store_txn *t);
 bool store_txn_puts(const struct store_txn *t); /* Has it new messages? */
 void store_ghosts_add(struct store_ghosts *g, struct store_txn **v, size_t n);

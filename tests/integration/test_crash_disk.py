@@ -35,10 +35,6 @@ def test_a_full_disk_refuses_for_now_and_recovers(makers, sink, free_space):
         assert any(text.startswith("452 4.3.1") or "452" in text
                    for text in load.refusals), load.refusals[:5]
         assert only_4xx(load.refusals), load.refusals[:5]
-        if free_space == "0":
-            # Not even a deletion can be written now. Somebody must make a
-            # little room; the reserve of the other case does without.
-            disk.free()
         sink.start()
         server.cli("queue", "flush")
         base.wait_for(lambda: len(arrivals.times) > 20, "deliveries")
@@ -46,6 +42,30 @@ def test_a_full_disk_refuses_for_now_and_recovers(makers, sink, free_space):
         load.wait_acknowledged(before + 50)
     finally:
         load.stop()
+    server.cli("queue", "flush")
+    arrivals.wait_all(load, server)
+    server.wait_empty()
+
+
+def test_a_disk_that_others_fill_is_emptied_by_deliveries(makers, sink):
+    """Nobody makes room, and results of deliveries need some."""
+    sink.stop_listening()
+    arrivals = loads.Arrivals(sink)
+    disk = makers.add(SmallDisk("48M"))
+    server = makers.add(postern.Postern(sink.port, dict(
+        SLOW, limits={"free_space": "0"}), spool=disk.spool())).start()
+    load = loads.Load(server).start()
+    try:
+        base.wait_for(lambda: len(load.refusals) > 50, "refusals")
+    finally:
+        load.stop()
+    assert only_4xx(load.refusals), load.refusals[:5]
+    # What a full disk made them give back they take again.
+    base.wait_for(lambda: all(os.path.exists(os.path.join(
+        server.spool, "store-%d.reserve" % index)) for index in (0, 1)),
+        "the reserves of both workers")
+    disk.fill()
+    sink.start()
     server.cli("queue", "flush")
     arrivals.wait_all(load, server)
     server.wait_empty()

@@ -103,9 +103,11 @@ class Arrivals:
 
     def _note(self, message):
         ident = (message.header("Message-ID") or "").strip("<>")
+        digest = message.digest()
         with self.lock:
+            self.digests.setdefault(ident, set()).add(digest)
+            # Last of all: who sees it here looks at the rest.
             self.times.setdefault(ident, []).append(time.monotonic())
-            self.digests.setdefault(ident, set()).add(message.digest())
 
     def lost(self, load):
         return self.missing(dict(load.acknowledged))
@@ -149,7 +151,9 @@ class SplitArrivals(Arrivals):
 
     def _note(self, m):
         ident = (m.header("Message-ID") or "").strip("<>")
+        digest = m.digest()
         with self.lock:
+            self.digests.setdefault(ident, set()).add(digest)
             for rcpt in m.recipients:
                 assert (m.header("X-Branch") or "-")[0] == {
                     "b": "b", "c": "c"}.get(rcpt[0], "-"), rcpt
@@ -157,7 +161,6 @@ class SplitArrivals(Arrivals):
                     re.findall(r"\w@next\.test", m.header("Received") or ""))
                 self.times.setdefault((ident, rcpt[0]), []).append(
                     time.monotonic())
-            self.digests.setdefault(ident, set()).add(m.digest())
 
     def missing(self, known):
         return sorted(set((ident, rcpt[0]) for ident in known
