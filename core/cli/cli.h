@@ -20,6 +20,7 @@ int cli_headers(int argc, char **argv);
 int cli_plugin(int argc, char **argv);
 int cli_listenerconfig(int argc, char **argv);
 int cli_policy(int argc, char **argv);
+int cli_profile(int argc, char **argv);
 int cli_queue(int argc, char **argv);
 int cli_log(int argc, char **argv);
 int cli_sink(int argc, char **argv);

@@ -33,6 +33,7 @@ static const struct command commands[] = {
 	    "limits, TLS and more for single destinations" },
 	{ "import", cli_import, "take over tables of Postfix and others" },
 	{ "alertconfig", cli_alertconfig, "who is told of alerts, and how" },
+	{ "profile", cli_profile, "show and set the TLS levels of the house" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },
 	{ "policy", cli_policy, "check, test and trace a policy" },
 	{ "explain", cli_explain,
