@@ -2,25 +2,16 @@
 
 #include <string.h>
 
-#include "tls/tlswant.h"
-
-/* What an object says of a key now, as text: for the comparison and for people.
- */
-static const char *
-is_now(struct profile *p, const char *kind, const char *name, const char *key)
+const char *
+profile_text(struct profile *p, const struct conf_object *o, const char *key)
 {
-	const struct conf_object *o = confedit_get(p->ce, kind, name);
 	const struct conf_item *item = o == NULL ? NULL :
 	    conf_object_get(o, key);
 	struct buf text;
-	const char *s = "";
+	const char *s;
 
-	if (item == NULL) {
-		o = confedit_boot(p->ce, kind, name);
-		item = o == NULL ? NULL : conf_object_get(o, key);
-	}
 	if (item == NULL)
-		return s;
+		return NULL;
 	buf_init(&text, CONF_OVER_MAX);
 	conf_raw_write(item->value, &text);
 	s = pool_str(p->pool, buf_str(&text)).p;
@@ -28,65 +19,118 @@ is_now(struct profile *p, const char *kind, const char *name, const char *key)
 	return s;
 }
 
+const char *
+profile_spoken(struct profile *p, const struct conf_object *o,
+    const char *key)
+{
+	const struct conf_item *item = conf_object_get(o, key);
+	const char *list = "";
+	unsigned i;
+
+	if (item == NULL)
+		return NULL;
+	if (item->value->type == RAW_STRING)
+		list = pool_str(p->pool, item->value->s).p;
+	for (i = 0; item->value->type == RAW_LIST && i < item->value->n; i++)
+		list = profile_joined(p, list, pool_str(p->pool,
+		    item->value->v[i]->s).p);
+	return list[0] != '\0' ? list : "\"\"";
+}
+
+const char *
+profile_joined(struct profile *p, const char *list, const char *more)
+{
+	return list[0] == '\0' ? more : pool_printf(p->pool, "%s,%s", list,
+	    more);
+}
+
+bool
+profile_is(struct profile *p, const struct conf_object *o, const char *key,
+    const char *value)
+{
+	const char *now = profile_text(p, o, key);
+	struct conf_object want;
+
+	return now != NULL && conf_object_new(p->pool, o->kind, o->name,
+	    &want, NULL) == 0 && conf_object_set(p->pool, &want, key, value,
+	    NULL) == 0 && strcmp(now, profile_text(p, &want, key)) == 0;
+}
+
+const char *
+profile_now(struct profile *p, const char *kind, const char *name,
+    const char *key)
+{
+	const char *text = profile_text(p, confedit_get(p->ce, kind, name),
+	    key);
+
+	return text != NULL ? text : profile_text(p, confedit_boot(p->ce,
+	    kind, name), key);
+}
+
+void
+profile_tell(struct profile *p, const char *kind, const char *name,
+    const char *key, const char *before)
+{
+	const char *after = profile_now(p, kind, name, key);
+	const char *what = name[0] == '\0' ? kind :
+	    pool_printf(p->pool, "%s \"%s\"", kind, name);
+
+	(void)json_array_append_new(p->changes, json_string(pool_printf(
+	    p->pool, "%s: %s %s -> %s", what, key, before != NULL ? before :
+	    "(default)", after != NULL ? after : "(default)")));
+}
+
 int
 profile_set(struct profile *p, const char *kind, const char *name,
     const char *key, const char *value, struct err *why)
 {
-	const char *before = is_now(p, kind, name, key), *after;
+	const struct conf_object *o = confedit_get(p->ce, kind, name);
+	const struct conf_object *boot = confedit_boot(p->ce, kind, name);
+	const char *before = profile_now(p, kind, name, key);
 
+	if (profile_is(p, o != NULL && conf_object_get(o, key) != NULL ? o :
+		boot, key, value))
+		return 0;
+	confedit_scope(p->ce, o != NULL ? o->node : p->node);
 	if (confedit_set(p->ce, kind, name, key, value, why) != 0)
 		return -1;
-	after = is_now(p, kind, name, key);
-	if (strcmp(before, after) != 0)
-		(void)json_array_append_new(p->changes, json_sprintf(
-		    "%s%s%s%s: %s %s -> %s", kind, name[0] != '\0' ? " \"" :
-		    "", name, name[0] != '\0' ? "\"" : "", key,
-		    before[0] != '\0' ? before : "(default)",
-		    after[0] != '\0' ? after : "(default)"));
+	profile_tell(p, kind, name, key, before);
 	return 0;
 }
 
-/* A policy that demands more keeps it, one that lets nobody in is of no
- * matter. */
 int
-profile_server(struct profile *p, int level, struct err *why)
+profile_server(struct profile *p, enum smtpd_tls level, struct err *why)
 {
-	static const char *const words[] = { "off", "preferred", "required" };
+	static const char *const words[] = { [SMTPD_TLS_OFF] = "off",
+		[SMTPD_TLS_PREFERRED] = "preferred",
+		[SMTPD_TLS_REQUIRED] = "required" };
 	const struct conf *c = p->conf;
-	unsigned i;
+	const struct conf_listener *l;
+	const struct conf_policy_flow *f;
 
-	for (i = 0; i < c->nlistener; i++) {
-		if (!c->listener[i].implicit_tls && profile_set(p, "listener",
-			c->listener[i].name, "tls", words[level], why) != 0)
+	for (l = c->listener; l < c->listener + c->nlistener; l++) {
+		if (!l->implicit_tls && l->tls != (int)level &&
+		    p->put(p, "listener", l->name, "tls", words[level],
+			why) != 0)
 			return -1;
 	}
-	for (i = 0; i < c->nflow; i++) {
-		if (c->flow[i].tls == -1 || c->flow[i].tls >= level ||
-		    c->flow[i].behavior == CONF_REJECT ||
-		    c->flow[i].behavior == CONF_TCPREFUSE)
-			continue;
-		if (profile_set(p, "mail_flow_policy", c->flow[i].name,
-			"tls", words[level], why) != 0)
+	for (f = c->flow; f < c->flow + c->nflow; f++) {
+		if (f->behavior <= CONF_RELAY && f->tls != -1 &&
+		    f->tls < (int)level && p->put(p, "mail_flow_policy",
+			f->name, "tls", words[level], why) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-int
-profile_client(struct profile *p, const char *want, struct err *why)
-{
-	return profile_set(p, "delivery", "", "tls", want, why);
-}
-
-/* A want that verifies, and all that it asked for besides. */
+/* One of that level, with all that it asked for besides. */
 static const char *
-verifying(struct profile *p, const struct tlswant *w)
+raised(struct profile *p, const struct tlswant *w, enum tlswant_level level)
 {
-	struct tlswant least, both;
-	const char *s;
+	struct tlswant least = { .level = level }, both;
 	struct buf text;
+	const char *s;
 
-	(void)tlswant_read(&least, STR("required-verify"), p->pool, NULL);
 	tlswant_max(&both, w, &least, p->pool);
 	buf_init(&text, CONF_OVER_MAX);
 	tlswant_write(&both, &text);
@@ -95,106 +139,111 @@ verifying(struct profile *p, const struct tlswant *w)
 	return s;
 }
 
-static int
-raise(struct profile *p, const char *kind, const char *name,
-    const struct tlswant *w, struct err *why)
+int
+profile_client(struct profile *p, enum tlswant_level level, struct err *why)
 {
-	if (w == NULL || w->level >= TLSWANT_REQUIRED_VERIFY)
-		return 0;
-	return profile_set(p, kind, name, "tls", verifying(p, w), why);
+	const struct tlswant *w = p->conf->delivery.tls;
+
+	return p->put(p, "delivery", "", "tls", w->level < level ?
+	    raised(p, w, level) : tlswant_name(level), why);
 }
 
 static int
-client_side(struct profile *p, struct err *why)
+raise_one(struct profile *p, const char *kind, const char *name,
+    const struct tlswant *w, enum tlswant_level least, struct err *why)
+{
+	if (w == NULL || w->level >= least)
+		return 0;
+	return p->put(p, kind, name, "tls", raised(p, w, least), why);
+}
+
+int
+profile_raise(struct profile *p, enum tlswant_level least, struct err *why)
 {
 	const struct conf *c = p->conf;
 	unsigned i;
 
-	if (raise(p, "delivery", "", c->delivery.tls, why) != 0)
+	if (profile_server(p, SMTPD_TLS_REQUIRED, why) != 0 ||
+	    raise_one(p, "delivery", "", c->delivery.tls, least, why) != 0)
 		return -1;
-	for (i = 0; i < c->ndestination; i++)
-		if (raise(p, "destination", c->destination[i].name,
-			c->destination[i].tls, why) != 0)
+	for (i = 0; i < c->ndestination; i++) {
+		if (raise_one(p, "destination", c->destination[i].name,
+			c->destination[i].tls, least, why) != 0)
 			return -1;
-	for (i = 0; i < c->nroute; i++)
-		if (raise(p, "route", c->route[i].name, c->route[i].tls,
-			why) != 0)
+	}
+	for (i = 0; i < c->nroute; i++) {
+		if (raise_one(p, "route", c->route[i].name, c->route[i].tls,
+			least, why) != 0)
 			return -1;
+	}
 	return 0;
 }
 
-static const char *
-joined(struct profile *p, const char *list, const char *more)
-{
-	return list[0] == '\0' ? more : pool_printf(p->pool, "%s,%s", list,
-	    more);
-}
-
-/* Networks that could relay without a group have one from now on. */
+/* Networks that could relay without a group are in one from now on. *there_r:
+ * there are such. */
 static int
-trusted_group(struct profile *p, bool *is_r, struct err *why)
+trusted_group(struct profile *p, bool *there_r, struct err *why)
 {
 	const struct conf_nets *nets = &p->conf->relay.networks;
 	const char *list = "";
 	unsigned i;
 
-	*is_r = nets->n > 0;
+	*there_r = nets->n > 0;
 	for (i = 0; i < nets->n; i++)
-		list = joined(p, list, nets->text[i]);
-	if (!*is_r)
+		list = profile_joined(p, list, nets->text[i]);
+	if (nets->n == 0)
 		return 0;
-	if (profile_set(p, "mail_flow_policy", PROFILE_RELAY, "behavior",
-		"relay", why) != 0 ||
-	    profile_set(p, "mail_flow_policy", PROFILE_RELAY, "tls",
-		"required", why) != 0 ||
-	    profile_set(p, "sender_group", PROFILE_TRUSTED, "senders", list,
-		why) != 0)
+	if (p->put(p, "mail_flow_policy", PROFILE_RELAY, "behavior", "relay",
+		why) != 0 || p->put(p, "mail_flow_policy", PROFILE_RELAY,
+		"tls", "required", why) != 0 || p->put(p, "sender_group",
+		PROFILE_TRUSTED, "senders", list, why) != 0)
 		return -1;
-	return profile_set(p, "sender_group", PROFILE_TRUSTED, "policy",
+	return p->put(p, "sender_group", PROFILE_TRUSTED, "policy",
 	    PROFILE_RELAY, why);
 }
 
-/* Everybody who is in no group before that one is rejected. */
+/* Who is in none of its groups is in one of ours. */
 static int
-close_listener(struct profile *p, const struct conf_listener *l, bool trusted,
-    struct err *why)
+close_listener(struct profile *p, const struct conf_listener *l,
+    unsigned end, bool trusted, struct err *why)
 {
-	const char *list = trusted ? PROFILE_TRUSTED : "";
-	const struct conf_group *g;
+	const char *list = "";
 	unsigned i;
 
-	for (i = 0; i < l->ngroup; i++) {
-		g = l->group[i];
-		if (strcmp(g->name, PROFILE_TRUSTED) == 0 ||
-		    strcmp(g->name, PROFILE_STRANGERS) == 0)
-			continue;
-		if (profile_is_all(g) && profile_lets_in(p->conf, g))
-			continue; /* it lists nobody */
-		list = joined(p, list, g->name);
+	for (i = 0; i < end; i++) {
+		if (!profile_is_own(l->group[i]))
+			list = profile_joined(p, list, l->group[i]->name);
 	}
-	return profile_set(p, "listener", l->name, "sender_groups",
-	    joined(p, list, PROFILE_STRANGERS), why);
+	if (trusted)
+		list = profile_joined(p, list, PROFILE_TRUSTED);
+	return p->put(p, "listener", l->name, "sender_groups",
+	    profile_joined(p, list, PROFILE_STRANGERS), why);
 }
 
 int
-profile_apply(struct profile *p, struct err *why)
+profile_apply(struct profile *p, enum tlswant_level least, struct err *why)
 {
 	const struct conf *c = p->conf;
-	bool trusted;
-	unsigned i;
+	bool trusted, asked = false;
+	unsigned i, end;
 
-	if (profile_server(p, SMTPD_TLS_REQUIRED, why) != 0 ||
-	    client_side(p, why) != 0 ||
-	    profile_set(p, "mail_flow_policy", PROFILE_REJECT, "behavior",
+	if (profile_raise(p, least, why) != 0 ||
+	    p->put(p, "mail_flow_policy", PROFILE_REJECT, "behavior",
 		"reject", why) != 0 ||
-	    profile_set(p, "sender_group", PROFILE_STRANGERS, "senders",
-		"ALL", why) != 0 ||
-	    profile_set(p, "sender_group", PROFILE_STRANGERS, "policy",
-		PROFILE_REJECT, why) != 0 ||
-	    trusted_group(p, &trusted, why) != 0)
+	    p->put(p, "sender_group", PROFILE_STRANGERS, "senders", "ALL",
+		why) != 0 ||
+	    p->put(p, "sender_group", PROFILE_STRANGERS, "policy",
+		PROFILE_REJECT, why) != 0)
 		return -1;
-	for (i = 0; i < c->nlistener; i++)
-		if (close_listener(p, &c->listener[i], trusted, why) != 0)
+	for (i = 0; i < c->nlistener; i++) {
+		if (!profile_open(c, &c->listener[i], &end))
+			continue;
+		if (!asked && trusted_group(p, &trusted, why) != 0)
 			return -1;
+		asked = true;
+		if (close_listener(p, &c->listener[i], end, trusted,
+			why) != 0)
+			return -1;
+	}
 	return 0;
 }
