@@ -86,7 +86,7 @@ profile_open(const struct conf *c, const struct conf_listener *l,
 static bool
 is_this_host(const char *net)
 {
-	return strncmp(net, "127.", 4) == 0 || strcmp(net, "::1") == 0 ||
+	return strncmp(net, "127.0.0.", 8) == 0 || strcmp(net, "::1") == 0 ||
 	    strcmp(net, "::1/128") == 0;
 }
 

@@ -1,0 +1,432 @@
+"""`postern profile`: the TLS levels of the house and the strict profile, edited,
+and seen by clients and next hops once they are committed."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from lib import base, certs, client, postern, postfix, swaks
+from lib.postern_sink import PosternSink
+from test_config_store import settled
+
+pytestmark = pytest.mark.sanitizer
+
+HOPS = {"good.test": "name=good.test",
+        "self.test": "cert=self,name=self.test",
+        "clear.test": "nostarttls,name=clear.test",
+        "weak.test": "nostarttls,name=weak.test"}
+LISTED = "127.88.0.9"
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """An authority, and what it gave to the house."""
+    made = certs.Authority(str(tmp_path_factory.mktemp("pki")))
+    made.house = made.server("relay.test")
+    return made
+
+
+class House:
+    """A relay or only its files, with a next hop of each kind."""
+
+    def __init__(self, made, pki):
+        self.made, self.pki = made, pki
+        self.sink = None
+
+    def files(self, **changes):
+        """What fulfils all that the strict profile presumes and --apply does
+        not set."""
+        sink = self.sink
+        roots = base.write_file(
+            os.path.join(self.made.dir, "conf", "roots.pem"),
+            base.read_text(self.pki.ca) +
+            (base.read_text(sink.ca) if sink else ""))
+        self.made.write_config({
+            "listener": {"inbound": {"cert": self.pki.house.cert,
+                                     "key": self.pki.house.key}},
+            "relay": {"networks": ["127.88.0.0/24"], "domains": list(HOPS)},
+            "destination": {"weak.test": {"tls": "none"}},
+            "route": {domain: {"hosts": ["127.0.0.1:%d" % port]}
+                      for domain, port in zip(HOPS, sink.ports if sink
+                                              else range(9001, 9005))},
+            "delivery": {"ca_file": roots}})
+        self.made.cli("certconfig", "import", "house", self.pki.house.cert,
+                      self.pki.house.key)
+        self.made.cli("certconfig", "assign", "house", "outbound")
+        self.made.write_config(changes)
+
+    def run(self, *words, code=0):
+        """Standard output, and the errors behind it."""
+        done = subprocess.run(
+            [base.POSTERN_BIN, *words, "-c", self.made.conf_file],
+            capture_output=True, text=True, timeout=4 * base.PATIENCE,
+            check=False)
+        assert done.returncode == code, (words, done.stdout, done.stderr)
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    def profile(self, *words, code=0):
+        return self.run("profile", *words, code=code)
+
+    def shown(self):
+        return json.loads(self.profile("--json"))
+
+    def missing(self, *words):
+        said = json.loads(self.profile("strict", "--check", "--json", *words,
+                                       code=1))
+        assert not said["ok"]
+        return {(one["what"], one["where"], one["remedy"])
+                for one in said["checks"] if not one["ok"]}
+
+    def objects(self):
+        """What the store has with uncommitted changes."""
+        return self.run("config", "show", "draft")
+
+    def commit(self):
+        self.run("commit")
+        if self.made.process is not None:
+            settled(self.made)
+
+    # With a relay that runs
+
+    def send(self, *domains, **more):
+        for domain in domains:
+            with self.made.client(**more) as peer:
+                if "STARTTLS" in peer.ehlo():
+                    peer.starttls()
+                peer.start().deliver("a@client.test", ["b@" + domain],
+                                     client.message("to " + domain))
+                peer.quit()
+
+    def arrived(self, domain):
+        return self.sink.wait_messages(1, "b@" + domain)[0]
+
+    def wait_deferred(self, *domains):
+        def rows():
+            found = {row["rcpt"][2:]: row["reason"]
+                     for row in self.made.cli_json("queue", "list")}
+            return set(found) == set(domains) and all(found.values())
+        base.wait_for(rows, self.made.tail)
+
+
+@pytest.fixture
+def place(pki, makers):
+    """Only files."""
+    house = House(makers.add(postern.Postern()), pki)
+    house.files()
+    return house
+
+
+@pytest.fixture
+def house(pki, makers):
+    made = postern.Postern(None, {"workers": 1, "bounce_profile": {
+        "default": {"first_retry": "1s", "max_retry": "1s"}}})
+    house = House(made, pki)
+    house.sink = makers.add(PosternSink(listen=list(HOPS.values())))
+    house.files()
+    makers.add(made).start()
+    return house
+
+
+def names(config):
+    return re.findall(r'^(\w+ "[^"]*"|\w+) \{', config, re.M)
+
+
+# Levels
+
+def test_a_fresh_house_attempts_tls_both_ways(house):
+    shown = house.shown()
+    assert (shown["server"]["level"], shown["client"]["level"],
+            shown["strict"]) == ("attempt", "attempt", False)
+    with house.made.client() as peer:
+        assert "STARTTLS" in peer.ehlo()
+        peer.deliver("a@client.test", ["b@clear.test"], client.message())
+    house.send("self.test")
+    assert house.arrived("clear.test")["tls"] is None
+    assert house.arrived("self.test")["tls"] is not None
+
+
+def test_a_server_that_requires_tls_takes_no_mail_without(house):
+    said = house.profile("server", "require")
+    assert said == 'listener "inbound": tls "preferred" -> "required"\n' \
+        '  but destination "weak.test": none\n'
+    house.commit()
+    with house.made.client() as peer:
+        peer.ehlo()
+        assert peer.cmd("MAIL FROM:<a@client.test>") == \
+            "530 5.7.0 Must issue a STARTTLS command first"
+        peer.quit()
+    assert "530 5.7.0" in swaks.send(house.made.port, to="b@good.test",
+                                     check=False).text
+    house.made.wait_log("TLS was required but remote host did not initiate", 2)
+    assert "Start MID" not in base.read_text(house.made.log_file)
+    swaks.send(house.made.port, "a@client.test", "b@good.test", "--tls")
+    house.arrived("good.test")
+
+
+def test_postfix_must_speak_tls_to_a_server_that_requires_it(house, makers):
+    house.profile("server", "require")
+    house.commit()
+    plain, able = [makers.add(postfix.as_relay(
+        house.made.port, smtp_tls_security_level=level)).start()
+        for level in ("none", "may")]
+    plain.sendmail(client.message(), "a@client.test", "b@clear.test")
+    base.wait_for(lambda: "530 5.7.0" in base.read_text(plain.log),
+                  "Postfix's word")
+    able.sendmail(client.message(), "a@client.test", "b@good.test")
+    house.arrived("good.test")
+    assert not [one for one in house.sink.messages()
+                if one["to"] == ["b@clear.test"]]
+
+
+@pytest.mark.parametrize("level,reached", [
+    ("no", {"good.test": False, "self.test": False, "clear.test": False}),
+    ("require-no-verify", {"good.test": True, "self.test": True}),
+    ("require-verify", {"good.test": True})])
+def test_the_client_delivers_as_its_level_says(house, level, reached):
+    """weak.test has a level of its own, whatever the house's is."""
+    house.profile("client", level)
+    house.commit()
+    assert house.shown()["client"]["level"] == level
+    house.send(*HOPS)
+    for domain, tls in dict(reached, **{"weak.test": False}).items():
+        assert (house.arrived(domain)["tls"] is not None) == tls, domain
+    house.wait_deferred(*[domain for domain in HOPS
+                          if domain not in reached and domain != "weak.test"])
+
+
+def test_levels_keep_what_demands_more_and_tell_of_it(place):
+    place.made.write_config({
+        "destination": {"strong.test": {"tls": "required-verify match=hosted"}},
+        "delivery": {"tls": "preferred-verify min=1.3"},
+        "mail_flow_policy": {"OFF": {"tls": "off"}, "TLS": {"tls": "required"},
+                             "GO": {"tls": "off", "behavior": "reject"}}})
+    assert "It is so already." in place.profile("client", "attempt")
+    said = place.profile("client", "require-verify")
+    assert 'delivery: tls "preferred-verify min=1.3" -> ' \
+        '"required-verify min=1.3"\n' in said
+    assert '  but destination "weak.test": none\n' in said
+    assert "strong.test" not in said
+    said = place.profile("server", "attempt")
+    assert said.startswith(
+        'mail_flow_policy "OFF": tls "off" -> "preferred"\n'
+        '  but mail_flow_policy "TLS": required\n')
+    assert "GO" not in said
+
+
+def test_a_level_is_in_force_only_once_it_is_committed(house):
+    said = json.loads(house.profile("server", "require", "--json"))
+    assert said["changes"] == [
+        'listener "inbound": tls "preferred" -> "required"']
+    assert said["exceptions"] == [
+        {"where": 'destination "weak.test"', "tls": "none"}]
+    assert said["uncommitted"] == 1
+    with house.made.client() as peer:
+        peer.start().deliver("a@client.test", ["b@good.test"],
+                             client.message())
+
+
+def test_an_object_of_a_node_stays_its_own(place):
+    place.profile("client", "require-verify", "--node")
+    place.profile("client", "require-no-verify")
+    assert "of this node only" in place.objects()
+
+
+@pytest.mark.parametrize("words", [
+    ["server"], ["server", "may"], ["client", "require"], ["strict"],
+    ["strict", "--check", "--apply"], ["strict", "--check", "--force"],
+    ["strict", "--off", "--no-verify"], ["show", "--check"], ["nonsense"],
+    ["client", "no", "--force"], ["strict", "now", "--check"]])
+def test_wrong_usage_changes_nothing(place, words):
+    before = place.objects()
+    assert "usage: postern profile" in place.profile(*words, code=2)
+    assert place.objects() == before
+
+
+# What the strict profile presumes
+
+APPLIED = {("unknown-sources", 'listener "inbound"', "apply"),
+           ("server-tls", 'listener "inbound"', "apply"),
+           ("client-tls", "delivery", "apply"),
+           ("client-tls", 'destination "weak.test"', "apply")}
+
+
+def self_signed(place):
+    place.made.write_config({"listener": {"inbound": {
+        "cert": place.made.cert, "key": place.made.key}}})
+
+
+def expired(place):
+    pair = place.pki.client("expired")
+    place.made.write_config({"listener": {"inbound": {
+        "cert": pair.cert, "key": pair.key}}})
+
+
+def without_outbound(place):
+    place.run("certconfig", "unassign", "outbound", "house")
+
+
+def without_roots(place):
+    place.made.write_config({
+        "delivery": {"ca_file": place.made.add_file("none.pem", "")}})
+
+
+def without_sources(place):
+    place.made.write_config({"relay": {"networks": ["127.0.0.0/8", "::1"]}})
+
+
+INBOUND = ("certificate", "listener:inbound", "you")
+OUTBOUND = ("certificate", "outbound", "you")
+
+
+@pytest.mark.parametrize("spoil,missing", [
+    (None, set()), (self_signed, {INBOUND}), (expired, {INBOUND}),
+    (without_outbound, {OUTBOUND}),
+    (without_roots, {INBOUND, OUTBOUND, ("authorities", "delivery", "you")}),
+    (without_sources, {("listed-sources", 'listener "inbound"', "you")})])
+def test_each_thing_that_is_missing_is_listed(place, spoil, missing):
+    if spoil is not None:
+        spoil(place)
+    before = place.objects()
+    assert place.missing() == APPLIED | missing
+    if not missing:
+        return
+    said = place.profile("strict", "--apply", code=1)
+    for what, where, _ in missing:
+        assert re.search(r"(?m)^missing %s, %s: (?!.*--apply sets it)" % (
+            what, where), said), said
+    assert "nothing was changed" in said
+    assert place.objects() == before
+    place.profile("strict", "--apply", "--force")
+    assert place.missing() == missing
+
+
+def test_all_that_is_there_is_told_with_status_0(place):
+    place.profile("strict", "--apply")
+    said = place.profile("strict", "--check")
+    assert "missing" not in said
+    assert "ok      certificate, outbound: \"house\": issued by an authority" \
+        in said
+    assert json.loads(place.profile("strict", "--check", "--json"))["ok"]
+    assert place.profile("strict", "--apply").startswith("It is so already.")
+
+
+def test_without_verification_the_client_requires_tls_only(place):
+    without_roots(place)
+    assert ("authorities", "delivery", "you") not in place.missing(
+        "--no-verify")
+    place.profile("strict", "--apply", "--no-verify", "--force")
+    assert place.shown()["client"]["tls"] == "required"
+    assert ("client-tls", "delivery", "apply") in place.missing()
+    place.profile("strict", "--off")
+    assert place.objects() == ""
+
+
+def groups(place):
+    place.made.write_config({
+        "listener": {
+            "inbound": {"sender_groups": ["ODD", "BAD", "REST", "LATE"]},
+            "second": {"address": ["127.0.0.1:%d" % base.free_port()],
+                       "tls": "off", "sender_groups": ["BAD", "NOBODY"]}},
+        "sender_group": {
+            "ODD": {"senders": ["ALL"], "policy": "NEXT"},
+            "BAD": {"senders": ["127.88.0.66"], "policy": "GO"},
+            "REST": {"senders": ["0.0.0.0/0", "::/0"], "policy": "OPEN"},
+            "LATE": {"senders": ["127.88.3.3"], "policy": "OPEN"},
+            "NOBODY": {"senders": ["ALL"], "policy": "GO"}},
+        "mail_flow_policy": {"GO": {"behavior": "reject"},
+                             "NEXT": {"behavior": "continue"},
+                             "OPEN": {"tls": "off"}}})
+
+
+def test_who_was_in_a_group_stays_in_it_and_all_others_are_denied(place):
+    groups(place)
+    place.profile("strict", "--apply", "--force")
+    conf = place.run("config", "get", "listener", "inbound")
+    assert 'sender_groups = { "ODD", "BAD", "STRICT-TRUSTED", ' \
+        '"STRICT-STRANGERS" },' in conf
+    assert "sender_groups" not in place.run("config", "get", "listener",
+                                            "second")
+    assert 'tls = "required"' in place.run("config", "get",
+                                           "mail_flow_policy", "OPEN")
+    place.profile("strict", "--off")
+    assert place.objects() == ""
+
+
+# In force, and back
+
+def banner(house, source):
+    with house.made.client(source=source) as peer:
+        return peer.banner[:3]
+
+
+def test_strict_serves_those_that_are_listed_and_nobody_else(house):
+    house.run("config", "set", "limits", "messages=7")
+    house.commit()
+    before = house.objects()
+    assert banner(house, "127.0.0.1") == "220"
+    house.profile("strict", "--apply")
+    house.commit()
+    assert banner(house, "127.0.0.1") == "554"
+    house.made.wait_log(
+        r"REJECT SG STRICT-STRANGERS match ALL ")
+    with house.made.client(source=LISTED) as peer:
+        peer.ehlo()
+        peer.expect("MAIL FROM:<a@client.test>", 530)
+    house.send(*HOPS, source=LISTED)
+    assert house.arrived("good.test")["tls"] is not None
+    house.wait_deferred("self.test", "clear.test", "weak.test")
+    assert len(house.sink.messages()) == 1
+    assert house.shown()["strict"]
+
+    house.profile("strict", "--off")
+    assert house.objects() == before
+    house.commit()
+    assert banner(house, "127.0.0.1") == "220"
+    house.made.wait_empty()
+    assert house.arrived("clear.test")["tls"] is None
+
+
+def test_off_leaves_what_people_have_changed_since(place):
+    place.profile("strict", "--apply")
+    place.commit()
+    place.run("config", "set", "destination", "weak.test",
+              "tls=required-verify match=hosted")
+    place.run("config", "set", "mail_flow_policy", "MINE", "behavior=reject")
+    place.run("config", "set", "sender_group", "MINE", "senders=192.0.2.7",
+              "policy=MINE")
+    place.run("config", "set", "listener", "inbound", "sender_groups=MINE,"
+              "STRICT-TRUSTED,STRICT-STRANGERS")
+    place.commit()
+    place.profile("strict", "--off")
+    place.commit()
+    assert names(place.objects()) == [
+        'destination "weak.test"', 'listener "inbound"',
+        'mail_flow_policy "MINE"', 'sender_group "MINE"']
+    assert 'tls = "required-verify match=hosted"' in place.objects()
+    conf = place.run("config", "get", "listener", "inbound")
+    assert 'sender_groups = { "MINE" },' in conf
+    assert "tls =" not in conf
+
+
+def test_off_gives_the_store_what_it_had(place):
+    place.run("config", "set", "delivery", "tls=preferred", "concurrency=3")
+    place.commit()
+    before = place.objects()
+    place.profile("strict", "--apply")
+    place.commit()
+    place.profile("strict", "--off")
+    assert place.objects().replace("-- uncommitted, by root\n", "") == \
+        before.replace("-- uncommitted, by root\n", "")
+
+
+def test_off_tells_why_it_cannot(place):
+    assert "not in force" in place.profile("strict", "--off", code=1)
+    place.profile("strict", "--apply")
+    place.commit()
+    place.run("config", "set", "delivery", "concurrency=3")
+    place.commit()
+    place.run("config", "prune", "--keep", "1")
+    assert "pruned" in place.profile("strict", "--off", code=1)
