@@ -65,6 +65,8 @@ relay {
 -- sender_exception "old.example" { }
 -- sender_exception ".spam.example" { access = "reject" }
 
+-- The TLS levels of all listeners and of delivery: also `postern profile`,
+-- with `strict` for relays that trust each other only.
 delivery {
   tls = "opportunistic",
   concurrency = 20, -- connections to one destination

@@ -96,9 +96,6 @@ add_exception(struct profile *p, json_t *list, const char *kind,
 static json_t *
 exceptions(struct profile *p)
 {
-	static const char *const words[] = { [SMTPD_TLS_OFF] = "off",
-		[SMTPD_TLS_PREFERRED] = "preferred",
-		[SMTPD_TLS_REQUIRED] = "required" };
 	const struct conf *c = p->conf;
 	int own, server = (int)server_levels[server_level(c)].set;
 	unsigned i, client = client_level(c->delivery.tls);
@@ -109,13 +106,13 @@ exceptions(struct profile *p)
 		    c->listener[i].tls;
 		if (own != server)
 			add_exception(p, list, "listener", c->listener[i].name,
-			    words[own]);
+			    profile_words[own]);
 	}
 	for (i = 0; i < c->nflow; i++) {
 		if (c->flow[i].behavior <= CONF_RELAY &&
 		    c->flow[i].tls != -1 && c->flow[i].tls != server)
 			add_exception(p, list, "mail_flow_policy",
-			    c->flow[i].name, words[c->flow[i].tls]);
+			    c->flow[i].name, profile_words[c->flow[i].tls]);
 	}
 	for (i = 0; i < c->ndestination; i++) {
 		if (c->destination[i].tls != NULL &&

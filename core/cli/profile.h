@@ -43,6 +43,9 @@ struct profile {
 	json_t *changes;	 /* what is set, as sentences */
 };
 
+/* By enum smtpd_tls, as a listener has it. */
+extern const char *const profile_words[];
+
 /* Adds to a list {what, ok, where, text, remedy ("apply" or "you")}. */
 void profile_check(struct profile *p, enum tlswant_level least, json_t *list);
 void profile_check_certs(struct profile *p, enum tlswant_level least,

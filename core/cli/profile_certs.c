@@ -82,14 +82,22 @@ check_use(struct certs *c, const struct certmap *map, const char *use,
 		profile_add(c->into, false, "certificate", use, none, false);
 }
 
+/* Those that would be shown, were TLS demanded already. Where none is set, our
+ * own stand for it, which are none. */
 static int
 check_uses(struct certs *c, struct err *why)
 {
 	const struct conf *conf = c->p->conf;
+	struct conf strict = *conf;
 	struct certmap map = { .pool = c->p->pool };
 	unsigned i;
 
-	if (conf_certs(conf, c->list, &map, why) != 0)
+	strict.top.tls_selfsigned = true;
+	strict.listener = pool_dup(c->p->pool, conf->listener,
+	    conf->nlistener * sizeof(*conf->listener));
+	for (i = 0; i < strict.nlistener; i++)
+		strict.listener[i].implicit_tls = true;
+	if (conf_certs(&strict, c->list, &map, why) != 0)
 		return -1;
 	for (i = 0; i < conf->nlistener; i++)
 		check_use(c, &map, pool_printf(c->p->pool, "listener:%s",

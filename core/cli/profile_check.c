@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+const char *const profile_words[] = { [SMTPD_TLS_OFF] = "off",
+	[SMTPD_TLS_PREFERRED] = "preferred",
+	[SMTPD_TLS_REQUIRED] = "required" };
+
 void
 profile_add(json_t *list, bool ok, const char *what, const char *where,
     const char *text, bool mends)
@@ -14,9 +18,6 @@ profile_add(json_t *list, bool ok, const char *what, const char *where,
 static void
 check_server(struct profile *p, json_t *list)
 {
-	static const char *const words[] = { [SMTPD_TLS_OFF] = "off",
-		[SMTPD_TLS_PREFERRED] = "preferred",
-		[SMTPD_TLS_REQUIRED] = "required" };
 	const struct conf *c = p->conf;
 	const struct conf_policy_flow *f;
 	const struct conf_listener *l;
@@ -25,14 +26,14 @@ check_server(struct profile *p, json_t *list)
 		profile_add(list, l->implicit_tls ||
 		    l->tls == SMTPD_TLS_REQUIRED, "server-tls",
 		    pool_printf(p->pool, "listener \"%s\"", l->name),
-		    l->implicit_tls ? "from the first octet" : words[l->tls],
-		    true);
+		    l->implicit_tls ? "from the first octet" :
+		    profile_words[l->tls], true);
 	for (f = c->flow; f < c->flow + c->nflow; f++) {
 		if (f->behavior <= CONF_RELAY && f->tls != -1)
 			profile_add(list, f->tls == SMTPD_TLS_REQUIRED,
 			    "server-tls", pool_printf(p->pool,
 			    "mail_flow_policy \"%s\"", f->name),
-			    words[f->tls], true);
+			    profile_words[f->tls], true);
 	}
 }
 

@@ -101,23 +101,20 @@ profile_set(struct profile *p, const char *kind, const char *name,
 int
 profile_server(struct profile *p, enum smtpd_tls level, struct err *why)
 {
-	static const char *const words[] = { [SMTPD_TLS_OFF] = "off",
-		[SMTPD_TLS_PREFERRED] = "preferred",
-		[SMTPD_TLS_REQUIRED] = "required" };
 	const struct conf *c = p->conf;
 	const struct conf_listener *l;
 	const struct conf_policy_flow *f;
 
 	for (l = c->listener; l < c->listener + c->nlistener; l++) {
 		if (!l->implicit_tls && l->tls != (int)level &&
-		    p->put(p, "listener", l->name, "tls", words[level],
-			why) != 0)
+		    p->put(p, "listener", l->name, "tls",
+			profile_words[level], why) != 0)
 			return -1;
 	}
 	for (f = c->flow; f < c->flow + c->nflow; f++) {
 		if (f->behavior <= CONF_RELAY && f->tls != -1 &&
 		    f->tls < (int)level && p->put(p, "mail_flow_policy",
-			f->name, "tls", words[level], why) != 0)
+			f->name, "tls", profile_words[level], why) != 0)
 			return -1;
 	}
 	return 0;

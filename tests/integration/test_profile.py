@@ -1,5 +1,5 @@
-"""`postern profile`: the TLS levels of the house and the strict profile, edited,
-and seen by clients and next hops once they are committed."""
+"""`postern profile`: the TLS levels of the house and the strict profile, as
+clients and next hops see them once they are committed."""
 
 import json
 import os
@@ -264,6 +264,11 @@ def expired(place):
         "cert": pair.cert, "key": pair.key}}})
 
 
+def without_tls(place):
+    """A certificate that nobody shows yet."""
+    place.made.write_config({"listener": {"inbound": {"tls": "off"}}})
+
+
 def without_outbound(place):
     place.run("certconfig", "unassign", "outbound", "house")
 
@@ -282,7 +287,8 @@ OUTBOUND = ("certificate", "outbound", "you")
 
 
 @pytest.mark.parametrize("spoil,missing", [
-    (None, set()), (self_signed, {INBOUND}), (expired, {INBOUND}),
+    (None, set()), (without_tls, set()),
+    (self_signed, {INBOUND}), (expired, {INBOUND}),
     (without_outbound, {OUTBOUND}),
     (without_roots, {INBOUND, OUTBOUND, ("authorities", "delivery", "you")}),
     (without_sources, {("listed-sources", 'listener "inbound"', "you")})])
