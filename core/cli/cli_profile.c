@@ -9,12 +9,12 @@
 #include "cli/config.h"
 #include "cli/profile.h"
 
-enum what { WHAT_CHECK, WHAT_APPLY, WHAT_OFF };
+enum what { WHAT_CHECK = 1 << 0, WHAT_APPLY = 1 << 1, WHAT_OFF = 1 << 2 };
 
 struct options {
 	const char *conf;
 	bool json, node, force, unverified;
-	unsigned what; /* 1 << enum what */
+	unsigned what; /* enum what */
 };
 
 /* As gateways call them; what is set. */
@@ -130,18 +130,22 @@ exceptions(struct profile *p)
 	return list;
 }
 
+static const char *
+word_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
 static void
 print_exceptions(const json_t *list)
 {
-	const char *where, *tls;
 	const json_t *o;
 	size_t i;
 
 	for (i = 0; i < json_array_size(list); i++) {
 		o = json_array_get(list, i);
-		where = json_string_value(json_object_get(o, "where"));
-		tls = json_string_value(json_object_get(o, "tls"));
-		(void)printf("  but %s: %s\n", where, tls);
+		(void)printf("  but %s: %s\n", word_of(o, "where"),
+		    word_of(o, "tls"));
 	}
 }
 
@@ -247,16 +251,9 @@ count(const json_t *checks)
 		if (json_is_true(json_object_get(o, "ok")))
 			continue;
 		n.all++;
-		n.yours += strcmp(json_string_value(json_object_get(o,
-		    "remedy")), "you") == 0;
+		n.yours += strcmp(word_of(o, "remedy"), "you") == 0;
 	}
 	return n;
-}
-
-static const char *
-word_of(const json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key));
 }
 
 static void
@@ -292,12 +289,12 @@ strict(struct profile *p, const struct options *o)
 	json_t *checks;
 	int r;
 
-	if (o->what == 1U << WHAT_OFF)
+	if (o->what == WHAT_OFF)
 		return profile_off(p, &why) == 0 ? finish(p, o, &why) :
 		    cli_fail("%s", why.text);
 	checks = json_array();
 	profile_check(p, least, checks);
-	if (o->what == 1U << WHAT_CHECK) {
+	if (o->what == WHAT_CHECK) {
 		print_checks(checks, o->json);
 		r = count(checks).all == 0 ? CLI_OK : CLI_FAILED;
 	} else if (count(checks).yours > 0 && !o->force) {
@@ -334,13 +331,12 @@ run(struct profile *p, const struct options *o, char **word, int n)
 static bool
 sound(const struct options *o, char **word, int n)
 {
-	bool apply = o->what == 1U << WHAT_APPLY;
+	bool apply = o->what == WHAT_APPLY;
 
 	if (n == 0 || strcmp(word[0], "strict") != 0)
 		return o->what == 0 && !o->force && !o->unverified;
-	return (apply || o->what == 1U << WHAT_CHECK ||
-	    o->what == 1U << WHAT_OFF) && (apply || !o->force) &&
-	    (o->what != 1U << WHAT_OFF || !o->unverified);
+	return (apply || o->what == WHAT_CHECK || o->what == WHAT_OFF) &&
+	    (apply || !o->force) && (o->what != WHAT_OFF || !o->unverified);
 }
 
 int
@@ -374,8 +370,8 @@ cli_profile(int argc, char **argv)
 		o.node = o.node || c == 'N';
 		o.force = o.force || c == 'f';
 		o.unverified = o.unverified || c == 'n';
-		o.what |= c == 'C' ? 1U << WHAT_CHECK : c == 'A' ?
-		    1U << WHAT_APPLY : c == 'O' ? 1U << WHAT_OFF : 0;
+		o.what |= c == 'C' ? WHAT_CHECK : c == 'A' ? WHAT_APPLY :
+		    c == 'O' ? WHAT_OFF : 0U;
 	}
 	argc -= optind;
 	argv += optind;

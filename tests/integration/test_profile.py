@@ -423,6 +423,12 @@ def test_off_leaves_what_people_have_changed_since(place):
 
 def test_off_gives_the_store_what_it_had(place):
     place.run("config", "set", "delivery", "tls=preferred", "concurrency=3")
+    place.run("config", "set", "mail_flow_policy", "OPEN", "tls=off")
+    for name, senders in (("OURS", "192.0.2.7"), ("REST", "ALL")):
+        place.run("config", "set", "sender_group", name, "policy=OPEN",
+                  "senders=" + senders)
+    place.run("config", "set", "listener", "inbound", "tls=preferred",
+              "sender_groups=OURS,REST")
     place.commit()
     before = place.objects()
     place.profile("strict", "--apply")
