@@ -30,7 +30,7 @@ read_roots(struct certs *c, const char *file)
 
 /* What is wrong with a chain as a partner sees it; NULL: nothing. */
 static const char *
-trouble(struct certs *c, const char *file)
+trouble(struct certs *c, const char *file, bool client)
 {
 	struct certchain found = { .pool = c->p->pool };
 	struct certpile *pile = certpile_new();
@@ -44,11 +44,16 @@ trouble(struct certs *c, const char *file)
 	if (certlist_read(c->list, file, &raw, &why) != 0 ||
 	    certpile_read(pile, buf_str(&raw), file, NULL, &why) != 0) {
 		text = pool_strdup(c->p->pool, why.text);
+	} else if (certpile_count(pile) == 0) {
+		text = "there is no certificate in it";
 	} else {
 		certchain_check(&found, pile, c->roots, clock_wall());
 		certpile_fact(pile, 0, c->p->pool, &f);
 		if (f.self_signed)
 			text = "signed by itself: partners cannot verify it";
+		else if (client ? !f.client : !f.server)
+			text = client ? "not for clients (extended key usage)" :
+			    "not for servers (extended key usage)";
 		for (i = 0; !found.verified && text == NULL && i < found.n;
 		     i++) {
 			if (found.v[i].level == CERTCHAIN_FAIL)
@@ -67,12 +72,13 @@ static void
 check_use(struct certs *c, const struct certmap *map, const char *use,
     const char *none)
 {
+	bool client = strncmp(use, "listener:", 9) != 0;
 	const struct certmap_row *row;
 	const char *text;
 	unsigned i;
 
 	for (i = 0; (row = certmap_find(map, use, i)) != NULL; i++) {
-		text = trouble(c, row->chain);
+		text = trouble(c, row->chain, client);
 		profile_add(c->into, text == NULL, "certificate", use,
 		    pool_printf(c->p->pool, "\"%s\": %s", row->name,
 			text == NULL ? "issued by an authority" : text),

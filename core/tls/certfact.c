@@ -51,6 +51,9 @@ certpile_fact(const struct certpile *p, unsigned i, struct pool *pool,
 	f_r->not_before = wall_of(X509_get0_notBefore(x));
 	f_r->not_after = wall_of(X509_get0_notAfter(x));
 	f_r->ca = X509_check_ca(x) == 1;
+	/* Without the extension, all bits are set. */
+	f_r->server = (X509_get_extended_key_usage(x) & XKU_SSL_SERVER) != 0;
+	f_r->client = (X509_get_extended_key_usage(x) & XKU_SSL_CLIENT) != 0;
 	f_r->self_signed = X509_NAME_cmp(X509_get_subject_name(x),
 			       X509_get_issuer_name(x)) == 0;
 	ERR_clear_error();

@@ -54,6 +54,7 @@ struct certfact {
 	const char *sha256, *sha1, *spki; /* fingerprints, hexadecimal */
 	msec not_before, not_after;	  /* wall time */
 	bool ca, self_signed;
+	bool server, client; /* may be used by one, by its extended key usage */
 };
 
 void certpile_fact(const struct certpile *p, unsigned i, struct pool *pool,

@@ -25,7 +25,7 @@ LISTED = "127.88.0.9"
 def pki(tmp_path_factory):
     """An authority, and what it gave to the house."""
     made = certs.Authority(str(tmp_path_factory.mktemp("pki")))
-    made.house = made.server("relay.test")
+    made.house, made.ours = made.server("relay.test"), made.client("good")
     return made
 
 
@@ -53,8 +53,8 @@ class House:
                       for domain, port in zip(HOPS, sink.ports if sink
                                               else range(9001, 9005))},
             "delivery": {"ca_file": roots}})
-        self.made.cli("certconfig", "import", "house", self.pki.house.cert,
-                      self.pki.house.key)
+        self.made.cli("certconfig", "import", "house", self.pki.ours.cert,
+                      self.pki.ours.key)
         self.made.cli("certconfig", "assign", "house", "outbound")
         self.made.write_config(changes)
 
@@ -262,6 +262,11 @@ def self_signed(place):
         "cert": place.made.cert, "key": place.made.key}}})
 
 
+def key_alone(place):
+    place.made.write_config({"listener": {"inbound": {
+        "cert": place.made.key, "key": place.made.key}}})
+
+
 def expired(place):
     pair = place.pki.client("expired")
     place.made.write_config({"listener": {"inbound": {
@@ -275,6 +280,13 @@ def without_tls(place):
 
 def without_outbound(place):
     place.run("certconfig", "unassign", "outbound", "house")
+
+
+def outbound_for_servers(place):
+    without_outbound(place)
+    place.run("certconfig", "import", "server", place.pki.house.cert,
+              place.pki.house.key)
+    place.run("certconfig", "assign", "server", "outbound")
 
 
 def without_roots(place):
@@ -292,8 +304,8 @@ OUTBOUND = ("certificate", "outbound", "you")
 
 @pytest.mark.parametrize("spoil,missing", [
     (None, set()), (without_tls, set()),
-    (self_signed, {INBOUND}), (expired, {INBOUND}),
-    (without_outbound, {OUTBOUND}),
+    (self_signed, {INBOUND}), (key_alone, {INBOUND}), (expired, {INBOUND}),
+    (without_outbound, {OUTBOUND}), (outbound_for_servers, {OUTBOUND}),
     (without_roots, {INBOUND, OUTBOUND, ("authorities", "delivery", "you")}),
     (without_sources, {("listed-sources", 'listener "inbound"', "you")})])
 def test_each_thing_that_is_missing_is_listed(place, spoil, missing):

@@ -261,6 +261,7 @@ START_TEST(knows_the_facts)
 	ck_assert_int_lt(f.not_after, clock_wall() + SECONDS(91 * DAY));
 	certpile_fact(all, ROOT, pool, &f);
 	ck_assert(f.ca && f.self_signed);
+	ck_assert(f.server && f.client);
 }
 END_TEST
 
