@@ -8,6 +8,7 @@
 enum cli_exit { CLI_OK, CLI_FAILED, CLI_USAGE };
 
 int cli_alertconfig(int argc, char **argv);
+int cli_bounceconfig(int argc, char **argv);
 int cli_certconfig(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_commit(int argc, char **argv);

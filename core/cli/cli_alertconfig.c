@@ -1,44 +1,25 @@
 /*
  * `postern alertconfig`: the dialogue, and each of its operations as a command.
  */
-#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/alertconfig.h"
 #include "cli/cli.h"
-#include "cli/config.h"
-
-#define KEY_MAX 64
-
-struct words {
-	struct alertconfig *ac;
-	char **arg; /* behind the command */
-	int n;
-};
-
-/* Number of words; most -1: any. changes: it is saved. */
-struct command {
-	const char *name;
-	int least, most;
-	bool changes;
-	int (*run)(const struct words *, struct err *);
-};
+#include "cli/confcmd.h"
 
 static int usage(FILE *, int);
-static int run(struct alertconfig *, const struct command *, char **, int,
-    struct err *);
-static const char *classes_of(const struct words *);
-static int run_list(const struct words *, struct err *);
-static int run_new(const struct words *, struct err *);
-static int run_edit(const struct words *, struct err *);
-static int run_delete(const struct words *, struct err *);
-static int run_clear(const struct words *, struct err *);
-static int run_setup(const struct words *, struct err *);
-static int run_from(const struct words *, struct err *);
-static int run_test(const struct words *, struct err *);
+static int menu(void *);
+static const char *classes_of(const struct confcmd_words *);
+static int run_list(const struct confcmd_words *, struct err *);
+static int run_new(const struct confcmd_words *, struct err *);
+static int run_edit(const struct confcmd_words *, struct err *);
+static int run_delete(const struct confcmd_words *, struct err *);
+static int run_clear(const struct confcmd_words *, struct err *);
+static int run_setup(const struct confcmd_words *, struct err *);
+static int run_from(const struct confcmd_words *, struct err *);
+static int run_test(const struct confcmd_words *, struct err *);
 
-static const struct command commands[] = {
+static const struct confcmd commands[] = {
 	{ "list", 0, 0, false, run_list },
 	{ "new", 1, -1, true, run_new },
 	{ "edit", 2, -1, true, run_edit },
@@ -54,71 +35,17 @@ static const struct command commands[] = {
 int
 cli_alertconfig(int argc, char **argv)
 {
-	static const struct option table[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "node", no_argument, NULL, 'N' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct alertconfig ac = { .json = false };
-	const char *conf = CLI_CONF;
-	const struct command *cmd = commands;
-	struct err why = ERR_INIT;
-	bool node = false;
-	int c, r;
+	const struct confcmd_tool tool = { commands, NCOMMANDS, usage, menu,
+		&ac, &ac.ce, &ac.pool, &ac.json, NULL };
 
-	while ((c = getopt_long(argc, argv, "c:h", table, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			conf = optarg;
-			break;
-		case 'h':
-			return usage(stdout, CLI_OK);
-		case 'j':
-			ac.json = true;
-			break;
-		case 'N':
-			node = true;
-			break;
-		default:
-			return usage(stderr, CLI_USAGE);
-		}
-	}
-	argc -= optind;
-	argv += optind;
-	while (argc > 0 && cmd < commands + NCOMMANDS &&
-	    strcmp(argv[0], cmd->name) != 0)
-		cmd++;
-	if (argc > 0 && (cmd == commands + NCOMMANDS ||
-		argc - 1 < cmd->least ||
-		(cmd->most >= 0 && argc - 1 > cmd->most)))
-		return usage(stderr, CLI_USAGE);
-	if (confedit_open(&ac.ce, conf, &why) != 0)
-		return cli_fail("%s", why.text);
-	confedit_scope(ac.ce, node);
-	ac.pool = pool_new(0);
-	if (argc == 0)
-		r = alertconfig_menu(&ac);
-	else
-		r = run(&ac, cmd, argv + 1, argc - 1, &why);
-	confedit_close(&ac.ce);
-	pool_destroy(&ac.pool);
-	return r;
+	return confcmd_main(&tool, argc, argv);
 }
 
 static int
-run(struct alertconfig *ac, const struct command *cmd, char **arg, int n,
-    struct err *why)
+menu(void *of)
 {
-	struct words w = { ac, arg, n };
-
-	if (cmd->run(&w, why) != 0 ||
-	    (cmd->changes && confedit_save(ac->ce, why) != 0))
-		return cli_fail("%s", why->text);
-	if (cmd->changes)
-		config_hint(ac->ce, ac->json);
-	return CLI_OK;
+	return alertconfig_menu(of);
 }
 
 static int
@@ -145,79 +72,77 @@ usage(FILE *to, int status)
 
 /* From the second word on, as a list. */
 static const char *
-classes_of(const struct words *w)
+classes_of(const struct confcmd_words *w)
 {
+	const struct alertconfig *ac = w->of;
 	const char *list = "";
 	int i;
 
 	for (i = 1; i < w->n; i++)
-		list = pool_printf(w->ac->pool, "%s%s%s", list,
+		list = pool_printf(ac->pool, "%s%s%s", list,
 		    i > 1 ? "," : "", w->arg[i]);
 	return list;
 }
 
 static int
-run_list(const struct words *w, struct err *why)
+run_list(const struct confcmd_words *w, struct err *why)
 {
-	return alertconfig_list(w->ac, why);
+	return alertconfig_list(w->of, why);
 }
 
 static int
-run_new(const struct words *w, struct err *why)
+run_new(const struct confcmd_words *w, struct err *why)
 {
-	return alertconfig_put(w->ac, w->arg[0], classes_of(w), true, why);
+	return alertconfig_put(w->of, w->arg[0], classes_of(w), true, why);
 }
 
 static int
-run_edit(const struct words *w, struct err *why)
+run_edit(const struct confcmd_words *w, struct err *why)
 {
-	return alertconfig_put(w->ac, w->arg[0], classes_of(w), false, why);
+	return alertconfig_put(w->of, w->arg[0], classes_of(w), false, why);
 }
 
 static int
-run_delete(const struct words *w, struct err *why)
+run_delete(const struct confcmd_words *w, struct err *why)
 {
 	int i, r = 0;
 
 	for (i = 0; r == 0 && i < w->n; i++)
-		r = alertconfig_delete(w->ac, w->arg[i], why);
+		r = alertconfig_delete(w->of, w->arg[i], why);
 	return r;
 }
 
 static int
-run_clear(const struct words *w, struct err *why)
+run_clear(const struct confcmd_words *w, struct err *why)
 {
-	return alertconfig_clear(w->ac, why);
+	return alertconfig_clear(w->of, why);
 }
 
 static int
-run_setup(const struct words *w, struct err *why)
+run_setup(const struct confcmd_words *w, struct err *why)
 {
-	const char *value;
-	char key[KEY_MAX];
+	struct alertconfig *ac = w->of;
+	const char *key, *value;
 	int i;
 
 	for (i = 0; i < w->n; i++) {
-		value = strchr(w->arg[i], '=');
-		if (value == NULL || !str_copy(key, sizeof(key),
-			str_n(w->arg[i], (size_t)(value - w->arg[i]))))
-			return err_text(why, "\"%.60s\" is not KEY=VALUE",
-			    w->arg[i]);
-		if (alertconfig_set(w->ac, key, value + 1, why) != 0)
+		if (confcmd_pair(ac->pool, w->arg[i], &key, &value,
+			why) != 0 ||
+		    alertconfig_set(ac, key, value, why) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-run_from(const struct words *w, struct err *why)
+run_from(const struct confcmd_words *w, struct err *why)
 {
-	return alertconfig_set(w->ac, "from",
+	return alertconfig_set(w->of, "from",
 	    str_ieq_c(str_c(w->arg[0]), "default") ? NULL : w->arg[0], why);
 }
 
 static int
-run_test(const struct words *w, struct err *why)
+run_test(const struct confcmd_words *w, struct err *why)
 {
-	return alertconfig_test(w->ac, w->n > 0 ? w->arg[0] : NULL, why);
+	return alertconfig_test(w->of, w->n > 0 ? w->arg[0] : NULL, why);
 }

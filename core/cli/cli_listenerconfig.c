@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/confcmd.h"
 #include "cli/config.h"
 #include "cli/listenerconfig.h"
 #include "cli/menu.h"
 #include "cli/prompt.h"
 
-#define KEY_MAX 64
 #define WORDS_MAX 1000 /* of an answer */
 #define SETTINGS "Settings as KEY=VALUE, with blanks between:"
 #define LISTENER "Enter the name of the listener:"
@@ -368,20 +368,7 @@ int
 listenerconfig_set(struct listenerconfig *lc, int i, const char *kind,
     const char *name, struct err *why)
 {
-	char key[KEY_MAX];
-	const char *is;
-
-	for (; i < lc->n; i++) {
-		is = strchr(lc->arg[i], '=');
-		if (is == NULL || (size_t)(is - lc->arg[i]) >= sizeof(key))
-			return err_text(why, "\"%.60s\" is not KEY=VALUE",
-			    lc->arg[i]);
-		(void)str_copy(key, sizeof(key),
-		    str_n(lc->arg[i], (size_t)(is - lc->arg[i])));
-		if (confedit_set(lc->ce, kind, name, key, is + 1, why) != 0)
-			return -1;
-	}
-	return 0;
+	return confcmd_pairs(lc->ce, lc->arg + i, lc->n - i, kind, name, why);
 }
 
 static bool

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/confcmd.h"
 #include "cli/config.h"
 #include "cli/destconfig.h"
 #include "cli/prompt.h"
@@ -22,7 +23,6 @@ struct row {
 };
 
 static int by_name(const void *a, const void *b);
-static const char *text_of(struct pool *pool, const struct conf_raw *raw);
 static const char *tls_cell(const struct destconfig *dc,
     const struct tlswant *w);
 static void row_of(struct destconfig *dc, const struct conf_destination *d,
@@ -71,42 +71,7 @@ const char *
 destconfig_now(struct destconfig *dc, const char *kind, const char *name,
     const char *key)
 {
-	const struct conf_object *o = confedit_get(dc->ce, kind, name);
-	const struct conf_item *item = NULL;
-
-	if (o != NULL)
-		item = conf_object_get(o, key);
-	if (item == NULL && (o = confedit_boot(dc->ce, kind, name)) != NULL)
-		item = conf_object_get(o, key);
-	return item != NULL ? text_of(dc->pool, item->value) : NULL;
-}
-
-static const char *
-text_of_list(struct pool *pool, const struct conf_raw *raw)
-{
-	const char *text = "";
-	unsigned i;
-
-	for (i = 0; i < raw->n; i++)
-		text = pool_printf(pool, "%s%s%s", text, i > 0 ? "," : "",
-		    text_of(pool, raw->v[i]));
-	return text;
-}
-
-static const char *
-text_of(struct pool *pool, const struct conf_raw *raw)
-{
-	switch (raw->type) {
-	case RAW_BOOL:
-		return raw->b ? "true" : "false";
-	case RAW_INT:
-		return pool_printf(pool, "%lld", (long long)raw->i);
-	case RAW_STRING:
-		return pool_str(pool, raw->s).p;
-	case RAW_LIST:
-		return text_of_list(pool, raw);
-	}
-	panic("value of type %d", (int)raw->type);
+	return confcmd_now(dc->ce, dc->pool, kind, name, key);
 }
 
 bool

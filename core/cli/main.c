@@ -34,6 +34,8 @@ static const struct command commands[] = {
 	{ "import", cli_import, "take over tables of Postfix and others" },
 	{ "alertconfig", cli_alertconfig, "who is told of alerts, and how" },
 	{ "profile", cli_profile, "show and set the TLS levels of the house" },
+	{ "bounceconfig", cli_bounceconfig,
+	    "say how long mail is tried and who is told" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },
 	{ "policy", cli_policy, "check, test and trace a policy" },
 	{ "explain", cli_explain,

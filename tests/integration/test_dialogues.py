@@ -9,15 +9,18 @@ import pytest
 from lib import base, luaconf
 from test_certconfig_dialogue import Dialogue
 
-ALL = ["alertconfig", "certconfig", "destconfig", "listenerconfig"]
+ALL = ["alertconfig", "bounceconfig", "certconfig", "destconfig",
+       "listenerconfig"]
 # A word that two of its operations begin with, and which these are.
 BOTH = {"alertconfig": ("", ""),
+        "bounceconfig": ("de", "DELETE or DETAIL"),
         "certconfig": ("re", "RENEW, RESTORE or RENAME"),
         "destconfig": ("e", "EDIT or EXPORT"),
         "listenerconfig": ("", "")}
 # The first question of an operation, by its word as somebody may type it.
 ASKS = {"alertconfig": ("n", "Please enter a new email address to send "
                         "alerts."),
+        "bounceconfig": ("n", "Please create a name for the profile:"),
         "certconfig": ("n", "Enter a name for this certificate profile:"),
         "destconfig": ("nE", "Enter the domain you wish to configure."),
         "listenerconfig": ("N", "Enter the name of the listener:")}
