@@ -288,7 +288,7 @@ one_line(struct reading *r, int line, struct str s, struct err *why)
 		}
 		return begin(r, line, str_trim(str_n(s.p + 1, s.n - 2)), why);
 	}
-	if (at == s.n) {
+	if (at == 0 || at == s.n) {
 		(void)err_text(why, "this is neither [section] nor key = "
 		    "value");
 		return refuse(r, line, why);

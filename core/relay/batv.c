@@ -16,7 +16,7 @@ int
 batv_read(struct pool *pool, struct str text, struct batv *b_r,
     struct err *why)
 {
-	struct str rest = text, line;
+	struct str rest = text, line, secret;
 	struct batv_key *v;
 	size_t n = 0, i;
 
@@ -29,8 +29,10 @@ batv_read(struct pool *pool, struct str text, struct batv *b_r,
 		line = str_trim(line);
 		if (line.n == 0 || line.p[0] == '#')
 			continue;
-		if (!ch_digit(line.p[0]) || line.n < 2 + SECRET_MIN ||
-		    line.p[1] != ' ')
+		secret = str_n(line.p + 1, line.n - 1);
+		if (!ch_digit(line.p[0]) || secret.n == 0 ||
+		    secret.p[0] != ' ' ||
+		    (secret = str_trim(secret)).n < SECRET_MIN)
 			return err_text(why, "%zu: this is not a digit, a "
 			    "blank and a secret of %d octets or more", n,
 			    SECRET_MIN);
@@ -40,8 +42,7 @@ batv_read(struct pool *pool, struct str text, struct batv *b_r,
 				    "already", n, line.p[0]);
 		}
 		v[b_r->n].number = line.p[0];
-		v[b_r->n++].secret = str_trim(pool_str(pool,
-		    str_n(line.p + 2, line.n - 2)));
+		v[b_r->n++].secret = pool_str(pool, secret);
 	}
 	return b_r->n > 0 ? 0 : err_text(why, "1: there is no key");
 }

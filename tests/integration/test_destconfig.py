@@ -321,6 +321,7 @@ limit_apply = system
     (DEFAULT.replace("table_tls = on\n", ""), 1, "[DEFAULT] has no table_tls"),
     ("table_tls = on\n", 1, "a key before the first [section]"),
     (DEFAULT + "[a.example]\nwhat\n", 13, "neither [section] nor key"),
+    (DEFAULT + "[a.example]\n= 5\n", 13, "neither [section] nor key"),
 ])
 def test_a_bad_file_changes_nothing_and_names_the_line(place, text, line,
                                                        why):

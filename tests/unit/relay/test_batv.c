@@ -148,6 +148,8 @@ static const struct {
 	    "secret of 8 octets or more" },
 	{ "1 short\n", "1: this is not a digit, a blank and a secret of 8 "
 	    "octets or more" },
+	{ "1         short\n", "1: this is not a digit, a blank and a secret "
+	    "of 8 octets or more" },
 	{ "1 12345678\n1 abcdefgh\n", "2: key 1 is there already" },
 };
 
