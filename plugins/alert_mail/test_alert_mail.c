@@ -4,6 +4,7 @@
 
 #include "../common/throttle.h"
 #include "mailtext.h"
+#include "outbox.h"
 #include "place.h"
 #include "unit.h"
 
@@ -229,8 +230,114 @@ START_TEST(a_server_may_have_a_port)
 }
 END_TEST
 
+static struct letter *
+letter(const char *text)
+{
+	struct letter *l = letter_new();
+
+	ck_assert_ptr_nonnull(l);
+	l->text = strdup(text);
+	return l;
+}
+
+static void
+takes(struct outbox *o, const char *text)
+{
+	struct letter *l = outbox_take(o);
+
+	ck_assert_ptr_nonnull(l);
+	ck_assert_str_eq(l->text, text);
+	letter_free(l);
+}
+
+START_TEST(what_an_instance_leaves_is_its_successors)
+{
+	struct outbox *old = outbox_new("alerts"), *young, *other;
+	struct letter *l;
+
+	ck_assert(outbox_alone(old));
+	ck_assert(outbox_put(old, letter("one")));
+	ck_assert(outbox_put(old, letter("two")));
+	ck_assert(outbox_put(old, letter("three")));
+	l = outbox_take(old);
+	young = outbox_new("alerts");
+	other = outbox_new("more");
+	ck_assert(!outbox_alone(old) && !outbox_alone(young));
+	ck_assert(outbox_alone(other));
+	/* As long as it lives it is its own. */
+	ck_assert_ptr_null(outbox_take(young));
+	ck_assert_uint_eq(outbox_waiting(young), 0);
+	takes(old, "two");
+	l->tries = 1;
+	outbox_back(old, l);
+	outbox_free(old);
+	ck_assert(outbox_alone(young));
+	ck_assert_uint_eq(outbox_waiting(young), 2);
+	l = outbox_take(young);
+	ck_assert_str_eq(l->text, "one");
+	ck_assert(l->extra);
+	letter_free(l);
+	l = outbox_take(young);
+	ck_assert_str_eq(l->text, "three");
+	ck_assert(!l->extra); /* it was never tried */
+	letter_free(l);
+	ck_assert_ptr_null(outbox_take(young));
+	ck_assert_ptr_null(outbox_take(other));
+	outbox_free(other);
+	outbox_free(young);
+}
+END_TEST
+
+START_TEST(a_young_instance_that_is_dropped_takes_nothing_along)
+{
+	struct outbox *old = outbox_new("alerts"), *young, *next;
+
+	ck_assert(outbox_put(old, letter("one")));
+	young = outbox_new("alerts");
+	outbox_free(young);
+	ck_assert(outbox_alone(old));
+	next = outbox_new("alerts");
+	outbox_back(next, outbox_take(old));
+	outbox_free(next);
+	takes(old, "one");
+	outbox_free(old);
+}
+END_TEST
+
+START_TEST(the_last_instance_takes_all_along)
+{
+	struct outbox *o = outbox_new("alerts");
+
+	ck_assert(outbox_put(o, letter("one")));
+	outbox_free(o);
+	o = outbox_new("alerts");
+	ck_assert_uint_eq(outbox_waiting(o), 0);
+	outbox_free(o);
+}
+END_TEST
+
+START_TEST(an_outbox_is_full_at_a_thousand)
+{
+	struct outbox *o = outbox_new("alerts");
+	struct letter *l = letter("one");
+	unsigned i;
+
+	for (i = 0; i < OUTBOX_MAX; i++)
+		ck_assert(outbox_put(o, letter("many")));
+	ck_assert(!outbox_put(o, l));
+	takes(o, "many");
+	ck_assert(outbox_put(o, l));
+	ck_assert_uint_eq(outbox_waiting(o), OUTBOX_MAX);
+	outbox_free(o);
+}
+END_TEST
+
 UNIT_SUITE(alert_mail)
 {
+	tcase_add_test(tc, what_an_instance_leaves_is_its_successors);
+	tcase_add_test(tc, a_young_instance_that_is_dropped_takes_nothing_along);
+	tcase_add_test(tc, the_last_instance_takes_all_along);
+	tcase_add_test(tc, an_outbox_is_full_at_a_thousand);
 	tcase_add_test(tc, a_place_is_remembered_for_half_an_hour);
 	tcase_add_test(tc, the_oldest_place_makes_room);
 	tcase_add_loop_test(tc, a_server_may_have_a_port, 0,

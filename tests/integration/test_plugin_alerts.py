@@ -166,6 +166,33 @@ def test_what_was_told_stays_told_over_a_reload(relay, make_sink):
     assert len(box.messages) == 2
 
 
+@pytest.mark.parametrize("moved", [False, True], ids=["same", "moved"])
+def test_what_waits_for_another_try_is_sent_after_a_reload(
+        relay, sink, make_sink, moved):
+    """The next try is a minute away, and there may be another host by then."""
+    box = make_sink()
+    box.fault("rcpt", "450 4.2.0 not now")
+    server = relay(sink.port, config=mail_to(box))
+    refuse_reload(server)
+    server.wait_log("Unable to send System/Critical alert to "
+                    r"ops@alerts\.test")
+    if moved:
+        box = make_sink()
+    else:
+        box.clear_faults()
+    server.write_config({"plugin": {MAIL: {
+        "server": "127.0.0.1:%d" % box.port}}})
+    server.signal(signal.SIGHUP)
+    server.wait_log("configuration 2 is in force")
+    box.wait(1)
+    assert "configuration was refused" in box.messages[0].header("Subject")
+    server.wait_log(r"A System/Critical alert was sent to ops@alerts\.test")
+    assert not [line for line in server.log_lines()
+                if "stopped before" in line]
+    server.stop()
+    assert len(box.messages) == 1
+
+
 def test_an_alert_that_cannot_be_sent_is_no_alert(relay, sink, make_sink):
     deaf = base.free_port()
 
