@@ -335,7 +335,8 @@ END_TEST
 UNIT_SUITE(alert_mail)
 {
 	tcase_add_test(tc, what_an_instance_leaves_is_its_successors);
-	tcase_add_test(tc, a_young_instance_that_is_dropped_takes_nothing_along);
+	tcase_add_test(tc,
+	    a_young_instance_that_is_dropped_takes_nothing_along);
 	tcase_add_test(tc, the_last_instance_takes_all_along);
 	tcase_add_test(tc, an_outbox_is_full_at_a_thousand);
 	tcase_add_test(tc, a_place_is_remembered_for_half_an_hour);
