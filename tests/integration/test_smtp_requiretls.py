@@ -118,6 +118,27 @@ def test_a_postfix_that_lacks_it_gets_nothing_and_the_sender_is_told(
     assert hop.count() == 0
 
 
+@pytest.mark.parametrize("style", ["dsn", "plain"])
+def test_the_alternate_address_is_told_and_nothing_is_quoted(
+        relay, make_sink, pairs, style):
+    hop, back = make_sink(tls=pairs[0]), make_sink(tls=pairs[1])
+    server = start(relay, pairs[2], [hop], back, bounce_profile={"default": {
+        "first_retry": "200ms", "max_retry": "500ms", "jitter": 0,
+        "lifetime": "2s", "format": style,
+        "alternate": "boss@client.test"}})
+    submit(server, params=" REQUIRETLS RET=FULL")
+    report = base.wait_for(lambda: list(back.messages), "a report")[0]
+    assert report.recipients == ["boss@client.test"] and report.tls
+    whole = email.message_from_bytes(report.data, policy=email.policy.default)
+    assert whole.get_content_type() == (
+        "multipart/report" if style == "dsn" else "text/plain")
+    assert b"secret" not in report.data and b"body" not in report.data
+    assert b"b@next.test" in report.data
+    assert b"REQUIRETLS not offered" in report.data
+    server.wait_empty()
+    assert not hop.messages and len(back.messages) == 1
+
+
 def test_a_certificate_that_does_not_hold_keeps_it_back(
         relay, make_sink, pairs):
     hop = make_sink(tls=pairs[1], ehlo=OFFERED)
