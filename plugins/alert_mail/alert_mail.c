@@ -21,7 +21,7 @@
 #include "outbox.h"
 #include "place.h"
 
-enum { SENDERS = 4, TRIES = 3 };
+enum { SENDERS = 4, TRIES = 3, RESTING = 100 };
 #define PAUSE 60000	/* before it is tried again, twice that the next time */
 #define LOOK 1000	/* for what a predecessor leaves, while there is one */
 
@@ -52,7 +52,7 @@ static const struct pst_option options[] = {
 struct state {
 	struct gather *gather;
 	struct outbox *outbox;
-	unsigned sending;
+	unsigned sending, resting;
 	uint64_t serial;
 	struct places places;
 };
@@ -62,6 +62,7 @@ struct job {
 	struct errand e; /* first */
 	struct state *s;
 	struct letter *letter;
+	bool rests; /* its place is another's meanwhile */
 	/* of a test: all its recipients, one after another */
 	const struct pst_alert_test *test;
 	const char *const *next;
@@ -107,7 +108,7 @@ on_stop(struct pst_event *ev)
 
 	if (s == NULL || s->outbox == NULL || !outbox_alone(s->outbox))
 		return PST_CONTINUE;
-	n = outbox_waiting(s->outbox) + s->sending;
+	n = outbox_waiting(s->outbox) + s->sending + s->resting;
 	if (n > 0)
 		pst_log(ev, PST_WARNING, "stopped before %u messages were "
 		    "sent", n);
@@ -291,6 +292,22 @@ log_failed(struct pst_event *ev, const struct letter *l, const char *why)
 	    "alert to %s: %s", l->what, l->to, why);
 }
 
+/* Until it is tried again. Hosts that are down must not be in the way of those
+ * that are not. */
+static enum pst_verdict
+rest(struct pst_event *ev, struct job *j)
+{
+	struct state *s = j->s;
+
+	j->rests = s->resting < RESTING;
+	if (j->rests) {
+		s->resting++;
+		s->sending--;
+		hire(ev, s);
+	}
+	return pst_timer(ev, PAUSE << (j->letter->tries - 1), again);
+}
+
 static enum pst_verdict
 tried(struct pst_event *ev, struct errand *e, const char *why)
 {
@@ -306,7 +323,7 @@ tried(struct pst_event *ev, struct errand *e, const char *why)
 			l->tries++;
 		l->extra = false;
 		if (l->tries < TRIES)
-			return pst_timer(ev, PAUSE << (l->tries - 1), again);
+			return rest(ev, j);
 	}
 	j->letter = NULL;
 	letter_free(l);
@@ -319,6 +336,11 @@ again(struct pst_event *ev, const struct pst_result *r)
 	struct job *j = pst_data(ev, PST_EVENT, struct job);
 
 	(void)r;
+	if (j->rests) {
+		j->s->resting--;
+		j->s->sending++;
+	}
+	j->rests = false;
 	return courier_send(ev, &j->e);
 }
 

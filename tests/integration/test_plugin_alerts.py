@@ -166,6 +166,26 @@ def test_what_was_told_stays_told_over_a_reload(relay, make_sink):
     assert len(box.messages) == 2
 
 
+def test_hosts_that_are_down_are_in_nobodys_way(relay, sink, make_sink):
+    """Each of the first would be waited for three minutes."""
+    box = make_sink()
+    box.fault("rcpt", "450 4.2.0 not now", when="down")
+    down = ["down%d@alerts.test" % i for i in range(6)]
+    server = relay(sink.port, config=mail_to(box, to=down + [
+        "ops@alerts.test"]))
+    refuse_reload(server)
+    box.wait(1)
+    assert box.recipients() == ["ops@alerts.test"]
+    server.wait_log("Unable to send System/Critical alert to down", 6)
+    box.clear_faults()
+    server.write_config()
+    server.signal(signal.SIGHUP)
+    box.wait(7)
+    server.wait_log("A System/Critical alert was sent to", 7)
+    server.stop()
+    assert sorted(box.recipients()) == down + ["ops@alerts.test"]
+
+
 @pytest.mark.parametrize("moved", [False, True], ids=["same", "moved"])
 def test_what_waits_for_another_try_is_sent_after_a_reload(
         relay, sink, make_sink, moved):
