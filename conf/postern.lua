@@ -94,6 +94,7 @@ delivery {
 -- plugin "rate" { limit = 100 }
 -- plugin_order { mail = { "rate" } } -- who is asked first
 
+-- How long mail is tried, and who is told; also by `postern bounceconfig`.
 bounce_profile "default" {
   first_retry = "60s",
   max_retry = "1h",
