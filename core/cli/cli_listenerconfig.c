@@ -88,6 +88,10 @@ static const struct operation operations[] = {
 	    { "Enter the recipient:", SETTINGS } },
 	{ "rcptaccess", "delete", 1, 1, true, rat_delete, "Remove an entry.",
 	    { "Enter the recipient:" } },
+	{ "rcptaccess", "import", 1, 1, true, rat_import,
+	    "Take the table from a file.", { "Enter the file:" } },
+	{ "rcptaccess", "export", 0, 1, false, rat_export,
+	    "Write the table to a file.", { "Enter the file:" } },
 };
 
 #define NOPERATIONS (sizeof(operations) / sizeof(operations[0]))

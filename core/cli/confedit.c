@@ -483,8 +483,11 @@ step_take(struct confedit *ce, const struct step *s, struct err *why)
 	if (s->what == STEP_SET &&
 	    conf_object_set(ce->now, &e->o, s->key, s->value, why) != 0)
 		return -1;
-	if (s->what == STEP_PUT)
+	if (s->what == STEP_PUT) {
 		e->o.items = s->o.items;
+		e->o.file = s->o.file;
+		e->o.line = s->o.line;
+	}
 	e->there = e->touched = true;
 	e->o.node = s->node;
 	return 0;
@@ -542,7 +545,8 @@ confedit_try(struct confedit *ce, struct err *why)
 static int
 parse(struct confedit *ce, struct conf **c_r, struct err *why)
 {
-	struct conf_over over = { .text = ce->text, .lines = true };
+	struct conf_over over = { .text = ce->text, .lines = true,
+		.place = confedit_place, .arg = ce };
 	struct buf text;
 	unsigned i;
 	int r;

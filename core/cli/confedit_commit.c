@@ -286,3 +286,21 @@ confedit_who(const struct confedit *ce)
 {
 	return ce->who;
 }
+
+const char *
+confedit_place(void *arg, struct pool *pool, const char *kind,
+    const char *name, const char *key)
+{
+	const struct conf_item *item = NULL;
+	const struct conf_object *o;
+	struct confedit *ce;
+
+	OBJ_CAST(ce, arg, CONFEDIT_MAGIC);
+	o = name == NULL ? NULL : confedit_get(ce, kind, name);
+	if (o == NULL || o->file == NULL)
+		return NULL;
+	if (key != NULL)
+		item = conf_object_get(o, key);
+	return pool_printf(pool, "%s:%d", o->file,
+	    item != NULL ? item->line : o->line);
+}

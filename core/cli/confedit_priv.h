@@ -59,5 +59,9 @@ struct confedit {
 
 /* Opens the store for changes. */
 int confedit_need_store(struct confedit *ce, struct err *why);
+/* Of a conf_over: in the file of a person, for what was put from there and is
+ * not saved yet. */
+const char *confedit_place(void *arg, struct pool *pool, const char *kind,
+    const char *name, const char *key);
 
 #endif

@@ -32,7 +32,13 @@ int hat_new(struct listenerconfig *lc, struct err *why);
 int hat_edit(struct listenerconfig *lc, struct err *why);
 int hat_delete(struct listenerconfig *lc, struct err *why);
 int hat_reorder(struct listenerconfig *lc, struct err *why);
+
+/* listenerconfig_text.c, listenerconfig_write.c: files; arg[0] is the
+ * listener, or of the recipient access table the file. */
 int hat_import(struct listenerconfig *lc, struct err *why);
+int rat_import(struct listenerconfig *lc, struct err *why);
 int hat_export(struct listenerconfig *lc, struct err *why);
+int rat_export(struct listenerconfig *lc, struct err *why);
+bool listenerconfig_plain(char c);
 
 #endif

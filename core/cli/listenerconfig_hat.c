@@ -7,11 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/num.h"
 #include "cli/config.h"
-
-enum { TABLE_MAX = 4 * 1024 * 1024, GROUPS_MAX = 10000 };
 
 /* The order of a listener's groups, while it changes. */
 struct order {
@@ -191,131 +188,6 @@ hat_reorder(struct listenerconfig *lc, struct err *why)
 	take_out(&o, from);
 	put_in(&o, to, name);
 	return order_set(lc, lc->arg[0], &o, why);
-}
-
-/* ---- files ---- */
-
-int
-hat_export(struct listenerconfig *lc, struct err *why)
-{
-	const char *file = lc->n > 1 ? lc->arg[1] : "-";
-	const struct conf_listener *l;
-	const struct conf_group *g;
-	struct buf text;
-	unsigned i, k;
-	int r;
-
-	if (listenerconfig_conf(lc, why) == NULL)
-		return -1;
-	l = listenerconfig_find(lc, lc->arg[0], why);
-	if (l == NULL)
-		return -1;
-	buf_init(&text, SIZE_MAX);
-	for (i = 0; i < l->ngroup; i++) {
-		g = l->group[i];
-		(void)buf_printf(&text, "%s:\n", g->name);
-		for (k = 0; k < g->npattern; k++)
-			(void)buf_printf(&text, "    %s\n",
-			    g->pattern[k].text);
-		(void)buf_printf(&text, "    $%s", g->policy);
-		if (g->comment[0] != '\0')
-			(void)buf_printf(&text, " (%s)", g->comment);
-		(void)buf_add_char(&text, '\n');
-	}
-	r = config_export(file, buf_str(&text), false, lc->json, why);
-	buf_fini(&text);
-	return r;
-}
-
-/* A line of a group: a sender, or its policy and comment. */
-static int
-import_line(struct listenerconfig *lc, const char *group, struct str line,
-    struct order *senders, struct err *why)
-{
-	size_t open;
-
-	if (line.p[0] != '$') {
-		if (senders->n == CONF_MAX_LIST)
-			return err_text(why, "too many senders");
-		senders->v[senders->n++] = pool_str(lc->pool, line).p;
-		return 0;
-	}
-	open = str_find(line, '(');
-	if (open < line.n && line.p[line.n - 1] == ')' &&
-	    confedit_set(lc->ce, "sender_group", group, "comment",
-		pool_str(lc->pool, str_n(line.p + open + 1,
-		    line.n - open - 2)).p, why) != 0)
-		return -1;
-	return confedit_set(lc->ce, "sender_group", group, "policy",
-	    pool_str(lc->pool, str_trim(str_n(line.p + 1, open - 1))).p, why);
-}
-
-/* The table becomes that of the file; groups that are not in it any more are
- * left as they are, they may be of other listeners. */
-static int
-import_text(struct listenerconfig *lc, struct str rest, unsigned *line_r,
-    struct err *why)
-{
-	struct order o = { pool_alloc(lc->pool, GROUPS_MAX * sizeof(char *)),
-		0 }, senders = { pool_alloc(lc->pool,
-		(CONF_MAX_LIST + 1) * sizeof(char *)), 0 };
-	const char *group = NULL;
-	struct str line;
-
-	while (str_split(&rest, '\n', &line)) {
-		++*line_r;
-		if (line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		line = str_trim(line);
-		if (line.n == 0 || line.p[0] == '#')
-			continue;
-		if (line.p[line.n - 1] != ':') {
-			if (group == NULL)
-				return err_text(why, "this is no NAME:");
-			if (import_line(lc, group, line, &senders, why) != 0)
-				return -1;
-			continue;
-		}
-		if (group != NULL && list_set(lc, "sender_group", group,
-		    "senders", &senders, why) != 0)
-			return -1;
-		group = pool_strndup(lc->pool, line.p, line.n - 1);
-		senders.n = 0;
-		if (name_ok(group, why) != 0)
-			return -1;
-		if (place_of(&o, group) < o.n || o.n == GROUPS_MAX)
-			return err_text(why, "group %s is there already",
-			    group);
-		o.v[o.n++] = group;
-		if (confedit_get(lc->ce, "sender_group", group) == NULL &&
-		    confedit_new(lc->ce, "sender_group", group, why) != 0)
-			return -1;
-		if (confedit_set(lc->ce, "sender_group", group, "comment", "",
-			why) != 0)
-			return -1;
-	}
-	if (group != NULL && list_set(lc, "sender_group", group, "senders",
-	    &senders, why) != 0)
-		return -1;
-	return order_set(lc, lc->arg[0], &o, why);
-}
-
-int
-hat_import(struct listenerconfig *lc, struct err *why)
-{
-	unsigned line = 0;
-	struct buf text;
-	int r;
-
-	if (listenerconfig_conf(lc, why) == NULL ||
-	    listenerconfig_find(lc, lc->arg[0], why) == NULL)
-		return -1;
-	buf_init(&text, TABLE_MAX);
-	r = file_read(&text, lc->arg[1], why);
-	if (r == 0 && import_text(lc, buf_str(&text), &line, why) != 0)
-		r = err_prefix(why, "%s:%u: ", lc->arg[1], line);
-	buf_fini(&text);
-	return r;
 }
 
 /* ---- the order ---- */

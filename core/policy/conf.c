@@ -313,6 +313,7 @@ named_new(struct conf *c, enum conf_scope_id id, const struct conf_block *b)
 
 		a->name = conf_name_fold(c->pool, b->scope, b->name);
 		a->line = b->line;
+		a->items = b->items;
 		base = a;
 	} else if (id == CONF_SCOPE_EXCEPTION) {
 		struct conf_exception *e = &c->exception[c->nexception++];

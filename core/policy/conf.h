@@ -182,6 +182,7 @@ struct conf_access {
 	int line;
 #define PARAM_RAT CONF_FIELD
 #include "tbl/params.h"
+	const struct conf_item *items;
 	struct hash_node node;
 };
 #define CONF_RAT_ALL "ALL"
@@ -347,6 +348,11 @@ struct conf_over {
 	const char *name; /* "revision 12", or a file, in errors; or NULL */
 	bool lines;	  /* errors tell lines of it, else objects; it may be
 			   * of a saved configuration, with certificates */
+	/* Where an object, or (key NULL: all of it) its setting, comes from,
+	 * if not from the text; NULL: it does not know. May be NULL itself. */
+	const char *(*place)(void *arg, struct pool *pool, const char *kind,
+	    const char *name, const char *key);
+	void *arg;
 	uint64_t revision;
 	const char *shadow; /* policy { shadow = }, whatever boot file and
 			     * store say; NULL: as they do */

@@ -90,6 +90,7 @@ read_objects(struct conf_script *s, struct conf_object **v_r, unsigned *n_r,
 		o->kind = b->scope->name;
 		o->name = b->name != NULL ? b->name : "";
 		o->line = b->line;
+		o->file = NULL;
 		o->items = b->items;
 		o->node = b->of_node;
 		r = own_name(pool, o, &names, why);
@@ -130,6 +131,7 @@ conf_objects_boot(struct pool *pool, const char *file, struct str text,
 			o->name = b->name == NULL ? "" :
 			    conf_name_fold(pool, b->scope, b->name);
 			o->line = b->line;
+			o->file = NULL;
 		}
 		for (item = b->items; item != NULL; item = item->next)
 			put_item(pool, o, item->key, item->value, item->line);

@@ -29,6 +29,7 @@ struct conf_object {
 	const struct conf_scope *scope;
 	const char *kind, *name;
 	int line;  /* where it was read */
+	const char *file; /* a person's, whose lines errors tell; or NULL */
 	bool node; /* of this node only; saved texts say so */
 	struct conf_item *items;
 };

@@ -146,9 +146,16 @@ conf_place(const struct conf_script *s, const struct conf_block *b,
 {
 	bool over = item != NULL ? item->over : b->over;
 	int line = item != NULL ? item->line : b->line;
+	const char *place = NULL;
 
 	if (!over)
 		return pool_printf(s->pool, "%s:%d", s->file, line);
+	if (s->over->place != NULL)
+		place = s->over->place(s->over->arg, s->pool, b->scope->name,
+		    b->name, item != NULL ? item->key : NULL);
+	if (place != NULL)
+		return pool_printf(s->pool, "%s: %s \"%s\"", place,
+		    b->scope->name, b->name);
 	if (s->over->lines)
 		return pool_printf(s->pool, "%s:%d", s->over->name, line);
 	return pool_printf(s->pool, b->scope->named ? "%s%s%s \"%s\"" :

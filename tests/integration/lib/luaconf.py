@@ -49,4 +49,5 @@ def _value(value):
 
 
 def _quote(value):
-    return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')
+    value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"%s"' % value.replace("\n", "\\n")
