@@ -17,6 +17,10 @@
 #define SETTINGS "Settings as KEY=VALUE, with blanks between:"
 #define LISTENER "Enter the name of the listener:"
 #define GROUP "Enter the name of the sender group:"
+#define KIND "Is it public or private?"
+#define ANY_KIND "Is it public or private (or neither)?"
+#define FROM "Enter the file:"
+#define TO "Enter the file, or nothing for the screen:"
 
 /* of: the word before it, or "". most -1: any number of words. */
 struct operation {
@@ -29,7 +33,6 @@ struct operation {
 };
 
 static int op_list(struct listenerconfig *, struct err *);
-static int op_new(struct listenerconfig *, struct err *);
 static int op_edit(struct listenerconfig *, struct err *);
 static int op_delete(struct listenerconfig *, struct err *);
 static int policy_list(struct listenerconfig *, struct err *);
@@ -48,8 +51,11 @@ static enum menu_step menu(struct listenerconfig *, const char *);
 
 static const struct operation operations[] = {
 	{ "", "list", 0, 0, false, op_list, "List the listeners.", { NULL } },
-	{ "", "new", 2, -1, true, op_new, "Create a new listener.",
-	    { LISTENER, SETTINGS } },
+	{ "", "new", 2, -1, true, listener_new, "Create a new listener.",
+	    { LISTENER, ANY_KIND, SETTINGS } },
+	{ "", "reset", 2, 2, true, listener_reset,
+	    "Give a listener the table it would begin with.",
+	    { LISTENER, KIND } },
 	{ "", "edit", 2, -1, true, op_edit, "Modify a listener.",
 	    { LISTENER, SETTINGS } },
 	{ "", "delete", 1, 1, true, op_delete, "Remove a listener.",
@@ -68,9 +74,9 @@ static const struct operation operations[] = {
 	    "Move a sender group.", { LISTENER, GROUP,
 		"Enter its new place, from 1:" } },
 	{ "hostaccess", "import", 2, 2, true, hat_import,
-	    "Take the table from a file.", { LISTENER, "Enter the file:" } },
+	    "Take the table from a file.", { LISTENER, FROM } },
 	{ "hostaccess", "export", 1, 2, false, hat_export,
-	    "Write the table to a file.", { LISTENER, "Enter the file:" } },
+	    "Write the table to a file.", { LISTENER, TO } },
 	{ "policy", "list", 0, 0, false, policy_list,
 	    "List the mail flow policies.", { NULL } },
 	{ "policy", "set", 1, -1, true, policy_set,
@@ -89,9 +95,9 @@ static const struct operation operations[] = {
 	{ "rcptaccess", "delete", 1, 1, true, rat_delete, "Remove an entry.",
 	    { "Enter the recipient:" } },
 	{ "rcptaccess", "import", 1, 1, true, rat_import,
-	    "Take the table from a file.", { "Enter the file:" } },
+	    "Take the table from a file.", { FROM } },
 	{ "rcptaccess", "export", 0, 1, false, rat_export,
-	    "Write the table to a file.", { "Enter the file:" } },
+	    "Write the table to a file.", { TO } },
 };
 
 #define NOPERATIONS (sizeof(operations) / sizeof(operations[0]))
@@ -109,8 +115,20 @@ static const struct {
 static int
 usage(FILE *to, int status)
 {
+	static const struct {
+		const char *ask, *shown;
+	} args[] = {
+		{ LISTENER, "LISTENER" },
+		{ GROUP, "GROUP" },
+		{ SETTINGS, "KEY=VALUE ..." },
+		{ KIND, "public|private" },
+		{ ANY_KIND, "[public|private]" },
+		{ FROM, "FILE" },
+		{ TO, "[FILE]" },
+	};
 	const struct operation *o;
-	int i;
+	const char *shown;
+	size_t i, k;
 
 	(void)fputs("usage: postern listenerconfig [-c CONFIG] [--json] "
 	    "[--node] [OPERATION ...]\nWithout an operation a dialogue "
@@ -118,11 +136,14 @@ usage(FILE *to, int status)
 	for (o = operations; o < AFTER; o++) {
 		(void)fprintf(to, "  %s%s%s", o->of, o->of[0] != '\0' ? " " :
 		    "", o->name);
-		for (i = 0; i < 3 && o->ask[i] != NULL; i++)
-			(void)fputs(strcmp(o->ask[i], LISTENER) == 0 ?
-			    " LISTENER" : strcmp(o->ask[i], GROUP) == 0 ?
-			    " GROUP" : strcmp(o->ask[i], SETTINGS) == 0 ?
-			    " KEY=VALUE ..." : i == 0 ? " NAME" : " ...", to);
+		for (i = 0; i < 3 && o->ask[i] != NULL; i++) {
+			shown = i == 0 ? "NAME" : "...";
+			for (k = 0; k < sizeof(args) / sizeof(args[0]); k++) {
+				if (strcmp(o->ask[i], args[k].ask) == 0)
+					shown = args[k].shown;
+			}
+			(void)fprintf(to, " %s", shown);
+		}
 		(void)fprintf(to, "\n      %s\n", o->help);
 	}
 	return status;
@@ -375,8 +396,9 @@ listenerconfig_set(struct listenerconfig *lc, int i, const char *kind,
 	return confcmd_pairs(lc->ce, lc->arg + i, lc->n - i, kind, name, why);
 }
 
-static bool
-known(struct listenerconfig *lc, const char *kind, const char *name)
+bool
+listenerconfig_known(struct listenerconfig *lc, const char *kind,
+    const char *name)
 {
 	return confedit_get(lc->ce, kind, name) != NULL ||
 	    confedit_boot(lc->ce, kind, name) != NULL;
@@ -386,7 +408,7 @@ known(struct listenerconfig *lc, const char *kind, const char *name)
 static int
 put(struct listenerconfig *lc, const char *kind, bool there, struct err *why)
 {
-	bool is = known(lc, kind, lc->arg[0]);
+	bool is = listenerconfig_known(lc, kind, lc->arg[0]);
 
 	if (is != there)
 		return err_text(why, is ? "%s \"%.60s\" is there already" :
@@ -438,12 +460,6 @@ op_list(struct listenerconfig *lc, struct err *why)
 	else
 		json_decref(all);
 	return 0;
-}
-
-static int
-op_new(struct listenerconfig *lc, struct err *why)
-{
-	return put(lc, "listener", false, why);
 }
 
 static int
@@ -506,7 +522,7 @@ static int
 policy_set(struct listenerconfig *lc, struct err *why)
 {
 	return put(lc, "mail_flow_policy",
-	    known(lc, "mail_flow_policy", lc->arg[0]), why);
+	    listenerconfig_known(lc, "mail_flow_policy", lc->arg[0]), why);
 }
 
 static int

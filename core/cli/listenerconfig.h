@@ -25,6 +25,13 @@ const struct conf_listener *listenerconfig_find(struct listenerconfig *lc,
  * "=" is an error. */
 int listenerconfig_set(struct listenerconfig *lc, int i, const char *kind,
     const char *name, struct err *why);
+/* Has boot file or store something of it? */
+bool listenerconfig_known(struct listenerconfig *lc, const char *kind,
+    const char *name);
+
+/* listenerconfig_new.c */
+int listener_new(struct listenerconfig *lc, struct err *why);
+int listener_reset(struct listenerconfig *lc, struct err *why);
 
 /* listenerconfig_hat.c: arg[0] is the listener, arg[1] the group. */
 int hat_print(struct listenerconfig *lc, struct err *why);
@@ -32,6 +39,10 @@ int hat_new(struct listenerconfig *lc, struct err *why);
 int hat_edit(struct listenerconfig *lc, struct err *why);
 int hat_delete(struct listenerconfig *lc, struct err *why);
 int hat_reorder(struct listenerconfig *lc, struct err *why);
+/* NULL: there is no such group. */
+const struct conf_group *hat_group(const struct conf *c, const char *name);
+/* Does another listener have that group? */
+bool hat_used(const struct conf *c, const char *name, const char *listener);
 
 /* listenerconfig_text.c, listenerconfig_write.c: files; arg[0] is the
  * listener, or of the recipient access table the file. */

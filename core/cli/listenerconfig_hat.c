@@ -28,8 +28,6 @@ static int	order_set(struct listenerconfig *, const char *,
 		    const struct order *, struct err *);
 static int	list_set(struct listenerconfig *, const char *, const char *,
 		    const char *, const struct order *, struct err *);
-static const struct conf_group *group_of(const struct conf *, const char *);
-static bool	used(const struct conf *, const char *, const char *);
 static int	name_ok(const char *, struct err *);
 static int	place_ok(const struct order *, const char *, unsigned *,
 		    struct err *);
@@ -96,7 +94,7 @@ hat_new(struct listenerconfig *lc, struct err *why)
 			return -1;
 		o.n--;
 	}
-	if (group_of(c, name) == NULL &&
+	if (hat_group(c, name) == NULL &&
 	    confedit_new(lc->ce, "sender_group", name, why) != 0)
 		return -1;
 	if (listenerconfig_set(lc, at == o.n && (lc->n <= 2 ||
@@ -126,7 +124,7 @@ hat_edit(struct listenerconfig *lc, struct err *why)
 	senders.v = pool_alloc(lc->pool,
 	    (CONF_MAX_LIST + (size_t)lc->n) * sizeof(char *));
 	senders.n = 0;
-	for (p = group_of(c, name)->senders; *p != NULL; p++)
+	for (p = hat_group(c, name)->senders; *p != NULL; p++)
 		senders.v[senders.n++] = *p;
 	for (i = 2; i < lc->n; i++) {
 		one = lc->arg[i] + 1;
@@ -162,7 +160,7 @@ hat_delete(struct listenerconfig *lc, struct err *why)
 		return err_text(why, "listener %s has no group %s",
 		    lc->arg[0], name);
 	take_out(&o, at);
-	if (!used(c, name, lc->arg[0]) &&
+	if (!hat_used(c, name, lc->arg[0]) &&
 	    confedit_get(lc->ce, "sender_group", name) != NULL &&
 	    confedit_delete(lc->ce, "sender_group", name, why) != 0)
 		return -1;
@@ -263,8 +261,8 @@ list_set(struct listenerconfig *lc, const char *kind, const char *name,
 	return r;
 }
 
-static const struct conf_group *
-group_of(const struct conf *c, const char *name)
+const struct conf_group *
+hat_group(const struct conf *c, const char *name)
 {
 	unsigned i;
 
@@ -275,9 +273,8 @@ group_of(const struct conf *c, const char *name)
 	return NULL;
 }
 
-/* By another listener? */
-static bool
-used(const struct conf *c, const char *name, const char *listener)
+bool
+hat_used(const struct conf *c, const char *name, const char *listener)
 {
 	const struct conf_listener *l;
 	unsigned i;

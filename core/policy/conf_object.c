@@ -370,7 +370,11 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 		return 0;
 	all = scope == &conf_scopes[CONF_SCOPE_DESTINATION] ? "*" :
 	    CONF_RAT_ALL;
-	if (str_find(s, '@') < s.n)
+	if (name[s.n - 1] == '@' &&
+	    scope != &conf_scopes[CONF_SCOPE_DESTINATION])
+		ok = addr_parse(pool, str_c(pool_printf(pool, "%sx.example",
+		    name)), ADDR_UTF8_OK, &a, &no) == 0;
+	else if (str_find(s, '@') < s.n)
 		ok = addr_parse(pool, s, ADDR_UTF8_OK, &a, &no) == 0;
 	else if (name[0] == '.')
 		ok = domain_valid(str_c(name + 1), true);

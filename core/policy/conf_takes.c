@@ -31,7 +31,9 @@ conf_build_rat(struct conf *c, struct err *why)
 			strlen(c->exception[i].name)));
 	for (i = 0; i < c->naccess; i++) {
 		a = &c->access[i];
-		if (strcmp(a->name, CONF_RAT_ALL) == 0 && a->access == 0) {
+		if ((strcmp(a->name, CONF_RAT_ALL) == 0 ||
+			a->name[strlen(a->name) - 1] == '@') &&
+		    a->access == 0) {
 			(void)err_text(why, "this would relay for everybody "
 			    "to everywhere");
 			return conf_blame(c, CONF_SCOPE_RAT, a->name,
@@ -117,7 +119,8 @@ conf_exception(const struct conf *conf, const struct addr *sender)
 	    find_exception(conf, NULL, STR(CONF_RAT_ALL));
 }
 
-/* The address, its domain, then what that is below of. */
+/* The address, its part before the @, its domain, then what that is below
+ * of. */
 static const void *
 nearest(const struct conf *conf, const char *listener, const struct addr *rcpt,
     find_fn *find_one)
@@ -136,6 +139,9 @@ nearest(const struct conf *conf, const char *listener, const struct addr *rcpt,
 		memcpy(text + rcpt->local.n + 1, domain.p, domain.n);
 		a = find_one(conf, listener,
 		    str_n(text, rcpt->local.n + 1 + domain.n));
+		if (a == NULL)
+			a = find_one(conf, listener,
+			    str_n(text, rcpt->local.n + 1));
 		if (a != NULL)
 			return a;
 	}

@@ -40,6 +40,12 @@ static const struct refusal refusals[] = {
 	{ "recipient_access 'ALL' { }",
 	    "/etc/p/boot.lua:1: recipient_access \"ALL\": this would relay for "
 	    "everybody to everywhere" },
+	{ "recipient_access 'abuse@' { }",
+	    "/etc/p/boot.lua:1: recipient_access \"abuse@\": this would relay "
+	    "for everybody to everywhere" },
+	{ "recipient_access '@' { }",
+	    "/etc/p/boot.lua:1: recipient_access \"@\" is no address, domain, "
+	    ".domain or ALL" },
 	{ "recipient_access '*' { }",
 	    "/etc/p/boot.lua:1: recipient_access \"*\" is no address, domain, "
 	    ".domain or ALL" },
@@ -110,6 +116,10 @@ static const struct taken takens[] = {
 	{ "\"a%far.test\"@ours.test", NULL, false,
 	    "550 5.7.1 Relaying denied" },
 	{ "a@far.test", "mx", false, "550 5.7.1 Relaying denied" },
+	{ "Abuse@far.test", "mx", false, "451 4.7.1 By letter" },
+	{ "abuse@simple.test", NULL, false, "451 4.7.1 By letter" },
+	{ "abuse@ours.test", "mx", false, NULL },
+	{ "abuse@far.test", "mx", true, NULL },
 };
 
 START_TEST(the_nearest_entry_of_the_access_table_counts)
@@ -124,7 +134,10 @@ START_TEST(the_nearest_entry_of_the_access_table_counts)
 	    "recipient_access '.below.test' { }\n"
 	    "recipient_access 'closed.below.test' { access = 'reject' }\n"
 	    "recipient_access 'off@simple.test' { access = 'reject' }\n"
-	    "recipient_access 'inside.test' { listeners = 'in' }\n");
+	    "recipient_access 'inside.test' { listeners = 'in' }\n"
+	    "recipient_access 'ABUSE@' { access = 'reject', code = 451,\n"
+	    " text = 'By letter' }\n"
+	    "recipient_access 'abuse@ours.test' { }\n");
 	const struct taken *t = &takens[_i];
 	struct err no = ERR_INIT;
 	char text[600] = "";
