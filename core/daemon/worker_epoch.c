@@ -10,6 +10,7 @@
 #include "base/obj.h"
 #include "daemon/logs.h"
 #include "daemon/tickets.h"
+#include "policy/whois.h"
 #include "tls/tlsctx.h"
 
 static int	plugins_load(struct worker *, struct conf *, struct epoch *,
@@ -23,6 +24,7 @@ static void	next_drop(struct worker *);
 static void	answer(struct worker *, const char *, const char *);
 static int	worker_tls(struct worker *, struct conf *, struct epoch *,
 		    struct err *);
+static void	tls_alerts(struct worker *);
 static void	listener_tls(struct worker *, struct conf_listener *);
 static int	broken(void *, const char *, const char *, struct err *);
 static void	tickets_set(struct worker *, struct conf *);
@@ -56,6 +58,8 @@ first_started(void *arg, const struct err *why)
 	struct worker *w;
 
 	OBJ_CAST(w, arg, WORKER_MAGIC);
+	if (why == NULL)
+		tls_alerts(w);
 	worker_started(w, why);
 }
 
@@ -176,6 +180,7 @@ next_switch(struct worker *w)
 	worker_tell(w, json_pack("{s:s, s:I, s:b}", "type", "switched",
 	    "generation", (json_int_t)epoch_generation(e), "logs",
 	    (int)logs_plugins(c->plugins)));
+	tls_alerts(w);
 }
 
 static void
@@ -237,6 +242,52 @@ worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
 	return 0;
 }
 
+/* What clients see of a listener that has no certificate. */
+static const char *
+without_tls(const struct conf_listener *l)
+{
+	unsigned i, n[SMTPD_TLS_REQUIRED + 1] = { 0 };
+
+	if (l->implicit_tls)
+		return "connections are closed";
+	/* Its own level is that of who is in no group. */
+	n[l->flow[0].smtpd.tls]++;
+	for (i = 0; i < l->ngroup; i++)
+		n[whois_flow(l, l->group[i])->smtpd.tls]++;
+	if (n[SMTPD_TLS_REQUIRED] == 0)
+		return "STARTTLS is not offered";
+	return n[SMTPD_TLS_PREFERRED] == 0 ? "STARTTLS is answered 454 and no mail is "
+	    "taken" : "STARTTLS is not offered, and where it is required it "
+	    "is answered 454 and no mail is taken";
+}
+
+/* A configuration is in force: one worker tells which listeners cannot do the
+ * TLS that they are asked for. */
+static void
+tls_alerts(struct worker *w)
+{
+	struct host_alert a = { .severity = "Critical", .category = "System",
+		.detail = "Clients that demand TLS go away, and the others "
+		    "send in clear where they may. See postern certconfig." };
+	const struct conf_listener *l;
+	struct pool *pool;
+
+	if (w->env->index != 0)
+		return;
+	pool = pool_new(0);
+	for (l = w->conf->listener;
+	     l < w->conf->listener + w->conf->nlistener; l++) {
+		if (!conf_listener_wants_tls(l) ||
+		    l->flow[0].smtpd.tlsctx != NULL)
+			continue;
+		a.key = pool_printf(pool, "no_certificate:%s", l->name);
+		a.text = pool_printf(pool, "listener %s has no usable "
+		    "certificate: %s", l->name, without_tls(l));
+		alerts_raise(w->alerts, &a);
+	}
+	pool_destroy(&pool);
+}
+
 /* One worker speaks for all. */
 static void
 listener_tls(struct worker *w, struct conf_listener *l)
@@ -248,11 +299,7 @@ listener_tls(struct worker *w, struct conf_listener *l)
 	if (ctx == NULL) {
 		if (w->env->index == 0)
 			log_critical("listener %s: there is no usable "
-			    "certificate, %s", l->name, l->implicit_tls ?
-				"connections are closed" :
-				l->tls == SMTPD_TLS_REQUIRED ?
-				"STARTTLS is answered 454 and no mail is "
-				"taken" : "STARTTLS is not offered");
+			    "certificate, %s", l->name, without_tls(l));
 		return;
 	}
 	for (i = 0; i < l->nflow; i++) {

@@ -118,11 +118,9 @@ listener_tls(struct job *j, struct conf_listener *l, struct err *why)
 		t.groups = l->tls_groups;
 	else if (c->tls.groups[0] != '\0')
 		t.groups = c->tls.groups;
-	if (l->client_ca[0] != '\0') {
-		if (trust_of(j, l->client_ca, &t.trust, why) != 0)
-			return -1;
-		t.verify_client_cert = true;
-	}
+	if (l->client_ca[0] != '\0' &&
+	    trust_of(j, l->client_ca, &t.trust, why) != 0)
+		return -1;
 	return flows_tls(c, l, &t, why);
 }
 
@@ -147,6 +145,9 @@ flows_tls(const struct conf *c, struct conf_listener *l, struct tlsctx_conf *t,
 		if (made[want] == NULL) {
 			t->request_client_cert = want > 0;
 			t->require_client_cert = want == 2;
+			/* What is not asked for is not judged. */
+			t->verify_client_cert = want > 0 &&
+			    l->client_ca[0] != '\0';
 			if (tlsctx_new(&made[want], t, why) != 0)
 				return -1;
 			l->flow[i].smtpd.tlsctx = made[want];

@@ -56,13 +56,16 @@ def made_levels(tmp_path_factory, policies):
         listeners[name] = {"tls": name}
     listeners["listed"] = {"tls": "preferred", "tls_senders": LIST}
     for level in ("preferred", "required"):
-        for asked in ("request", "require"):
+        for asked in ("off", "request", "require"):
             listeners["%s-%s" % (level, asked)] = {
                 "tls": level, "client_cert": asked, "client_ca": pki.ca}
+    other = certs.make(str(tmp_path_factory.mktemp("other")), "other.test")
+    for level in LEVELS:
+        listeners["keyless-%s" % level] = {"tls": level, "key": other.key}
     for name, setting in listeners.items():
         ports[name] = base.free_port()
         setting.update(address=["127.0.0.1:%d" % ports[name]],
-                       cert=relay.cert, key=relay.key)
+                       cert=relay.cert, key=setting.get("key", relay.key))
     relay.write_config(by_policies(listeners) if policies
                        else {"listener": listeners})
     made.add(relay).start()
@@ -156,6 +159,31 @@ def test_no_message_starts_in_clear_under_required(levels):
         "ICID %s close" % icid]
 
 
+@pytest.mark.parametrize("level,answer,mail", [
+    ("off", 502, 250), ("preferred", 454, 250), ("required", 454, 530)])
+def test_without_a_key_of_ours_nothing_is_promised(levels, level, answer,
+                                                   mail):
+    """The key is another certificate's."""
+    relay, _ = levels
+    with connect(relay, "keyless-" + level) as peer:
+        assert ("STARTTLS" in peer.ehlo()) == (level == "required")
+        icid = icid_of_last(relay)
+        assert peer.expect("STARTTLS", answer)
+        peer.expect("STARTTLS now", 501)
+        peer.expect("MAIL FROM:<a@client.test>", mail)
+        peer.quit()
+    demanded = "ICID %s TLS was required but remote host did not initiate it"
+    assert (demanded % icid in lines_of(relay, icid)) == (mail == 530)
+
+
+@pytest.mark.parametrize("level,what", [
+    ("preferred", "STARTTLS is not offered"),
+    ("required", "is answered 454 and no mail is taken")])
+def test_a_listener_without_a_key_is_an_alert(levels, level, what):
+    levels[0].wait_log(r"Alert System/Critical: listener keyless-%s has no "
+                       r"usable certificate: .*%s" % (level, what))
+
+
 @pytest.mark.parametrize("level", ["preferred", "required"])
 def test_a_handshake_that_fails_leaves_nothing_in_clear(levels, level):
     relay, _ = levels
@@ -247,6 +275,28 @@ def test_a_client_certificate_must_hold_if_it_is_shown(
     else:
         assert "TLS failed: " in lines[2]
         assert not [line for line in lines if "MID" in line]
+
+
+@pytest.mark.parametrize("level", ["preferred", "required"])
+@pytest.mark.parametrize("kind", CERTIFICATES)
+def test_a_client_certificate_that_nobody_asks_for_does_not_count(
+        levels, level, kind):
+    relay, _ = levels
+    context = client.anyone()
+    if kind != "none":
+        pair = relay.pki.client(kind)
+        context.load_cert_chain(pair.cert, pair.key)
+    with connect(relay, level + "-off") as peer:
+        peer.ehlo()
+        icid = icid_of_last(relay)
+        peer.expect("STARTTLS", 220)
+        peer.handshake(context)
+        peer.ehlo()
+        peer.expect("MAIL FROM:<a@client.test>", 250)
+        peer.quit()
+    lines = lines_of(relay, icid)
+    assert "TLS success" in lines[2]
+    assert not [line for line in lines if "peer certificate" in line]
 
 
 def test_without_a_list_of_roots_an_identity_is_not_judged(relay, sink):
