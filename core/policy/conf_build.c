@@ -54,7 +54,7 @@ conf_build(struct conf *c, const struct conf_reader *reader, struct err *why)
 		return -1;
 	if (conf_build_rat(c, why) != 0)
 		return -1;
-	return conf_build_hat(c, why);
+	return conf_build_hat(c, reader, why);
 }
 
 static int

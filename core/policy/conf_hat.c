@@ -13,7 +13,7 @@ static int	build_group(struct conf *, struct conf_group *, struct err *);
 static int	zone_number(struct conf *, const char *, unsigned *,
 		    struct err *);
 static int	check_flow(const struct conf *, const struct conf_policy_flow *,
-		    struct err *);
+		    bool, struct err *);
 static int	check_senders(const struct conf *, enum conf_scope_id,
 		    const char *, const char *const *, struct err *);
 static int	build_listener(struct conf *, struct conf_listener *,
@@ -32,13 +32,16 @@ static const char *const not_here[] = { "connections",
 	"relay_client_connections", "relay_client_rate" };
 
 int
-conf_build_hat(struct conf *c, struct err *why)
+conf_build_hat(struct conf *c, const struct conf_reader *reader,
+    struct err *why)
 {
+	/* A reader of nothing only looks at the settings. */
+	bool read = reader->read != conf_reader_none.read;
 	unsigned i;
 
 	c->zone = pool_alloc(c->pool, SGPAT_ZONES * sizeof(*c->zone));
 	for (i = 0; i < c->nflow; i++) {
-		if (check_flow(c, &c->flow[i], why) != 0)
+		if (check_flow(c, &c->flow[i], read, why) != 0)
 			return -1;
 	}
 	for (i = 0; i < c->ngroup; i++) {
@@ -104,7 +107,7 @@ zone_number(struct conf *c, const char *zone, unsigned *n_r, struct err *why)
 }
 
 static int
-check_flow(const struct conf *c, const struct conf_policy_flow *f,
+check_flow(const struct conf *c, const struct conf_policy_flow *f, bool read,
     struct err *why)
 {
 	size_t i;
@@ -121,6 +124,7 @@ check_flow(const struct conf *c, const struct conf_policy_flow *f,
 		    why);
 	}
 	if (f->auth == CONF_AUTH_REQUIRED && c->nuser == 0 &&
+	    (read || c->relay.users[0] == '\0') &&
 	    c->relay.user_table[0] == '\0') {
 		(void)err_text(why, "auth is required, but relay { } has no "
 		    "users");

@@ -183,7 +183,8 @@ const struct queue_profile *conf_profile_find(const struct conf *c,
     const char *name);
 /* conf_hat.c: sender groups and mail flow policies; listeners' own settings
  * are built. */
-int conf_build_hat(struct conf *c, struct err *why);
+int conf_build_hat(struct conf *c, const struct conf_reader *reader,
+    struct err *why);
 void conf_hat_dump(const struct conf *c, struct buf *dst);
 /* conf_takes.c: the recipient access table, and that of senders. */
 int conf_build_rat(struct conf *c, struct err *why);
