@@ -32,7 +32,6 @@ struct operation {
 	const char *ask[3];
 };
 
-static int op_list(struct listenerconfig *, struct err *);
 static int op_edit(struct listenerconfig *, struct err *);
 static int op_delete(struct listenerconfig *, struct err *);
 static int policy_list(struct listenerconfig *, struct err *);
@@ -50,7 +49,7 @@ static enum menu_step perform(struct listenerconfig *,
 static enum menu_step menu(struct listenerconfig *, const char *);
 
 static const struct operation operations[] = {
-	{ "", "list", 0, 0, false, op_list, "List the listeners.", { NULL } },
+	{ "", "list", 0, 0, false, listener_list, "List the listeners.", { NULL } },
 	{ "", "new", 2, -1, true, listener_new, "Create a new listener.",
 	    { LISTENER, ANY_KIND, SETTINGS } },
 	{ "", "reset", 2, 2, true, listener_reset,
@@ -293,7 +292,7 @@ dialogue(struct listenerconfig *lc)
 	struct err why = ERR_INIT;
 
 	lc->json = false;
-	if (op_list(lc, &why) != 0)
+	if (listener_list(lc, &why) != 0)
 		return cli_fail("%s", why.text);
 	(void)menu(lc, "");
 	return CLI_OK;
@@ -421,48 +420,6 @@ put(struct listenerconfig *lc, const char *kind, bool there, struct err *why)
 /* ---- listeners ---- */
 
 static int
-op_list(struct listenerconfig *lc, struct err *why)
-{
-	static const char *const levels[] = { "off", "preferred", "required" };
-	const struct conf *c = listenerconfig_conf(lc, why);
-	const struct conf_listener *l;
-	json_t *all, *where;
-	char text[SOCK_TEXT_MAX];
-	unsigned i;
-
-	if (c == NULL)
-		return -1;
-	all = json_array();
-	if (!lc->json)
-		(void)printf("Currently configured listeners:\n");
-	for (l = c->listener; l < c->listener + c->nlistener; l++) {
-		where = json_array();
-		if (!lc->json)
-			(void)printf("%u. %s (on",
-			    (unsigned)(l - c->listener) + 1, l->name);
-		for (i = 0; i < l->address.n; i++) {
-			(void)sock_addr_text(&l->address.v[i], text,
-			    sizeof(text));
-			(void)json_array_append_new(where, json_string(text));
-			if (!lc->json)
-				(void)printf("%s %s", i > 0 ? "," : "", text);
-		}
-		if (!lc->json)
-			(void)printf(") TLS %s, %u sender groups\n",
-			    levels[l->tls], l->ngroup);
-		(void)json_array_append_new(all, json_pack(
-		    "{s:s, s:o, s:s, s:i}", "listener", l->name, "address",
-		    where, "tls", levels[l->tls], "sender_groups",
-		    (int)l->ngroup));
-	}
-	if (lc->json)
-		config_print(all);
-	else
-		json_decref(all);
-	return 0;
-}
-
-static int
 op_edit(struct listenerconfig *lc, struct err *why)
 {
 	return put(lc, "listener", true, why);
@@ -555,8 +512,8 @@ rat_print(struct listenerconfig *lc, struct err *why)
 		if (a->access == 0)
 			(void)printf("%s ACCEPT\n", a->name);
 		else
-			(void)printf("%s REJECT %u %s\n", a->name, a->code,
-			    a->text);
+			prompt_text(pool_printf(lc->pool, "%s REJECT %u %s\n",
+			    a->name, a->code, a->text), 4);
 	}
 	for (i = 0; !lc->json && c->relay.domains[i] != NULL; i++)
 		(void)printf("%s ACCEPT (relay.domains)\n",

@@ -30,6 +30,7 @@ bool listenerconfig_known(struct listenerconfig *lc, const char *kind,
     const char *name);
 
 /* listenerconfig_new.c */
+int listener_list(struct listenerconfig *lc, struct err *why);
 int listener_new(struct listenerconfig *lc, struct err *why);
 int listener_reset(struct listenerconfig *lc, struct err *why);
 

@@ -9,6 +9,7 @@
 
 #include "base/num.h"
 #include "cli/config.h"
+#include "cli/prompt.h"
 
 /* The order of a listener's groups, while it changes. */
 struct order {
@@ -58,9 +59,10 @@ hat_print(struct listenerconfig *lc, struct err *why)
 		    g->comment, "senders", senders));
 		if (lc->json)
 			continue;
-		(void)printf("%u. %s: $%s (%s)%s%s\n", i + 1, g->name,
-		    g->policy, behaviors[c->flow[g->flow].behavior],
-		    g->comment[0] != '\0' ? " " : "", g->comment);
+		prompt_text(pool_printf(lc->pool, "%u. %s: $%s (%s)%s%s\n",
+		    i + 1, g->name, g->policy,
+		    behaviors[c->flow[g->flow].behavior],
+		    g->comment[0] != '\0' ? " " : "", g->comment), 4);
 		for (k = 0; k < g->npattern; k++)
 			(void)printf("    %s\n", g->pattern[k].text);
 	}

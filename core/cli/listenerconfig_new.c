@@ -5,7 +5,11 @@
  */
 #include "cli/listenerconfig.h"
 
+#include <jansson.h>
 #include <string.h>
+
+#include "cli/config.h"
+#include "cli/prompt.h"
 
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -193,6 +197,52 @@ default_table(struct listenerconfig *lc, const struct kind *k, bool reset,
 	}
 	return confedit_set(lc->ce, "listener", lc->arg[0], "sender_groups",
 	    list, why);
+}
+
+int
+listener_list(struct listenerconfig *lc, struct err *why)
+{
+	static const char *const levels[] = { "off", "preferred", "required" };
+	const struct conf *c = listenerconfig_conf(lc, why);
+	const struct conf_listener *l;
+	char text[SOCK_TEXT_MAX];
+	json_t *all, *where;
+	struct buf line;
+	unsigned i;
+
+	if (c == NULL)
+		return -1;
+	all = json_array();
+	if (!lc->json)
+		prompt_text("Currently configured listeners:\n", 0);
+	buf_init(&line, SIZE_MAX);
+	for (l = c->listener; l < c->listener + c->nlistener; l++) {
+		where = json_array();
+		buf_reset(&line);
+		(void)buf_printf(&line, "%u. %s (on",
+		    (unsigned)(l - c->listener) + 1, l->name);
+		for (i = 0; i < l->address.n; i++) {
+			(void)sock_addr_text(&l->address.v[i], text,
+			    sizeof(text));
+			(void)json_array_append_new(where, json_string(text));
+			(void)buf_printf(&line, "%s %s", i > 0 ? "," : "",
+			    text);
+		}
+		(void)buf_printf(&line, ") TLS %s, %u sender groups\n",
+		    levels[l->tls], l->ngroup);
+		if (!lc->json)
+			prompt_text(buf_p(&line), 4);
+		(void)json_array_append_new(all, json_pack(
+		    "{s:s, s:o, s:s, s:i}", "listener", l->name, "address",
+		    where, "tls", levels[l->tls], "sender_groups",
+		    (int)l->ngroup));
+	}
+	buf_fini(&line);
+	if (lc->json)
+		config_print(all);
+	else
+		json_decref(all);
+	return 0;
 }
 
 /* LISTENER [public|private] KEY=VALUE … */

@@ -182,3 +182,95 @@ def test_without_a_terminal_nothing_is_broken(place):
     assert done.returncode == 0, done.stderr
     assert ASKS[place.command][1] in done.stdout
     assert any(len(line) > 40 for line in done.stdout.splitlines())
+
+
+listeners = pytest.mark.parametrize("place", ["listenerconfig"],
+                                    indirect=True)
+# The questions of an operation of a table, up to the last.
+GROUP = ["hostaccess", "new", "in", "PARTNERS"]
+
+
+def policy(place):
+    base.run([base.POSTERN_BIN, "listenerconfig", "-c", place.conf, "policy",
+              "set", "TLS", "tls=required"])
+
+
+@listeners
+@pytest.mark.parametrize("key,status", [(b"\x04", 0),
+                                        (b"\x03", -signal.SIGINT)])
+def test_leaving_amid_questions_of_a_table_changes_nothing(place, key,
+                                                           status):
+    """What was done before in the same dialogue stays."""
+    policy(place)
+    before = place.changes()
+    for n in range(1, len(GROUP) + 1):
+        one = place.talk()
+        one.answer(*GROUP[:n])
+        one.hear(r"\[[^\n]*\]> $")
+        os.write(one.fd, key)
+        assert one.end() == status
+        assert place.changes() == before
+    one = place.talk()
+    one.answer(*GROUP, "policy=TLS senders=.partner.test", "new", "in")
+    one.hear(r"Enter the name of the sender group:\n\[\]> $")
+    os.write(one.fd, key)
+    assert one.end() == status
+    assert "PARTNERS" in place.changes()[0]
+
+
+@listeners
+def test_an_empty_answer_where_something_is_needed_is_told(place):
+    policy(place)
+    before = place.changes()
+    one = place.talk()
+    one.answer("hostaccess", "new", "in", "", "")
+    one.hear("Failed: that is too little or too much")
+    # It is in the table still; two empty answers lead out.
+    one.answer("", "")
+    assert one.end() == 0
+    assert place.changes() == before
+
+
+@listeners
+def test_an_empty_answer_leads_from_a_table_to_the_first_menu(place):
+    one = place.talk()
+    for table in ("hostaccess", "policy", "rcptaccess"):
+        one.hear("- RCPTACCESS - ")
+        one.answer(table, "")
+    one.hear("- RCPTACCESS - ")
+    one.answer("")
+    assert one.end() == 0
+
+
+@listeners
+def test_menus_and_questions_of_listeners_fit_the_screen(place):
+    for width in (40, 60, 80):
+        one = place.talk(width)
+        one.answer("rcptaccess", "new", "x.test", "access=reject text=Write "
+                   "to us", "print", "", "hostaccess", "print", "in", "",
+                   "reset", "in", "public", "hostaccess", "print", "in",
+                   "new", "in", "G", "", "", "new", "", "", "", "")
+        assert one.end() == 0
+        said = one.all.split("There are uncommitted changes")[0]
+        long = [line for line in said.splitlines()
+                if len(line) > width and not line.startswith("[]> ")]
+        assert not long, one.all
+        base.run([base.POSTERN_BIN, "config", "-c", place.conf, "clear"])
+
+
+@listeners
+def test_a_whole_listener_is_made_by_dialogue(place):
+    one = place.talk(80)
+    one.answer("NEW", "MailOut", "private", "address=127.0.0.1:2526",
+               "hostaccess", "edit", "MailOut", "RELAYLIST", "+10.0.0.0/8",
+               "print", "MailOut", "export", "MailOut", "", "reorder",
+               "MailOut", "RELAYLIST", "3", "", "rcptaccess", "new",
+               "ours.test", "", "print", "", "list", "")
+    assert one.end() == 0
+    assert "1. RELAYLIST: $RELAYED (RELAY) Only these may relay\n" \
+        "    10.0.0.0/8\n" in one.all
+    assert "RELAYLIST:\n    10.0.0.0/8\n    $RELAYED (Only these may " \
+        "relay)\n" in one.all
+    assert 'Failed: "3" is no place from 1 to 2' in one.all
+    assert "ours.test ACCEPT\n" in one.all
+    assert "2. MailOut (on 127.0.0.1:2526)" in one.all
