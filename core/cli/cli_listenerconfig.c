@@ -49,7 +49,8 @@ static enum menu_step perform(struct listenerconfig *,
 static enum menu_step menu(struct listenerconfig *, const char *);
 
 static const struct operation operations[] = {
-	{ "", "list", 0, 0, false, listener_list, "List the listeners.", { NULL } },
+	{ "", "list", 0, 0, false, listener_list, "List the listeners.",
+	    { NULL } },
 	{ "", "new", 2, -1, true, listener_new, "Create a new listener.",
 	    { LISTENER, ANY_KIND, SETTINGS } },
 	{ "", "reset", 2, 2, true, listener_reset,

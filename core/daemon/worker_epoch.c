@@ -256,9 +256,10 @@ without_tls(const struct conf_listener *l)
 		n[whois_flow(l, l->group[i])->smtpd.tls]++;
 	if (n[SMTPD_TLS_REQUIRED] == 0)
 		return "STARTTLS is not offered";
-	return n[SMTPD_TLS_PREFERRED] == 0 ? "STARTTLS is answered 454 and no mail is "
-	    "taken" : "STARTTLS is not offered, and where it is required it "
-	    "is answered 454 and no mail is taken";
+	if (n[SMTPD_TLS_PREFERRED] == 0)
+		return "STARTTLS is answered 454 and no mail is taken";
+	return "STARTTLS is not offered, and where it is required it is "
+	    "answered 454 and no mail is taken";
 }
 
 /* A configuration is in force: one worker tells which listeners cannot do the
