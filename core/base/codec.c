@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/pool.h"
+
 static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			  "abcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char hex_lower[] = "0123456789abcdef";
@@ -201,6 +203,29 @@ ascii_only(struct str s)
 	for (i = 0; i < s.n; i++)
 		any |= (unsigned char)s.p[i];
 	return any < 0x80;
+}
+
+const char *
+text_clean(struct pool *pool, struct str s, size_t max)
+{
+	char *dst = pool_alloc(pool, s.n + 1);
+	size_t i, n, len = 0;
+	uint32_t cp;
+
+	for (i = 0; i < s.n; i += n) {
+		n = utf8_char(str_n(s.p + i, s.n - i), &cp);
+		if (len + (n > 0 ? n : 1) > max)
+			break;
+		if (n == 1 ? ch_print(s.p[i]) : n > 0 && shows_itself(cp)) {
+			memcpy(dst + len, s.p + i, n);
+			len += n;
+			continue;
+		}
+		dst[len++] = s.p[i] >= '\t' && s.p[i] <= '\r' ? ' ' : '?';
+		n += n == 0;
+	}
+	dst[len] = '\0';
+	return dst;
 }
 
 /* Characters that would act on a terminal, spelt out. */

@@ -25,6 +25,11 @@ int xtext_decode(struct buf *dst, struct str src);
 size_t utf8_char(struct str s, uint32_t *cp_r);
 bool utf8_valid(struct str s); /* shortest forms, no surrogates */
 bool ascii_only(struct str s);
+/* One line of at most max octets, cut between characters, with a blank in
+ * place of each end of a line or tabulator, and '?' in place of what else would
+ * act on a terminal and of each octet that is not UTF-8. */
+struct pool;
+const char *text_clean(struct pool *pool, struct str s, size_t max);
 
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 int json_quote(struct buf *dst, struct str s);

@@ -17,7 +17,13 @@
 
 #define DUMP_MAX (16 * 1024 * 1024)
 
-enum check_what { CHECK_ONLY, CHECK_JSON, CHECK_DUMP, CHECK_SETTINGS };
+enum check_what {
+	CHECK_ONLY,
+	CHECK_JSON,
+	CHECK_DUMP,
+	CHECK_SETTINGS,
+	CHECK_SETTINGS_JSON
+};
 
 static int	usage(FILE *, int);
 static int	check(const char *, enum check_what, int);
@@ -54,7 +60,7 @@ cli_check(int argc, char **argv)
 	};
 	enum check_what what = CHECK_ONLY;
 	const char *file = CLI_CONF;
-	int c, quiet = 0;
+	int c, quiet = 0, json = 0;
 
 	while ((c = getopt_long(argc, argv, "c:hq", table, NULL)) != -1) {
 		switch (c) {
@@ -65,7 +71,7 @@ cli_check(int argc, char **argv)
 			what = CHECK_DUMP;
 			break;
 		case 'j':
-			what = CHECK_JSON;
+			json = 1;
 			break;
 		case 's':
 			what = CHECK_SETTINGS;
@@ -79,6 +85,11 @@ cli_check(int argc, char **argv)
 			return usage(stderr, CLI_USAGE);
 		}
 	}
+	if (json != 0 && what == CHECK_DUMP)
+		return usage(stderr, CLI_USAGE);
+	if (json != 0)
+		what = what == CHECK_SETTINGS ? CHECK_SETTINGS_JSON :
+						CHECK_JSON;
 	if (optind + 1 == argc)
 		file = argv[optind];
 	else if (optind < argc)
@@ -90,7 +101,7 @@ static int
 usage(FILE *to, int status)
 {
 	(void)fputs("usage: postern check [-q] [--json | --dump] [-c] [FILE]\n"
-	    "       postern check --settings\n"
+	    "       postern check --settings [--json]\n"
 	    "Reads the boot file and what it names: exit status 0 if all is "
 	    "sound, else 1.\n--dump shows all settings as they are in force, "
 	    "--settings explains each.\n", to);
@@ -107,8 +118,11 @@ check(const char *file, enum check_what what, int quiet)
 	int r;
 
 	buf_init(&b, DUMP_MAX);
-	if (what == CHECK_SETTINGS) {
-		conf_help(&b);
+	if (what == CHECK_SETTINGS || what == CHECK_SETTINGS_JSON) {
+		if (what == CHECK_SETTINGS)
+			conf_help(&b);
+		else
+			conf_help_json(&b);
 		(void)fputs(buf_p(&b), stdout);
 		buf_fini(&b);
 		return CLI_OK;
@@ -139,8 +153,8 @@ check(const char *file, enum check_what what, int quiet)
 static void
 print_json(const char *file, const struct conf *c, const char *error)
 {
-	json_t *o = json_pack("{s:s, s:b}", "file", file, "sound",
-	    (int)(error == NULL));
+	json_t *o = json_pack("{s:o, s:b}", "file", config_text(str_c(file)),
+	    "sound", (int)(error == NULL));
 
 	if (error != NULL)
 		(void)json_object_set_new(o, "error", json_string(error));
@@ -212,18 +226,26 @@ int
 cli_version(int argc, char **argv)
 {
 	struct err why = ERR_INIT;
-	int ok;
+	bool json, ok;
 
-	if (argc > 1) {
-		ok = strcmp(argv[1], "--help") == 0;
+	json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	if (argc > 1 && !json) {
+		ok = strcmp(argv[1], "--help") == 0 ||
+		    strcmp(argv[1], "-h") == 0;
 		(void)fprintf(ok ? stdout : stderr,
-		    "usage: postern version\nShows the version and the TLS "
-		    "library, and whether it is the right one.\n");
+		    "usage: postern version [--json]\nShows the version and "
+		    "the TLS library, and whether it is the right one.\n");
 		return ok ? CLI_OK : CLI_USAGE;
 	}
-	(void)printf("postern %s, %s\n", PACKAGE_VERSION,
-	    tls_library());
-	if (tls_self_check(&why) != 0)
-		return cli_fail("%s", why.text);
+	ok = tls_self_check(&why) == 0;
+	if (json)
+		config_print(json_pack("{s:s, s:s, s:b, s:s*}", "version",
+		    PACKAGE_VERSION, "tls_library", tls_library(), "sound",
+		    (int)ok, "error", ok ? NULL : why.text));
+	else
+		(void)printf("postern %s, %s\n", PACKAGE_VERSION,
+		    tls_library());
+	if (!ok)
+		return json ? CLI_FAILED : cli_fail("%s", why.text);
 	return CLI_OK;
 }

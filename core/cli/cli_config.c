@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/codec.h"
 #include "base/num.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 
-#define TEXT_MAX 1000 /* of a comment */
+#define TEXT_MAX 1000 /* octets of a comment */
 
 struct words {
 	const char *conf, *pass_file;
@@ -31,7 +32,7 @@ static int options(struct words *, int, char **);
 static int run(const struct command *, const struct words *);
 static int saved(struct confedit *, const struct words *, struct err *);
 static int name_of(const struct words *, const char **, int *, struct err *);
-static void comment_of(const struct words *, int, char *, size_t);
+static const char *comment_of(struct confedit *, const struct words *, int);
 static void tell_done(const struct words *, const struct confedit_done *);
 static int run_status(struct confedit *, const struct words *, struct err *);
 static int run_show(struct confedit *, const struct words *, struct err *);
@@ -329,32 +330,24 @@ run_clear(struct confedit *ce, const struct words *w, struct err *why)
 }
 
 /* The words from the i-th on, as one line. */
-static void
-comment_of(const struct words *w, int i, char *dst, size_t n)
+static const char *
+comment_of(struct confedit *ce, const struct words *w, int i)
 {
-	size_t len = 0;
+	struct pool *pool = confedit_pool(ce);
+	const char *text = "";
 
-	dst[0] = '\0';
-	for (; i < w->narg && len + 2 < n; i++) {
-		if (len > 0)
-			dst[len++] = ' ';
-		(void)str_copy(dst + len, n - len, str_c(w->arg[i]));
-		len = strlen(dst);
-	}
-	for (; len > 0; len--) {
-		if ((unsigned char)dst[len - 1] < 0x20)
-			dst[len - 1] = ' ';
-	}
+	for (; i < w->narg && strlen(text) <= TEXT_MAX; i++)
+		text = pool_printf(pool, "%s%s%s", text,
+		    text[0] != '\0' ? " " : "", w->arg[i]);
+	return text_clean(pool, str_c(text), TEXT_MAX);
 }
 
 static int
 run_commit(struct confedit *ce, const struct words *w, struct err *why)
 {
 	struct confedit_done done;
-	char comment[TEXT_MAX];
 
-	comment_of(w, 1, comment, sizeof(comment));
-	if (confedit_commit(ce, comment, &done, why) != 0)
+	if (confedit_commit(ce, comment_of(ce, w, 1), &done, why) != 0)
 		return CLI_FAILED;
 	tell_done(w, &done);
 	return CLI_OK;
@@ -364,14 +357,13 @@ static int
 run_rollback(struct confedit *ce, const struct words *w, struct err *why)
 {
 	struct confedit_done done;
-	char comment[TEXT_MAX];
+	const char *comment = comment_of(ce, w, 2);
 	uint64_t n;
 
 	if (num_u64(str_c(w->arg[1]), INT64_MAX, &n) != 0) {
 		(void)err_text(why, "a revision is a number");
 		return CLI_USAGE;
 	}
-	comment_of(w, 2, comment, sizeof(comment));
 	if (confedit_rollback(ce, n, comment[0] != '\0' ? comment : NULL,
 		&done, why) != 0)
 		return CLI_FAILED;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/ask.h"
 #include "cli/cli.h"
+#include "cli/config.h"
 #include "daemon/alertbook.h"
 #include "policy/conf.h"
 
@@ -94,6 +95,7 @@ display(const char *file, uint64_t n, int open, int json)
 	struct err why = ERR_INIT;
 	json_t *book = NULL, *some, *x;
 	char *spool = NULL;
+	unsigned rows = 0;
 	size_t i;
 
 	if (spool_of(file, &spool, &why) == 0)
@@ -103,10 +105,9 @@ display(const char *file, uint64_t n, int open, int json)
 		return cli_fail("%s", why.text);
 	some = chosen(book, n, open);
 	if (json != 0) {
-		json_array_foreach(some, i, x) {
-			(void)json_dumpf(x, stdout, JSON_COMPACT);
-			(void)printf("\n");
-		}
+		json_array_foreach(some, i, x)
+			config_row(&rows, json_incref(x));
+		config_rows_end(rows);
 	} else if (open != 0) {
 		show_open(some);
 	} else {

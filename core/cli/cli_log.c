@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/cli.h"
+#include "cli/config.h"
 #include "cli/logline.h"
 #include "policy/conf.h"
 
@@ -30,6 +31,7 @@ struct search {
 	const char *conf;
 	struct logline_want want;
 	bool json;
+	unsigned rows;
 	char *file[FILES_MAX];
 	unsigned nfile;
 	struct logline_ids mids, icids, dcids;
@@ -51,7 +53,7 @@ static void	select_line(struct search *, const struct logline *);
 static void	select_bounces(struct search *);
 static void	join_line(struct search *, const struct logline *);
 static void	print_line(struct search *, const struct logline *);
-static void	print_json(const struct logline *);
+static void	print_json(struct search *, const struct logline *);
 
 enum { O_MID = 256, O_FROM, O_TO, O_SINCE, O_UNTIL, O_ID, O_JSON };
 
@@ -256,6 +258,8 @@ find(struct search *s)
 		return cli_fail("no message matches");
 	if (each_line(s, join_line) != 0 || each_line(s, print_line) != 0)
 		return CLI_FAILED;
+	if (s->json)
+		config_rows_end(s->rows);
 	return CLI_OK;
 }
 
@@ -346,13 +350,13 @@ print_line(struct search *s, const struct logline *l)
 	if (!ours)
 		return;
 	if (s->json)
-		print_json(l);
+		print_json(s, l);
 	else
 		(void)printf("%.*s\n", STR_FMT(l->whole));
 }
 
 static void
-print_json(const struct logline *l)
+print_json(struct search *s, const struct logline *l)
 {
 	struct buf b;
 
@@ -369,6 +373,6 @@ print_json(const struct logline *l)
 		(void)buf_printf(&b, ",\"dcid\":%" PRIu64, l->dcid);
 	(void)buf_add_c(&b, ",\"text\":");
 	(void)json_quote(&b, l->text);
-	(void)printf("%s}\n", buf_p(&b));
+	(void)printf("%s%s}", s->rows++ == 0 ? "[" : ",\n", buf_p(&b));
 	buf_fini(&b);
 }

@@ -35,11 +35,11 @@ static const struct command {
 	{ "new", plugin_new, 1, 2, "NAME [DIRECTORY]",
 	    "Writes a plugin to begin with: code, Makefile, test, README; by "
 	    "default into ./NAME." },
-	{ "restart", plugin_restart, 0, 0, "[-c FILE]",
+	{ "restart", plugin_restart, 0, 0, "[--json] [-c FILE]",
 	    "Takes plugins' new files: worker after worker ends gracefully "
 	    "and comes again, while\nthe others serve. Returns when all are "
 	    "new." },
-	{ "reset", plugin_reset, 1, 1, "[-c FILE] INSTANCE",
+	{ "reset", plugin_reset, 1, 1, "[--json] [-c FILE] INSTANCE",
 	    "Lets an instance run again that was switched off because it "
 	    "ended workers." },
 	{ "order", plugin_order, 0, 1, "[--json] [-c FILE] [HOOK]",
@@ -139,9 +139,7 @@ options(struct plugin_cli *c, const struct command *command, int argc,
 		if (o == 'h')
 			return usage(stdout, command, CLI_OK);
 		if (o == '?' || (o == 'm' && command->run != plugin_show) ||
-		    (o == 'j' && (command->run == plugin_new ||
-			command->run == plugin_restart ||
-			command->run == plugin_reset)))
+		    (o == 'j' && command->run == plugin_new))
 			return usage(stderr, command, CLI_USAGE);
 		if (o == 'c') {
 			c->file = optarg;

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/obj.h"
+
+#define WHO_MAX 64 /* octets */
 
 /* All bodies are read as one text: that is a hundred times as fast. */
 struct reading {
@@ -95,7 +98,7 @@ who_am_i(struct pool *pool)
 	const struct passwd *pw;
 
 	if (getuid() == 0 && sudo != NULL && sudo[0] != '\0')
-		return pool_strdup(pool, sudo);
+		return text_clean(pool, str_c(sudo), WHO_MAX);
 	pw = getpwuid(getuid());
 	return pw != NULL ? pool_strdup(pool, pw->pw_name) :
 	    pool_printf(pool, "%u", (unsigned)getuid());

@@ -42,6 +42,12 @@ int config_edit(struct confedit *ce, bool *changed_r, struct err *why);
 int config_export(const char *file, struct str text, bool secret, bool json,
     struct err *why);
 void config_print(json_t *o); /* steals o */
+/* A listing is one array with a row on each line, in which nothing can be
+ * found before config_rows_end(). Steals the row; *n is 0 at first. */
+void config_row(unsigned *n, json_t *row);
+void config_rows_end(unsigned n);
+/* Of text from anywhere, which need not be UTF-8. */
+json_t *config_text(struct str s);
 /* How many changes wait for a commit: {"uncommitted": N}, or the hint. */
 void config_hint(const struct confedit *ce, bool json);
 

@@ -29,7 +29,7 @@ static json_t *rev_json(const struct rev *v);
 static void show_one(struct confedit *ce, struct pool *pool,
     const struct revs_object *o);
 static void diff_one(const struct revs_object *a, const struct revs_object *b,
-    json_t *into);
+    unsigned *rows);
 static void diff_lines(struct str a, struct str b);
 static void lines(char mark, struct str text);
 static void on_status(void *arg, const char *from, const json_t *line,
@@ -54,14 +54,6 @@ config_hint(const struct confedit *ce, bool json)
 		    (int)confedit_changes(ce, &who, &since)));
 	else
 		confedit_hint(ce);
-}
-
-static json_t *
-text_json(struct str s)
-{
-	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.n);
-
-	return j != NULL ? j : json_string("(not UTF-8)");
 }
 
 static const char *
@@ -167,17 +159,19 @@ config_show(struct confedit *ce, struct config_rev rev, bool json,
     struct err *why)
 {
 	struct listing l;
-	unsigned i;
+	unsigned i, rows = 0;
 	int r;
 
 	listing_init(&l);
 	r = list(ce, rev, &l, why);
 	for (i = 0; r == 0 && i < l.n; i++) {
 		if (json)
-			config_print(object_json(&l.v[i]));
+			config_row(&rows, object_json(&l.v[i]));
 		else
 			show_one(ce, l.pool, &l.v[i]);
 	}
+	if (r == 0 && json)
+		config_rows_end(rows);
 	listing_fini(&l);
 	return r;
 }
@@ -253,10 +247,10 @@ object_json(const struct revs_object *o)
 	json_t *j;
 
 	j = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:b}", "kind",
-	    o->kind, "name", text_json(str_c(o->name)), "scope",
+	    o->kind, "name", config_text(str_c(o->name)), "scope",
 	    o->node ? "node" : "cluster", "settings",
-	    items_json(pool, o->body), "text", text_json(o->body), "who",
-	    text_json(str_c(o->who)), "at", date(at, sizeof(at), o->at),
+	    items_json(pool, o->body), "text", config_text(o->body), "who",
+	    config_text(str_c(o->who)), "at", date(at, sizeof(at), o->at),
 	    "committed", (int)(o->rev != 0));
 	if (o->rev != 0)
 		(void)json_object_set_new(j, "revision",
@@ -295,7 +289,7 @@ raw_json(const struct conf_raw *raw)
 	case RAW_INT:
 		return json_integer(raw->i);
 	case RAW_STRING:
-		return text_json(raw->s);
+		return config_text(raw->s);
 	case RAW_LIST:
 		j = json_array();
 		for (i = 0; i < raw->n; i++)
@@ -311,9 +305,8 @@ config_diff(struct confedit *ce, struct config_rev a, struct config_rev b,
     bool json, struct err *why)
 {
 	struct listing x, y;
-	unsigned i = 0, k = 0;
-	json_t *into = json ? json_array() : NULL, *row;
-	size_t at;
+	unsigned i = 0, k = 0, rows = 0;
+	unsigned *into = json ? &rows : NULL;
 	int r, c;
 
 	listing_init(&x);
@@ -331,27 +324,27 @@ config_diff(struct confedit *ce, struct config_rev a, struct config_rev b,
 		i += c <= 0;
 		k += c >= 0;
 	}
-	json_array_foreach(into, at, row)
-		config_print(json_incref(row));
-	json_decref(into);
+	if (r == 0 && json)
+		config_rows_end(rows);
 	listing_fini(&x);
 	listing_fini(&y);
 	return r;
 }
 
+/* rows: as JSON. */
 static void
 diff_one(const struct revs_object *a, const struct revs_object *b,
-    json_t *into)
+    unsigned *rows)
 {
 	const struct revs_object *o = a != NULL ? a : b;
 
 	if (a != NULL && b != NULL && str_eq(a->body, b->body) &&
 	    a->node == b->node)
 		return;
-	if (into != NULL) {
-		(void)json_array_append_new(into, json_pack(
+	if (rows != NULL) {
+		config_row(rows, json_pack(
 		    "{s:s, s:o, s:o, s:o}", "kind", o->kind, "name",
-		    text_json(str_c(o->name)), "from", a == NULL ?
+		    config_text(str_c(o->name)), "from", a == NULL ?
 		    json_null() : object_json(a), "to", b == NULL ?
 		    json_null() : object_json(b)));
 		return;
@@ -406,12 +399,16 @@ config_log(struct confedit *ce, uint64_t n, bool json, struct err *why)
 	struct revs *store = confedit_store(ce);
 	struct pool *pool;
 	uint64_t head = 0, at, shown = 0;
+	unsigned rows = 0;
 	struct rev v;
 	char text[64];
 	int r;
 
-	if (store == NULL)
+	if (store == NULL) {
+		if (json)
+			config_rows_end(0);
 		return 0;
+	}
 	if (n == 0)
 		n = UINT64_MAX;
 	if (revs_begin(store, false, why) != 0)
@@ -425,7 +422,7 @@ config_log(struct confedit *ce, uint64_t n, bool json, struct err *why)
 		if (r != 0)
 			break;
 		if (json)
-			config_print(rev_json(&v));
+			config_row(&rows, rev_json(&v));
 		else
 			(void)printf("%ju  %s  %s  %u of %u object%s%s%s\n",
 			    (uintmax_t)v.n, date(text, sizeof(text), v.at),
@@ -433,6 +430,8 @@ config_log(struct confedit *ce, uint64_t n, bool json, struct err *why)
 			    v.objects == 1 ? "" : "s",
 			    v.comment[0] != '\0' ? "  " : "", v.comment);
 	}
+	if (r == 0 && json)
+		config_rows_end(rows);
 	(void)revs_end(store, false, NULL);
 	pool_destroy(&pool);
 	return r;
@@ -445,8 +444,8 @@ rev_json(const struct rev *v)
 
 	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:i, s:i}", "revision",
 	    (json_int_t)v->n, "parent", (json_int_t)v->parent, "at",
-	    date(at, sizeof(at), v->at), "who", text_json(str_c(v->who)),
-	    "comment", text_json(str_c(v->comment)), "changes",
+	    date(at, sizeof(at), v->at), "who", config_text(str_c(v->who)),
+	    "comment", config_text(str_c(v->comment)), "changes",
 	    (int)v->changes, "objects", (int)v->objects);
 }
 
@@ -519,12 +518,12 @@ config_status(struct confedit *ce, bool json, struct err *why)
 	told = told_by_relay(ce);
 	n = confedit_changes(ce, &who, &when);
 	if (json) {
-		json_t *j = json_pack("{s:s, s:o, s:o, s:i, s:s, s:s}",
-		    "store", confedit_path(ce), "head",
+		json_t *j = json_pack("{s:o, s:o, s:o, s:i, s:o, s:s}",
+		    "store", config_text(str_c(confedit_path(ce))), "head",
 		    v.n > 0 ? rev_json(&v) : json_null(), "in_force",
 		    told.running ? json_integer((json_int_t)told.revision) :
-		    json_null(), "uncommitted", (int)n, "by", who, "broken",
-		    confedit_broken(ce));
+		    json_null(), "uncommitted", (int)n, "by",
+		    config_text(str_c(who)), "broken", confedit_broken(ce));
 		(void)json_object_set_new(j, "certificates_wait",
 		    json_boolean(config_wait_any(ce)));
 

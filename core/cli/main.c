@@ -3,11 +3,15 @@
  * rest of the command line and returns the exit status.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/config.h"
 #include "daemon/keeper.h"
 #include "daemon/master.h"
 
@@ -18,6 +22,9 @@ struct command {
 };
 
 static int	help(int argc, char **argv);
+static int	run(int argc, char **argv);
+static void	open_standard(void);
+static int	all_said(int status);
 
 static const struct command commands[] = {
 	{ "serve", master_serve, "run the relay" },
@@ -61,15 +68,22 @@ static const struct command commands[] = {
 int
 main(int argc, char **argv)
 {
+	open_standard();
+	cli_builtin();
+	return all_said(run(argc, argv));
+}
+
+static int
+run(int argc, char **argv)
+{
 	size_t i;
 
-	cli_builtin();
 	if (argc < 2) {
 		(void)help(argc, argv);
 		return CLI_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return help(argc, argv);
+		return help(1, argv);
 	for (i = 0; i < NCOMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
@@ -79,27 +93,69 @@ main(int argc, char **argv)
 	return CLI_USAGE;
 }
 
+/* A file that is opened must not get the number of one of them: what is said
+ * would be written into it. */
+static void
+open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* What could not be written has not been said, whatever the command thinks. */
+static int
+all_said(int status)
+{
+	bool lost = ferror(stdout) != 0;
+
+	errno = 0;
+	if (fflush(stdout) != 0 || lost) {
+		(void)cli_fail("standard output: %s", errno != 0 ?
+		    strerror(errno) : "not all could be written");
+		if (status == CLI_OK)
+			status = CLI_FAILED;
+	}
+	return status;
+}
+
 static int
 help(int argc, char **argv)
 {
+	bool json = argc > 1 && strcmp(argv[argc - 1], "--json") == 0;
 	char option[] = "--help";
 	char *args[] = { NULL, option, NULL };
+	unsigned rows = 0;
 	size_t i;
 
-	for (i = 0; argc == 2 && i < NCOMMANDS; i++) {
+	for (i = 0; argc == 2 && !json && i < NCOMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0 &&
 		    commands[i].run != help && commands[i].help != NULL) {
 			args[0] = argv[1];
 			return commands[i].run(2, args);
 		}
 	}
-	(void)puts("usage: postern subcommand [argument ...]");
+	if (!json)
+		(void)puts("usage: postern subcommand [argument ...]");
 	for (i = 0; i < NCOMMANDS; i++) {
 		if (commands[i].help == NULL)
 			continue;
-		(void)printf("  %-10s %s\n", commands[i].name,
-		    commands[i].help);
+		if (json)
+			config_row(&rows, json_pack("{s:s, s:s}",
+			    "subcommand", commands[i].name, "help",
+			    commands[i].help));
+		else
+			(void)printf("  %-14s %s\n", commands[i].name,
+			    commands[i].help);
 	}
-	(void)puts("Each has --help; see postern(8) and postern.lua(5).");
-	return EXIT_SUCCESS;
+	if (json)
+		config_rows_end(rows);
+	else
+		(void)puts("Each has --help; see postern(8) and "
+		    "postern.lua(5).");
+	return CLI_OK;
 }

@@ -446,6 +446,7 @@ const char *conf_file_ref(const struct conf *conf, struct pool *pool,
 void conf_dump(const struct conf *conf, struct buf *dst);
 /* The settings, their types, defaults and meanings, for a person. */
 void conf_help(struct buf *dst);
+void conf_help_json(struct buf *dst);
 
 /* Is mail to rcpt taken at a listener (NULL: at one without entries of its
  * own), from a client that may (relay) send to anywhere, or may not? -1: why is

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/codec.h"
 #include "base/num.h"
 #include "mail/addr.h"
 #include "policy/conf_priv.h"
@@ -360,6 +361,10 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 	if (s.n == 0 || s.n > 255)
 		return err_text(why, "a %s with that name cannot be",
 		    scope->name);
+	/* Names are shown on terminals and are words of the log. */
+	if (!str_eq(s, str_c(text_clean(pool, s, s.n))))
+		return err_text(why, "%s \"%s\": a name is UTF-8 without "
+		    "control characters", scope->name, name);
 	if (scope == &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT])
 		return conf_alert_address(pool, name) ? 0 :
 		    err_text(why, "alert_recipient \"%s\" is no mail address "

@@ -1,5 +1,6 @@
 #include "policy/conf_priv.h"
 
+#include "base/codec.h"
 #include "base/num.h"
 
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
@@ -174,6 +175,9 @@ const struct conf_scope conf_scopes[CONF_SCOPES] = {
 static void	nearest_in(const struct conf_scope *, const char *,
 		    const char **, unsigned *);
 static void	help_range(struct buf *, const struct conf_param *);
+static void help_text(struct buf *, const char *, const char *);
+static void help_row(struct buf *, const struct conf_scope *,
+    const struct conf_param *);
 
 bool
 conf_scope_saved(const struct conf_scope *scope)
@@ -314,4 +318,44 @@ help_range(struct buf *dst, const struct conf_param *p)
 	if (p->def[0] != '\0')
 		(void)buf_printf(dst, "; default %s", p->def);
 	(void)buf_add_char(dst, '\n');
+}
+
+void
+conf_help_json(struct buf *dst)
+{
+	const struct conf_scope *scope;
+	unsigned n = 0;
+	size_t i;
+
+	for (scope = conf_scopes; scope < conf_scopes + CONF_SCOPES; scope++) {
+		for (i = 0; i < scope->nparam && !conf_scope_saved(scope);
+		     i++) {
+			(void)buf_add_c(dst, n++ == 0 ? "[" : ",\n");
+			help_row(dst, scope, &scope->param[i]);
+		}
+	}
+	(void)buf_add_c(dst, "]\n");
+}
+
+static void
+help_row(struct buf *dst, const struct conf_scope *scope,
+    const struct conf_param *p)
+{
+	(void)buf_printf(dst, "{\"block\":\"%s\",\"named\":%s,"
+	    "\"stored\":%s,\"setting\":\"%s\"", scope->name,
+	    scope->named ? "true" : "false", scope->stored ? "true" : "false",
+	    p->name);
+	help_text(dst, "type", p->type == CONF_CHOICE ? "choice" :
+	    conf_type_name(p->type));
+	help_text(dst, "range", p->range);
+	help_text(dst, "default", p->def);
+	help_text(dst, "help", p->help);
+	(void)buf_add_char(dst, '}');
+}
+
+static void
+help_text(struct buf *dst, const char *key, const char *text)
+{
+	(void)buf_printf(dst, ",\"%s\":", key);
+	(void)json_quote(dst, str_c(text));
 }

@@ -65,8 +65,7 @@ def each_worker_holds(server, at_least=3):
 
 
 def rows(server, *args):
-    return [json.loads(line) for line in server.cli(
-        "displayalerts", *args, "--json").text.splitlines()]
+    return json.loads(server.cli("displayalerts", *args, "--json").text)
 
 
 def wait_open(server, **facts):

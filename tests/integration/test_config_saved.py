@@ -36,8 +36,7 @@ def test_the_scope_of_an_object_is_saved_with_it(relay):
     again = os.path.join(new.dir, "conf", "again")
     config(new, "save", again)
     assert base.read_text(again) == text
-    shown = [json.loads(line) for line in
-             config(new, "show", "--json").splitlines()]
+    shown = json.loads(config(new, "show", "--json"))
     assert {row["name"]: row["scope"] for row in shown} == {
         "x.test": "node", "empty.test": "node", "y.test": "cluster"}
     assert "scope" not in shown[1]["settings"]
@@ -262,8 +261,8 @@ def test_old_revisions_are_pruned_and_the_rest_is_whole(server):
         assert "revision %s was pruned" % args[1] in config(
             server, *args, code=1)
     assert "there is no revision 6" in config(server, "show", "6", code=1)
-    log = [json.loads(line)["revision"] for line in
-           config(server, "log", "--json").splitlines()]
+    log = [row["revision"] for row in
+           json.loads(config(server, "log", "--json"))]
     assert log == [5, 4, 3]
     assert "0 revisions were dropped." in config(server, "prune", "--keep",
                                                  "3")

@@ -112,7 +112,7 @@ def test_two_editors_see_each_others_changes(server):
     config(server, "set", "destination", "b.test", "tls=none")
     config(server, "set", "destination", "a.test", "concurrency=5")
     shown = {row["name"]: row["settings"] for row in
-             map(json.loads, config(server, "show", "--json").splitlines())}
+             json.loads(config(server, "show", "--json"))}
     assert shown == {"a.test": {"tls": "none", "concurrency": 5},
                      "b.test": {"tls": "none"}}
     both = [subprocess.Popen(

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/codec.h"
+#include "base/pool.h"
 #include "base/rand.h"
 #include "unit.h"
 
@@ -136,6 +137,31 @@ START_TEST(utf8_has_only_shortest_forms)
 }
 END_TEST
 
+static const struct {
+	struct str from;
+	size_t max;
+	const char *to;
+} texts[] = {
+	{ STR("Grüße, ticket 4711"), 100, "Grüße, ticket 4711" },
+	{ STR("two\nlines\tand\x1b[31m red\x7f"), 100,
+	    "two lines and?[31m red?" },
+	{ STR("\xc2\x9b" "31m\xe2\x80\xae" "exe"), 100, "?31m?exe" },
+	{ STR("a\xff" "b\xc3"), 100, "a?b?" },
+	{ STR("aü"), 2, "a" },
+	{ STR("aü"), 3, "aü" },
+	{ STR(""), 3, "" },
+};
+
+START_TEST(text_that_is_cleaned_cannot_act_on_a_terminal)
+{
+	struct pool *pool = pool_new(0);
+
+	ck_assert_str_eq(text_clean(pool, texts[_i].from, texts[_i].max),
+	    texts[_i].to);
+	pool_destroy(&pool);
+}
+END_TEST
+
 START_TEST(json_escapes_controls_and_replaces_bad_utf8)
 {
 	(void)json_quote(&b, STR("a\"\\\n\0\x1f\x7f\xc3\xbc\xff/\xe2\x80\xae"
@@ -237,6 +263,8 @@ UNIT_SUITE(codec)
 	    COUNT(xtexts));
 	tcase_add_test(tc, xtext_encodes_what_it_must);
 	tcase_add_loop_test(tc, utf8_has_only_shortest_forms, 0, COUNT(utf8s));
+	tcase_add_loop_test(tc, text_that_is_cleaned_cannot_act_on_a_terminal,
+	    0, COUNT(texts));
 	tcase_add_test(tc, json_escapes_controls_and_replaces_bad_utf8);
 	tcase_add_loop_test(tc, log_text_stays_on_its_line, 0, COUNT(cleans));
 	tcase_add_loop_test(tc, log_text_is_quoted_as_python_does, 0,
