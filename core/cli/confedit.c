@@ -21,6 +21,7 @@ struct reading {
 };
 
 static const char *who_am_i(struct pool *);
+static int check_head(struct confedit *, struct err *);
 static int forget(struct confedit *, struct err *);
 static int read_store(struct confedit *, struct err *);
 static int read_all(struct confedit *, struct err *);
@@ -121,9 +122,26 @@ confedit_refresh(struct confedit *ce, struct err *why)
 		return -1;
 	conf_unref(&ce->conf);
 	err_clear(&ce->broken);
-	if (parse(ce, &ce->conf, &no) != 0)
+	if (parse(ce, &ce->conf, &no) != 0 || check_head(ce, &no) != 0) {
 		ce->broken = no;
+		conf_unref(&ce->conf);
+	}
 	return 0;
+}
+
+/* People do not look at damage as if it were what they have committed. */
+static int
+check_head(struct confedit *ce, struct err *why)
+{
+	int r;
+
+	if (ce->store == NULL || ce->head == 0)
+		return 0;
+	if (revs_begin(ce->store, false, why) != 0)
+		return -1;
+	r = revs_text(ce->store, ce->head, NULL, why);
+	(void)revs_end(ce->store, false, NULL);
+	return r;
 }
 
 /* What was not saved; all is as the store has it now. */

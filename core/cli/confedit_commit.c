@@ -198,6 +198,8 @@ confedit_rollback(struct confedit *ce, uint64_t n, const char *comment,
 	if (revs_begin(ce->store, true, why) != 0)
 		return -1;
 	r = revs_get(ce->store, n, ce->pool, &rev, why);
+	if (r == 0)
+		r = revs_text(ce->store, n, NULL, why);
 	if (r == 0 && config_wait_any(ce))
 		r = err_text(why, "certificates that were loaded wait for a "
 		    "commit: commit or clear first");

@@ -17,6 +17,7 @@ static int same_as_head(struct revs *, const struct revs_object *, bool *,
 static int put_row(struct revs *, const struct revs_object *, uint64_t,
     struct err *);
 static int make_objects(struct revs *, uint64_t, struct err *);
+static int sound(struct revs *, const struct rev *, uint32_t, struct err *);
 static int make_row(struct revs *, const struct rev *, uint64_t, uint32_t,
     struct err *);
 
@@ -165,7 +166,8 @@ revs_propose(struct revs *r, const char *who, const char *comment,
 	(void)snprintf(v.token, sizeof(v.token), "%016jx%016jx",
 	    (uintmax_t)rand_u64(), (uintmax_t)rand_u64());
 	if (make_objects(r, v.n, why) != 0 ||
-	    revs_sum(r, v.n, &sum, &v.objects, NULL, why) != 0)
+	    revs_sum(r, v.n, &sum, &v.objects, NULL, why) != 0 ||
+	    sound(r, &v, sum, why) != 0)
 		return -1;
 	if (v.objects > REVS_OBJECTS_MAX)
 		return err_text(why, "more than %d objects",
@@ -186,6 +188,26 @@ make_objects(struct revs *r, uint64_t n, struct err *why)
 	return run_n(r, "INSERT INTO object(kind, name, from_rev, to_rev, "
 	    "scope, who, at, body) SELECT kind, name, ?1, " REVS_NOW ", "
 	    "scope, who, at, body FROM draft WHERE body IS NOT NULL", n, why);
+}
+
+/* Damage of the parent does not become what somebody has committed: nothing is
+ * left of it where all objects are what has been committed once. */
+static int
+sound(struct revs *r, const struct rev *v, uint32_t sum, struct err *why)
+{
+	struct err no = ERR_INIT;
+	sqlite3_stmt *st;
+	uint64_t n;
+
+	if (v->parent == 0 || revs_text(r, v->parent, NULL, &no) == 0)
+		return 0;
+	st = revs_prepare(r, "SELECT count(*) FROM revision WHERE sum = ?", why);
+	if (st == NULL)
+		return -1;
+	revs_bind_n(st, 1, sum);
+	if (revs_number(r, st, &n, why) != 0)
+		return -1;
+	return n > 0 ? 0 : err_text(why, "%s; roll back to another", no.text);
 }
 
 static int
