@@ -253,8 +253,8 @@ ask_tls(struct asked *a)
 	static const char *const levels[] = { "none", "preferred", "required",
 		"preferred-verify", "required-verify",
 		"required-verify-hosted" };
-	const char *old = now(a, "tls"), *more;
-	unsigned i, r, def = 1;
+	const char *old = now(a, "tls"), *more, *shown[NELEM(choices) + 1];
+	unsigned i, r, def = 0, count = NELEM(choices);
 	size_t n;
 
 	if (!yes(a, pool_printf(a->dc->pool, "Do you wish to apply a specific "
@@ -268,13 +268,20 @@ ask_tls(struct asked *a)
 		    strncmp(old, levels[i], n) == 0)
 			def = i + 1;
 	}
-	r = pick(a, "Do you want to use TLS support?", choices,
-	    NELEM(choices), def);
+	memcpy(shown, choices, sizeof(choices));
+	/* An empty answer changes nothing, whatever appliances know. */
+	if (old != NULL && def == 0) {
+		shown[count++] = pool_printf(a->dc->pool, "As it is: %s", old);
+		def = count;
+	}
+	r = pick(a, "Do you want to use TLS support?", shown, count,
+	    def > 0 ? def : 1);
 	if (r == 0)
 		return;
 	/* What is wanted besides the level stays. */
 	more = old != NULL && r == def ? old + n : "";
-	set(a, "tls", pool_printf(a->dc->pool, "%s%s", levels[r - 1], more));
+	set(a, "tls", r > NELEM(choices) ? old :
+	    pool_printf(a->dc->pool, "%s%s", levels[r - 1], more));
 	if (r > 1)
 		prompt_text("\nYou have chosen to enable TLS. Please use the "
 		    "'certconfig' command to ensure that there is a valid "

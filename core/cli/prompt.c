@@ -9,11 +9,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/mem.h"
 #include "base/num.h"
 
 #define WIDTH_MIN 20 /* of a screen that text is broken for */
 #define WIDTH_MAX 10000
+#define LINE_LEN 65536
+#define NO_CHAR '\001' /* in place of a NUL; no name, number or text has it */
 
 static unsigned columns(struct str);
 static const char *ask_line(struct pool *, const char *, char, const char *);
@@ -96,6 +99,8 @@ ask_line(struct pool *pool, const char *text, char between, const char *def)
 	line = read_line(pool, stdin);
 	if (line == NULL)
 		(void)putchar('\n');
+	else
+		line = text_clean(pool, str_c(line), LINE_LEN);
 	return line != NULL && line[0] == '\0' ? def : line;
 }
 
@@ -193,13 +198,18 @@ read_line(struct pool *pool, FILE *from)
 {
 	char *line = NULL;
 	const char *copy;
-	size_t size = 0;
+	size_t i, size = 0;
 	ssize_t n;
 
 	n = getline(&line, &size, from);
 	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
 		n--;
-	copy = n < 0 || n > 65536 ? NULL :
+	/* What is behind it would be lost. */
+	for (i = 0; (ssize_t)i < n; i++) {
+		if (line[i] == '\0')
+			line[i] = NO_CHAR;
+	}
+	copy = n < 0 || n > LINE_LEN ? NULL :
 	    pool_strndup(pool, line, (size_t)n);
 	if (line != NULL)
 		explicit_bzero(line, size);

@@ -365,6 +365,12 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 	if (!str_eq(s, str_c(text_clean(pool, s, s.n))))
 		return err_text(why, "%s \"%s\": a name is UTF-8 without "
 		    "control characters", scope->name, name);
+	/* A section of that name is the default entry in files of appliances. */
+	if (scope == &conf_scopes[CONF_SCOPE_DESTINATION] &&
+	    str_ieq_c(s, "DEFAULT"))
+		return err_text(why, "%s is the default entry: its settings "
+		    "are those of delivery (\"postern destconfig default\")",
+		    name);
 	if (scope == &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT])
 		return conf_alert_address(pool, name) ? 0 :
 		    err_text(why, "alert_recipient \"%s\" is no mail address "

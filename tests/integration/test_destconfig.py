@@ -188,6 +188,43 @@ def test_each_tls_choice_is_kept(place, talk, number, level, said):
     assert place.rows()["a.example"] == {"tls": level}
 
 
+@pytest.mark.parametrize("level", [
+    "opportunistic", "forced", "preferred-verify-hosted",
+    "required-verify ca=/etc/roots.pem", "required min=1.3", "none"])
+def test_empty_answers_keep_the_tls_of_an_entry(place, talk, level):
+    place.cli("set", "a.example", "tls=" + level)
+    before = place.rows()["a.example"]
+    one = talk()
+    one.answer("edit", "a.example", "n", "", "", "", "", "", "", "", "")
+    assert one.end() == 0
+    assert place.rows()["a.example"] == before
+    one = talk()
+    one.answer("edit", "a.example", "n", "", "", "", "3", "", "", "", "")
+    assert one.end() == 0
+    assert place.rows()["a.example"]["tls"].startswith("required")
+
+
+def test_nothing_else_is_called_default(place, talk):
+    place.cli("set", "DEFAULT", "tls=required", code=1)
+    assert '"postern destconfig default"' in place.cli("new", "default",
+                                                       code=1)
+    one = talk()
+    one.answer("new", "DEFAULT", "")
+    assert one.end() == 0
+    assert "Failed: DEFAULT is the default entry" in one.all
+    assert list(place.rows()) == ["DEFAULT"]
+
+
+def test_no_octet_of_an_answer_is_lost(place, talk):
+    one = talk()
+    one.answer("new", "a.example\0.evil.example", "new", "a\x1b.example",
+               "\x1b[31mlist", "")
+    assert one.end() == 0
+    assert one.all.count("is no address, domain, .domain or *") == 2
+    assert '"?[31mlist" is none of the operations.' in one.all
+    assert list(place.rows()) == ["DEFAULT"]
+
+
 def test_an_entry_is_edited_deleted_and_all_are_cleared(place, talk):
     for name in ("a.example", "b.example", ".c.example"):
         place.cli("set", name, "tls=required", "concurrency=3")
