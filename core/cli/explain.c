@@ -251,7 +251,7 @@ work_out(struct explain *e, json_t *all, struct err *why)
 	e->m->refused = NULL;
 	json_decref(refused);
 	json_decref(out);
-	return r;
+	return r < 0 ? -1 : 0;
 }
 
 /* Of those who are refused their reply is the end. */

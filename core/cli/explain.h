@@ -49,8 +49,8 @@ int explain_message(struct policy_message *m, json_t **all_r,
 /* What of the client's listener, group and policy is known; refused in why
  * with -1: it is not greeted (code 0: the connection is reset). */
 int explain_client(struct explain *e, json_t *all, struct err *refused);
-/* Whom the server refuses by itself, as drive_send() has it. -1: an address is
- * none. */
+/* Whom the server refuses by itself, as drive_send() has it. 1: the sender is
+ * none, which is the end; -1: a recipient is none. */
 int explain_envelope(struct explain *e, json_t *all, json_t **refused_r,
     struct err *why);
 

@@ -177,14 +177,31 @@ sender_refused(struct explain *e, struct err *no)
 }
 
 static bool
-read_sender(struct explain *e)
+read_sender(struct explain *e, struct err *no)
 {
 	const char *from = e->m->from;
 	struct str rest = str_c(pool_printf(e->pool, "%s%s%s",
 	    from[0] == '<' ? "" : "<", from, from[0] == '<' ? "" : ">"));
 
-	return addr_parse_path(e->pool, &rest, ADDR_NULL_OK | ADDR_UTF8_OK,
-	    &e->sender, NULL) == 0;
+	if (addr_parse_path(e->pool, &rest, ADDR_NULL_OK | ADDR_UTF8_OK,
+		&e->sender, no) != 0)
+		return false;
+	if (rest.n > 0)
+		(void)err_set(no, 501, "5.1.7", "There is more behind the "
+		    "sender address");
+	return rest.n == 0;
+}
+
+/* No policy is asked about it. */
+static int
+bad_sender(struct explain *e, json_t *all, const struct err *no)
+{
+	(void)json_object_update_new(all, json_pack(
+	    "{s:s, s:s, s:o, s:[], s:[], s:[]}", "stage", "mail", "verdict",
+	    "reject", "reply", reply_json(no), "tried", "branches",
+	    "recipients"));
+	e->status = 1;
+	return 1;
 }
 
 static json_t *
@@ -246,8 +263,8 @@ explain_envelope(struct explain *e, json_t *all, json_t **refused_r,
 
 	*refused_r = json_pack("{s:o}", "rcpt", rcpts);
 	(void)json_object_set_new(all, "access", rows);
-	if (!read_sender(e))
-		return 0; /* the trial says so */
+	if (!read_sender(e, &reply))
+		return bad_sender(e, all, &reply);
 	if (w->flow != NULL && sender_refused(e, &reply)) {
 		(void)json_object_set_new(*refused_r, "mail", refusal(&reply,
 		    pool_printf(e->pool, "%s %s", w->flow->policy != NULL ?

@@ -4,9 +4,11 @@
  */
 #include <string.h>
 
+#include "base/codec.h"
 #include "cli/policy.h"
 
 static int option(struct policy_message *m, int c, const char *value);
+static int check_words(const struct policy_message *m, struct err *why);
 
 int
 policy_options(int argc, char **argv, struct policy_message *m,
@@ -96,6 +98,33 @@ option(struct policy_message *m, int c, const char *value)
 	return -1;
 }
 
+/* What no client could have been seen with would make answers that are none. */
+static int
+check_words(const struct policy_message *m, struct err *why)
+{
+	static const char *const versions[] = { "TLSv1", "TLSv1.1", "TLSv1.2",
+		"TLSv1.3" };
+	const char *const words[] = { m->from, m->helo, m->name, m->auth };
+	struct pool *pool = pool_new(0);
+	bool good = m->tls == NULL;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		good = good || strcmp(m->tls, versions[i]) == 0;
+	if (!good)
+		r = err_text(why, "\"%.60s\" is no version: TLSv1, TLSv1.1, "
+		    "TLSv1.2 or TLSv1.3", m->tls);
+	for (i = 0; r == 0 && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i] != NULL && strcmp(words[i], text_clean(pool,
+			str_c(words[i]), strlen(words[i]))) != 0)
+			r = err_text(why, "\"%.200s\" is not UTF-8 without "
+			    "control characters", words[i]);
+	}
+	pool_destroy(&pool);
+	return r;
+}
+
 static int
 find_listener(struct policy_who *w, const struct conf *c,
     struct policy_message *m, struct err *why)
@@ -156,6 +185,8 @@ policy_who(struct policy_who *w, const struct conf *conf,
     struct err *why)
 {
 	*w = (struct policy_who){ .known = false };
+	if (check_words(m, why) != 0)
+		return -1;
 	if (m->ip == NULL)
 		m->ip = "192.0.2.1";
 	if (sock_addr_ip(str_c(m->ip), 0, &w->addr, why) != 0)
