@@ -1,17 +1,12 @@
 #include "cli/confedit_priv.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/codec.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/obj.h"
-
-#define WHO_MAX 64 /* octets */
 
 /* All bodies are read as one text: that is a hundred times as fast. */
 struct reading {
@@ -20,8 +15,6 @@ struct reading {
 	struct edited *first, **last;
 };
 
-static const char *who_am_i(struct pool *);
-static int check_head(struct confedit *, struct err *);
 static int forget(struct confedit *, struct err *);
 static int read_store(struct confedit *, struct err *);
 static int read_all(struct confedit *, struct err *);
@@ -49,7 +42,7 @@ confedit_open(struct confedit **ce_r, const char *conf_file, struct err *why)
 	ce->pool = pool_new(0);
 	ce->now = pool_new(0);
 	ce->file = pool_strdup(ce->pool, conf_file);
-	ce->who = who_am_i(ce->pool);
+	ce->who = confedit_who_am_i(ce->pool);
 	ce->last = &ce->steps;
 	hash_init(&ce->names);
 	buf_init(&ce->boot, CONF_MAX);
@@ -92,19 +85,6 @@ confedit_close(struct confedit **cep)
 	OBJ_FREE(ce);
 }
 
-static const char *
-who_am_i(struct pool *pool)
-{
-	const char *sudo = getenv("SUDO_USER");
-	const struct passwd *pw;
-
-	if (getuid() == 0 && sudo != NULL && sudo[0] != '\0')
-		return text_clean(pool, str_c(sudo), WHO_MAX);
-	pw = getpwuid(getuid());
-	return pw != NULL ? pool_strdup(pool, pw->pw_name) :
-	    pool_printf(pool, "%u", (unsigned)getuid());
-}
-
 int
 confedit_need_store(struct confedit *ce, struct err *why)
 {
@@ -122,26 +102,12 @@ confedit_refresh(struct confedit *ce, struct err *why)
 		return -1;
 	conf_unref(&ce->conf);
 	err_clear(&ce->broken);
-	if (parse(ce, &ce->conf, &no) != 0 || check_head(ce, &no) != 0) {
+	if (parse(ce, &ce->conf, &no) != 0 ||
+	    confedit_check_head(ce, &no) != 0) {
 		ce->broken = no;
 		conf_unref(&ce->conf);
 	}
 	return 0;
-}
-
-/* People do not look at damage as if it were what they have committed. */
-static int
-check_head(struct confedit *ce, struct err *why)
-{
-	int r;
-
-	if (ce->store == NULL || ce->head == 0)
-		return 0;
-	if (revs_begin(ce->store, false, why) != 0)
-		return -1;
-	r = revs_text(ce->store, ce->head, NULL, why);
-	(void)revs_end(ce->store, false, NULL);
-	return r;
 }
 
 /* What was not saved; all is as the store has it now. */

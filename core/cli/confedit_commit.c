@@ -2,15 +2,21 @@
  * What is not committed yet, and commits: a proposal is checked here, tried by
  * a relay that runs, and is the head when both agree.
  */
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/codec.h"
 #include "base/obj.h"
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/confedit_priv.h"
 #include "cli/config_wait.h"
 #include "daemon/epoch.h"
+
+#define WHO_MAX 64 /* octets */
 
 static int commit(struct confedit *, const char *, struct confedit_done *,
     struct err *);
@@ -23,6 +29,34 @@ static int take(struct confedit *, const struct rev *, bool *, struct err *);
 static int accept_it(struct confedit *, const struct rev *, struct err *);
 static void refuse(struct confedit *);
 static void on_answer(void *, const char *, const json_t *, int);
+
+const char *
+confedit_who_am_i(struct pool *pool)
+{
+	const char *sudo = getenv("SUDO_USER");
+	const struct passwd *pw;
+
+	if (getuid() == 0 && sudo != NULL && sudo[0] != '\0')
+		return text_clean(pool, str_c(sudo), WHO_MAX);
+	pw = getpwuid(getuid());
+	return pw != NULL ? pool_strdup(pool, pw->pw_name) :
+	    pool_printf(pool, "%u", (unsigned)getuid());
+}
+
+/* People do not look at damage as if it were what they have committed. */
+int
+confedit_check_head(struct confedit *ce, struct err *why)
+{
+	int r;
+
+	if (ce->store == NULL || ce->head == 0)
+		return 0;
+	if (revs_begin(ce->store, false, why) != 0)
+		return -1;
+	r = revs_text(ce->store, ce->head, NULL, why);
+	(void)revs_end(ce->store, false, NULL);
+	return r;
+}
 
 int
 confedit_commit(struct confedit *ce, const char *comment,

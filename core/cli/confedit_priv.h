@@ -63,5 +63,9 @@ int confedit_need_store(struct confedit *ce, struct err *why);
  * not saved yet. */
 const char *confedit_place(void *arg, struct pool *pool, const char *kind,
     const char *name, const char *key);
+/* confedit_commit.c */
+const char *confedit_who_am_i(struct pool *pool);
+/* -1: the head is not what was committed. */
+int confedit_check_head(struct confedit *ce, struct err *why);
 
 #endif

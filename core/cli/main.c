@@ -139,6 +139,10 @@ help(int argc, char **argv)
 			return commands[i].run(2, args);
 		}
 	}
+	if (argc == 2 && !json && strcmp(argv[1], "help") != 0) {
+		(void)cli_fail("no subcommand %s; try postern help", argv[1]);
+		return CLI_USAGE;
+	}
 	if (!json)
 		(void)puts("usage: postern subcommand [argument ...]");
 	for (i = 0; i < NCOMMANDS; i++) {

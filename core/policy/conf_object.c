@@ -365,7 +365,7 @@ conf_name_check(struct pool *pool, const struct conf_scope *scope,
 	if (!str_eq(s, str_c(text_clean(pool, s, s.n))))
 		return err_text(why, "%s \"%s\": a name is UTF-8 without "
 		    "control characters", scope->name, name);
-	/* A section of that name is the default entry in files of appliances. */
+	/* In files of appliances a section of that name is the default. */
 	if (scope == &conf_scopes[CONF_SCOPE_DESTINATION] &&
 	    str_ieq_c(s, "DEFAULT"))
 		return err_text(why, "%s is the default entry: its settings "

@@ -201,7 +201,8 @@ sound(struct revs *r, const struct rev *v, uint32_t sum, struct err *why)
 
 	if (v->parent == 0 || revs_text(r, v->parent, NULL, &no) == 0)
 		return 0;
-	st = revs_prepare(r, "SELECT count(*) FROM revision WHERE sum = ?", why);
+	st = revs_prepare(r, "SELECT count(*) FROM revision WHERE sum = ?",
+	    why);
 	if (st == NULL)
 		return -1;
 	revs_bind_n(st, 1, sum);

@@ -42,6 +42,16 @@ def place():
     return Place()
 
 
+def test_help_is_told_for_what_is_there(place):
+    for words, code in ((["help"], 0), (["help", "queue"], 0),
+                        (["help", "help"], 0), (["help", "--json"], 0),
+                        (["help", "quack"], 2), (["quack"], 2)):
+        done = subprocess.run([base.POSTERN_BIN] + words, check=False,
+                              capture_output=True, text=True)
+        assert done.returncode == code, (words, done)
+        assert (done.stdout == "") == (code != 0)
+
+
 @pytest.mark.parametrize("words", [
     "version", "help", "check", "check --dump", "check --json",
     "config show", "config show --json", "config diff", "config status",

@@ -188,6 +188,14 @@ def test_each_tls_choice_is_kept(place, talk, number, level, said):
     assert place.rows()["a.example"] == {"tls": level}
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(place):
+    place.cli("import", place.file("\ufeff" + DEFAULT + "[a.example]\n"
+                                   "table_tls = required\n"))
+    assert place.rows()["a.example"] == {"tls": "required"}
+    assert "table:2: " in place.cli("import", place.file(
+        DEFAULT.replace("]\n", "]\n\ufeff")), code=1)
+
+
 @pytest.mark.parametrize("level", [
     "opportunistic", "forced", "preferred-verify-hosted",
     "required-verify ca=/etc/roots.pem", "required min=1.3", "none"])
