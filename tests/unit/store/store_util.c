@@ -1,6 +1,7 @@
 #include "store_util.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 
 void (*bench_plugin)(struct bench *b);
@@ -246,6 +247,19 @@ load_whole(struct bench *b, uint64_t mid, uint64_t size)
 	body_unref(&r);
 	ck_assert_uint_eq(at, size);
 	return true;
+}
+
+unsigned
+count_pages(const char *path)
+{
+	unsigned char n[4];
+	int fd = open(path, O_RDONLY);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, n, sizeof(n), 28), sizeof(n));
+	(void)close(fd);
+	return (unsigned)n[0] << 24 | (unsigned)n[1] << 16 |
+	    (unsigned)n[2] << 8 | n[3];
 }
 
 unsigned

@@ -52,5 +52,7 @@ bool load_whole(struct bench *b, uint64_t mid, uint64_t size);
 bool load(struct bench *b, uint64_t mid);
 void forget_loaded(struct bench *b);
 unsigned count_files(const char *dir);
+/* Pages of a database that are in use; the file may be longer. */
+unsigned count_pages(const char *path);
 
 #endif

@@ -307,7 +307,6 @@ END_TEST
 START_TEST(saves_what_can_be_read_of_a_damaged_database)
 {
 	struct bench b;
-	struct stat st;
 	unsigned i, found;
 	off_t page, pages;
 
@@ -316,8 +315,7 @@ START_TEST(saves_what_can_be_read_of_a_damaged_database)
 	for (i = 1; i <= 200; i++)
 		put(&b, i, 100);
 	bench_close(&b);
-	ck_assert_int_eq(stat(path_of(&b, "store-0.db"), &st), 0);
-	pages = st.st_size / 4096;
+	pages = count_pages(path_of(&b, "store-0.db"));
 	ck_assert_int_ge(pages, 10);
 	bench_fini(&b);
 	for (page = 1; page < pages; page += 1 + pages / 12) {
