@@ -240,6 +240,14 @@ alertconfig setup initial_wait=5
 alertconfig from alert@x.test
 alertconfig delete ann@x.test
 alertconfig clear
+bounceconfig list
+bounceconfig new slow max_retries=5
+bounceconfig detail slow
+bounceconfig set slow send_warnings=yes
+bounceconfig delete slow
+profile
+profile server require
+profile client require-verify
 import --dry-run cisco table
 import postfix-transport transport
 import postfix-tls levels
