@@ -161,15 +161,19 @@ make_file(struct revs *r, const char *base, struct err *why)
 static int
 open_db(struct revs *r, bool edit, bool *there_r, struct err *why)
 {
-	int rc;
+	int rc, persist = 1;
 
 	rc = sqlite3_open_v2(r->at, &r->db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_NOMUTEX, STORE_VFS);
 	if (rc != SQLITE_OK)
 		return revs_fail(r, rc, why);
 	(void)sqlite3_busy_timeout(r->db, (int)PATIENCE);
+	/* The files beside it stay, so that a full disk can be read from. */
+	(void)sqlite3_file_control(r->db, "main", SQLITE_FCNTL_PERSIST_WAL,
+	    &persist);
 	if (revs_exec(r, "PRAGMA trusted_schema = OFF;"
 	    "PRAGMA temp_store = MEMORY;"
+	    "PRAGMA journal_size_limit = 0;"
 	    "PRAGMA synchronous = FULL", why) != 0)
 		return -1;
 	return version(r, edit, there_r, why);

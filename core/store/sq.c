@@ -338,6 +338,11 @@ sq_open(void **e_r, struct store *s, struct err *why)
 		return -1;
 	}
 	rc = sq_open_db(q, why);
+	if (rc < 0 && !store_room(s, SQ_LITTLE)) {
+		sq_close_db(q, true);
+		sq_spend(q);
+		rc = sq_open_db(q, why);
+	}
 	if (rc == 0)
 		rc = recover(q, why);
 	if (rc < 0 && q->db != NULL && sq_is_damage(sqlite3_errcode(q->db))) {

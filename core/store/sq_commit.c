@@ -7,8 +7,7 @@
 /* New messages of a failed group that are tried alone. */
 #define PUTS_TRIED 2
 /* What a message takes besides its body, about. */
-#define ROW    2048
-#define LITTLE (256 * 1024)
+#define ROW 2048
 
 static bool commit_group(struct sq *q, struct store_txn **v, size_t n,
     struct err *why, int *rc_r);
@@ -41,9 +40,7 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 			good[ngood++] = v[i];
 	}
 	ok = commit_group(q, good, ngood, &why, &rc);
-	/* A full disk has other faces, too: a database that cannot be opened,
-	 * since its index in shared memory has no room. */
-	if (!ok && (why.code == 452 || !store_room(q->store, LITTLE))) {
+	if (!ok && (why.code == 452 || !store_room(q->store, SQ_LITTLE))) {
 		sq_spend(q);
 		refused = PUTS_TRIED;
 	}

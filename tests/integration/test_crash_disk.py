@@ -71,6 +71,29 @@ def test_a_disk_that_others_fill_is_emptied_by_deliveries(makers, sink):
     server.wait_empty()
 
 
+def test_a_relay_starts_on_a_full_disk_and_empties_it(makers, sink):
+    sink.stop_listening()
+    arrivals = loads.Arrivals(sink)
+    disk = makers.add(SmallDisk("48M"))
+    server = makers.add(postern.Postern(sink.port, dict(
+        SLOW, limits={"free_space": "0"}), spool=disk.spool())).start()
+    # What is in the configuration store has to be read, too.
+    server.cli("destconfig", "set", "other.test", "tls=required")
+    server.cli("commit", "to be read at the start")
+    load = loads.Load(server).start()
+    load.wait_acknowledged(200)
+    load.stop()
+    server.stop()
+    disk.fill()
+    server.start()
+    shown = server.cli("destconfig", "list").stdout.decode()
+    assert "other.test" in shown, shown
+    sink.start()
+    server.cli("queue", "flush")
+    arrivals.wait_all(load, server)
+    server.wait_empty()
+
+
 def test_a_disk_that_others_fill_and_free(makers, sink):
     arrivals = loads.Arrivals(sink)
     disk = makers.add(SmallDisk("64M"))
