@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from lib import base, certs
+from lib import base, certs, postfix
 from lib.client import message
 from lib.postern_sink import PosternSink
 from lib.webhook import Webhook
@@ -138,6 +138,23 @@ def test_many_failures_are_one_alert_until_mail_goes_through(
                                "for b.test could not")) == 1
     states = [each["state"] for each in rows(server, "100")]
     assert states == ["opened", "updated", "resolved"]
+
+
+def test_a_postfix_that_gets_its_certificate_ends_it(
+        relay, makers, hook, pair):
+    peer = makers.add(postfix.Postfix()).start()
+    server = relay(peer.port, config=config(hook))
+    sent = each_worker_holds(server)
+    now = wait_open(server, held=sent)
+    assert now["cause"] == "starttls-not-supported"
+    wait_posted(hook, "opened")
+    peer.reload(smtpd_tls_security_level="may",
+                smtpd_tls_cert_file=pair.cert, smtpd_tls_key_file=pair.key)
+    server.wait_empty()
+    peer.wait_mails(sent)
+    wait_posted(hook, "resolved")
+    wait_none_open(server)
+    assert len(of(hook, "opened")) == len(of(hook, "resolved")) == 1
 
 
 def test_a_worker_that_is_killed_opens_nothing_anew(

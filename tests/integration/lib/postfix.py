@@ -1,8 +1,9 @@
 """Postfix, as a next hop with a Maildir and as a sender."""
 
 import os
+import signal
 
-from . import base, peers
+from . import base, peers, procs
 
 MASTER_CF = """
 {port}    inet  n - n - {smtpd_max} smtpd
@@ -108,6 +109,12 @@ class Postfix(peers.MailPeer):
                     env={"MAIL_CONFIG": self.path("conf")})
         base.wait_listening(self.port, self.process, log=self.output)
         return self
+
+    def reload(self, **settings):
+        """From now on, or from the next of its processes on."""
+        self._write_main(settings)
+        for pid in procs.children(self.process.pid):
+            os.kill(pid, signal.SIGHUP)
 
     def sendmail(self, message, sender, *recipients):
         """Hand a message to Postfix the way local programs do."""
