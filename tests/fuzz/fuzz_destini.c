@@ -4,16 +4,13 @@
  * written again octet by octet; or the table cannot be, and why is said. Taken
  * as an import does, it only says more.
  */
-#include <ftw.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/die.h"
 #include "base/file.h"
 #include "cli/destconfig.h"
+#include "confplace.h"
 
 #define BOOT "hostname = \"mx.relay.example\"\n"                               \
 	"listener \"in\" { address = \"127.0.0.1:25\" }\n"                     \
@@ -21,44 +18,6 @@
 	"route \"hub.example\" { hosts = \"127.0.0.1\" }\n"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static struct {
-	char dir[64], conf[96];
-} the_place;
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void
-remove_place(void)
-{
-	(void)nftw(the_place.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void
-place(void)
-{
-	FILE *f;
-
-	(void)snprintf(the_place.dir, sizeof(the_place.dir),
-	    "%s/fuzz-destini-XXXXXX",
-	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	if (mkdtemp(the_place.dir) == NULL)
-		fatal("mkdtemp");
-	(void)atexit(remove_place);
-	(void)snprintf(the_place.conf, sizeof(the_place.conf), "%s/c.lua",
-	    the_place.dir);
-	f = fopen(the_place.conf, "we");
-	if (f == NULL || fprintf(f, "spool = \"%s/spool\"\nrun = \"%s/run\"\n"
-		BOOT, the_place.dir, the_place.dir) < 0 || fclose(f) != 0)
-		fatal("%s", the_place.conf);
-}
 
 static void
 left(void *arg, int line, const char *section, const char *word,
@@ -135,9 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	unsigned nleft = 0;
 	const struct destconfig_taking how = { true, took, left, &nleft };
 
-	if (the_place.dir[0] == '\0')
-		place();
-	ASSERT(confedit_open(&dc.ce, the_place.conf, &why) == 0);
+	ASSERT(confedit_open(&dc.ce, confplace(BOOT)->conf, &why) == 0);
 	dc.pool = pool_new(0);
 	if (read_it(&dc, text, NULL) == 0) {
 		ASSERT(confedit_refresh(dc.ce, &why) == 0);
