@@ -139,7 +139,8 @@ help(int argc, char **argv)
 			return commands[i].run(2, args);
 		}
 	}
-	if (argc == 2 && !json && strcmp(argv[1], "help") != 0) {
+	if (argc == 2 && !json && strcmp(argv[1], "help") != 0 &&
+	    strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0) {
 		(void)cli_fail("no subcommand %s; try postern help", argv[1]);
 		return CLI_USAGE;
 	}

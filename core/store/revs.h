@@ -114,7 +114,8 @@ int revs_clear(struct revs *r, struct err *why);
 int revs_revert(struct revs *r, uint64_t n, const char *who,
     struct err *why);
 /* A proposal that is there already is refused first. -1: nothing to commit, or
- * the head is damaged and some of it would go on. */
+ * the head is damaged and there is something in the proposal that was in force
+ * never yet: only a rollback to a sound revision goes on from there. */
 int revs_propose(struct revs *r, const char *who, const char *comment,
     struct pool *pool, struct rev *rev_r, struct err *why);
 /* -1: that proposal is there no more. */

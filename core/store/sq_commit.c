@@ -40,7 +40,10 @@ sq_commit(void *e, struct store_txn **v, size_t n)
 			good[ngood++] = v[i];
 	}
 	ok = commit_group(q, good, ngood, &why, &rc);
-	if (!ok && (why.code == 452 || !store_room(q->store, SQ_LITTLE))) {
+	if (!ok && why.code != 452 && !store_room(q->store, SQ_LITTLE))
+		(void)err_set(&why, 452, "4.3.1", "%s: the disk is full",
+		    q->store->db_path);
+	if (!ok && why.code == 452) {
 		sq_spend(q);
 		refused = PUTS_TRIED;
 	}

@@ -44,6 +44,7 @@ def place():
 
 def test_help_is_told_for_what_is_there(place):
     for words, code in ((["help"], 0), (["help", "queue"], 0),
+                        (["help", "--help"], 0), (["help", "-h"], 0),
                         (["help", "help"], 0), (["help", "--json"], 0),
                         (["help", "quack"], 2), (["quack"], 2)):
         done = subprocess.run([base.POSTERN_BIN] + words, check=False,
