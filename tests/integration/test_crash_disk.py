@@ -58,12 +58,10 @@ def test_a_disk_that_others_fill_is_emptied_by_deliveries(makers, sink):
     load.wait_acknowledged(300)
     load.stop()
     # What is on its way now would lose its reserve to the others.
-    base.wait_for(lambda: sum(" pending till " in line
-                              for line in server.log_lines()) >=
-                  len(load.acknowledged) and not any(
-                      each["store"]["waiting"]
-                      for each in server.cli_json("status")[0]["workers"]),
-                  "a store that is at rest")
+    base.wait_for(lambda: all(
+        each["store"]["waiting"] == each["queue"]["active"] == 0
+        for each in server.cli_json("status")[0]["workers"]),
+        "stores that are at rest")
     disk.fill()
     sink.start()
     server.cli("queue", "flush")
