@@ -24,6 +24,8 @@ static struct edited *find(const struct confedit *, const char *,
     const char *);
 static struct edited *entry(struct confedit *, const struct conf_object *);
 static void entry_add(struct confedit *, struct edited *);
+static int set(struct confedit *, const char *, const char *, struct step *,
+    struct err *);
 static void step_add(struct confedit *, const struct step *);
 static int step_take(struct confedit *, const struct step *, struct err *);
 static int parse(struct confedit *, struct conf **, struct err *);
@@ -355,12 +357,29 @@ confedit_set(struct confedit *ce, const char *kind, const char *name,
 		.key = pool_strdup(ce->pool, key),
 		.value = pool_strdup(ce->pool, value) };
 
-	if (conf_object_new(ce->pool, kind, name, &s.o, why) != 0)
+	return set(ce, kind, name, &s, why);
+}
+
+int
+confedit_set_raw(struct confedit *ce, const char *kind, const char *name,
+    const char *key, const struct conf_raw *value, struct err *why)
+{
+	struct step s = { .what = STEP_SET, .node = ce->node,
+		.key = pool_strdup(ce->pool, key), .raw = value };
+
+	return set(ce, kind, name, &s, why);
+}
+
+static int
+set(struct confedit *ce, const char *kind, const char *name, struct step *s,
+    struct err *why)
+{
+	if (conf_object_new(ce->pool, kind, name, &s->o, why) != 0)
 		return -1;
-	if (step_take(ce, &s, why) != 0)
-		return err_prefix(why, s.o.name[0] != '\0' ? "%s \"%s\": " :
-		    "%s: ", s.o.kind, s.o.name);
-	step_add(ce, &s);
+	if (step_take(ce, s, why) != 0)
+		return err_prefix(why, s->o.name[0] != '\0' ? "%s \"%s\": " :
+		    "%s: ", s->o.kind, s->o.name);
+	step_add(ce, s);
 	return 0;
 }
 
@@ -385,12 +404,6 @@ confedit_put(struct confedit *ce, const struct conf_object *o)
 
 	(void)step_take(ce, &s, NULL);
 	step_add(ce, &s);
-}
-
-struct pool *
-confedit_pool(struct confedit *ce)
-{
-	return ce->pool;
 }
 
 int
@@ -467,7 +480,9 @@ step_take(struct confedit *ce, const struct step *s, struct err *why)
 		return 0;
 	}
 	e = entry(ce, &s->o);
-	if (s->what == STEP_SET &&
+	if (s->what == STEP_SET && s->raw != NULL)
+		conf_object_put(ce->now, &e->o, s->key, s->raw);
+	else if (s->what == STEP_SET &&
 	    conf_object_set(ce->now, &e->o, s->key, s->value, why) != 0)
 		return -1;
 	if (s->what == STEP_PUT) {

@@ -68,11 +68,17 @@ const struct conf_object *const *confedit_all(struct confedit *ce,
  * object that is not there is made; it stays when nothing is set in it. */
 int confedit_set(struct confedit *ce, const char *kind, const char *name,
     const char *key, const char *value, struct err *why);
+/* So, a value as a file has it: lists of names that have commas or blanks in
+ * them. It must live as long as ce, as conf_raw_list(confedit_pool(ce), …)
+ * does. */
+int confedit_set_raw(struct confedit *ce, const char *kind, const char *name,
+    const char *key, const struct conf_raw *value, struct err *why);
 /* An object without settings, where there is none: "take it up". */
 int confedit_new(struct confedit *ce, const char *kind, const char *name,
     struct err *why);
-/* The whole object is another. The items must live as long as ce: they may be
- * of confedit_pool(). */
+/* The whole object is another, whatever others have made of it meanwhile. The
+ * items must live as long as ce: they may be of confedit_pool(), not of
+ * confedit_get(). */
 void confedit_put(struct confedit *ce, const struct conf_object *o);
 struct pool *confedit_pool(struct confedit *ce);
 /* -1: the store has none. One of the boot file stays; what there is of it

@@ -293,6 +293,12 @@ confedit_clear(struct confedit *ce, struct err *why)
 	return r == 0 ? confedit_refresh(ce, why) : -1;
 }
 
+struct pool *
+confedit_pool(struct confedit *ce)
+{
+	return ce->pool;
+}
+
 struct revs *
 confedit_store(struct confedit *ce)
 {

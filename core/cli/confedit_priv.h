@@ -24,6 +24,7 @@ struct step {
 	enum { STEP_SET, STEP_NEW, STEP_PUT, STEP_DELETE, STEP_EMPTY } what;
 	struct conf_object o; /* of STEP_PUT; else kind and name */
 	const char *key, *value;
+	const struct conf_raw *raw; /* in place of value; or NULL */
 	bool node;
 	struct step *next;
 };

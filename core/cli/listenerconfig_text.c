@@ -371,30 +371,16 @@ static int
 put_groups(struct listenerconfig *lc, const struct conf_object *v, unsigned n,
     struct err *why)
 {
-	struct pool *pool = confedit_pool(lc->ce);
-	struct conf_raw *list = POOL_NEW(pool, struct conf_raw), *one;
-	const struct conf_object *old;
-	struct conf_object o;
-	unsigned i;
+	const char **names = pool_alloc(lc->pool, (n + 1) * sizeof(*names));
+	unsigned i, k = 0;
 
-	if (conf_object_new(pool, "listener", lc->arg[0], &o, why) != 0)
-		return -1;
-	old = confedit_get(lc->ce, "listener", lc->arg[0]);
-	if (old != NULL)
-		o.items = old->items;
-	list->type = RAW_LIST;
-	list->v = pool_alloc(pool, (n + 1) * sizeof(*list->v));
 	for (i = 0; i < n; i++) {
-		if (strcmp(v[i].kind, "sender_group") != 0)
-			continue;
-		one = POOL_NEW(pool, struct conf_raw);
-		one->type = RAW_STRING;
-		one->s = str_c(v[i].name);
-		list->v[list->n++] = one;
+		if (strcmp(v[i].kind, "sender_group") == 0)
+			names[k++] = v[i].name;
 	}
-	conf_object_put(pool, &o, "sender_groups", list);
-	confedit_put(lc->ce, &o);
-	return 0;
+	return confedit_set_raw(lc->ce, "listener", lc->arg[0],
+	    "sender_groups", conf_raw_list(confedit_pool(lc->ce), names, k),
+	    why);
 }
 
 /* The recipient access table has the entries of the file only. */

@@ -229,6 +229,23 @@ write_key(const struct conf_object *o, const char *key, struct buf *dst)
 	(void)buf_add_c(dst, ",\n");
 }
 
+struct conf_raw *
+conf_raw_list(struct pool *pool, const char *const *v, unsigned n)
+{
+	struct conf_raw *raw = POOL_NEW(pool, struct conf_raw), *one;
+	unsigned i;
+
+	raw->type = RAW_LIST;
+	raw->n = n;
+	raw->v = pool_alloc(pool, (n + 1) * sizeof(*raw->v));
+	for (i = 0; i < n; i++) {
+		one = raw->v[i] = POOL_NEW(pool, struct conf_raw);
+		one->type = RAW_STRING;
+		one->s = pool_str(pool, str_c(v[i]));
+	}
+	return raw;
+}
+
 void
 conf_raw_write(const struct conf_raw *raw, struct buf *dst)
 {

@@ -82,6 +82,9 @@ int conf_object_set(struct pool *pool, struct conf_object *o,
 /* value NULL: not set any more. */
 void conf_object_put(struct pool *pool, struct conf_object *o,
     const char *key, const struct conf_raw *value);
+/* A list of texts, copied. */
+struct conf_raw *conf_raw_list(struct pool *pool, const char *const *v,
+    unsigned n);
 /* A value as a file has it. */
 void conf_raw_write(const struct conf_raw *raw, struct buf *dst);
 /* A text in quotes, as Lua reads it. */

@@ -1,6 +1,7 @@
 """Host access tables and the recipient access table as files: what was
 exported is imported and exported the same, and a mistake changes nothing."""
 
+import json
 import os
 import random
 import re
@@ -9,6 +10,7 @@ import subprocess
 import pytest
 
 from lib import base, luaconf
+from test_certconfig_dialogue import Dialogue
 
 PER_SEED = 25
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -32,9 +34,9 @@ class Place:
                  for i, (name, setting) in enumerate(listeners.items())}},
             **blocks)))
 
-    def run(self, *words, status=0):
+    def run(self, *words, status=0, command="listenerconfig"):
         done = subprocess.run(
-            [base.POSTERN_BIN, "listenerconfig", "-c", self.conf, *words],
+            [base.POSTERN_BIN, command, "-c", self.conf, *words],
             capture_output=True, check=False, timeout=120)
         assert done.returncode == status, done.stdout + done.stderr
         return (done.stderr if status else done.stdout).decode()
@@ -319,3 +321,22 @@ def test_what_is_not_in_the_file_any_more_is_gone(place):
     place.take("rcptaccess", "boot.example ACCEPT\nours.example ACCEPT\n")
     assert place.run("rcptaccess", "export") == \
         "boot.example ACCEPT\nours.example ACCEPT\n"
+
+
+def test_an_import_keeps_what_others_have_changed_meanwhile():
+    """The dialogue has read the listener before another administrator changes
+    it; the import sets its table only."""
+    it = Place({}, {"in": {}})
+    it.run("set", "listener", "in", "connections=7", command="config")
+    table = it.file(GOOD)
+    one = Dialogue(it.conf, "listenerconfig")
+    one.hear(r"\[\]> $")
+    it.run("set", "listener", "in", "tls=required", command="config")
+    one.say("HOSTACCESS", after="")
+    one.answer("IMPORT", "in", table, "", "")
+    assert one.end() == 0 and "Failed" not in one.all, one.all
+    shown = {row["name"]: row["settings"] for row in json.loads(
+        it.run("show", "--json", command="config"))}
+    assert shown["in"] == {"connections": 7, "tls": "required",
+                           "sender_groups": ["PARTNERS"]}
+    assert it.run("hostaccess", "export", "in") == GOOD
