@@ -119,7 +119,7 @@ def policy(rnd):
 
 def name(rnd, taken):
     one = word(rnd).upper() + rnd.choice(["", "-1", "_a", ".x", " b", " (c)",
-                                          "\"d", "$e", ":", "{", "\n"])
+                                          "\"d", "$e", ":", "{", "ä"])
     while one in taken:
         one += "x"
     return one
