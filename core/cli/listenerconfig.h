@@ -51,6 +51,7 @@ int hat_import(struct listenerconfig *lc, struct err *why);
 int rat_import(struct listenerconfig *lc, struct err *why);
 int hat_export(struct listenerconfig *lc, struct err *why);
 int rat_export(struct listenerconfig *lc, struct err *why);
+/* May a name have it without quotes? */
 bool listenerconfig_plain(char c);
 
 #endif

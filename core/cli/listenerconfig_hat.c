@@ -27,8 +27,8 @@ static void	put_in(struct order *, unsigned, const char *);
 static void	take_out(struct order *, unsigned);
 static int	order_set(struct listenerconfig *, const char *,
 		    const struct order *, struct err *);
-static int	list_set(struct listenerconfig *, const char *, const char *,
-		    const char *, const struct order *, struct err *);
+static int	senders_set(struct listenerconfig *, const char *,
+		    const struct order *, struct err *);
 static int	name_ok(const char *, struct err *);
 static int	place_ok(const struct order *, const char *, unsigned *,
 		    struct err *);
@@ -84,7 +84,8 @@ hat_new(struct listenerconfig *lc, struct err *why)
 	struct order o;
 	unsigned at;
 
-	if (c == NULL || name_ok(name, why) != 0 ||
+	if (c == NULL ||
+	    (hat_group(c, name) == NULL && name_ok(name, why) != 0) ||
 	    order_of(lc, lc->arg[0], &o, why) != 0)
 		return -1;
 	if (place_of(&o, name) < o.n)
@@ -140,8 +141,7 @@ hat_edit(struct listenerconfig *lc, struct err *why)
 		else if (lc->arg[i][0] != '+')
 			break;
 	}
-	if (i > 2 && list_set(lc, "sender_group", name, "senders", &senders,
-	    why) != 0)
+	if (i > 2 && senders_set(lc, name, &senders, why) != 0)
 		return -1;
 	return listenerconfig_set(lc, i, "sender_group", name, why);
 }
@@ -242,13 +242,15 @@ static int
 order_set(struct listenerconfig *lc, const char *listener,
     const struct order *o, struct err *why)
 {
-	return list_set(lc, "listener", listener, "sender_groups", o, why);
+	return confedit_set_raw(lc->ce, "listener", listener, "sender_groups",
+	    conf_raw_list(confedit_pool(lc->ce), o->v, o->n), why);
 }
 
-/* An empty list is one: the boot file's does not count again. */
+/* They may be given with commas between. An empty list is one: the boot file's
+ * does not count again. */
 static int
-list_set(struct listenerconfig *lc, const char *kind, const char *name,
-    const char *key, const struct order *o, struct err *why)
+senders_set(struct listenerconfig *lc, const char *name,
+    const struct order *o, struct err *why)
 {
 	struct buf b;
 	unsigned i;
@@ -257,8 +259,8 @@ list_set(struct listenerconfig *lc, const char *kind, const char *name,
 	buf_init(&b, SIZE_MAX);
 	for (i = 0; i < o->n; i++)
 		(void)buf_printf(&b, "%s%s", i > 0 ? "," : "", o->v[i]);
-	r = confedit_set(lc->ce, kind, name, key, o->n > 0 ? buf_p(&b) :
-	    "\"\"", why);
+	r = confedit_set(lc->ce, "sender_group", name, "senders", o->n > 0 ?
+	    buf_p(&b) : "\"\"", why);
 	buf_fini(&b);
 	return r;
 }
@@ -296,7 +298,7 @@ name_ok(const char *name, struct err *why)
 {
 	const char *p;
 
-	for (p = name; ch_alnum(*p) || *p == '_' || *p == '-' || *p == '.';)
+	for (p = name; listenerconfig_plain(*p);)
 		p++;
 	return p > name && *p == '\0' ? 0 : err_text(why, "\"%.60s\": a name "
 	    "is made of letters, digits, \"-\", \"_\" and \".\"", name);

@@ -9,7 +9,7 @@
 
 #include "cli/config.h"
 
-static void	write_name(const char *, struct buf *);
+static void	write_name(const char *, bool, struct buf *);
 static unsigned	write_items(const char *, const struct conf_item *,
 		    const char *, const char *, struct buf *);
 
@@ -21,7 +21,7 @@ static void
 write_policy(const struct conf_policy_flow *f, struct buf *dst)
 {
 	(void)buf_add_char(dst, '$');
-	write_name(f->name, dst);
+	write_name(f->name, false, dst);
 	(void)buf_printf(dst, "\n    %s {", words[f->behavior]);
 	if (write_items("mail_flow_policy", f->items, "behavior",
 	    "\n        ", dst) > 0)
@@ -35,12 +35,12 @@ write_group(const struct conf_group *g, struct buf *dst)
 	const char *p = g->comment;
 	unsigned k;
 
-	write_name(g->name, dst);
+	write_name(g->name, false, dst);
 	(void)buf_add_c(dst, ":\n");
 	for (k = 0; k < g->npattern; k++)
 		(void)buf_printf(dst, "    %s\n", g->pattern[k].text);
 	(void)buf_add_c(dst, "    $");
-	write_name(g->policy, dst);
+	write_name(g->policy, false, dst);
 	while ((unsigned char)*p >= 0x20 && *p != 0x7f)
 		p++;
 	if (*p != '\0' || g->comment[0] == '"') {
@@ -89,7 +89,7 @@ write_rat(struct listenerconfig *lc, const struct conf *c, struct buf *dst)
 		v[i] = &c->access[i];
 	qsort(v, c->naccess, sizeof(struct conf_access *), by_name);
 	for (i = 0; i < c->naccess; i++) {
-		write_name(v[i]->name, dst);
+		write_name(v[i]->name, true, dst);
 		(void)buf_printf(dst, " %s", rcpt_words[v[i]->access]);
 		if (write_items("recipient_access", v[i]->items, "access",
 		    " { ", dst) > 0)
@@ -99,11 +99,11 @@ write_rat(struct listenerconfig *lc, const struct conf *c, struct buf *dst)
 }
 
 static void
-write_name(const char *name, struct buf *dst)
+write_name(const char *name, bool rcpt, struct buf *dst)
 {
 	const char *p = name;
 
-	while (listenerconfig_plain(*p))
+	while (listenerconfig_plain(*p) || (rcpt && *p == '@'))
 		p++;
 	if (*p == '\0')
 		(void)buf_add_c(dst, name);
@@ -176,9 +176,8 @@ rat_export(struct listenerconfig *lc, struct err *why)
 	return export(lc, true, lc->n > 0 ? lc->arg[0] : "-", why);
 }
 
-/* What a name may have without quotes. */
 bool
 listenerconfig_plain(char c)
 {
-	return ch_alnum(c) || c == '-' || c == '_' || c == '.' || c == '@';
+	return ch_alnum(c) || c == '-' || c == '_' || c == '.';
 }

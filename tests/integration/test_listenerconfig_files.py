@@ -263,6 +263,7 @@ BAD = [
     ("$P\n  ACCEPT { }\n$P\n  ACCEPT { }\n", 3, "is there already"),
     ("$OLD\n  ACCEPT { }\n", 1, "boot file has auth"),
     ("A:\n  $TLS (\x01)\n", 2, "octet 1"),
+    ("A@b:\n  $TLS\n", 1, "stands in quotes"),
 ]
 
 
@@ -340,3 +341,25 @@ def test_an_import_keeps_what_others_have_changed_meanwhile():
     assert shown["in"] == {"connections": 7, "tls": "required",
                            "sender_groups": ["PARTNERS"]}
     assert it.run("hostaccess", "export", "in") == GOOD
+
+
+def test_groups_of_any_name_stay_in_the_table():
+    """Names with blanks and commas, when others come, move and go."""
+    it = Place({}, {"in": {}, "out": {}})
+    it.take("hostaccess", "in", "$P\n ACCEPT { }\n\"A b, c\":\n 192.0.2.1\n"
+            " $P\nOTHER:\n 192.0.2.2\n $P\n")
+
+    def groups(listener):
+        return [row["group"] for row in json.loads(it.run(
+            "--json", "hostaccess", "print", listener))]
+    it.run("hostaccess", "reorder", "in", "A b, c", "2")
+    assert groups("in") == ["OTHER", "A b, c"]
+    it.run("hostaccess", "new", "in", "THIRD", "policy=P",
+           "senders=192.0.2.3")
+    it.run("hostaccess", "delete", "in", "OTHER")
+    assert groups("in") == ["A b, c", "THIRD"]
+    it.run("hostaccess", "new", "out", "A b, c", "policy=P")
+    assert groups("out") == ["A b, c"]
+    # A new one has a name that stands without quotes in a file.
+    assert "a name is made of" in it.run(
+        "hostaccess", "new", "out", "A@b", "policy=P", status=1)
