@@ -34,6 +34,12 @@ enum state {
 	GROUP	   /* its policy is still to come */
 };
 
+/* ACCEPT and its like, as the setting has it. */
+struct did {
+	const char *word;
+	struct did *next;
+};
+
 struct reading {
 	struct listenerconfig *lc;
 	const char *file;
@@ -41,6 +47,7 @@ struct reading {
 	enum state state;
 	unsigned line, depth;
 	unsigned n;	/* objects that were begun */
+	struct did *dids, **last; /* what they do, but for groups */
 	struct buf out;
 };
 
@@ -55,6 +62,8 @@ static int	word_to(struct reading *, const char *, const char *const *,
 static int	braces_to(struct reading *, struct str, struct err *);
 static int	take_objects(struct reading *, struct conf_object **,
 		    unsigned *, struct err *);
+static int	same_word(struct reading *, const struct conf_object *,
+		    struct err *);
 static int	put_object(struct reading *, struct conf_object *,
 		    struct err *);
 static int	put_groups(struct listenerconfig *, const struct conf_object *,
@@ -69,7 +78,8 @@ static const char *const rcpt_words[] = { "ACCEPT", "REJECT", NULL };
 static int
 import(struct listenerconfig *lc, bool rat, const char *file, struct err *why)
 {
-	struct reading rd = { .lc = lc, .file = file, .rat = rat };
+	struct reading rd = { .lc = lc, .file = file, .rat = rat,
+		.last = &rd.dids };
 	struct conf_object *v = NULL;
 	struct buf text;
 	unsigned i, n = 0;
@@ -82,8 +92,11 @@ import(struct listenerconfig *lc, bool rat, const char *file, struct err *why)
 		r = err_prefix(why, "%s:%u: ", file, rd.line);
 	if (r == 0)
 		r = take_objects(&rd, &v, &n, why);
-	for (i = 0; r == 0 && i < n; i++)
-		r = put_object(&rd, &v[i], why);
+	for (i = 0; r == 0 && i < n; i++) {
+		r = same_word(&rd, &v[i], why);
+		if (r == 0)
+			r = put_object(&rd, &v[i], why);
+	}
 	if (r == 0)
 		r = rat ? drop_others(&rd, v, n, why) :
 		    put_groups(lc, v, n, why);
@@ -275,7 +288,9 @@ static int
 word_to(struct reading *rd, const char *key, const char *const *w,
     struct str *s, struct err *why)
 {
+	struct did *did;
 	size_t n = 0;
+	char *word;
 
 	while (n < s->n && ch_alpha(s->p[n]))
 		n++;
@@ -285,10 +300,13 @@ word_to(struct reading *rd, const char *key, const char *const *w,
 		return err_text(why, rd->rat ? "here ACCEPT or REJECT is "
 		    "expected" : "here ACCEPT, RELAY, REJECT, TCPREFUSE or "
 		    "CONTINUE is expected");
-	(void)buf_printf(&rd->out, " { %s = ", key);
-	key = pool_strdup(rd->lc->pool, *w);
-	str_lower((char *)(uintptr_t)key, strlen(key));
-	(void)buf_printf(&rd->out, "\"%s\", ", key);
+	word = pool_strdup(rd->lc->pool, *w);
+	str_lower(word, n);
+	(void)buf_printf(&rd->out, " { %s = \"%s\", ", key, word);
+	did = POOL_NEW(rd->lc->pool, struct did);
+	did->word = word;
+	*rd->last = did;
+	rd->last = &did->next;
 	*s = str_trim(str_n(s->p + n, s->n - n));
 	return 0;
 }
@@ -338,6 +356,26 @@ take_objects(struct reading *rd, struct conf_object **v_r, unsigned *n_r,
 	/* Settings that are more than settings. */
 	return *n_r == rd->n ? 0 : err_text(why, "%s: these are %u objects in "
 	    "place of %u", rd->file, *n_r, rd->n);
+}
+
+/* The last setting of a name wins: one in the braces must not undo what stands
+ * before them. */
+static int
+same_word(struct reading *rd, const struct conf_object *o, struct err *why)
+{
+	const char *key = rd->rat ? "access" : "behavior";
+	const struct conf_item *item = conf_object_get(o, key);
+	const struct did *did = rd->dids;
+
+	if (strcmp(o->kind, "sender_group") == 0)
+		return 0;
+	rd->dids = did == NULL ? NULL : did->next;
+	if (item != NULL && did != NULL && item->value->type == RAW_STRING &&
+	    str_eq(item->value->s, str_c(did->word)))
+		return 0;
+	return err_text(why, "%s:%d: %s \"%s\": %s is what stands before the "
+	    "{ and nothing else", rd->file, item != NULL ? item->line :
+	    o->line, o->kind, o->name, key);
 }
 
 /* It is the file's, wholly: what the boot file has besides cannot go away. */

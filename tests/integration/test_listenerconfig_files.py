@@ -263,6 +263,9 @@ BAD = [
     ("$P\n  ACCEPT { }\n$P\n  ACCEPT { }\n", 3, "is there already"),
     ("$OLD\n  ACCEPT { }\n", 1, "boot file has auth"),
     ("A:\n  $TLS (\x01)\n", 2, "octet 1"),
+    ("$P\n  REJECT { behavior = \"relay\" }\n", 2, "behavior"),
+    ("$P\n  ACCEPT { }\n$Q\n  REJECT { [\"behavior\"] = \"relay\" }\n", 4,
+     "behavior"),
     ("A@b:\n  $TLS\n", 1, "stands in quotes"),
 ]
 
@@ -289,6 +292,7 @@ def test_a_host_table_with_a_mistake_is_refused_whole(place, table, line,
     ("a.example ACCEPT { listeners = { \"out\" } }\n", 1, "no listener"),
     ("ALL ACCEPT\n", 1, "relay for everybody"),
     ("a.example ACCEPT\nA.Example REJECT\n", 2, "is there already"),
+    ("a.example REJECT { access = \"accept\" }\n", 1, "access"),
     ("a.example ACCEPT { } relay { }\n", 1, "behind"),
 ])
 def test_a_recipient_table_with_a_mistake_is_refused_whole(place, table, line,
