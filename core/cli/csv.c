@@ -9,11 +9,7 @@ static int	field(struct csv *c, struct str *s, struct pool *pool,
 void
 csv_init(struct csv *c, struct str text)
 {
-	struct str mark = STR("\xef\xbb\xbf");
-
-	if (text.n >= mark.n && str_eq(str_n(text.p, mark.n), mark))
-		text = str_n(text.p + mark.n, text.n - mark.n);
-	*c = (struct csv){ .rest = text };
+	*c = (struct csv){ .rest = plainline_text(text) };
 }
 
 int

@@ -245,12 +245,9 @@ destconfig_read(struct destconfig *dc, const char *file, struct str text,
 static int
 all_lines(struct reading *r, struct str text, struct err *why)
 {
-	struct str rest = text, s;
+	struct str rest = plainline_text(text), s;
 	int line;
 
-	/* Editors of other systems put a byte order mark there. */
-	if (str_istarts(rest, "\xef\xbb\xbf"))
-		rest = str_n(rest.p + 3, rest.n - 3);
 	for (line = 1; str_split(&rest, '\n', &s); line++) {
 		if (s.n > 0 && s.p[s.n - 1] == '\r')
 			s.n--;

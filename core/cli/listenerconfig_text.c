@@ -131,6 +131,7 @@ read_lines(struct reading *rd, struct str rest, struct err *why)
 	struct str line, s;
 	int r = 0;
 
+	rest = plainline_text(rest);
 	while (r == 0 && str_split(&rest, '\n', &line)) {
 		rd->line++;
 		if (line.n > 0 && line.p[line.n - 1] == '\r')

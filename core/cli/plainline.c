@@ -2,6 +2,13 @@
 
 #include "base/codec.h"
 
+struct str
+plainline_text(struct str text)
+{
+	return str_istarts(text, "\xef\xbb\xbf") ?
+	    str_n(text.p + 3, text.n - 3) : text;
+}
+
 int
 plainline_check(struct str s, struct err *why)
 {

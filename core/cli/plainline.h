@@ -8,6 +8,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* The text of such a file without the byte order mark that editors of other
+ * systems put there. */
+struct str plainline_text(struct str text);
 int plainline_check(struct str s, struct err *why);
 
 #endif

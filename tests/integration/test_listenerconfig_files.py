@@ -318,6 +318,14 @@ def test_a_table_is_read_as_people_write_it(place):
     assert place.run("hostaccess", "export", "in") == GOOD
 
 
+def test_a_byte_order_mark_is_no_part_of_a_table(place):
+    place.take("hostaccess", "in", "\ufeff" + GOOD)
+    assert place.run("hostaccess", "export", "in") == GOOD
+    table = "anna@ours.example ACCEPT\nboot.example ACCEPT\n"
+    place.take("rcptaccess", "\ufeff" + table)
+    assert place.run("rcptaccess", "export") == table
+
+
 def test_what_is_not_in_the_file_any_more_is_gone(place):
     place.take("rcptaccess", "boot.example REJECT\nALL REJECT { text = "
                "\"Not here\" }\n")
