@@ -94,7 +94,8 @@ def server(tmp_path_factory):
             "access=reject")
     edit(it, "new", "narrow", "address=127.0.0.1:%d" % it.narrow,
          "cert=" + it.cert, "key=" + it.key, "connections=2",
-         "session_timeout=10s", "tls_min_version=1.2", "tls_ciphers=ECDHE-ECDSA-AES256-GCM-SHA384:"
+         "session_timeout=10s", "tls_min_version=1.2",
+         "tls_ciphers=ECDHE-ECDSA-AES256-GCM-SHA384:"
          "ECDHE-RSA-AES256-GCM-SHA384")
     edit(it, "new", "idle", "address=127.0.0.1:%d" % it.idle, "tls=off",
          "idle_timeout=2s")
