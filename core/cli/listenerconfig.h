@@ -45,6 +45,11 @@ const struct conf_group *hat_group(const struct conf *c, const char *name);
 /* Does another listener have that group? */
 bool hat_used(const struct conf *c, const char *name, const char *listener);
 
+/* ACCEPT and its like, by enum conf_behavior, and those of recipients; NULL is
+ * behind the last. */
+extern const char *const listenerconfig_words[];
+extern const char *const listenerconfig_rcpt_words[];
+
 /* listenerconfig_text.c, listenerconfig_write.c: files; arg[0] is the
  * listener, or of the recipient access table the file. */
 int hat_import(struct listenerconfig *lc, struct err *why);

@@ -17,9 +17,6 @@ struct order {
 	unsigned n;
 };
 
-static const char *const behaviors[] = { "ACCEPT", "RELAY", "REJECT",
-	"TCPREFUSE", "CONTINUE" };
-
 static int	order_of(struct listenerconfig *, const char *, struct order *,
 		    struct err *);
 static unsigned	place_of(const struct order *, const char *);
@@ -55,13 +52,13 @@ hat_print(struct listenerconfig *lc, struct err *why)
 		(void)json_array_append_new(all, json_pack(
 		    "{s:s, s:s, s:s, s:s, s:o}", "group", g->name, "policy",
 		    g->policy, "behavior",
-		    behaviors[c->flow[g->flow].behavior], "comment",
-		    g->comment, "senders", senders));
+		    listenerconfig_words[c->flow[g->flow].behavior],
+		    "comment", g->comment, "senders", senders));
 		if (lc->json)
 			continue;
 		prompt_text(pool_printf(lc->pool, "%u. %s: $%s (%s)%s%s\n",
 		    i + 1, g->name, g->policy,
-		    behaviors[c->flow[g->flow].behavior],
+		    listenerconfig_words[c->flow[g->flow].behavior],
 		    g->comment[0] != '\0' ? " " : "", g->comment), 4);
 		for (k = 0; k < g->npattern; k++)
 			(void)printf("    %s\n", g->pattern[k].text);

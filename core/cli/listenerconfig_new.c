@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/config.h"
+#include "cli/profile.h"
 #include "cli/prompt.h"
 
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
@@ -202,7 +203,6 @@ default_table(struct listenerconfig *lc, const struct kind *k, bool reset,
 int
 listener_list(struct listenerconfig *lc, struct err *why)
 {
-	static const char *const levels[] = { "off", "preferred", "required" };
 	const struct conf *c = listenerconfig_conf(lc, why);
 	const struct conf_listener *l;
 	char text[SOCK_TEXT_MAX];
@@ -229,12 +229,12 @@ listener_list(struct listenerconfig *lc, struct err *why)
 			    text);
 		}
 		(void)buf_printf(&line, ") TLS %s, %u sender groups\n",
-		    levels[l->tls], l->ngroup);
+		    profile_words[l->tls], l->ngroup);
 		if (!lc->json)
 			prompt_text(buf_p(&line), 4);
 		(void)json_array_append_new(all, json_pack(
 		    "{s:s, s:o, s:s, s:i}", "listener", l->name, "address",
-		    where, "tls", levels[l->tls], "sender_groups",
+		    where, "tls", profile_words[l->tls], "sender_groups",
 		    (int)l->ngroup));
 	}
 	buf_fini(&line);

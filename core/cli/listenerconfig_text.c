@@ -71,9 +71,10 @@ static int	put_groups(struct listenerconfig *, const struct conf_object *,
 static int	drop_others(struct reading *, const struct conf_object *,
 		    unsigned, struct err *);
 
-static const char *const words[] = { "ACCEPT", "RELAY", "REJECT",
-	"TCPREFUSE", "CONTINUE", NULL };
-static const char *const rcpt_words[] = { "ACCEPT", "REJECT", NULL };
+const char *const listenerconfig_words[] = { [CONF_ACCEPT] = "ACCEPT",
+	[CONF_RELAY] = "RELAY", [CONF_REJECT] = "REJECT",
+	[CONF_TCPREFUSE] = "TCPREFUSE", [CONF_CONTINUE] = "CONTINUE", NULL };
+const char *const listenerconfig_rcpt_words[] = { "ACCEPT", "REJECT", NULL };
 
 static int
 import(struct listenerconfig *lc, bool rat, const char *file, struct err *why)
@@ -178,7 +179,7 @@ line_between(struct reading *rd, struct str s, struct err *why)
 static int
 line_policy(struct reading *rd, struct str s, struct err *why)
 {
-	if (word_to(rd, "behavior", words, &s, why) != 0)
+	if (word_to(rd, "behavior", listenerconfig_words, &s, why) != 0)
 		return -1;
 	if (s.n == 0 || s.p[0] != '{')
 		return err_text(why, "here { is expected");
@@ -242,7 +243,7 @@ line_rcpt(struct reading *rd, struct str s, struct err *why)
 	rd->n++;
 	(void)buf_add_c(&rd->out, "recipient_access ");
 	if (name_to(rd, &s, why) != 0 ||
-	    word_to(rd, "access", rcpt_words, &s, why) != 0)
+	    word_to(rd, "access", listenerconfig_rcpt_words, &s, why) != 0)
 		return -1;
 	if (s.n == 0) {
 		(void)buf_add_c(&rd->out, "}");

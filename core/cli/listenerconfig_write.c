@@ -13,16 +13,13 @@ static void	write_name(const char *, bool, struct buf *);
 static unsigned	write_items(const char *, const struct conf_item *,
 		    const char *, const char *, struct buf *);
 
-static const char *const words[] = { "ACCEPT", "RELAY", "REJECT",
-	"TCPREFUSE", "CONTINUE" };
-static const char *const rcpt_words[] = { "ACCEPT", "REJECT" };
-
 static void
 write_policy(const struct conf_policy_flow *f, struct buf *dst)
 {
 	(void)buf_add_char(dst, '$');
 	write_name(f->name, false, dst);
-	(void)buf_printf(dst, "\n    %s {", words[f->behavior]);
+	(void)buf_printf(dst, "\n    %s {",
+	    listenerconfig_words[f->behavior]);
 	if (write_items("mail_flow_policy", f->items, "behavior",
 	    "\n        ", dst) > 0)
 		(void)buf_add_c(dst, ",\n    ");
@@ -90,7 +87,8 @@ write_rat(struct listenerconfig *lc, const struct conf *c, struct buf *dst)
 	qsort(v, c->naccess, sizeof(struct conf_access *), by_name);
 	for (i = 0; i < c->naccess; i++) {
 		write_name(v[i]->name, true, dst);
-		(void)buf_printf(dst, " %s", rcpt_words[v[i]->access]);
+		(void)buf_printf(dst, " %s",
+		    listenerconfig_rcpt_words[v[i]->access]);
 		if (write_items("recipient_access", v[i]->items, "access",
 		    " { ", dst) > 0)
 			(void)buf_add_c(dst, " }");
