@@ -336,6 +336,7 @@ def test_what_is_not_in_the_file_any_more_is_gone(place):
         "boot.example ACCEPT\nours.example ACCEPT\n"
 
 
+@pytest.mark.sanitizer
 def test_an_import_keeps_what_others_have_changed_meanwhile():
     """The dialogue has read the listener before another administrator changes
     it; the import sets its table only."""
