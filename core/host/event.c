@@ -499,15 +499,17 @@ looks_on(const struct event *ev)
 	return ev->inst->looks_on && ev->on < (enum on)HOOK_COUNT;
 }
 
-/* An alert is for somebody who may be hard to reach; a test of a policy lets
- * days pass. */
+/* An alert is for somebody who may be hard to reach, also where a task brings
+ * it; a test of a policy lets days pass. */
 msec
 event_patience(const struct event *ev)
 {
 	if (ev->on == ON_POLICY_ASK)
 		return HOURS(24 * 3650);
-	return ev->on == ON_ALERT_EMIT || ev->on == ON_ALERT_TEST ?
-	    MINUTES(15) : ev->inst->timeout;
+	if (ev->on == ON_ALERT_EMIT || ev->on == ON_ALERT_TEST ||
+	    (ev->task && ev->inst->fn[ON_ALERT_EMIT] != NULL))
+		return MINUTES(15);
+	return ev->inst->timeout;
 }
 
 static void

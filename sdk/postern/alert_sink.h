@@ -3,8 +3,9 @@
  *
  * "alert_sink/1.emit": an alert of any process of the node. One worker at a
  * time does this for all, so that a sink can gather and throttle; if it dies
- * another takes over and starts afresh. May wait (15 min at most). The verdict
- * counts nothing: the sink retries by itself and logs what it could not tell.
+ * another takes over and starts afresh. May wait (15 min at most, and so long
+ * may work last that a task of it gives to a thread). The verdict counts
+ * nothing: the sink retries by itself and logs what it could not tell.
  * Its log lines of level PST_INFO say that an alert was told, those of
  * PST_ERROR that one could not be; they stand in the log without its name.
  *

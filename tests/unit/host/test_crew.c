@@ -1,7 +1,10 @@
 /* Work on threads that hangs, on purpose; its plugin alone has the damage. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <postern/alert_sink.h>
 
 #include "host/crew.h"
 #include "rig.h"
@@ -202,6 +205,54 @@ START_TEST(whose_work_never_returns_gets_no_more_threads)
 }
 END_TEST
 
+static enum pst_verdict
+task_hangs(struct pst_event *ev)
+{
+	return pst_offload(ev, hangs, NULL, came_back);
+}
+
+static enum pst_verdict
+gives_task(struct pst_event *ev)
+{
+	ck_assert_int_eq(pst_task(ev, task_hangs, NULL), 0);
+	return PST_CONTINUE;
+}
+
+static const struct pst_hook task_hooks[] = {
+	PST_HOOK("lookup/1.get", gives_task), PST_END };
+static const struct pst_hook sink_hooks[] = {
+	PST_HOOK("lookup/1.get", gives_task),
+	PST_HOOK(PST_ALERT_SINK_EMIT, gives_task), PST_END };
+
+static const struct {
+	const struct pst_hook *hooks;
+	const char *on;
+	msec patience;
+} tasks[] = {
+	{ task_hooks, "lookup/1.get", SECONDS(30) },
+	{ sink_hooks, "lookup/1.get", MINUTES(15) },
+	{ sink_hooks, PST_ALERT_SINK_EMIT, MINUTES(15) },
+};
+
+/* An alert is brought somewhere: neither an alert nor a thread that is lost
+ * may come of that. */
+START_TEST(work_of_a_task_of_an_alert_sink_has_an_alerts_time)
+{
+	char want[200];
+
+	(void)snprintf(want, sizeof(want), "Warning: Plugin x: work on a "
+	    "thread, begun at task, has not come back: for %d "
+	    "ms, another takes its place\n", (int)tasks[_i].patience);
+	ck_assert(rig_op(rig_add("x", tasks[_i].hooks), tasks[_i].on, NULL));
+	pass(0);
+	wait_inside(1);
+	pass(tasks[_i].patience - 1);
+	ck_assert_str_eq(rig_log(), "");
+	pass(1);
+	ck_assert_str_eq(rig_log(), want);
+}
+END_TEST
+
 static unsigned cleaned;
 
 static void
@@ -262,5 +313,8 @@ UNIT_SUITE(crew)
 	tcase_add_test(tc, who_hangs_is_named_and_replaced);
 	tcase_add_test(tc, whose_work_never_returns_gets_no_more_threads);
 	tcase_add_test(tc, work_that_only_waits_is_forgotten_with_its_event);
+	tcase_add_loop_test(tc,
+	    work_of_a_task_of_an_alert_sink_has_an_alerts_time, 0,
+	    sizeof(tasks) / sizeof(tasks[0]));
 	tcase_add_test(tc, the_end_does_not_wait_for_what_is_lost);
 }
