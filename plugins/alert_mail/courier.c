@@ -31,7 +31,7 @@ courier_send(struct pst_event *ev, struct errand *e)
 	long port;
 
 	e->sent = false;
-	e->place.n = e->nmx = e->at = 0;
+	e->place.n = e->nmx = e->at = e->target = 0;
 	if (e->server[0] == '\0') {
 		(void)snprintf(e->place.name, sizeof(e->place.name), "%s",
 		    strrchr(e->to, '@') + 1);
@@ -200,20 +200,15 @@ out:
 	return r;
 }
 
-/* On another thread; nothing but the errand. */
+/* On another thread; nothing but the errand. One host at a time: others have
+ * the thread in between, and none of them hangs for long. */
 static int
 work(void *arg)
 {
 	struct errand *e = arg;
-	unsigned i;
 
-	for (i = 0; i < e->place.n; i++) {
-		if (attempt(e, e->place.target[i]) == CURLE_OK) {
-			e->sent = true;
-			return 0;
-		}
-	}
-	return 1;
+	e->sent = attempt(e, e->place.target[e->target]) == CURLE_OK;
+	return 0;
 }
 
 static enum pst_verdict
@@ -223,7 +218,11 @@ worked(struct pst_event *ev, const struct pst_result *r)
 
 	if (r->status != PST_OK)
 		return failed(ev, e, r->error);
-	return e->sent ? e->then(ev, e, NULL) : failed(ev, e, e->error);
+	if (e->sent)
+		return e->then(ev, e, NULL);
+	if (++e->target < e->place.n)
+		return send_it(ev);
+	return failed(ev, e, e->error);
 }
 
 static enum pst_verdict

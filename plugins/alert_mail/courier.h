@@ -27,7 +27,7 @@ struct errand {
 	/* the courier's own */
 	struct place place;
 	char mx[PLACE_HOSTS][256];
-	unsigned nmx, at;
+	unsigned nmx, at, target;
 	size_t read;
 	char error[300];
 };
