@@ -14,6 +14,7 @@ struct store {
 	char *name;
 	unsigned users;
 	struct letters left; /* by those that ended */
+	unsigned dropped;    /* of them, and nobody was told */
 };
 
 struct outbox {
@@ -150,8 +151,23 @@ outbox_take(struct outbox *o)
 void
 outbox_back(struct outbox *o, struct letter *l)
 {
+	struct store *s = o->store;
+
+	if (s->left.n == OUTBOX_MAX) {
+		letter_free(take(&s->left));
+		s->dropped++;
+	}
 	l->extra = l->tries > 0;
-	add(&o->store->left, l);
+	add(&s->left, l);
+}
+
+unsigned
+outbox_dropped(struct outbox *o)
+{
+	unsigned n = o->store->dropped;
+
+	o->store->dropped = 0;
+	return n;
 }
 
 unsigned

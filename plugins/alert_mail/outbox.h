@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#define OUTBOX_MAX 1000 /* of one instance */
+#define OUTBOX_MAX 1000 /* of one instance, and left by those that are gone */
 
 struct letter {
 	struct letter *next;
@@ -37,8 +37,11 @@ void outbox_free(void *outbox);
 bool outbox_put(struct outbox *o, struct letter *l);
 /* NULL: there is none. */
 struct letter *outbox_take(struct outbox *o);
-/* Taken, and not sent when the instance ended. */
+/* Taken, and not sent when the instance ended. Of what is left the oldest goes
+ * if there is too much. */
 void outbox_back(struct outbox *o, struct letter *l);
+/* So many went since this was asked. */
+unsigned outbox_dropped(struct outbox *o);
 unsigned outbox_waiting(const struct outbox *o);
 /* Is there no other instance of the name? */
 bool outbox_alone(const struct outbox *o);

@@ -332,8 +332,37 @@ START_TEST(an_outbox_is_full_at_a_thousand)
 }
 END_TEST
 
+START_TEST(what_is_left_has_an_end)
+{
+	struct outbox *o = outbox_new("alerts"), *old;
+	unsigned i;
+
+	ck_assert_uint_eq(outbox_dropped(o), 0);
+	for (i = 0; i < OUTBOX_MAX; i++)
+		outbox_back(o, letter(i == 0 ? "oldest" : i == 1 ? "older" :
+		    "many"));
+	ck_assert_uint_eq(outbox_dropped(o), 0);
+	outbox_back(o, letter("last"));
+	ck_assert_uint_eq(outbox_waiting(o), OUTBOX_MAX);
+	ck_assert_uint_eq(outbox_dropped(o), 1);
+	ck_assert_uint_eq(outbox_dropped(o), 0);
+	takes(o, "older");
+	/* However many reloads there are. */
+	for (i = 0; i < 3 * OUTBOX_MAX; i++) {
+		old = outbox_new("alerts");
+		ck_assert(outbox_put(old, letter("more")));
+		outbox_free(old);
+		ck_assert_uint_le(outbox_waiting(o), OUTBOX_MAX);
+	}
+	ck_assert_uint_eq(outbox_dropped(o), 3 * OUTBOX_MAX - 1);
+	takes(o, "more");
+	outbox_free(o);
+}
+END_TEST
+
 UNIT_SUITE(alert_mail)
 {
+	tcase_add_test(tc, what_is_left_has_an_end);
 	tcase_add_test(tc, what_an_instance_leaves_is_its_successors);
 	tcase_add_test(tc,
 	    a_young_instance_that_is_dropped_takes_nothing_along);
