@@ -23,7 +23,7 @@
 
 enum { SENDERS = 4, TRIES = 3, RESTING = 100 };
 #define PAUSE 60000	/* before it is tried again, twice that the next time */
-#define LOOK 1000	/* for what a predecessor leaves, while there is one */
+#define LOOK 1000	/* for a place, and for what a predecessor leaves */
 
 struct conf {
 	const char *const *to;
@@ -52,7 +52,9 @@ static const struct pst_option options[] = {
 struct state {
 	struct gather *gather;
 	struct outbox *outbox;
-	unsigned sending, resting;
+	unsigned sending, resting; /* events */
+	unsigned hired;		   /* of sending: they have no letter yet */
+	unsigned held;		   /* letters that events have */
 	uint64_t serial;
 	struct places places;
 };
@@ -108,7 +110,7 @@ on_stop(struct pst_event *ev)
 
 	if (s == NULL || s->outbox == NULL || !outbox_alone(s->outbox))
 		return PST_CONTINUE;
-	n = outbox_waiting(s->outbox) + s->sending + s->resting;
+	n = outbox_waiting(s->outbox) + s->held;
 	if (n > 0)
 		pst_log(ev, PST_WARNING, "stopped before %u messages were "
 		    "sent", n);
@@ -124,17 +126,29 @@ on_emit(struct pst_event *ev)
 	return PST_CONTINUE;
 }
 
+/* One more event, if there is a letter for it. */
+static bool
+hire_one(struct pst_event *ev, struct state *s)
+{
+	if (outbox_waiting(s->outbox) <= s->hired ||
+	    pst_task(ev, run, s) != 0)
+		return false;
+	s->hired++;
+	return true;
+}
+
 /* Somebody sends what waits. */
 static void
 hire(struct pst_event *ev, struct state *s)
 {
-	unsigned n = outbox_waiting(s->outbox);
+	unsigned n = outbox_dropped(s->outbox);
 
-	for (; n > 0 && s->sending < SENDERS; n--) {
-		if (pst_task(ev, run, s) != 0)
-			return;
+	if (n > 0)
+		pst_log(ev, PST_ERROR, "Error while sending alert: more than "
+		    "%d messages were left by a reload, the oldest %u are "
+		    "dropped", OUTBOX_MAX, n);
+	while (s->sending < SENDERS && hire_one(ev, s))
 		s->sending++;
-	}
 }
 
 static enum pst_verdict
@@ -241,6 +255,7 @@ job_end(void *arg)
 {
 	struct job *j = arg;
 
+	j->s->held--;
 	if (j->letter == NULL)
 		return;
 	if (j->e.sent)
@@ -254,7 +269,7 @@ job_end(void *arg)
 static enum pst_verdict
 over(struct pst_event *ev, struct state *s)
 {
-	if (outbox_waiting(s->outbox) == 0 || pst_task(ev, run, s) != 0)
+	if (!hire_one(ev, s))
 		s->sending--;
 	return PST_CONTINUE;
 }
@@ -265,12 +280,14 @@ run(struct pst_event *ev)
 	struct job *j = pst_data(ev, PST_EVENT, struct job);
 	struct state *s = ev->arg;
 
+	s->hired--;
 	if (j == NULL)
 		return over(ev, s);
 	j->s = s;
 	j->letter = outbox_take(s->outbox);
 	if (j->letter == NULL)
 		return over(ev, s);
+	s->held++;
 	pst_defer(ev, PST_EVENT, job_end, j);
 	errand_init(&j->e, j->letter, ev->conf, s, tried);
 	return courier_send(ev, &j->e);
@@ -336,6 +353,8 @@ again(struct pst_event *ev, const struct pst_result *r)
 	struct job *j = pst_data(ev, PST_EVENT, struct job);
 
 	(void)r;
+	if (j->rests && j->s->sending >= SENDERS)
+		return pst_timer(ev, LOOK, again);
 	if (j->rests) {
 		j->s->resting--;
 		j->s->sending++;

@@ -186,6 +186,35 @@ def test_hosts_that_are_down_are_in_nobodys_way(relay, sink, make_sink):
     assert sorted(box.recipients()) == down + ["ops@alerts.test"]
 
 
+def test_hosts_that_hang_are_in_nobodys_way(relay, sink, make_sink, folder):
+    """They take the connection and say nothing, for longer than the plugin has
+    for other work: neither its threads are lost, nor is that an alert."""
+    box = make_sink()
+    records = base.write_file(os.path.join(folder, "zone"), """\
+hung.test. MX 10 silent.test.
+half.test. MX 10 silent.test.
+half.test. MX 20 mx.test.
+well.test. MX 10 mx.test.
+silent.test. A 127.0.0.2
+mx.test. A 127.0.0.1
+""")
+    os.chmod(records, 0o644)
+    to = ["h%d@hung.test" % i for i in range(4)]
+    to += ["ops@half.test", "ops@well.test"]
+    config = mail_to(box, to=to, server="", port=box.port, patience="5s",
+                     timeout="1s")
+    config["dns"] = {"records": records}
+    with socket.create_server(("127.0.0.2", box.port)):
+        server = relay(sink.port, config=config)
+        refuse_reload(server)
+        box.wait(2)
+        server.wait_log("Unable to send System/Critical alert to h", 4)
+        server.wait_log("A System/Critical alert was sent to", 2)
+        assert "has not come back" not in server.tail()
+        server.stop()
+    assert box.recipients() == ["ops@half.test", "ops@well.test"]
+
+
 @pytest.mark.parametrize("moved", [False, True], ids=["same", "moved"])
 def test_what_waits_for_another_try_is_sent_after_a_reload(
         relay, sink, make_sink, moved):
