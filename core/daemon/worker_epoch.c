@@ -10,6 +10,7 @@
 #include "base/obj.h"
 #include "daemon/logs.h"
 #include "daemon/tickets.h"
+#include "policy/sgpat.h"
 #include "policy/whois.h"
 #include "tls/tlsctx.h"
 
@@ -242,21 +243,44 @@ worker_tls(struct worker *w, struct conf *c, struct epoch *e, struct err *why)
 	return 0;
 }
 
-/* What clients see of a listener that has no certificate. */
+static bool
+is_everybody(const struct conf_group *g)
+{
+	unsigned i;
+
+	for (i = 0; i < g->npattern; i++) {
+		if (g->pattern[i].type == SGPAT_ALL)
+			return true;
+	}
+	return false;
+}
+
+/* What clients that are served see of a listener that has no certificate. */
 static const char *
 without_tls(const struct conf_listener *l)
 {
 	unsigned i, n[SMTPD_TLS_REQUIRED + 1] = { 0 };
+	const struct conf_flow *f;
+	enum conf_behavior b;
+	bool all = false;
 
 	if (l->implicit_tls)
 		return "connections are closed";
+	for (i = 0; i < l->ngroup && !all; i++) {
+		f = whois_flow(l, l->group[i]);
+		b = (enum conf_behavior)f->policy->behavior;
+		if (b == CONF_CONTINUE)
+			continue; /* it is passed over */
+		if (b != CONF_REJECT && b != CONF_TCPREFUSE)
+			n[f->smtpd.tls]++;
+		all = is_everybody(l->group[i]);
+	}
 	/* Its own level is that of who is in no group. */
-	n[l->flow[0].smtpd.tls]++;
-	for (i = 0; i < l->ngroup; i++)
-		n[whois_flow(l, l->group[i])->smtpd.tls]++;
+	if (!all)
+		n[l->flow[0].smtpd.tls]++;
 	if (n[SMTPD_TLS_REQUIRED] == 0)
 		return "STARTTLS is not offered";
-	if (n[SMTPD_TLS_PREFERRED] == 0)
+	if (n[SMTPD_TLS_OFF] + n[SMTPD_TLS_PREFERRED] == 0)
 		return "STARTTLS is answered 454 and no mail is taken";
 	return "STARTTLS is not offered, and where it is required it is "
 	    "answered 454 and no mail is taken";

@@ -8,12 +8,16 @@ import ssl
 
 import pytest
 
-from lib import certs, client
+from lib import base, certs, client
 
 pytestmark = pytest.mark.sanitizer
 
 LEVELS = ["off", "preferred", "required"]
 LIST = ["boss@strict.test", "tls.test", ".below.test"]
+NOT_OFFERED = "STARTTLS is not offered"
+NO_MAIL = "STARTTLS is answered 454 and no mail is taken"
+MIXED = (NOT_OFFERED + ", and where it is required it is answered 454 and no "
+         "mail is taken")
 ICID = r"New SMTP ICID (\d+)"
 
 
@@ -44,9 +48,31 @@ def by_policies(listeners):
     return config
 
 
+# Listeners without a key where a few have a policy of their own: the level of
+# all others, and that policy.
+FEW = {
+    "few-required": ("off", {"tls": "required", "behavior": "relay"}),
+    "few-in-clear": ("required", {"tls": "off", "behavior": "relay"}),
+    "few-refused": ("required", {"tls": "off", "behavior": "tcprefuse"}),
+    "few-rejected": ("preferred", {"tls": "required", "behavior": "reject"}),
+    "few-passed-over": ("required", {"tls": "off", "behavior": "continue"}),
+}
+
+
+def with_few(config, relay, key):
+    for name, (level, policy) in FEW.items():
+        config.setdefault("mail_flow_policy", {})[name] = policy
+        config.setdefault("sender_group", {})[name] = {
+            "senders": ["192.0.2.1"], "policy": name}
+        config["listener"][name] = {
+            "address": ["127.0.0.1:%d" % base.free_port()], "tls": level,
+            "sender_groups": [name], "cert": relay.cert, "key": key}
+    return config
+
+
 def made_levels(tmp_path_factory, policies):
     from conftest import Makers
-    from lib import base, postern, sink as sinks
+    from lib import postern, sink as sinks
     made = Makers()
     sink = made.add(sinks.Sink())
     pki = certs.Authority(str(tmp_path_factory.mktemp("pki")))
@@ -66,8 +92,8 @@ def made_levels(tmp_path_factory, policies):
         ports[name] = base.free_port()
         setting.update(address=["127.0.0.1:%d" % ports[name]],
                        cert=relay.cert, key=setting.get("key", relay.key))
-    relay.write_config(by_policies(listeners) if policies
-                       else {"listener": listeners})
+    config = by_policies(listeners) if policies else {"listener": listeners}
+    relay.write_config(with_few(config, relay, other.key))
     made.add(relay).start()
     relay.ports, relay.pki = ports, pki
     yield relay, sink
@@ -176,12 +202,14 @@ def test_without_a_key_of_ours_nothing_is_promised(levels, level, answer,
     assert (demanded % icid in lines_of(relay, icid)) == (mail == 530)
 
 
-@pytest.mark.parametrize("level,what", [
-    ("preferred", "STARTTLS is not offered"),
-    ("required", "is answered 454 and no mail is taken")])
-def test_a_listener_without_a_key_is_an_alert(levels, level, what):
-    levels[0].wait_log(r"Alert System/Critical: listener keyless-%s has no "
-                       r"usable certificate: .*%s" % (level, what))
+@pytest.mark.parametrize("name,what", [
+    ("keyless-preferred", NOT_OFFERED), ("keyless-required", NO_MAIL),
+    ("few-required", MIXED), ("few-in-clear", MIXED),
+    ("few-refused", NO_MAIL), ("few-rejected", NOT_OFFERED),
+    ("few-passed-over", NO_MAIL)])
+def test_a_listener_without_a_key_is_an_alert(levels, name, what):
+    levels[0].wait_log(r"Alert System/Critical: listener %s has no usable "
+                       r"certificate: %s$" % (name, what))
 
 
 @pytest.mark.parametrize("level", ["preferred", "required"])
