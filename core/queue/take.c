@@ -204,13 +204,16 @@ give_back(struct queue *q, struct qunit *u, msec next)
 	qhop_taken *fn = a->fn;
 	void *arg = a->arg;
 	struct qmsg *m = u->msg;
+	/* That it could not be read takes nothing from a flush. */
+	bool flushed = u->flushed && m->env == NULL;
 
 	u->msg = NULL; /* m has its reference */
 	qactive_free(u);
 	u->expired = false;
-	if (next > 0 && m->hold == STORE_ACTIVE)
+	if (next > 0 && m->hold == STORE_ACTIVE) {
 		sched_wait(q, u, next);
-	else if (next != 0)
+		u->flushed = flushed;
+	} else if (next != 0)
 		sched_hold(q, u);
 	else
 		qunit_destroy(q, &u);

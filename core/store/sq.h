@@ -117,7 +117,7 @@ bool sq_reserve(struct sq *q);
 void sq_spend(struct sq *q);
 /* A disk with less is full, whatever the error says: a database cannot be
  * opened without room for its index in shared memory. */
-#define SQ_LITTLE (256 * 1024)
+#define SQ_LITTLE (512 * 1024)
 void sq_grow_init(struct sq *q);
 int sq_grow(struct sq *q);
 

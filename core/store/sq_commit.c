@@ -127,7 +127,7 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
     int *rc_r)
 {
 	struct group g = { .q = q, .v = v, .n = n };
-	bool committing = false;
+	bool committing = false, mail;
 	size_t i;
 
 	g.why = (struct err)ERR_INIT;
@@ -146,8 +146,11 @@ commit_group(struct sq *q, struct store_txn **v, size_t n, struct err *why,
 	g.ndelta = 0; /* a ghost was never counted */
 	if (g.rc == SQLITE_OK)
 		g.rc = apply(&g);
-	/* What brings no mail is written all the same. */
-	if (g.rc == SQLITE_OK && sq_grow(q) == SQLITE_FULL && size_of(v, n) > 0)
+	/* What brings no mail is written all the same, and leaves the last
+	 * room to the WAL. */
+	mail = size_of(v, n) > 0;
+	if (g.rc == SQLITE_OK && (mail || store_room(q->store, SQ_LITTLE)) &&
+	    sq_grow(q) == SQLITE_FULL && mail)
 		g.rc = SQLITE_FULL;
 	if (g.rc == SQLITE_OK) {
 		committing = true;

@@ -86,6 +86,11 @@ def test_a_relay_starts_on_a_full_disk_and_empties_it(makers, sink):
     server.start()
     shown = server.cli("destconfig", "list").stdout.decode()
     assert "other.test" in shown, shown
+    # A flush is for what has been read by then.
+    base.wait_for(lambda: sum(
+        each["queue"]["messages"]
+        for each in server.cli_json("status")[0]["workers"]) ==
+        len(load.acknowledged), "all messages in the queue")
     sink.start()
     server.cli("queue", "flush")
     arrivals.wait_all(load, server)

@@ -73,7 +73,7 @@ static void
 setup(void)
 {
 	buf_init(&got, 65536);
-	world_start(records, 300);
+	world_start(records, 5000);
 }
 
 static void
