@@ -40,6 +40,8 @@ struct profile {
 	bool node;		 /* what is new is for this node */
 	profile_put_fn *put;
 	const struct profile_old *old; /* in profile_undo.c */
+	bool unverified;	 /* what is raised was so with --no-verify
+				  * before, and lost what verifies */
 	json_t *changes;	 /* what is set, as sentences */
 };
 

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "cli/config.h"
+
+enum { TLS12 = 0x0303 };
+
 const char *
 profile_text(struct profile *p, const struct conf_object *o, const char *key)
 {
@@ -120,15 +124,24 @@ profile_server(struct profile *p, enum smtpd_tls level, struct err *why)
 	return 0;
 }
 
-/* One of that level, with all that it asked for besides. */
+/* One of that level, with all that it asked for besides: not the maximum, in
+ * which the higher of two levels brings its own names, roots and ciphers. */
 static const char *
 raised(struct profile *p, const struct tlswant *w, enum tlswant_level level)
 {
-	struct tlswant least = { .level = level }, both;
+	struct tlswant both = *w;
 	struct buf text;
 	const char *s;
 
-	tlswant_max(&both, w, &least, p->pool);
+	both.level = level;
+	if (both.min_version < TLS12 && level >= TLSWANT_REQUIRED)
+		both.min_version = 0;
+	if (p->unverified && w->level < TLSWANT_REQUIRED) {
+		both.match = TLSWANT_MATCH_MX;
+		both.names = NULL;
+		both.npin = 0;
+		both.ca = NULL;
+	}
 	buf_init(&text, CONF_OVER_MAX);
 	tlswant_write(&both, &text);
 	s = pool_str(p->pool, buf_str(&text)).p;

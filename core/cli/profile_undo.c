@@ -227,9 +227,13 @@ undo(struct profile *p, const struct profile_old *old, struct err *why)
 	was.conf = old->conf;
 	was.put = put_back;
 	was.old = old;
-	/* Either may have been applied; a setting is what one of them made. */
+	/* Either may have been applied, or one behind the other; a setting is
+	 * what one of them made. */
 	if (profile_raise(&was, TLSWANT_REQUIRED_VERIFY, why) != 0 ||
 	    profile_raise(&was, TLSWANT_REQUIRED, why) != 0)
+		return -1;
+	was.unverified = true;
+	if (profile_raise(&was, TLSWANT_REQUIRED_VERIFY, why) != 0)
 		return -1;
 	for (i = 0; i < p->conf->nlistener; i++) {
 		if (open_listener(p, old, &p->conf->listener[i], why) != 0)

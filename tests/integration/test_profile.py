@@ -220,6 +220,56 @@ def test_levels_keep_what_demands_more_and_tell_of_it(place):
     assert "GO" not in said
 
 
+BESIDES = "ciphers=ECDHE-RSA-AES128-GCM-SHA256 groups=X25519 deadline=2h"
+
+
+def wants(place):
+    """What is written with each level, and where: "LEVEL BESIDES"."""
+    hosted = "match=hosted ca=%s %s" % (
+        place.made.config["delivery"]["ca_file"], BESIDES)
+    place.made.write_config({
+        "delivery": {"tls": "preferred-verify " + hosted},
+        "destination": {
+            "weak.test": {"tls": "required-verify"},
+            "partner.test": {"tls": "preferred-verify " + hosted},
+            "alias.test": {"tls": "preferred-verify-hosted"},
+            "plain.test": {"tls": "required " + BESIDES},
+            "old.test": {"tls": "opportunistic min=1.0"}},
+        "route": {"good.test": {"tls": "preferred-verify " + hosted}}})
+    return hosted
+
+
+def test_a_level_that_is_raised_keeps_what_was_asked_for_besides(place):
+    hosted = wants(place)
+    assert 'delivery: tls "preferred-verify %s" -> "required-verify %s"\n' % (
+        hosted, hosted) in place.profile("client", "require-verify")
+
+
+def test_strict_keeps_what_was_asked_for_besides_and_gives_all_back(place):
+    hosted = wants(place)
+    place.profile("strict", "--apply")
+    for object_, now in {
+            "delivery": hosted, 'destination "partner.test"': hosted,
+            'route "good.test"': hosted, 'destination "plain.test"': BESIDES,
+            'destination "alias.test"': "match=hosted",
+            'destination "old.test"': ""}.items():
+        assert '%s {\n  tls = "%s",\n}' % (
+            object_, ("required-verify " + now).rstrip()) in place.objects()
+    place.profile("strict", "--off")
+    assert place.objects() == ""
+
+
+def test_off_gives_back_what_was_raised_in_two_steps(place):
+    wants(place)
+    place.profile("strict", "--apply", "--no-verify")
+    assert 'destination "partner.test" {\n  tls = "required %s",\n}' % \
+        BESIDES in place.objects()
+    place.commit()
+    place.profile("strict", "--apply")
+    place.profile("strict", "--off")
+    assert place.objects() == ""
+
+
 def test_a_level_is_in_force_only_once_it_is_committed(house):
     said = json.loads(house.profile("server", "require", "--json"))
     assert said["changes"] == [
