@@ -88,8 +88,9 @@ static void
 add_exception(struct profile *p, json_t *list, const char *kind,
     const char *name, const char *tls)
 {
-	(void)json_array_append_new(list, json_pack("{s:s, s:s}", "where",
-	    pool_printf(p->pool, "%s \"%s\"", kind, name), "tls", tls));
+	(void)json_array_append_new(list, json_pack("{s:o, s:s}", "where",
+	    config_text(str_c(pool_printf(p->pool, "%s \"%s\"", kind, name))),
+	    "tls", tls));
 }
 
 /* Whatever has a level of its own that is another. */

@@ -1,6 +1,12 @@
 #include "cli/profile.h"
 
 #include <string.h>
+#include <sys/socket.h>
+
+#include "base/die.h"
+#include "cli/config.h"
+
+enum { IPV4 = 1 << 0, IPV6 = 1 << 1, EVERYBODY = IPV4 | IPV6 };
 
 const char *const profile_words[] = { [SMTPD_TLS_OFF] = "off",
 	[SMTPD_TLS_PREFERRED] = "preferred",
@@ -10,9 +16,13 @@ void
 profile_add(json_t *list, bool ok, const char *what, const char *where,
     const char *text, bool mends)
 {
-	(void)json_array_append_new(list, json_pack(
-	    "{s:s, s:b, s:s, s:s, s:s}", "what", what, "ok", (int)ok, "where",
-	    where, "text", text, "remedy", mends ? "apply" : "you"));
+	int r = json_array_append_new(list, json_pack(
+	    "{s:s, s:b, s:o, s:o, s:s}", "what", what, "ok", (int)ok, "where",
+	    config_text(str_c(where)), "text", config_text(str_c(text)),
+	    "remedy", mends ? "apply" : "you"));
+
+	/* What is missing and not told would be taken for there. */
+	ASSERT(r == 0);
 }
 
 static void

@@ -79,9 +79,9 @@ profile_tell(struct profile *p, const char *kind, const char *name,
 	const char *what = name[0] == '\0' ? kind :
 	    pool_printf(p->pool, "%s \"%s\"", kind, name);
 
-	(void)json_array_append_new(p->changes, json_string(pool_printf(
+	(void)json_array_append_new(p->changes, config_text(str_c(pool_printf(
 	    p->pool, "%s: %s %s -> %s", what, key, before != NULL ? before :
-	    "(default)", after != NULL ? after : "(default)")));
+	    "(default)", after != NULL ? after : "(default)"))));
 }
 
 int

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/config.h"
 
 struct profile_old {
 	uint64_t n; /* revision; 0: nothing was committed yet */
@@ -213,8 +214,8 @@ drop(struct profile *p, const char *kind, const char *name, struct err *why)
 {
 	if (confedit_get(p->ce, kind, name) == NULL)
 		return 0;
-	(void)json_array_append_new(p->changes, json_string(pool_printf(
-	    p->pool, "%s \"%s\": deleted", kind, name)));
+	(void)json_array_append_new(p->changes, config_text(str_c(pool_printf(
+	    p->pool, "%s \"%s\": deleted", kind, name))));
 	return confedit_delete(p->ce, kind, name, why);
 }
 

@@ -344,19 +344,32 @@ def without_roots(place):
         "delivery": {"ca_file": place.made.add_file("none.pem", "")}})
 
 
+def without_roots_of_a_name_in_latin_1(place):
+    """Whose path no JSON can have."""
+    place.made.write_config({
+        "delivery": {"ca_file": place.made.add_file("n-ne.pem", "")}})
+    conf = base.read_text(place.made.conf_file).encode()
+    with open(place.made.conf_file, "wb") as file:
+        file.write(conf.replace(b"n-ne.pem", b"n\xf6ne.pem"))
+    os.rename(os.path.join(place.made.dir, "conf", "n-ne.pem"),
+              os.path.join(os.fsencode(place.made.dir), b"conf",
+                           b"n\xf6ne.pem"))
+
+
 def without_sources(place):
     place.made.write_config({"relay": {"networks": ["127.0.0.0/8", "::1"]}})
 
 
 INBOUND = ("certificate", "listener:inbound", "you")
 OUTBOUND = ("certificate", "outbound", "you")
+NO_ROOTS = {INBOUND, OUTBOUND, ("authorities", "delivery", "you")}
 
 
 @pytest.mark.parametrize("spoil,missing", [
     (None, set()), (without_tls, set()),
     (self_signed, {INBOUND}), (key_alone, {INBOUND}), (expired, {INBOUND}),
     (without_outbound, {OUTBOUND}), (outbound_for_servers, {OUTBOUND}),
-    (without_roots, {INBOUND, OUTBOUND, ("authorities", "delivery", "you")}),
+    (without_roots, NO_ROOTS), (without_roots_of_a_name_in_latin_1, NO_ROOTS),
     (without_sources, {("listed-sources", 'listener "inbound"', "you")})])
 def test_each_thing_that_is_missing_is_listed(place, spoil, missing):
     if spoil is not None:
