@@ -60,18 +60,26 @@ profile_is_own(const struct conf_group *g)
 	    strcmp(g->name, PROFILE_STRANGERS) == 0;
 }
 
-/* Is everybody in it, or with family at least all of IPv4 or IPv6? */
-static bool
-has_all(const struct conf_group *g, bool family)
+/* Which families are in it as a whole. */
+static unsigned
+families(const struct conf_group *g)
 {
 	const struct sgpat *pat;
+	unsigned whole = 0;
 
 	for (pat = g->pattern; pat < g->pattern + g->npattern; pat++) {
-		if (pat->type == SGPAT_ALL ||
-		    (family && pat->type == SGPAT_NET && pat->net.bits == 0))
-			return true;
+		if (pat->type == SGPAT_ALL)
+			return EVERYBODY;
+		if (pat->type == SGPAT_NET && pat->net.bits == 0)
+			whole |= pat->net.family == AF_INET ? IPV4 : IPV6;
 	}
-	return false;
+	return whole;
+}
+
+bool
+profile_lets_all(const struct conf *c, const struct conf_group *g)
+{
+	return lets_in(c, g) && families(g) != 0;
 }
 
 bool
@@ -79,19 +87,18 @@ profile_open(const struct conf *c, const struct conf_listener *l,
     unsigned *end_r)
 {
 	const struct conf_group *g;
-	unsigned i;
+	unsigned i, seen = 0;
+	bool open = false;
 
-	for (i = 0; i < l->ngroup; i++) {
+	for (i = 0; i < l->ngroup && seen != EVERYBODY; i++) {
 		g = l->group[i];
 		if (c->flow[g->flow].behavior == CONF_CONTINUE)
 			continue;
-		if (has_all(g, true) && lets_in(c, g))
-			break;
-		if (has_all(g, false))
-			return false;
+		open = open || profile_lets_all(c, g);
+		seen |= families(g);
 	}
 	*end_r = i;
-	return true;
+	return open || seen != EVERYBODY;
 }
 
 static bool
@@ -101,16 +108,19 @@ is_this_host(const char *net)
 	    strcmp(net, "::1/128") == 0;
 }
 
-/* Does a group in front of ALL let anybody else in? */
+/* Does a group that stays let anybody else in? */
 static bool
-lists_anybody(const struct conf *c, const struct conf_listener *l)
+lists_anybody(const struct conf *c, const struct conf_listener *l,
+    unsigned end)
 {
 	const struct conf_group *g;
 	unsigned i, k;
 
-	for (i = 0; i < l->ngroup && !has_all(l->group[i], true); i++) {
+	for (i = 0; i < end; i++) {
 		g = l->group[i];
-		for (k = 0; lets_in(c, g) && k < g->npattern; k++) {
+		if (!lets_in(c, g) || families(g) != 0)
+			continue;
+		for (k = 0; k < g->npattern; k++) {
 			if (!is_this_host(g->pattern[k].text))
 				return true;
 		}
@@ -135,7 +145,7 @@ check_sources(struct profile *p, json_t *list)
 		open = profile_open(c, l, &end);
 		profile_add(list, !open, "unknown-sources", where, open ?
 		    "they are let in" : "denied", true);
-		listed = lists_anybody(c, l) || (open && networks);
+		listed = lists_anybody(c, l, end) || (open && networks);
 		profile_add(list, listed, "listed-sources", where, listed ?
 		    "there are" : "no group and none of relay.networks lists "
 		    "who may send: all would be denied but this host", false);

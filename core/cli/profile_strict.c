@@ -221,7 +221,8 @@ close_listener(struct profile *p, const struct conf_listener *l,
 	unsigned i;
 
 	for (i = 0; i < end; i++) {
-		if (!profile_is_own(l->group[i]))
+		if (!profile_is_own(l->group[i]) &&
+		    !profile_lets_all(p->conf, l->group[i]))
 			list = profile_joined(p, list, l->group[i]->name);
 	}
 	if (trusted)

@@ -149,16 +149,17 @@ listener(const struct conf *c, const char *name)
 	return NULL;
 }
 
-static bool
-lists(const struct conf_listener *l, const struct conf_group *g)
+/* Its number in the table, that behind the last if it is not there. */
+static unsigned
+place(const struct conf_listener *l, const struct conf_group *g)
 {
 	unsigned i;
 
 	for (i = 0; i < l->ngroup; i++) {
 		if (strcmp(l->group[i]->name, g->name) == 0)
-			return true;
+			break;
 	}
-	return false;
+	return i;
 }
 
 static bool
@@ -173,40 +174,64 @@ is_group(const struct conf *c, const char *name)
 	return false;
 }
 
+/* A listener that gets back the groups that ours took the place of. */
+struct opening {
+	const struct conf_listener *was, *now;
+	unsigned end;	  /* of was; what is behind it left as well */
+	unsigned next;	  /* of was, to be looked at */
+	const char *list; /* so far */
+};
+
+/* Those that were in front of that place. */
+static void
+reopen(struct profile *p, const struct conf *then, struct opening *o,
+    unsigned to)
+{
+	const struct conf_group *g;
+
+	for (; o->next < to; o->next++) {
+		g = o->was->group[o->next];
+		if ((o->next >= o->end || profile_lets_all(then, g)) &&
+		    place(o->now, g) == o->now->ngroup &&
+		    is_group(p->conf, g->name))
+			o->list = profile_joined(p, o->list, g->name);
+	}
+}
+
 /* Its groups are those of now, without ours and with those that ours took the
- * place of. */
+ * place of, each where it was. */
 static int
 open_listener(struct profile *p, const struct profile_old *old,
     const struct conf_listener *l, struct err *why)
 {
 	const struct conf_listener *was = listener(old->conf, l->name);
-	const char *list = "", *then = "";
-	unsigned i, end;
-	bool ours = false;
+	struct opening o = { .was = was, .now = l, .list = "" };
+	const char *then = "";
+	bool ours = false, opens;
+	unsigned i, at;
 
+	opens = was != NULL && profile_open(old->conf, was, &o.end);
 	for (i = 0; i < l->ngroup; i++) {
-		if (profile_is_own(l->group[i]))
+		if (profile_is_own(l->group[i])) {
 			ours = true;
-		else
-			list = profile_joined(p, list, l->group[i]->name);
+			continue;
+		}
+		at = opens ? place(was, l->group[i]) : 0;
+		if (opens && at < was->ngroup)
+			reopen(p, old->conf, &o, at);
+		o.list = profile_joined(p, o.list, l->group[i]->name);
 	}
 	if (!ours)
 		return 0;
+	if (opens)
+		reopen(p, old->conf, &o, was->ngroup);
 	for (i = 0; was != NULL && i < was->ngroup; i++)
 		then = profile_joined(p, then, was->group[i]->name);
-	if (was != NULL && profile_open(old->conf, was, &end)) {
-		for (i = end; i < was->ngroup; i++) {
-			if (!lists(l, was->group[i]) &&
-			    is_group(p->conf, was->group[i]->name))
-				list = profile_joined(p, list,
-				    was->group[i]->name);
-		}
-	}
-	if (was != NULL && strcmp(list, then) == 0)
+	if (was != NULL && strcmp(o.list, then) == 0)
 		return give_back(p, old, "listener", l->name, "sender_groups",
 		    why);
 	return profile_set(p, "listener", l->name, "sender_groups",
-	    list[0] != '\0' ? list : "\"\"", why);
+	    o.list[0] != '\0' ? o.list : "\"\"", why);
 }
 
 static int

@@ -440,6 +440,53 @@ def test_who_was_in_a_group_stays_in_it_and_all_others_are_denied(place):
     assert place.objects() == ""
 
 
+WIDE = {"SIX": {"senders": ["::/0"], "policy": "OPEN"},
+        "FOUR": {"senders": ["0.0.0.0/0"], "policy": "OPEN"},
+        "NO-SIX": {"senders": ["::/0"], "policy": "GO"},
+        "NO-FOUR": {"senders": ["0.0.0.0/0"], "policy": "GO"},
+        "PARTNER": {"senders": ["127.88.3.3"], "policy": "OPEN"},
+        "LATE": {"senders": ["127.88.3.4"], "policy": "OPEN"}}
+
+
+def wide(place, *listed):
+    place.made.write_config({
+        "listener": {"inbound": {"sender_groups": list(listed)}},
+        "sender_group": WIDE, "relay": {"networks": []},
+        "mail_flow_policy": {"OPEN": {"behavior": "accept"},
+                             "GO": {"behavior": "reject"}}})
+
+
+@pytest.mark.parametrize("listed,kept", [
+    (["SIX", "PARTNER"], ["PARTNER"]),
+    (["FOUR", "PARTNER"], ["PARTNER"]),
+    (["NO-SIX", "PARTNER", "FOUR", "LATE"], ["NO-SIX", "PARTNER"]),
+    (["SIX", "PARTNER", "NO-FOUR", "LATE"], ["PARTNER", "NO-FOUR"]),
+    (["PARTNER", "NO-SIX", "NO-FOUR", "LATE"], None)])
+def test_who_is_listed_behind_all_of_one_family_stays(place, listed, kept):
+    wide(place, *listed)
+    assert ("listed-sources", 'listener "inbound"', "you") not in \
+        place.missing()
+    place.profile("strict", "--apply")
+    conf = place.run("config", "get", "listener", "inbound")
+    if kept is None:
+        assert "sender_groups" not in conf
+    else:
+        assert "sender_groups = { %s }," % ", ".join(
+            '"%s"' % one for one in kept + ["STRICT-STRANGERS"]) in conf
+    place.profile("strict", "--off")
+    assert place.objects() == ""
+
+
+def test_off_puts_a_group_back_in_front_of_those_it_was_in_front_of(place):
+    wide(place, "SIX", "PARTNER", "FOUR")
+    place.profile("strict", "--apply")
+    place.run("config", "set", "listener", "inbound",
+              "sender_groups=LATE,PARTNER,STRICT-STRANGERS")
+    place.profile("strict", "--off")
+    assert 'sender_groups = { "LATE", "SIX", "PARTNER", "FOUR" },' in \
+        place.run("config", "get", "listener", "inbound")
+
+
 # In force, and back
 
 def banner(house, source):
