@@ -155,22 +155,28 @@ show(struct profile *p, const struct options *o)
 {
 	const struct tlswant *w = p->conf->delivery.tls;
 	unsigned server = server_level(p->conf), client = client_level(w);
+	bool on = profile_on(p), holds;
 	json_t *others = exceptions(p);
 
+	/* It may have been applied with --no-verify. */
+	holds = on && profile_holds(p, TLSWANT_REQUIRED);
 	if (o->json) {
 		config_print(json_pack("{s:{s:s, s:s}, s:{s:s, s:s, s:s}, "
-		    "s:b, s:o}", "server", "level", server_levels[server].word,
-		    "name", server_levels[server].name, "client", "level",
+		    "s:b, s:b, s:o}", "server", "level",
+		    server_levels[server].word, "name",
+		    server_levels[server].name, "client", "level",
 		    client_levels[client].word, "name",
 		    client_levels[client].name, "tls", tlswant_name(w->level),
-		    "strict", (int)profile_on(p), "exceptions", others));
+		    "strict", (int)on, "strict_everywhere", (int)holds,
+		    "exceptions", others));
 		return CLI_OK;
 	}
 	(void)printf("Server TLS security level: %s (%s)\n",
 	    server_levels[server].name, server_levels[server].word);
 	(void)printf("Client TLS security level: %s (%s)\n",
 	    client_levels[client].name, client_levels[client].word);
-	(void)printf("Strict profile: %s\n", profile_on(p) ? "on" : "off");
+	(void)printf("Strict profile: %s\n", holds ? "on" : on ?
+	    "on, but not everywhere: see strict --check" : "off");
 	print_exceptions(others);
 	json_decref(others);
 	return CLI_OK;

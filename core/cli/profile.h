@@ -52,6 +52,8 @@ extern const char *const profile_words[];
 void profile_check(struct profile *p, enum tlswant_level least, json_t *list);
 void profile_check_certs(struct profile *p, enum tlswant_level least,
     json_t *list);
+/* Is there nothing that --apply would set? */
+bool profile_holds(struct profile *p, enum tlswant_level least);
 void profile_add(json_t *list, bool ok, const char *what, const char *where,
     const char *text, bool mends);
 
@@ -68,6 +70,7 @@ int profile_apply(struct profile *p, enum tlswant_level least,
     struct err *why);
 /* -1 as well if the profile is not in force. */
 int profile_off(struct profile *p, struct err *why);
+/* Was it applied? Whether it holds is another question. */
 bool profile_on(struct profile *p);
 
 /* Is anybody let in at that listener whom no group lists? Groups from *end_r on

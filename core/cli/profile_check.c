@@ -188,3 +188,22 @@ profile_check(struct profile *p, enum tlswant_level least, json_t *list)
 	check_server(p, list);
 	check_client(p, least, list);
 }
+
+bool
+profile_holds(struct profile *p, enum tlswant_level least)
+{
+	json_t *list = json_array();
+	const json_t *o;
+	bool holds = true;
+	size_t i;
+
+	check_sources(p, list);
+	check_server(p, list);
+	check_client(p, least, list);
+	json_array_foreach(list, i, o)
+		holds = holds && (json_is_true(json_object_get(o, "ok")) ||
+		    strcmp(json_string_value(json_object_get(o, "remedy")),
+			"apply") != 0);
+	json_decref(list);
+	return holds;
+}

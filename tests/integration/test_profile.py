@@ -560,6 +560,30 @@ def test_off_gives_the_store_what_it_had(place):
         before.replace("-- uncommitted, by root\n", "")
 
 
+def new_listener(place, tls="required"):
+    place.run("config", "set", "listener", "second", "tls=" + tls,
+              "address=127.0.0.1:%d" % base.free_port())
+
+
+@pytest.mark.parametrize("spoil", [
+    new_listener,
+    lambda place: place.profile("server", "no"),
+    lambda place: place.profile("client", "attempt"),
+    lambda place: place.run("config", "set", "listener", "inbound",
+                            "sender_groups=STRICT-TRUSTED")])
+def test_strict_is_not_on_where_a_listener_or_level_was_opened(place, spoil):
+    assert not place.shown()["strict_everywhere"]
+    place.profile("strict", "--apply")
+    shown = place.shown()
+    assert shown["strict"] and shown["strict_everywhere"]
+    assert "Strict profile: on\n" in place.profile()
+    spoil(place)
+    shown = place.shown()
+    assert shown["strict"] and not shown["strict_everywhere"]
+    assert "Strict profile: on, but not everywhere: see strict --check\n" in \
+        place.profile()
+
+
 def test_off_tells_why_it_cannot(place):
     assert "not in force" in place.profile("strict", "--off", code=1)
     place.profile("strict", "--apply")
