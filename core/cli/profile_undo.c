@@ -244,6 +244,56 @@ drop(struct profile *p, const char *kind, const char *name, struct err *why)
 	return confedit_delete(p->ce, kind, name, why);
 }
 
+static bool
+is_required(const struct tlswant *w)
+{
+	return w != NULL && w->level >= TLSWANT_REQUIRED;
+}
+
+/* What a setting that is younger was, before the profile was applied once
+ * more, nobody knows. */
+static void
+tell_young(struct profile *p, const char *kind, const char *name)
+{
+	const struct conf_object *o = confedit_get(p->ce, kind, name);
+	const struct conf_object *boot = confedit_boot(p->ce, kind, name);
+	const struct conf_object *was = o == NULL ? NULL :
+	    old_object(p->old, o);
+	const char *now = profile_text(p, o, "tls");
+
+	if (now == NULL || profile_text(p, was, "tls") != NULL ||
+	    profile_text(p, boot, "tls") != NULL)
+		return;
+	(void)json_array_append_new(p->changes, config_text(str_c(pool_printf(
+	    p->pool, "%s \"%s\": tls %s stays, it is younger than the strict "
+	    "profile", kind, name, now))));
+}
+
+static void
+tell_what_stays(struct profile *p)
+{
+	const struct conf *c = p->conf;
+	unsigned i;
+
+	for (i = 0; i < c->nlistener; i++) {
+		if (c->listener[i].tls == SMTPD_TLS_REQUIRED)
+			tell_young(p, "listener", c->listener[i].name);
+	}
+	for (i = 0; i < c->nflow; i++) {
+		if (c->flow[i].behavior <= CONF_RELAY &&
+		    c->flow[i].tls == SMTPD_TLS_REQUIRED)
+			tell_young(p, "mail_flow_policy", c->flow[i].name);
+	}
+	for (i = 0; i < c->ndestination; i++) {
+		if (is_required(c->destination[i].tls))
+			tell_young(p, "destination", c->destination[i].name);
+	}
+	for (i = 0; i < c->nroute; i++) {
+		if (is_required(c->route[i].tls))
+			tell_young(p, "route", c->route[i].name);
+	}
+}
+
 static int
 undo(struct profile *p, const struct profile_old *old, struct err *why)
 {
@@ -265,10 +315,14 @@ undo(struct profile *p, const struct profile_old *old, struct err *why)
 		if (open_listener(p, old, &p->conf->listener[i], why) != 0)
 			return -1;
 	}
-	return drop(p, "sender_group", PROFILE_TRUSTED, why) != 0 ||
+	if (drop(p, "sender_group", PROFILE_TRUSTED, why) != 0 ||
 	    drop(p, "sender_group", PROFILE_STRANGERS, why) != 0 ||
 	    drop(p, "mail_flow_policy", PROFILE_RELAY, why) != 0 ||
-	    drop(p, "mail_flow_policy", PROFILE_REJECT, why) != 0 ? -1 : 0;
+	    drop(p, "mail_flow_policy", PROFILE_REJECT, why) != 0)
+		return -1;
+	was.conf = p->conf;
+	tell_what_stays(&was);
+	return 0;
 }
 
 bool

@@ -584,6 +584,27 @@ def test_strict_is_not_on_where_a_listener_or_level_was_opened(place, spoil):
         place.profile()
 
 
+def test_off_tells_what_is_younger_and_stays(place):
+    place.profile("strict", "--apply")
+    place.commit()
+    new_listener(place, "off")
+    place.run("config", "set", "mail_flow_policy", "YOUNG", "tls=off")
+    place.run("config", "set", "mail_flow_policy", "SOFT", "behavior=accept")
+    place.run("config", "set", "destination", "young.test",
+              "tls=preferred-verify match=hosted")
+    place.run("config", "set", "destination", "soft.test", "concurrency=3")
+    place.run("config", "set", "route", "young.test", "hosts=127.0.0.1:9",
+              "tls=none")
+    place.profile("strict", "--apply", "--force")
+    said = place.profile("strict", "--off")
+    assert re.findall("(?m)^(.*) stays, .*$", said) == [
+        'listener "second": tls "required"',
+        'mail_flow_policy "YOUNG": tls "required"',
+        'destination "young.test": tls "required-verify match=hosted"',
+        'route "young.test": tls "required-verify"']
+    assert place.objects().count("required") == 4
+
+
 def test_off_tells_why_it_cannot(place):
     assert "not in force" in place.profile("strict", "--off", code=1)
     place.profile("strict", "--apply")
