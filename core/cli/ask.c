@@ -44,8 +44,7 @@ ask_run_dir(const char *conf_file, char **run_r, struct err *why)
 {
 	struct conf *c;
 
-	/* Keys and passwords are none of our business. */
-	if (conf_load_boot(&c, conf_file, &conf_reader_none, why) != 0)
+	if (conf_load_top(&c, conf_file, why) != 0)
 		return -1;
 	*run_r = mem_strdup(c->top.run);
 	conf_unref(&c);

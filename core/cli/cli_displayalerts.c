@@ -123,8 +123,7 @@ spool_of(const char *file, char **spool_r, struct err *why)
 {
 	struct conf *c;
 
-	/* Keys and passwords are none of our business. */
-	if (conf_load_boot(&c, file, &conf_reader_none, why) != 0)
+	if (conf_load_top(&c, file, why) != 0)
 		return -1;
 	*spool_r = mem_strdup(c->top.spool);
 	conf_unref(&c);

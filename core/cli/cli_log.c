@@ -208,7 +208,7 @@ find_files(struct search *s, int n, char **name)
 		s->file[s->nfile++] = mem_strdup(name[i]);
 	if (n > 0)
 		return -1;
-	if (conf_load_boot(&c, s->conf, &conf_reader_none, &why) != 0)
+	if (conf_load_top(&c, s->conf, &why) != 0)
 		return cli_fail("%s", why.text);
 	if (c->log.file[0] == '\0') {
 		conf_unref(&c);

@@ -50,8 +50,7 @@ confedit_open(struct confedit **ce_r, const char *conf_file, struct err *why)
 	buf_init(&ce->boot, CONF_MAX);
 	r = file_read(&ce->boot, conf_file, why);
 	if (r == 0)
-		r = conf_parse(&c, ce->file, buf_str(&ce->boot),
-		    &conf_reader_none, why);
+		r = conf_parse_top(&c, ce->file, buf_str(&ce->boot), why);
 	if (r == 0) {
 		ce->path = pool_strdup(ce->pool, c->top.config);
 		ce->run = pool_strdup(ce->pool, c->top.run);

@@ -60,10 +60,9 @@ conf_parse_over(struct conf **conf_r, const char *file, struct str text,
 	return 0;
 }
 
-/* Only the top level counts: what else is in it is looked at later. */
 int
-conf_over_path(struct pool *pool, const char *file, struct str text,
-    const char **path_r, struct err *why)
+conf_parse_top(struct conf **conf_r, const char *file, struct str text,
+    struct err *why)
 {
 	struct job j;
 	int r;
@@ -72,12 +71,28 @@ conf_over_path(struct pool *pool, const char *file, struct str text,
 	r = conf_run(&j.script, why);
 	if (r == 0)
 		r = apply_blocks(&j, CONF_SCOPE_TOP, why);
-	if (r == 0) {
-		conf_over_default(j.c);
-		*path_r = pool_strdup(pool, j.c->top.config);
+	if (r == 0)
+		r = apply_blocks(&j, CONF_SCOPE_LOG, why);
+	if (r != 0) {
+		conf_unref(&j.c);
+		return -1;
 	}
-	conf_unref(&j.c);
-	return r;
+	conf_over_default(j.c);
+	*conf_r = j.c;
+	return 0;
+}
+
+int
+conf_over_path(struct pool *pool, const char *file, struct str text,
+    const char **path_r, struct err *why)
+{
+	struct conf *c;
+
+	if (conf_parse_top(&c, file, text, why) != 0)
+		return -1;
+	*path_r = pool_strdup(pool, c->top.config);
+	conf_unref(&c);
+	return 0;
 }
 
 static void

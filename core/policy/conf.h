@@ -370,6 +370,11 @@ int conf_load_boot(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why);
 int conf_parse(struct conf **conf_r, const char *file, struct str text,
     const struct conf_reader *reader, struct err *why);
+/* The top level and log of the boot file alone, nothing else of which is looked
+ * at: it may refer to what only the store has. */
+int conf_load_top(struct conf **conf_r, const char *file, struct err *why);
+int conf_parse_top(struct conf **conf_r, const char *file, struct str text,
+    struct err *why);
 /* over NULL: nothing. */
 int conf_parse_over(struct conf **conf_r, const char *file, struct str text,
     const struct conf_over *over, const struct conf_reader *reader,

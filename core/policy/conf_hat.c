@@ -14,6 +14,7 @@ static int	zone_number(struct conf *, const char *, unsigned *,
 		    struct err *);
 static int	check_flow(const struct conf *, const struct conf_policy_flow *,
 		    bool, struct err *);
+static int	check_addresses(const struct conf *, unsigned, struct err *);
 static int	check_senders(const struct conf *, enum conf_scope_id,
 		    const char *, const char *const *, struct err *);
 static int	build_listener(struct conf *, struct conf_listener *,
@@ -55,6 +56,34 @@ conf_build_hat(struct conf *c, const struct conf_reader *reader,
 		if (build_listener(c, &c->listener[i], why) != 0)
 			return conf_blame(c, CONF_SCOPE_LISTENER,
 			    c->listener[i].name, "sender_groups", why);
+		if (check_addresses(c, i, why) != 0)
+			return conf_blame(c, CONF_SCOPE_LISTENER,
+			    c->listener[i].name, "address", why);
+	}
+	return 0;
+}
+
+/* None has an address that it, or one before it, has already. */
+static int
+check_addresses(const struct conf *c, unsigned i, struct err *why)
+{
+	const struct conf_addrs *mine = &c->listener[i].address, *other;
+	char text[SOCK_TEXT_MAX], before[SOCK_TEXT_MAX];
+	unsigned j, k, n;
+
+	for (k = 0; k < mine->n; k++) {
+		(void)sock_addr_text(&mine->v[k], text, sizeof(text));
+		for (j = 0; j <= i; j++) {
+			other = &c->listener[j].address;
+			for (n = 0; n < (j < i ? other->n : k); n++) {
+				(void)sock_addr_text(&other->v[n], before,
+				    sizeof(before));
+				if (strcmp(text, before) == 0)
+					return err_text(why, "%s is there "
+					    "already in listener \"%s\"",
+					    text, c->listener[j].name);
+			}
+		}
 	}
 	return 0;
 }

@@ -75,6 +75,20 @@ conf_load_boot(struct conf **conf_r, const char *file,
 }
 
 int
+conf_load_top(struct conf **conf_r, const char *file, struct err *why)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, CONF_MAX);
+	r = file_read(&text, file, why);
+	if (r == 0)
+		r = conf_parse_top(conf_r, file, buf_str(&text), why);
+	buf_fini(&text);
+	return r;
+}
+
+int
 conf_files(const struct conf *conf, conf_file_fn *fn, void *arg,
     struct err *why)
 {

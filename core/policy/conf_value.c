@@ -36,6 +36,14 @@ static void	make_absolute(struct pool *, const char *, const char ***);
 static void	text_list(struct buf *, const char *const *, unsigned);
 static void	text_number(enum conf_type, uint64_t, struct buf *);
 
+/* A line, or a word of it. */
+static bool
+is_one(struct pool *pool, struct str s, const char *what)
+{
+	return str_eq(s, str_c(text_clean(pool, s, s.n + 1))) &&
+	    (strcmp(what, "one word") != 0 || str_find(s, ' ') == s.n);
+}
+
 int
 conf_value_set(struct pool *pool, const char *dir, const struct conf_param *p,
     void *base, const struct conf_raw *raw, struct err *why)
@@ -55,6 +63,10 @@ conf_value_set(struct pool *pool, const char *dir, const struct conf_param *p,
 			break;
 		if (p->type == CONF_PATH && text[0] != '/' && text[0] != '\0')
 			text = pool_printf(pool, "%s/%s", dir, text);
+		if (strncmp(p->range, "one ", 4) == 0 &&
+		    !is_one(pool, raw->s, p->range))
+			return err_text(why, "%s must be %s of UTF-8 without "
+			    "control characters", p->name, p->range);
 		*FIELD(base, p, const char *) = text;
 		return 0;
 	case CONF_WANT:

@@ -144,8 +144,9 @@ PARAM(LISTENER, tls_groups, STRING, "", "",
 PARAM(LISTENER, tls_senders, STRINGS, "", "",
     "sender addresses, domains or .domains from which mail is taken inside "
     "TLS only")
-PARAM(LISTENER, banner_host, STRING, "", "", "host in the greeting")
-PARAM(LISTENER, banner_text, STRING, "Postern", "", "text in the greeting")
+PARAM(LISTENER, banner_host, STRING, "", "one word", "host in the greeting")
+PARAM(LISTENER, banner_text, STRING, "Postern", "one line",
+    "text in the greeting")
 PARAM(LISTENER, proxy_from, NETS, "", "",
     "clients that must begin with a PROXY header; one that says LOCAL or "
     "UNKNOWN speaks for the proxy itself, which should not be in networks")
@@ -241,8 +242,8 @@ PARAM(FLOW, tls, CHOICE, "", "off=none|preferred|required", "as in listener")
 PARAM(FLOW, client_cert, CHOICE, "", "off|request|require", "as in listener")
 PARAM(FLOW, tls_senders, STRINGS, "", "", "as in listener")
 PARAM(FLOW, banner_code, INT, "220", "200..299", "code of the greeting")
-PARAM(FLOW, banner_host, STRING, "", "", "as in listener")
-PARAM(FLOW, banner_text, STRING, "", "", "as in listener")
+PARAM(FLOW, banner_host, STRING, "", "one word", "as in listener")
+PARAM(FLOW, banner_text, STRING, "", "one line", "as in listener")
 PARAM(FLOW, reject_code, INT, "554", "400..599",
     "code in place of the greeting, with behavior reject")
 PARAM(FLOW, reject_text, STRING, "Access denied", "", "its text")
