@@ -104,7 +104,7 @@ unsigned confedit_changes(const struct confedit *ce, const char **who_r,
     msec *since_r);
 /* Tells a person on standard error that there are such. */
 void confedit_hint(const struct confedit *ce);
-/* Drops them. */
+/* Drops them; -1 as well while somebody commits. */
 int confedit_clear(struct confedit *ce, struct err *why);
 
 struct confedit_done {

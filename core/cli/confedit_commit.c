@@ -283,13 +283,18 @@ confedit_clear(struct confedit *ce, struct err *why)
 
 	if (ce->store == NULL)
 		return 0;
-	if (revs_begin(ce->store, true, why) != 0)
+	/* What a commit is about to put in force cannot be dropped. */
+	if (revs_lock(ce->store, ce->who, why) != 0)
 		return -1;
-	r = revs_clear(ce->store, why);
-	if (r == 0)
-		r = config_wait_put(ce, STR_NULL, why);
-	if (revs_end(ce->store, r == 0, why) != 0)
-		r = -1;
+	r = revs_begin(ce->store, true, why);
+	if (r == 0) {
+		r = revs_clear(ce->store, why);
+		if (r == 0)
+			r = config_wait_put(ce, STR_NULL, why);
+		if (revs_end(ce->store, r == 0, why) != 0)
+			r = -1;
+	}
+	revs_unlock(ce->store);
 	return r == 0 ? confedit_refresh(ce, why) : -1;
 }
 

@@ -462,17 +462,20 @@ do_setup(struct destconfig *dc, struct err *why)
 {
 	struct asked a = { .dc = dc, .kind = "delivery", .name = "" };
 	const char *cert = now(&a, "certificate"), *alert, *name;
+	bool was, want;
 
 	name = name_of(dc, "Enter the name of the certificate to show to "
 	    "other hosts.", cert != NULL ? cert : "");
 	if (name == NULL)
 		return MENU_END;
-	if (name[0] != '\0')
+	if (name[0] != '\0' && (cert == NULL || strcmp(name, cert) != 0))
 		set(&a, "certificate", name);
 	alert = now(&a, "alert_required_tls");
-	set(&a, "alert_required_tls", yes(&a, "Do you want to send an alert "
-		"when a required TLS connection fails?", alert != NULL &&
-		strcmp(alert, "true") == 0) ? "yes" : "no");
+	was = alert != NULL && strcmp(alert, "true") == 0;
+	want = yes(&a, "Do you want to send an alert when a required TLS "
+	    "connection fails?", was);
+	if (want != was)
+		set(&a, "alert_required_tls", want ? "yes" : "no");
 	return apply(&a, why);
 }
 

@@ -44,6 +44,10 @@ int hat_reorder(struct listenerconfig *lc, struct err *why);
 const struct conf_group *hat_group(const struct conf *c, const char *name);
 /* Does another listener have that group? */
 bool hat_used(const struct conf *c, const char *name, const char *listener);
+/* What becomes of these groups happens to other listeners as well: a person is
+ * told which. */
+void hat_tell(struct listenerconfig *lc, const char *const *names,
+    unsigned n);
 
 /* ACCEPT and its like, by enum conf_behavior, and those of recipients; NULL is
  * behind the last. */

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -138,9 +139,40 @@ hat_edit(struct listenerconfig *lc, struct err *why)
 		else if (lc->arg[i][0] != '+')
 			break;
 	}
-	if (i > 2 && senders_set(lc, name, &senders, why) != 0)
+	if ((i > 2 && senders_set(lc, name, &senders, why) != 0) ||
+	    listenerconfig_set(lc, i, "sender_group", name, why) != 0)
 		return -1;
-	return listenerconfig_set(lc, i, "sender_group", name, why);
+	hat_tell(lc, &name, 1);
+	return 0;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void
+hat_tell(struct listenerconfig *lc, const char *const *names, unsigned n)
+{
+	const struct conf *c = confedit_conf(lc->ce);
+	const char **v = pool_alloc(lc->pool, (n + 1) * sizeof(*v)), **found;
+	const struct conf_listener *l;
+	unsigned i;
+
+	memcpy(v, names, n * sizeof(*v));
+	qsort(v, n, sizeof(*v), by_text);
+	for (l = c->listener; l < c->listener + c->nlistener; l++) {
+		if (strcmp(l->name, lc->arg[0]) == 0)
+			continue;
+		for (i = 0; i < l->ngroup; i++) {
+			found = bsearch(&l->group[i]->name, v, n, sizeof(*v),
+			    by_text);
+			if (found != NULL)
+				(void)fprintf(stderr, "Listener %s has the "
+				    "group %s, too.\n", l->name, *found);
+		}
+	}
 }
 
 /* One that no other listener names goes for good, if it is of the store. */

@@ -76,8 +76,10 @@ const char *const listenerconfig_words[] = { [CONF_ACCEPT] = "ACCEPT",
 	[CONF_TCPREFUSE] = "TCPREFUSE", [CONF_CONTINUE] = "CONTINUE", NULL };
 const char *const listenerconfig_rcpt_words[] = { "ACCEPT", "REJECT", NULL };
 
+/* there: entries that the table has now. */
 static int
-import(struct listenerconfig *lc, bool rat, const char *file, struct err *why)
+import(struct listenerconfig *lc, bool rat, const char *file, unsigned there,
+    struct err *why)
 {
 	struct reading rd = { .lc = lc, .file = file, .rat = rat,
 		.last = &rd.dids };
@@ -91,6 +93,9 @@ import(struct listenerconfig *lc, bool rat, const char *file, struct err *why)
 	r = file_read(&text, file, why);
 	if (r == 0 && read_lines(&rd, buf_str(&text), why) != 0)
 		r = err_prefix(why, "%s:%u: ", file, rd.line);
+	if (r == 0 && rd.n == 0 && there > 0)
+		r = err_text(why, "%s: there is nothing in it: entries are "
+		    "removed by \"delete\"", file);
 	if (r == 0)
 		r = take_objects(&rd, &v, &n, why);
 	for (i = 0; r == 0 && i < n; i++) {
@@ -109,18 +114,21 @@ import(struct listenerconfig *lc, bool rat, const char *file, struct err *why)
 int
 hat_import(struct listenerconfig *lc, struct err *why)
 {
-	if (listenerconfig_conf(lc, why) == NULL ||
-	    listenerconfig_find(lc, lc->arg[0], why) == NULL)
+	const struct conf_listener *l = NULL;
+
+	if (listenerconfig_conf(lc, why) != NULL)
+		l = listenerconfig_find(lc, lc->arg[0], why);
+	if (l == NULL)
 		return -1;
-	return import(lc, false, lc->arg[1], why);
+	return import(lc, false, lc->arg[1], l->ngroup, why);
 }
 
 int
 rat_import(struct listenerconfig *lc, struct err *why)
 {
-	if (listenerconfig_conf(lc, why) == NULL)
-		return -1;
-	return import(lc, true, lc->arg[0], why);
+	const struct conf *c = listenerconfig_conf(lc, why);
+
+	return c == NULL ? -1 : import(lc, true, lc->arg[0], c->naccess, why);
 }
 
 static int
@@ -418,6 +426,7 @@ put_groups(struct listenerconfig *lc, const struct conf_object *v, unsigned n,
 		if (strcmp(v[i].kind, "sender_group") == 0)
 			names[k++] = v[i].name;
 	}
+	hat_tell(lc, names, k);
 	return confedit_set_raw(lc->ce, "listener", lc->arg[0],
 	    "sender_groups", conf_raw_list(confedit_pool(lc->ce), names, k),
 	    why);

@@ -244,6 +244,26 @@ drop(struct profile *p, const char *kind, const char *name, struct err *why)
 	return confedit_delete(p->ce, kind, name, why);
 }
 
+/* One that a group of somebody else's uses stays. */
+static int
+drop_policy(struct profile *p, const char *name, struct err *why)
+{
+	const struct conf *c = p->conf;
+	unsigned i;
+
+	for (i = 0; i < c->ngroup; i++) {
+		if (profile_is_own(&c->group[i]) ||
+		    strcmp(c->group[i].policy, name) != 0)
+			continue;
+		(void)json_array_append_new(p->changes, config_text(str_c(
+		    pool_printf(p->pool, "mail_flow_policy \"%s\" stays, "
+		    "sender_group \"%s\" has it", name,
+		    c->group[i].name))));
+		return 0;
+	}
+	return drop(p, "mail_flow_policy", name, why);
+}
+
 static bool
 is_required(const struct tlswant *w)
 {
@@ -317,8 +337,8 @@ undo(struct profile *p, const struct profile_old *old, struct err *why)
 	}
 	if (drop(p, "sender_group", PROFILE_TRUSTED, why) != 0 ||
 	    drop(p, "sender_group", PROFILE_STRANGERS, why) != 0 ||
-	    drop(p, "mail_flow_policy", PROFILE_RELAY, why) != 0 ||
-	    drop(p, "mail_flow_policy", PROFILE_REJECT, why) != 0)
+	    drop_policy(p, PROFILE_RELAY, why) != 0 ||
+	    drop_policy(p, PROFILE_REJECT, why) != 0)
 		return -1;
 	was.conf = p->conf;
 	tell_what_stays(&was);

@@ -133,6 +133,8 @@ def test_a_second_commit_is_told_who_is_at_it(server):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
     assert "is committing; try again" in commit(server, code=1)
+    # What is being committed cannot be dropped.
+    assert "is committing; try again" in config(server, "clear", code=1)
     assert status(server)["uncommitted"] == 1
     holder.communicate(b"\n")
     assert "Revision 1" in commit(server)

@@ -212,6 +212,13 @@ def test_empty_answers_keep_the_tls_of_an_entry(place, talk, level):
     assert place.rows()["a.example"]["tls"].startswith("required")
 
 
+def test_empty_answers_to_setup_change_nothing(place, talk):
+    one = talk()
+    one.answer("setup", "", "", "")
+    assert one.end() == 0
+    assert "uncommitted" not in one.all
+
+
 def test_nothing_else_is_called_default(place, talk):
     place.cli("set", "DEFAULT", "tls=required", code=1)
     assert '"postern destconfig default"' in place.cli("new", "default",

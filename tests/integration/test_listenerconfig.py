@@ -94,6 +94,29 @@ def test_a_table_with_a_mistake_changes_nothing(server, text, line):
     assert edit(server, "hostaccess", "export", "inbound") == before
 
 
+def test_a_person_is_told_of_other_listeners_with_the_group(server):
+    edit(server, "new", "second", "address=127.0.0.1:%d" % base.free_port(),
+         "sender_groups=PARTNERS")
+    done = subprocess.run(
+        [base.POSTERN_BIN, "listenerconfig", "-c", server.conf_file,
+         "hostaccess", "edit", "inbound", "PARTNERS", "+127.88.3.1"],
+        capture_output=True, text=True, timeout=60, check=True)
+    assert "Listener second has the group PARTNERS, too.\n" in done.stderr
+    assert "BLOCKED" not in done.stderr
+
+
+def test_a_file_with_nothing_in_it_empties_no_table(server):
+    edit(server, "rcptaccess", "new", "ours.test")
+    path = server.add_file("table", "# cut\n")
+    for words in (("hostaccess", "import", "inbound"),
+                  ("rcptaccess", "import")):
+        assert "there is nothing in it" in edit(server, *words, path,
+                                                status=1)
+    assert names(server) == ["BLOCKED", "PARTNERS"]
+    edit(server, "rcptaccess", "delete", "ours.test")
+    edit(server, "rcptaccess", "import", path)
+
+
 def test_recipients_are_edited(server):
     edit(server, "rcptaccess", "new", "ours.test")
     edit(server, "rcptaccess", "new", "boss@ours.test", "access=reject",

@@ -605,6 +605,19 @@ def test_off_tells_what_is_younger_and_stays(place):
     assert place.objects().count("required") == 4
 
 
+def test_off_keeps_a_policy_that_a_group_of_others_has(place):
+    place.profile("strict", "--apply")
+    place.commit()
+    place.run("config", "set", "sender_group", "MINE", "senders=192.0.2.7",
+              "policy=STRICT-RELAY")
+    place.commit()
+    assert ('mail_flow_policy "STRICT-RELAY" stays, sender_group "MINE" has '
+            'it\n') in place.profile("strict", "--off")
+    place.commit()
+    assert names(place.objects()) == [
+        'mail_flow_policy "STRICT-RELAY"', 'sender_group "MINE"']
+
+
 def test_off_tells_why_it_cannot(place):
     assert "not in force" in place.profile("strict", "--off", code=1)
     place.profile("strict", "--apply")
