@@ -77,7 +77,8 @@ bool profile_on(struct profile *p);
  * are asked for nobody. */
 bool profile_open(const struct conf *c, const struct conf_listener *l,
     unsigned *end_r);
-/* Does the group let in all of IPv4 or IPv6? Then it leaves the listener. */
+/* Does the group let in all of IPv4 or IPv6, or so much of it that it lists
+ * nobody? Then it leaves the listener. */
 bool profile_lets_all(const struct conf *c, const struct conf_group *g);
 bool profile_is_own(const struct conf_group *g);
 

@@ -60,6 +60,14 @@ profile_is_own(const struct conf_group *g)
 	    strcmp(g->name, PROFILE_STRANGERS) == 0;
 }
 
+static bool
+is_mapped(const unsigned char *ip)
+{
+	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(ip, prefix, sizeof(prefix)) == 0;
+}
+
 /* Which families are in it as a whole. */
 static unsigned
 families(const struct conf_group *g)
@@ -76,10 +84,31 @@ families(const struct conf_group *g)
 	return whole;
 }
 
+/* More than a /8 of IPv4, or than IPv6's own private /7, is no list of sources:
+ * so no two halves of a family pass for one. */
+static bool
+is_wide(const struct sgpat *pat)
+{
+	bool four = is_mapped(pat->low);
+
+	if (pat->type == SGPAT_NET)
+		return pat->net.bits < (pat->net.family == AF_INET ? 8 : 7);
+	if (pat->type == SGPAT_RANGE)
+		return pat->high[four ? 12 : 0] - pat->low[four ? 12 : 0] >
+		    (four ? 1 : 2);
+	return pat->type == SGPAT_ALL;
+}
+
 bool
 profile_lets_all(const struct conf *c, const struct conf_group *g)
 {
-	return lets_in(c, g) && families(g) != 0;
+	unsigned i;
+
+	for (i = 0; i < g->npattern && lets_in(c, g); i++) {
+		if (is_wide(&g->pattern[i]))
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -118,7 +147,7 @@ lists_anybody(const struct conf *c, const struct conf_listener *l,
 
 	for (i = 0; i < end; i++) {
 		g = l->group[i];
-		if (!lets_in(c, g) || families(g) != 0)
+		if (!lets_in(c, g) || profile_lets_all(c, g))
 			continue;
 		for (k = 0; k < g->npattern; k++) {
 			if (!is_this_host(g->pattern[k].text))

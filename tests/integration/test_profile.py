@@ -444,6 +444,12 @@ WIDE = {"SIX": {"senders": ["::/0"], "policy": "OPEN"},
         "FOUR": {"senders": ["0.0.0.0/0"], "policy": "OPEN"},
         "NO-SIX": {"senders": ["::/0"], "policy": "GO"},
         "NO-FOUR": {"senders": ["0.0.0.0/0"], "policy": "GO"},
+        "HALVES": {"senders": ["0.0.0.0/1", "128.0.0.0/1"],
+                   "policy": "OPEN"},
+        "RANGE": {"senders": ["0.0.0.0-255.255.255.255"], "policy": "OPEN"},
+        "MOST-SIX": {"senders": ["2000::-3fff::"], "policy": "OPEN"},
+        "TEN": {"senders": ["10.0.0.0/8", "fc00::/7",
+                            "11.0.0.0-11.255.255.255"], "policy": "OPEN"},
         "PARTNER": {"senders": ["127.88.3.3"], "policy": "OPEN"},
         "LATE": {"senders": ["127.88.3.4"], "policy": "OPEN"}}
 
@@ -459,6 +465,9 @@ def wide(place, *listed):
 @pytest.mark.parametrize("listed,kept", [
     (["SIX", "PARTNER"], ["PARTNER"]),
     (["FOUR", "PARTNER"], ["PARTNER"]),
+    (["HALVES", "PARTNER"], ["PARTNER"]),
+    (["RANGE", "PARTNER"], ["PARTNER"]),
+    (["MOST-SIX", "TEN"], ["TEN"]),
     (["NO-SIX", "PARTNER", "FOUR", "LATE"], ["NO-SIX", "PARTNER"]),
     (["SIX", "PARTNER", "NO-FOUR", "LATE"], ["PARTNER", "NO-FOUR"]),
     (["PARTNER", "NO-SIX", "NO-FOUR", "LATE"], None)])
