@@ -3,7 +3,7 @@
 
 rule "lab: by its own gateway" {
   when  = { rcpt_domain = { "lab.example", "*.lab.example" } },
-  route = "192.0.2.25",
+  route = "192.0.2.25:25",
   stop  = true,
 }
 
@@ -15,7 +15,7 @@ rule "outside is verified" {
 test("its mail goes another way", function(t)
   local r = t:send { from = "a@us.example", auth = "a",
     rcpt = { "x@bio.lab.example", "y@other.example" } }
-  t:eq(r:rcpt("x@bio.lab.example").route, "192.0.2.25")
+  t:eq(r:rcpt("x@bio.lab.example").route, "192.0.2.25:25")
   t:eq(r:rcpt("x@bio.lab.example").tls, nil)
   t:eq(r:rcpt("y@other.example").tls, "preferred-verify")
 end)
