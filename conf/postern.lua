@@ -3,7 +3,7 @@
 -- It is Lua, so that lists can be built and text put together, but nothing in
 -- it can read files or run programs. All settings are in postern.lua(5);
 -- `postern check` tells whether this file is sound, `postern check --dump`
--- shows what is in force, and SIGHUP makes a running relay take it.
+-- shows what is in force, and `postern reload` makes a running relay take it.
 --
 -- What several people edit can be in the configuration store, over this file:
 -- `postern config set`, `diff`, `postern commit`, `postern config rollback`.

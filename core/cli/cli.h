@@ -24,6 +24,7 @@ int cli_policy(int argc, char **argv);
 int cli_profile(int argc, char **argv);
 int cli_queue(int argc, char **argv);
 int cli_log(int argc, char **argv);
+int cli_reload(int argc, char **argv);
 int cli_sink(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_tls_test(int argc, char **argv);

@@ -29,6 +29,8 @@ static int	all_said(int status);
 static const struct command commands[] = {
 	{ "serve", master_serve, "run the relay" },
 	{ "check", cli_check, "say whether the configuration is sound" },
+	{ "reload", cli_reload,
+	    "the running relay reads its configuration again" },
 	{ "config", cli_config,
 	    "show and change what is in the configuration store" },
 	{ "commit", cli_commit, "put uncommitted changes in force" },

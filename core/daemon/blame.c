@@ -198,7 +198,7 @@ blame_verb(void *arg, struct control_req *r, const json_t *args)
 	    sizeof(m->blame.plugin[number].at));
 	shm_plugin_trip(m->shm, number, 0);
 	log_info("plugin %s runs again", name);
-	reload_asked(m, r);
+	reload_asked(m, r, RELOAD_CERTS);
 }
 
 json_t *

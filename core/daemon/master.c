@@ -49,12 +49,11 @@ static void	on_watchdog(void *);
 static void	on_stop_late(void *);
 static void	on_tickets(void *);
 static void	verb_status(void *, struct control_req *, const json_t *);
-static void	verb_reload(void *, struct control_req *, const json_t *);
 static void	log_file(void *, const char *, unsigned);
 
 static const struct control_verb verbs[] = {
 	{ "status", verb_status },
-	{ "reload", verb_reload },
+	{ "reload", reload_all },
 	{ "certs", reload_certs },
 	{ "commit", reload_commit },
 	{ "shadow", reload_shadow },
@@ -118,8 +117,9 @@ serve_arguments(struct master *m, int argc, char **argv)
 			(void)fprintf(c == 'h' ? stdout : stderr,
 			    "usage: postern serve [-c FILE] [--workers N]\n"
 			    "Runs the relay in the foreground; TERM stops it, "
-			    "HUP reloads the\nconfiguration, USR1 reopens the "
-			    "logs. See postern(8).\n");
+			    "HUP reloads the\nconfiguration (postern reload "
+			    "tells how that ends), USR1 reopens the logs.\n"
+			    "See postern(8).\n");
 			return c == 'h' ? EXIT_SUCCESS : 2;
 		}
 	}
@@ -576,15 +576,4 @@ verb_status(void *arg, struct control_req *r, const json_t *args)
 		json_null(), "certificates", certs_status(m),
 	    "episodes", (int)episodes_open(m->episodes), "plugins",
 	    blame_status(m), "metrics", metrics(m->shm)));
-}
-
-static void
-verb_reload(void *arg, struct control_req *r, const json_t *args)
-{
-	struct master *m;
-
-	OBJ_CAST(m, arg, MASTER_MAGIC);
-	(void)args;
-	reload_start(m, RELOAD_ALL);
-	control_done(r, NULL);
 }

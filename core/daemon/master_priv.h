@@ -126,7 +126,7 @@ struct master {
 	struct conf *next_conf;
 	struct certlist *next_list;
 	struct lister *lister;	/* makes it */
-	struct err list_why;	/* a store that failed */
+	struct err warning;	/* for those who asked: what is not new */
 	enum reload reloading;
 	uint64_t next_watched;
 	struct buf broken;	/* of a reload of certificates: files, why */
@@ -187,8 +187,10 @@ void master_alert(struct master *m, const char *severity, const char *key,
 /* reload.c */
 void reload_start(struct master *m, enum reload what);
 void reload_checked(struct master *m, int status);
-/* One of the certificates; r is answered when it has ended. */
-void reload_asked(struct master *m, struct control_req *r);
+/* r is answered when it has ended. */
+void reload_asked(struct master *m, struct control_req *r, enum reload what);
+/* The boot file, and all that it names. */
+void reload_all(void *master, struct control_req *r, const json_t *args);
 /* The files of certificates, under the boot file as it is in force. */
 void reload_certs(void *master, struct control_req *r, const json_t *args);
 /* One of all; r is answered, m->asked has room. */

@@ -44,7 +44,8 @@ static void	cert_failed(struct master *, struct epoch_cert *,
 		    const struct err *);
 static void	cert_kept(struct master *, struct epoch_cert *, const char *);
 static void	on_loaded(struct master *);
-static void	needs_restart(const struct conf *, const struct conf *);
+static void	needs_restart(struct master *, const struct conf *,
+		    const struct conf *);
 static void	answer(struct master *, struct control_req *, const char *);
 
 void
@@ -86,7 +87,7 @@ list_start(struct master *m)
 {
 	struct err why = ERR_INIT;
 
-	err_clear(&m->list_why);
+	err_clear(&m->warning);
 	if (m->reloading == RELOAD_CERTS && m->conf->nplugin == 0)
 		on_listed(m, certlist_new(), NULL);
 	else if (lister_start(&m->lister, m->loop, m->next, on_listed, m,
@@ -122,7 +123,7 @@ on_listed(void *arg, struct certlist *list, const struct err *why)
 static void
 list_failed(struct master *m, const struct err *why)
 {
-	m->list_why = *why;
+	m->warning = *why;
 	log_critical("certificates of a plugin stay as they are: %s",
 	    why->text);
 	master_alert(m, "Critical", "cert_store", "a plugin's certificates "
@@ -155,7 +156,7 @@ check_start(struct master *m)
 }
 
 void
-reload_asked(struct master *m, struct control_req *r)
+reload_asked(struct master *m, struct control_req *r, enum reload what)
 {
 	if (m->stopping || m->nasked == MASTER_ASKED) {
 		control_fail(r, m->stopping ? "the relay is stopping" :
@@ -163,7 +164,7 @@ reload_asked(struct master *m, struct control_req *r)
 		return;
 	}
 	m->asked[m->nasked++] = r;
-	reload_start(m, RELOAD_CERTS);
+	reload_start(m, what);
 }
 
 void
@@ -173,7 +174,17 @@ reload_certs(void *master, struct control_req *r, const json_t *args)
 
 	OBJ_CAST(m, master, MASTER_MAGIC);
 	(void)args;
-	reload_asked(m, r);
+	reload_asked(m, r, RELOAD_CERTS);
+}
+
+void
+reload_all(void *master, struct control_req *r, const json_t *args)
+{
+	struct master *m;
+
+	OBJ_CAST(m, master, MASTER_MAGIC);
+	(void)args;
+	reload_asked(m, r, RELOAD_ALL);
 }
 
 void
@@ -409,7 +420,7 @@ reload_switch(struct master *m)
 
 	if (m->workers != 0)
 		c->top.workers = m->workers;
-	needs_restart(old, c);
+	needs_restart(m, old, c);
 	epoch_destroy(&m->epoch);
 	m->epoch = m->next;
 	m->next = NULL;
@@ -436,7 +447,7 @@ reload_switch(struct master *m)
 }
 
 static void
-needs_restart(const struct conf *old, const struct conf *new)
+needs_restart(struct master *m, const struct conf *old, const struct conf *new)
 {
 	if (strcmp(old->top.spool, new->top.spool) != 0 ||
 	    strcmp(old->top.config, new->top.config) != 0 ||
@@ -449,10 +460,12 @@ needs_restart(const struct conf *old, const struct conf *new)
 	    old->queue.segment_size != new->queue.segment_size ||
 	    strcmp(old->queue.store, new->queue.store) != 0 ||
 	    strcmp(old->dns.records, new->dns.records) != 0 ||
-	    strcmp(old->dns.trust_anchor, new->dns.trust_anchor) != 0)
-		log_warning("spool, config, run, user, workers, open_files, "
-		    "dns { }, queue { } and keys of tls { } change at the "
-		    "next start only");
+	    strcmp(old->dns.trust_anchor, new->dns.trust_anchor) != 0) {
+		(void)err_text(&m->warning, "spool, config, run, user, "
+		    "workers, open_files, dns { }, queue { } and keys of "
+		    "tls { } change at the next start only");
+		log_warning("%s", m->warning.text);
+	}
 }
 
 void
@@ -493,14 +506,15 @@ static void
 answer(struct master *m, struct control_req *r, const char *why)
 {
 	struct str rest = buf_str(&m->broken), line, file;
+	json_t *taken;
 
 	if (why != NULL) {
 		control_fail(r, "%s", why);
 		return;
 	}
-	if (m->list_why.text[0] != '\0')
+	if (m->warning.text[0] != '\0')
 		control_row_json(r, json_pack("{s:s}", "warning",
-		    m->list_why.text));
+		    m->warning.text));
 	while (m->reloading == RELOAD_CERTS &&
 	    str_split(&rest, '\n', &line)) {
 		if (str_split(&line, '\t', &file))
@@ -508,5 +522,12 @@ answer(struct master *m, struct control_req *r, const char *why)
 			    json_sprintf("%.*s is broken: %.*s",
 				STR_FMT(file), STR_FMT(line))));
 	}
-	control_done(r, json_pack("{s:b}", "taken", 1));
+	taken = json_pack("{s:b, s:I, s:I}", "taken", 1, "generation",
+	    (json_int_t)epoch_generation(m->epoch), "revision",
+	    (json_int_t)m->conf->revision);
+	/* Names of files need not be UTF-8; then they are left out. */
+	(void)json_object_set_new(taken, "file", json_string(m->file));
+	(void)json_object_set_new(taken, "policy",
+	    json_string(m->conf->policy.file));
+	control_done(r, taken);
 }
