@@ -74,6 +74,7 @@ begin(struct event *ev, enum on on, const struct about *about)
 static void
 sit(struct event *ev, struct seat *s)
 {
+	ev->pub.api = s->api;
 	ev->pub.conf = s->conf;
 	ev->pub.arg = NULL;
 	ev->pub.instance = s->name;

@@ -1,5 +1,5 @@
 /*
- * A plugin's descriptor: is it one, was it made for us, can it be right?
+ * A plugin's descriptor of our major: can it be right?
  *
  * It may come from a compiler and a year that are not ours, so nothing behind
  * a size is touched and everything is copied into our own shape once.
@@ -18,8 +18,6 @@
 #define HOOK_SIZE_MIN (offsetof(struct pst_hook, after) + sizeof(char *))
 #define OPTION_SIZE_MIN (offsetof(struct pst_option, help) + sizeof(char *))
 
-static int	check_head(const struct pst_plugin *, const char *,
-		    struct err *);
 static int	check_sizes(const struct pst_plugin *, const char *,
 		    struct err *);
 static int	read_hooks(struct pool *, struct pst_plugin *,
@@ -34,7 +32,7 @@ descriptor_read(struct pool *pool, const struct pst_plugin *p,
 {
 	struct pst_plugin *copy;
 
-	if (check_head(p, name, why) != 0 || check_sizes(p, name, why) != 0)
+	if (check_sizes(p, name, why) != 0)
 		return NULL;
 	copy = POOL_NEW(pool, struct pst_plugin);
 	memcpy(copy, p, p->size < sizeof(*copy) ? p->size : sizeof(*copy));
@@ -50,25 +48,6 @@ descriptor_read(struct pool *pool, const struct pst_plugin *p,
 		return NULL;
 	}
 	return copy;
-}
-
-static int
-check_head(const struct pst_plugin *p, const char *name, struct err *why)
-{
-	if (p->magic != PST_MAGIC)
-		return err_text(why, "plugin \"%s\": its descriptor has the "
-		    "wrong magic: not made by PST_PLUGIN, or for another "
-		    "kind of machine", name);
-	if (p->abi_major != PST_ABI_MAJOR)
-		return err_text(why, "plugin \"%s\" was built for ABI %u, this "
-		    "is Postern %s with ABI %d", name, p->abi_major,
-		    PACKAGE_VERSION, PST_ABI_MAJOR);
-	if (p->abi_need > PST_ABI_MINOR)
-		return err_text(why, "plugin \"%s\" needs ABI %u.%u, this is "
-		    "Postern %s with ABI %d.%d", name, p->abi_major,
-		    p->abi_need, PACKAGE_VERSION, PST_ABI_MAJOR,
-		    PST_ABI_MINOR);
-	return 0;
 }
 
 static int

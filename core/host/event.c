@@ -155,7 +155,6 @@ event_get(struct engine *e)
 		return ev;
 	}
 	OBJ_NEW(ev, EVENT_MAGIC);
-	ev->pub.api = &api_table;
 	ev->engine = e;
 	TAILQ_INIT(&ev->requests);
 	loop_timer_init(e->loop, &ev->deadline, overdue, ev);
@@ -177,6 +176,7 @@ void
 event_begin(struct event *ev, struct instance *i, enum on on,
     const struct about *about, void *oparg)
 {
+	ev->pub.api = i->api;
 	ev->pub.on = on_word(on);
 	ev->pub.conf = i->conf;
 	ev->pub.arg = oparg;

@@ -30,6 +30,7 @@ host_new(const struct host_world *w)
 
 	OBJ_NEW(h, HOST_MAGIC);
 	h->world = *w;
+	h->abi = abi_served;
 	h->pool = pool_new(0);
 	engine_init(h);
 	return h;

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/pool.h"
+#include "host/abi.h"
 #include "host/hooks.h"
 #include "host/scope.h"
 
@@ -50,7 +51,8 @@ struct module {
 	unsigned magic;
 	const char *name;
 	const char *file; /* NULL: part of the program */
-	const struct pst_plugin *plugin; /* a copy: descriptor_read() */
+	const struct abi *abi;		 /* that it was built for */
+	const struct pst_plugin *plugin; /* a copy: abi->read() */
 	const struct pst_plugin *found;	 /* where it was found */
 	/* of the file when it was loaded */
 	dev_t dev;
@@ -63,6 +65,7 @@ struct module {
 struct host {
 	unsigned magic;
 	struct host_world world;
+	const struct abi *abi; /* those served: abi_served */
 	struct pool *pool;
 	struct module *modules;
 	struct host_gen *gens; /* those that are not gone */
@@ -77,6 +80,7 @@ struct instance {
 	unsigned index;			/* in gen->instance */
 	/* What a call looks at stands together. */
 	const char *name;
+	const void *api;		/* module->abi->api */
 	void *conf;			/* options, of the scope, or NULL */
 	struct instance_run *run;	/* of engine_instance() */
 	uint64_t generation;		/* of the configuration */
@@ -105,6 +109,7 @@ struct seat {
 	struct instance *inst;
 	void *conf;
 	const char *name;
+	const void *api;
 	struct call_stat stat;
 	uint32_t who; /* in the flight recorder */
 };
@@ -175,11 +180,10 @@ bool load_changed(const struct module *m);
 /* list.c: tells j, and drops it; -1: a text in it is not UTF-8. */
 int list_row(host_row_fn *fn, void *arg, json_t *j);
 
-/* descriptor.c: magic, sizes, ABI, name, hooks and option table of what says
- * to be plugin name. Returns a copy of our sizes, hooks and options included
- * (NULL where it has none), whatever those of its ABI are; NULL: why. */
-const struct pst_plugin *descriptor_read(struct pool *pool,
-    const struct pst_plugin *p, const char *name, struct err *why);
+/* descriptor.c: sizes, name, hooks and option table of what says to be plugin
+ * name. Returns a copy of our sizes, hooks and options included (NULL where it
+ * has none), whatever those of its minor are; NULL: why. */
+abi_read descriptor_read;
 
 /* options.c: the block's items into i->conf. */
 int options_read(struct instance *i, const struct conf *conf,

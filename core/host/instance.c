@@ -31,6 +31,7 @@ instance_new(struct host_gen *g, const struct conf *conf,
 	i->name = pool_strdup(g->pool, block->name);
 	i->module = m;
 	i->plugin = m->plugin;
+	i->api = m->abi->api;
 	i->block = block_copy(g->pool, block);
 	i->timeout = block->timeout;
 	i->looks_on = block->looks_on;

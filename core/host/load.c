@@ -96,7 +96,9 @@ load_module(struct host *h, const char *name, const char *path, bool deepbind,
 			return NULL;
 		}
 	}
-	m->plugin = descriptor_read(h->pool, p, name, why);
+	m->abi = abi_find(h->abi, p, name, why);
+	if (m->abi != NULL)
+		m->plugin = m->abi->read(h->pool, p, name, why);
 	if (m->plugin == NULL) {
 		if (m->file != NULL)
 			(void)err_prefix(why, "%s: ", m->file);

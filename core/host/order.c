@@ -98,6 +98,7 @@ order_seats(struct chain *c, enum on on)
 			.inst = i,
 			.conf = i->conf,
 			.name = i->name,
+			.api = i->api,
 			.who = instance_who(i, (unsigned)on) };
 	}
 }

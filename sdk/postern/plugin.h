@@ -30,9 +30,11 @@
 #include <stdint.h>
 
 /*
- * A host serves a major number and the one before it. The minor number grows
- * when something is appended; a plugin that uses what was appended defines
- * PST_ABI_NEED before it includes this, or asks pst_has().
+ * A host serves a major number and the one before it; 1 is the first. A plugin
+ * gets the table of services of its own major; the first four members of struct
+ * pst_plugin are the same in all. The minor number grows when something is
+ * appended; a plugin that uses what was appended defines PST_ABI_NEED before it
+ * includes this, or asks pst_has().
  */
 #define PST_ABI_MAJOR 1
 #define PST_ABI_MINOR 1

@@ -100,6 +100,7 @@ rig_add(const char *name, const struct pst_hook *hooks)
 	i->index = rig.gen->ninstance;
 	i->name = name;
 	i->plugin = p;
+	i->api = &api_table;
 	i->timeout = SECONDS(30);
 	rig.gen->instance[rig.gen->ninstance++] = i;
 	for (h = hooks; h->on != NULL; h++) {
