@@ -29,6 +29,7 @@ static int	can(struct stub *st, const struct stmt *s, struct err *why);
 static int	start(struct stub *st, struct err *why);
 static void	run_statements(struct stub *st);
 static bool	waits(void *arg);
+static void	count_requests(struct stub *st);
 static void	count_memory(struct stub *st);
 
 int
@@ -168,6 +169,7 @@ run_statements(struct stub *st)
 			    st->script->file, s->line);
 			return;
 		}
+		count_requests(st);
 		count_memory(st);
 		if (st->tap != NULL && s->want.given && s->id != WORD_CHAOS)
 			expect_want(st, s);
@@ -198,7 +200,6 @@ count_memory(struct stub *st)
 static bool
 waits(void *arg)
 {
-	unsigned before;
 	struct stub *st;
 
 	OBJ_CAST(st, arg, STUB_MAGIC);
@@ -207,12 +208,21 @@ waits(void *arg)
 		st->struck = true;
 		return false;
 	}
-	before = canned_asked(st->t.canned);
-	if (st->fault.kind >= FAULT_TIMEOUT && before >= st->fault.at &&
+	count_requests(st);
+	return true;
+}
+
+/* Whether the one that is to fail is among those of this step. */
+static void
+count_requests(struct stub *st)
+{
+	unsigned now = canned_asked(st->t.canned);
+
+	if (st->fault.kind >= FAULT_TIMEOUT &&
+	    st->fault.kind <= FAULT_SILENCE && now >= st->fault.at &&
 	    st->requests < st->fault.at)
 		st->struck = true;
-	st->requests = before;
-	return true;
+	st->requests = now;
 }
 
 void

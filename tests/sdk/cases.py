@@ -71,6 +71,20 @@ on_mail(struct pst_event *ev)
 }
 """)
 
+TRUSTS = plugin("trusts", "PST_ON_MAIL:on_mail", """
+static enum pst_verdict
+got(struct pst_event *ev, const struct pst_result *res)
+{
+	(void)ev;
+	return res->count > 0 ? PST_REJECT : PST_CONTINUE;
+}
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	return pst_lookup(ev, "bad", pst_get(ev, "sender.domain"), got);
+}
+""")
+
 TICKS = plugin("ticks", "PST_ON_CONNECT:on_connect PST_ON_MAIL:on_mail "
                "PST_ON_DISCONNECT:on_gone", """
 static enum pst_verdict
@@ -447,6 +461,15 @@ on_mail(struct pst_event *ev)
          ["timeout of request 1: line 4: when a request times out",
           "failure of request 1: line 4", "2 of 4 runs went wrong"],
          {"careless": CARELESS}),
+    Case("chaos looks at the step that met the fault, and at no other",
+         "plugin ./trusts.so\nlookup bad x.example = yes\n"
+         "lookup bad * = none\nsession 192.0.2.1\n"
+         "mail a@x.example -> reject\nmail a@y.example -> continue\n"
+         "chaos mail -> never continue\n", 1,
+         ["timeout of request 1: line 5: when a request times out",
+          "failure of request 1: line 5: when a request fails",
+          "failure of request 2: line 6: ",
+          "8 of 10 runs went wrong"], {"trusts": TRUSTS}),
     Case("chaos finds a plugin that does not look whether it got memory",
          "plugin ./trusting.so\n" + MAIL % "-> continue" + "chaos\n", 1,
          ["no memory for allocation 1: "], {"trusting": TRUSTING}),
