@@ -128,7 +128,8 @@ expect_run(struct stub *st, const struct stmt *s)
 static bool
 take_apart(struct stub *st, const struct stmt *s, struct expected *x)
 {
-	static const char *const named[] = { "header", "fact", "out", "count" };
+	static const char *const named[] = { "header", "fact", "out", "count",
+		"file" };
 	const struct script_word *w = s->word, *end = s->word + s->n;
 	size_t i;
 
@@ -275,6 +276,8 @@ look(struct stub *st, const struct expected *x, char *why, size_t n)
 	else if (strcmp(x->what, "count") == 0)
 		have = pool_printf(st->t.pool, "%" PRId64,
 		    count_of(st, x->name));
+	else if (strcmp(x->what, "file") == 0)
+		have = outside_read(st, x->name);
 	else if (strcmp(x->what, "branches") == 0)
 		have = pool_printf(st->t.pool, "%u", sub->nbranch);
 	else if (strcmp(x->what, "rcpts") == 0)
@@ -285,8 +288,9 @@ look(struct stub *st, const struct expected *x, char *why, size_t n)
 				have = st->out[i].value;
 		}
 	} else
-		(void)err_text(&st->t.broken, "expect header, body, fact, out, "
-		    "count, log, alert, http, branches or rcpts, not %s",
+		(void)err_text(&st->t.broken, "expect header, body, fact, "
+		    "file, out, count, log, alert, http, branches or rcpts, "
+		    "not %s",
 		    x->what);
 	return compare(x, have, why, n);
 }

@@ -76,16 +76,20 @@ one_file(const char *file, struct tap *tap)
 {
 	struct pool *pool = pool_new(0);
 	struct err why = ERR_INIT;
+	struct outside outside;
 	struct script script;
 	struct buf text;
 	int rc = 2;
 
 	buf_init(&text, SCRIPT_MAX);
-	if (file_read(&text, file, &why) < 0 ||
-	    script_parse(&script, pool, file, buf_str(&text), &why) < 0)
+	if (outside_begin(&outside, &why) < 0 ||
+	    file_read(&text, file, &why) < 0 ||
+	    script_parse(&script, pool, file, &outside, buf_str(&text),
+		&why) < 0)
 		(void)fprintf(stderr, "posternstub: %s\n", why.text);
 	else
 		rc = apart_loads(&script, tap) ? run(&script, tap) : 1;
+	outside_end(&outside);
 	buf_fini(&text);
 	pool_destroy(&pool);
 	return rc;

@@ -39,6 +39,7 @@ static const char *const verdicts[] = {
 /* One line under the knife. */
 struct line {
 	struct pool *pool;
+	const struct outside *outside;
 	struct str rest;
 	bool regexes; /* a word that begins with '/' is one */
 	struct script_word word[WORDS_MAX];
@@ -51,6 +52,7 @@ static int	parse_header(struct stmt *s, struct line *l);
 static int	next_word(struct line *l, struct script_word *w, bool *got_r);
 static int	read_regex(struct line *l, struct script_word *w);
 static int	read_quoted(struct line *l, struct buf *dst);
+static bool	add_outside(struct line *l, struct buf *text);
 static void	cut_key(struct line *l, struct script_word *w);
 static int	read_want(struct stmt *s, struct line *l, unsigned at);
 static int	find_row(struct str word, enum word_id *id_r);
@@ -58,12 +60,14 @@ static int	parse_lines(struct script *s, struct line *l, struct str text);
 
 int
 script_parse(struct script *s_r, struct pool *pool, const char *file,
-    struct str text, struct err *why)
+    const struct outside *outside, struct str text, struct err *why)
 {
 	struct line *l = POOL_NEW(pool, struct line);
 
-	*s_r = (struct script){ .file = pool_strdup(pool, file), .pool = pool };
+	*s_r = (struct script){ .file = pool_strdup(pool, file),
+		.outside = outside, .pool = pool };
 	l->pool = pool;
+	l->outside = outside;
 	l->why = why;
 	if (text.n > SCRIPT_MAX)
 		return err_text(why, "%s: above %d octets", file, SCRIPT_MAX);
@@ -189,6 +193,8 @@ next_word(struct line *l, struct script_word *w, bool *got_r)
 		if (l->rest.p[0] == '=' && w->key == NULL && !w->quoted &&
 		    buf_len(&text) > 0)
 			w->key = pool_strdup(l->pool, buf_p(&text));
+		if (add_outside(l, &text))
+			continue;
 		(void)buf_add_char(&text, l->rest.p[0]);
 		l->rest = str_n(l->rest.p + 1, l->rest.n - 1);
 	}
@@ -200,6 +206,24 @@ next_word(struct line *l, struct script_word *w, bool *got_r)
 	}
 	buf_fini(&text);
 	return rc;
+}
+
+/* "%/" and "%" alone or with a port, where a word, a value or an item of a
+ * list begins. True: it was one, and it was added. */
+static bool
+add_outside(struct line *l, struct buf *text)
+{
+	struct str so_far = buf_str(text);
+	char last = so_far.n > 0 ? so_far.p[so_far.n - 1] : '=';
+	char next = l->rest.n > 1 ? l->rest.p[1] : ' ';
+
+	if (l->rest.p[0] != '%' || strchr("={,:", last) == NULL ||
+	    strchr("/: \t,}", next) == NULL)
+		return false;
+	(void)buf_add_c(text, next == '/' ? l->outside->folder :
+					    l->outside->ip);
+	l->rest = str_n(l->rest.p + 1, l->rest.n - 1);
+	return true;
 }
 
 /* "a=b", but neither "=" nor an address or URL with a '=' in it. */
@@ -369,6 +393,18 @@ find_row(struct str word, enum word_id *id_r)
 		}
 	}
 	return -1;
+}
+
+const struct stmt *
+script_last_plugin(const struct script *script)
+{
+	const struct stmt *s, *last = NULL;
+
+	for (s = script->first; s != NULL; s = s->next) {
+		if (s->id == WORD_PLUGIN)
+			last = s;
+	}
+	return last;
 }
 
 const char *

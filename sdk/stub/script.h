@@ -5,7 +5,8 @@
  * \xNN in it) keeps them together and may stand anywhere in a word, '#' at the
  * front of a word begins a comment. KEY=VALUE words are taken apart. /.../ is
  * a regular expression (PCRE) behind "~", "->" and where `expect` looks for
- * lines. Behind "->" stands the verdict that is expected.
+ * lines. Behind "->" stands the verdict that is expected. An unquoted "%/"
+ * or "%" at the front of a word, value or item is a folder or an address.
  */
 #ifndef STUB_SCRIPT_H
 #define STUB_SCRIPT_H
@@ -19,6 +20,7 @@
 #include "base/err.h"
 #include "base/pool.h"
 #include "base/str.h"
+#include "outside.h"
 
 #define SCRIPT_MAX (1024 * 1024) /* octets */
 #define SCRIPT_LINE_MAX 65536
@@ -63,13 +65,16 @@ struct stmt {
 struct script {
 	const char *file;
 	const struct stmt *first;
+	const struct outside *outside;
 	bool chaos; /* it has a `chaos` */
 	struct pool *pool;
 };
 
-/* "FILE:LINE: ..." in why. All of it lives in pool. */
+/* "FILE:LINE: ..." in why. All of it lives in pool, but outside. */
 int script_parse(struct script *s_r, struct pool *pool, const char *file,
-    struct str text, struct err *why);
+    const struct outside *outside, struct str text, struct err *why);
+/* The last `plugin`; or NULL. */
+const struct stmt *script_last_plugin(const struct script *script);
 const char *script_usage(enum word_id id);
 const char *script_id(enum word_id id);
 const char *script_verdict(enum pst_verdict v);

@@ -13,6 +13,7 @@ static void	move_time(struct stub *st, const struct stmt *s);
 void
 step_run(struct stub *st, const struct stmt *s)
 {
+	const struct stmt *last = script_last_plugin(st->script);
 	struct trial *t = &st->t;
 
 	switch (s->id) {
@@ -71,6 +72,16 @@ step_run(struct stub *st, const struct stmt *s)
 		break;
 	case WORD_OP:
 		opcall_run(st, s);
+		break;
+	case WORD_FILE: /* others are there before plugins are */
+		if (last == NULL || last->line < s->line)
+			outside_file(st, s);
+		break;
+	case WORD_SMTP:
+		outside_smtp(st, s);
+		break;
+	case WORD_CONNECT:
+		outside_connect(st, s);
 		break;
 	case WORD_TIME:
 		move_time(st, s);

@@ -37,6 +37,7 @@ stub_load(struct stub *st, const struct script *script,
     void (*loads)(void *arg, const char *what), void *arg, struct err *why)
 {
 	*st = (struct stub){ .magic = STUB_MAGIC, .script = script };
+	outside_clear(script->outside);
 	buf_init(&st->wrong, TEXT_MAX);
 	if (trial_init(&st->t, "stub.example", "stub", why) < 0)
 		return -1;
@@ -73,6 +74,7 @@ void
 stub_fini(struct stub *st)
 {
 	OBJ_CHECK(st, STUB_MAGIC);
+	outside_stop(st);
 	trial_fini(&st->t);
 	buf_fini(&st->wrong);
 	OBJ_FINI(st);
@@ -82,7 +84,7 @@ stub_fini(struct stub *st)
 static int
 load(struct stub *st, struct err *why)
 {
-	const struct stmt *s;
+	const struct stmt *s, *last = script_last_plugin(st->script);
 	struct buf text;
 	int rc;
 
@@ -90,6 +92,13 @@ load(struct stub *st, struct err *why)
 		if (can(st, s, why) < 0)
 			return err_prefix(why, "%s:%d: ", st->script->file,
 			    s->line);
+		if (s->id == WORD_FILE && last != NULL && s->line < last->line)
+			outside_file(st, s);
+		if (st->t.broken.text[0] != '\0') {
+			*why = st->t.broken;
+			return err_prefix(why, "%s:%d: ", st->script->file,
+			    s->line);
+		}
 	}
 	buf_init(&text, TEXT_MAX);
 	rc = conftext(st, &text, why);

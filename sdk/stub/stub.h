@@ -17,6 +17,7 @@
 
 #define STUB_MAGIC 0x7c61e204U
 #define STUB_OUTS 200
+#define STUB_SOCKETS 4
 
 /* Lines of the Test Anything Protocol. */
 struct tap {
@@ -44,6 +45,13 @@ struct stub_out {
 	const char *name, *value;
 };
 
+/* Of `file PATH = socket`. */
+struct stub_socket {
+	const char *path; /* NULL: none */
+	int fd;
+	struct buf came;
+};
+
 struct stub {
 	unsigned magic;
 	const struct script *script;
@@ -57,6 +65,8 @@ struct stub {
 	struct stub_fault fault;
 	unsigned memory_left;
 	bool struck; /* the fault was met, in this step */
+	struct stub_socket socket[STUB_SOCKETS];
+	int server; /* the process of `smtp`, or 0 */
 	struct buf wrong; /* what a faulty run did that it never may */
 };
 

@@ -13,6 +13,8 @@ WORD(DNS, "dns", 3, 66, 0,
 WORD(HTTP, "http", 4, 5, 0, "http METHOD URL = STATUS [BODY] | fail | timeout")
 WORD(LOOKUP, "lookup", 4, 66, 0,
     "lookup TABLE KEY = VALUE ... | none | fail | timeout")
+WORD(FILE, "file", 3, 3, 0, "file PATH = TEXT | folder | socket | none")
+WORD(SMTP, "smtp", 2, 20, 0, "smtp %:PORT FILE [VERB=REPLY ...]")
 WORD(FACT, "fact", 3, 3, 0, "fact NAME = VALUE")
 WORD(SESSION, "session", 1, 12, 1,
     "session IP [port N] [name PTR] [helo NAME] [auth USER] [listener NAME] "
@@ -35,6 +37,7 @@ WORD(BOUNCED, "bounced", 0, 8, 1, "bounced [KEY=VALUE ...]")
 WORD(DISCONNECT, "disconnect", 0, 0, 0, "disconnect")
 WORD(OP, "op", 1, 80, 1,
     "op INTERFACE/VERSION.NAME [@INSTANCE] [KEY=VALUE ...]")
+WORD(CONNECT, "connect", 2, 2, 0, "connect %:PORT TEXT")
 WORD(TIME, "time", 1, 1, 0, "time +DURATION")
 WORD(EXPECT, "expect", 1, 12, 0,
     "expect [no] WHAT [NAME] [= VALUE | ~ /REGEX/ | none] [for RCPT]")

@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+	static const struct outside outside = { "/tmp/x", "127.0.0.2" };
 	struct pool *pool = pool_new(0);
 	struct err why = ERR_INIT;
 	const struct stmt *s;
@@ -20,7 +21,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	unsigned i;
 	int line = 0;
 
-	if (script_parse(&script, pool, "fuzz",
+	if (script_parse(&script, pool, "fuzz", &outside,
 		str_n((const char *)data, n), &why) < 0) {
 		ASSERT(strncmp(why.text, "fuzz:", 5) == 0);
 		pool_destroy(&pool);

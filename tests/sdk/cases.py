@@ -366,7 +366,82 @@ on_mail(struct pst_event *ev)
 }
 """)
 
+LISTENER = plugin("listener", "PST_ON_START:on_start", """
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static enum pst_verdict serve(struct pst_event *ev);
+
+static enum pst_verdict
+came(struct pst_event *ev, const struct pst_result *res)
+{
+	int *fd = ev->arg, client = accept(*fd, NULL, NULL);
+	char text[100];
+	ssize_t n = client >= 0 ? read(client, text, sizeof(text)) : -1;
+
+	(void)res;
+	if (n > 0)
+		n = write(client, text, (size_t)n);
+	if (client >= 0)
+		(void)close(client);
+	return serve(ev);
+}
+static enum pst_verdict
+serve(struct pst_event *ev)
+{
+	int *fd = ev->arg;
+
+	return pst_watch(ev, *fd, PST_READ, 0, came);
+}
+static void
+end(void *arg)
+{
+	int *fd = arg;
+
+	(void)close(*fd);
+}
+static enum pst_verdict
+on_start(struct pst_event *ev)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int *fd = pst_data(ev, PST_INSTANCE, int);
+
+	if (fd == NULL)
+		return PST_TEMPFAIL;
+	*fd = socket(AF_INET, SOCK_STREAM, 0);
+	pst_defer(ev, PST_INSTANCE, end, fd);
+	a.sin_port = htons(7777);
+	if (inet_pton(AF_INET, ev->instance, &a.sin_addr) != 1 ||
+	    bind(*fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    listen(*fd, 5) != 0 || pst_task(ev, serve, fd) != 0)
+		return PST_TEMPFAIL;
+	return PST_CONTINUE;
+}
+""")
+
 CASES = [
+    Case("files are there for plugins, and what those write is read",
+         "file %/deep/er/table = \"x.example required\\n\"\n"
+         "plugin tls_table file=%/deep/er/table\n"
+         "plugin log_mail file=%/log head=false\n"
+         "op tls_policy/1.rcpt domain=x.example\nexpect out want = required\n"
+         "file %/deep/er/table = none\nexpect file %/deep/er/table none\n"
+         "expect file %/log none\nop log_sink/1.line text=\"a % line\"\n"
+         "op log_sink/1.flush\nexpect file %/log ~ /Info: a % line\\n$/\n"
+         "file %/empty = folder\nfile %/empty/x = \"%/y\"\n"
+         "expect file %/empty/x = \"%/y\"\n"),
+    Case("a script writes no file but its own",
+         "file /tmp/x = y\n", 2, ["t.stub:1: a file's path begins with %/"]),
+    Case("nor one above its folder",
+         "file %/../x = y\n", 2, ["t.stub:1: a file's path begins with %/"]),
+    Case("a client is answered by a plugin that listens",
+         "plugin ./listener.so as=%\n"
+         "connect %:7777 hello\nexpect out answer = hello\n"
+         "connect %:7777 again\nexpect out answer = again\n",
+         plugins={"listener": LISTENER}),
+    Case("a client that finds nobody says so",
+         "connect %:7777 hello\n", 2, ["t.stub:1: 127.", "Connection refused"]),
     Case("what a plugin answers late is read while it is there",
          "plugin ./giver.so\n"
          "op lookup/1.get key=x -> continue\n"
