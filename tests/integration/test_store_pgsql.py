@@ -71,7 +71,7 @@ def send(server, ident, size=100):
 
 def test_the_engine_keeps_what_store_1_promises(database):
     """The unit tests of the store, with this engine."""
-    program = os.path.join("tests", "unit", "store", "test_store_pgsql")
+    program = os.path.join("plugins", "store_pgsql", "test_store_pgsql")
     base.run(["make", "-C", BUILD, program])
     done = base.run([os.path.join(BUILD, program)], env=dict(
         os.environ, PGPASSWORD=postgres.PASSWORD,

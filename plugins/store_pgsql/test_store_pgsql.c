@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "../../../plugins/store_pgsql/pg.h"
-#include "base/clock.h"
+#include "pg.h"
 #include "store_util.h"
 
 /*
