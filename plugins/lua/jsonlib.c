@@ -490,19 +490,24 @@ write_object(struct writer *w, int at)
 	put(w, "}", 1);
 }
 
+/* By json.array(). */
+static bool
+marked(lua_State *L, int at)
+{
+	bool is = false;
+
+	if (lua_getmetatable(L, at) != 0) {
+		(void)lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
+		is = lua_rawequal(L, -1, -2);
+		lua_pop(L, 2);
+	}
+	return is;
+}
+
 bool
 lib_is_list(lua_State *L, int at)
 {
-	bool marked = false;
-
-	if (lua_rawlen(L, at) > 0)
-		return true;
-	if (lua_getmetatable(L, at) != 0) {
-		(void)lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-		marked = lua_rawequal(L, -1, -2);
-		lua_pop(L, 2);
-	}
-	return marked;
+	return lua_rawlen(L, at) > 0 || marked(L, at);
 }
 
 static void
@@ -563,11 +568,15 @@ write_value(struct writer *w, int at)
 	}
 }
 
+/* Globals, libraries and objects keep their metatables: they protect them. */
 static int
 j_array(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
+	if (!marked(L, 1) &&
+	    luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+		return luaL_error(L, "json.array: the table is protected");
 	(void)lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
 	(void)lua_setmetatable(L, 1);
 	return 1;

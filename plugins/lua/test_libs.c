@@ -53,6 +53,27 @@ static const struct {
 	  STEPS },
 	{ "json.null = 1", "error t.lua:1: assignment to 'json.null': "
 	  "libraries cannot be changed" },
+	{ "json.array(_G)", "error t.lua:1: json.array: the table is "
+	  "protected" },
+	{ "pcall(json.array, string) return ('x'):upper(), string.rep('x', 2)",
+	  "ok X xx" },
+	{ "local t = json.array(json.array({})) return json.encode(t)",
+	  "ok []" },
+	{ "return json.encode(json.decode('{\"a\":1,\"a\":null,\"b\":1,"
+	  "\"b\":2}')), json.decode('null') == json.null",
+	  "ok {\"b\":2} true" },
+	{ "return json.decode(('1'):rep(63)) > 1e61", "ok true" },
+	{ "return json.decode(('1'):rep(64))", "ok nil octet 65: a number too "
+	  "long" },
+	{ "return json.encode({ 1, nil, 3 }), json.encode({ 1, x = 2 }), "
+	  "json.encode('\\127'), #json.decode('\"\255\"')",
+	  "ok [1,null,3] [1] \"\\u007f\" 1" },
+	{ "local t = {} for i = 1, 100 do t = { t } end json.encode(t)",
+	  "error t.lua:1: json.encode: too deep" },
+	{ "return json.encode(setmetatable({}, { __index = function() return 1 "
+	  "end }))", "ok {}" },
+	{ "json.decode(nil)", "error t.lua:1: bad argument #1 to 'decode' "
+	  "(string expected, got nil)" },
 	/* ip */
 	{ "return ip.within('192.0.2.7', '192.0.2.0/24'), "
 	  "ip.within('192.0.3.7', '192.0.2.0/24'), "
@@ -83,6 +104,19 @@ static const struct {
 	  "ip.normalise('1.2.3.4\\0')", "ok 2001:db8::1 10.0.0.1 nil nil" },
 	{ "local a = ip.parse('::1') return a.address, a.version, "
 	  "ip.parse('10.0.0.1').version, ip.parse('x')", "ok ::1 6 4 nil" },
+	{ "return ip.within('192.0.2.9', '192.0.2.7/24'), "
+	  "ip.within('10.0.0.1', { '10.0.0.0/8', 'partner' })",
+	  "ok true true" },
+	{ "ip.within('x', 'partner')", "error t.lua:1: ip.within: 'partner' is "
+	  "no network" },
+	{ "ip.within(nil, '::/0')", "error t.lua:1: bad argument #1 to "
+	  "'within' (string expected, got nil)" },
+	{ "return ip.normalise('fe80::1%eth0'), ip.normalise(' 10.0.0.1'), "
+	  "ip.normalise('010.0.0.1'), ip.normalise('[::1]')",
+	  "ok nil nil nil nil" },
+	{ "return ip.normalise('2001:DB8:0:0:1:0:0:1'), "
+	  "ip.normalise('2001:db8:0:1:1:1:1:1')",
+	  "ok 2001:db8::1:0:0:1 2001:db8:0:1:1:1:1:1" },
 	/* mail */
 	{ "local a = mail.address('\"Doe, J\" <John.Doe@Example.ORG>') "
 	  "return a.address, a.localpart, a.domain, a.name",
@@ -110,6 +144,22 @@ static const struct {
 	{ "return mail.address('a@' .. ('b.'):rep(130) .. 'c')",
 	  "ok nil domain too long" },
 	{ "return mail.address('a>')", "ok nil '>' without '<'" },
+	{ "return mail.address('a@b, c@d')", "ok nil bad local part" },
+	{ "return mail.address('a@b.')", "ok nil bad domain" },
+	{ "return mail.address('a@b (c)')", "ok nil bad domain" },
+	{ "return mail.address('<@x:a@b>')", "ok nil bad local part" },
+	{ "return mail.address('<>')", "ok nil no '@'" },
+	{ "return mail.address('a@' .. ('x'):rep(64))", "ok nil bad domain" },
+	{ "return mail.address('a@' .. ('x'):rep(63)) ~= nil, "
+	  "mail.address(('a'):rep(64) .. '@b') ~= nil", "ok true true" },
+	{ "local a = mail.address('\303\244@\303\226._X.Example') return "
+	  "a.address", "ok \303\244@\303\226._x.example" },
+	{ "return mail.address('=?utf-8?q?J?= <a@b>').name, "
+	  "mail.address('\"J \\\\\" D\" <a@b>').name, "
+	  "mail.address(' <a@b> ').name",
+	  "ok =?utf-8?q?J?= J \\\" D nil" },
+	{ "mail.domain()", "error t.lua:1: bad argument #1 to 'domain' (string "
+	  "expected, got no value)" },
 	/* re */
 	{ "return re.match('(\\\\d+)-(\\\\d+)?', 'a 12-'), re.match('b+', "
 	  "'abbc'), re.match('x', 'abc')", "ok 12 bb nil" },
@@ -151,6 +201,19 @@ static const struct {
 	{ "while true do re.match('[^b]*b', ('a'):rep(60000)) end", STEPS },
 	{ "re.match('^(x+x+)+y', ('x'):rep(60000))", STEPS },
 	{ "for i = 1, 1000 do re.match('a' .. i, 'a') end return 1", "ok 1" },
+	{ "re.match('x', '\\255', 'u')", "error t.lua:1: re: UTF-8 error: "
+	  "illegal byte (0xfe or 0xff)" },
+	{ "re.match('\\\\C', 'x')", "error t.lua:1: re: using \\C is disabled "
+	  "by the application at octet 3" },
+	{ "return re.match('^a.c$', 'x\\na C', 'imx'), "
+	  "re.match('a.b', 'a\\nb'), re.match('a.b', 'a\\nb', 's')",
+	  "ok a C nil a\nb" },
+	{ "local n = 0 for w in re.gmatch('^a', 'aaa') do n = n + 1 end "
+	  "for w in re.gmatch('(?<=a)a', 'aaa') do n = n + 1 end return n",
+	  "ok 3" },
+	{ "return re.match('(?:(a)|b)*$', ('ab'):rep(30000))",
+	  "error t.lua:1: re: heap limit exceeded" },
+	{ "return re.gsub('a', 'aAa', '%%b%0', 'i')", "ok %ba%bA%ba 3" },
 	/* glob */
 	{ "return glob('*.example', 'a.example'), glob('*.example', 'example'),"
 	  " glob('a?c', 'abc'), glob('a?c', 'ac'), glob('', ''), glob('*', ''),"
@@ -161,6 +224,9 @@ static const struct {
 	  "ok true false false true true true false" },
 	{ "return glob('*SECURE*', 'a [secure] b'), "
 	  "glob('*SECURE*', 'a [secure] b', true)", "ok false true" },
+	{ "return glob('?', '\303\244'), glob('\\\\*', '*'), "
+	  "glob('\303\204', '\303\244', true), glob('a*', ('a'):rep(70000))",
+	  "ok false false false true" },
 	{ "return glob(('a*'):rep(3000) .. 'b', ('a'):rep(60000))",
 	  "ok false" },
 	{ "for i = 1, 1e9 do glob('*?aaaaaaaaaaaaaaaab*', ('a'):rep(60000)) "

@@ -146,6 +146,13 @@ static const struct script plain[] = {
 	  "ok 10" },
 	{ "local r do local c <close> = setmetatable({}, { __close ="
 	  " function() r = wait() end }) end return r", "ok 1" },
+	{ "return pcall(tostring, setmetatable({}, { __tostring = wait }))",
+	  "ok false attempt to yield across a C-call boundary" },
+	{ "return pcall(table.unpack, setmetatable({}, { __index = wait }), 1, "
+	  "2)", "ok false attempt to yield across a C-call boundary" },
+	{ "return pcall(function() for _ in ipairs(setmetatable({}, { __index ="
+	  " wait })) do end end)",
+	  "ok false attempt to yield across a C-call boundary" },
 	{ "x = 1", "error t.lua:1: assignment to global 'x': use local, or a "
 	  "note on msg/rcpt" },
 	{ "\nfunction print() end", "error t.lua:2: assignment to global "
