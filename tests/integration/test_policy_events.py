@@ -129,6 +129,63 @@ def test_bad_handlers_cost_the_message_at_hand_only(policy, event):
     assert server.worker_pids() == workers
 
 
+# Where no reply to a command tells of a failure.
+SILENT = ["tls", "disconnect", "queued", "deliver", "delivered", "deferred",
+          "bounced", "tick"]
+BOMBS = {
+    "error": ('error("bomb")', "bomb"),
+    "loop": ("while true do end", "more than 1000000 instructions"),
+    "memory": ('local t = {} while true do t[#t + 1] = ("y"):rep(9999) end',
+               "more than 8388608 octets of memory"),
+}
+BOMBED = """
+on("rcpt", function(rcpt)
+  if rcpt.domain == "tls.test" then rcpt:tls("required") end
+end)
+on("%s", function() %s end%s)"""
+
+
+@pytest.mark.sanitizer
+@pytest.mark.parametrize("bomb", sorted(BOMBS))
+@pytest.mark.parametrize("event", SILENT)
+def test_a_bomb_behind_the_replies_costs_no_mail_no_tls_and_no_worker(
+        policy, event, bomb):
+    """The host takes yes@b.test, refuses no@b.test, and has no TLS."""
+    body, said = BOMBS[bomb]
+    policy.sink.fault("rcpt", "550 5.1.1 nobody", when="no@b.test")
+    server = policy(BOMBED % (event, body, ', "1s"' if event == "tick" else
+                              ""), workers=1)
+    workers = server.worker_pids()
+    if event == "tls":
+        with server.client() as peer:
+            peer.ehlo()
+            peer.starttls()
+            assert peer.cmd("EHLO client.test").startswith("451 4.3.5")
+    assert last(server, rcpts=["yes@b.test", "no@b.test", "c@tls.test"])[
+        1].startswith("250")
+    server.wait_log(r"policy error policy\.lua:5: .*" + said)
+    if event == "deliver":
+        rows = base.wait_for(lambda: [rows for rows in [server.cli_json(
+            "queue", "list")] if all(row["reason"] for row in rows)],
+            server.tail)[0]
+        assert len(rows) == 3 and not policy.sink.messages
+        assert {row["rcpt"] for row in rows if "policy error" in
+                row["reason"]} == {"yes@b.test", "no@b.test"}
+        base.write_file(os.path.join(policy.folder, "policy.lua"),
+                        BOMBED % (event, "", ""))
+        server.signal(signal.SIGHUP)
+        server.wait_log("configuration 2 ")
+        server.cli("queue", "flush")
+    base.wait_for(lambda: [row["rcpt"] for row in server.cli_json(
+        "queue", "list")] == ["c@tls.test"], server.tail)
+    policy.sink.wait(2)
+    assert sorted(policy.sink.recipients()) == ["a@a.test", "yes@b.test"]
+    base.wait_for(lambda: "starttls" in server.cli_json(
+        "queue", "list")[0]["tls_reason"], server.tail)
+    assert last(server)[1].startswith("250")
+    assert server.worker_pids() == workers
+
+
 def test_an_error_before_sending_puts_the_message_off(policy):
     server = policy('on("deliver", function(a) error("no") end)',
                     {"on_error": "accept"})
