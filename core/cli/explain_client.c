@@ -229,12 +229,12 @@ recipient(struct explain *e, const char **address, json_t *rows,
 		(void)err_prefix(why, "%s: ", *address);
 		return NULL;
 	}
-	if (conf_takes_by(e->conf, e->m->listener, relay, &a, &entry,
-		&no) != 0)
-		by = "RAT";
-	else if (admit_tag(e->conf, e->who.flow, relay, &e->sender, &a,
+	if (admit_tag(e->conf, e->who.flow, relay, &e->sender, &a,
 		&no) != ADMIT_YES)
 		by = "bounce verification";
+	else if (conf_takes_by(e->conf, e->m->listener, relay, &a, &entry,
+		&no) != 0)
+		by = "RAT";
 	row = json_pack("{s:s, s:b, s:s}", "address", *address, "taken",
 	    by == NULL, "entry", entry);
 	(void)json_array_append_new(rows, row);

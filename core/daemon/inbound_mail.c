@@ -179,12 +179,12 @@ static const char *
 refuses(struct session *s, const struct envelope *env, struct rcpt *rcpt,
     struct err *reply)
 {
-	if (conf_takes(s->conf, s->l->name, session_may_relay(s), &rcpt->addr,
-		reply) != 0)
-		return "RAT";
 	if (admit_tag(s->conf, s->flow, session_may_relay(s), &env->sender,
 		&rcpt->addr, reply) != ADMIT_YES)
 		return "bounce verification";
+	if (conf_takes(s->conf, s->l->name, session_may_relay(s), &rcpt->addr,
+		reply) != 0)
+		return "RAT";
 	return hour_full(s, reply) ? "Injection Control" : NULL;
 }
 

@@ -73,6 +73,27 @@ addr_parse(struct pool *pool, struct str text, unsigned flags,
 	return 0;
 }
 
+bool
+addr_listed(const char *const *list, const struct addr *a)
+{
+	struct str entry;
+	const char *at;
+
+	for (; *list != NULL && a->domain.n > 0; list++) {
+		entry = str_c(*list);
+		at = strrchr(*list, '@');
+		if (at != NULL) {
+			if (!str_ieq(str_n(entry.p, (size_t)(at - entry.p)),
+				a->local))
+				continue;
+			entry = str_c(at + 1);
+		}
+		if (domain_matches(entry, a->domain))
+			return true;
+	}
+	return false;
+}
+
 static int
 bad(unsigned flags, struct err *why, const char *text)
 {

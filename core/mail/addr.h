@@ -44,6 +44,9 @@ int addr_parse_path(struct pool *pool, struct str *rest, unsigned flags,
 /* "local@domain" alone, as in a configuration or on a command line. */
 int addr_parse(struct pool *pool, struct str text, unsigned flags,
     struct addr *a_r, struct err *why);
+/* Is it one of the addresses of that list, which ends with NULL, or in one of
+ * its domains (domain_matches())? Cases do not count. */
+bool addr_listed(const char *const *list, const struct addr *a);
 
 /* A host or domain name: letters, digits, hyphens, 63/255 octets, no trailing
  * dot; UTF-8 labels only if utf8. Address literals are not domains. */

@@ -18,23 +18,6 @@ admit_client(const struct conf_flow *f, struct err *reply)
 	return ADMIT_REFUSE;
 }
 
-/* Senders that are taken inside TLS only (requirements.md 3.2). */
-static bool
-sender_needs_tls(const struct conf_flow *f, const struct addr *sender)
-{
-	const char *const *p = f->tls_senders;
-	struct str entry;
-
-	for (; *p != NULL && sender->domain.n > 0; p++) {
-		entry = str_c(*p);
-		if (str_find(entry, '@') < entry.n
-			? str_ieq(entry, sender->full)
-			: domain_matches(entry, sender->domain))
-			return true;
-	}
-	return false;
-}
-
 static const struct conf_exception *
 exception(const struct conf *conf, const struct conf_flow *f,
     const struct addr *sender)
@@ -49,7 +32,8 @@ admit_sender(const struct admit_sender *s, struct err *reply)
 	const struct conf_flow *f = s->flow;
 	const struct conf_exception *e;
 
-	if (!s->tls && sender_needs_tls(f, s->sender)) {
+	/* Senders that are taken inside TLS only (requirements.md 3.2). */
+	if (!s->tls && addr_listed(f->tls_senders, s->sender)) {
 		(void)err_set(reply, 530, "5.7.0",
 		    "Must issue a STARTTLS command first");
 		return ADMIT_TLS;
@@ -111,7 +95,6 @@ admit_tag(const struct conf *c, const struct conf_flow *f, bool relay,
     const struct addr *sender, struct addr *rcpt, struct err *reply)
 {
 	bool report = sender->full.n == 0;
-	const char *const *p = c->relay.domains;
 	enum batv_is is;
 
 	if (c->relay_conf.batv == NULL)
@@ -119,11 +102,8 @@ admit_tag(const struct conf *c, const struct conf_flow *f, bool relay,
 	is = batv_untag(c->relay_conf.batv, rcpt, clock_wall());
 	if (is == BATV_GOOD || !report || relay ||
 	    (is == BATV_NONE && (!refuses_untagged(c, f) ||
-		str_ieq_c(rcpt->local, "postmaster"))))
-		return ADMIT_YES;
-	while (*p != NULL && !domain_matches(str_c(*p), rcpt->domain))
-		p++;
-	if (*p == NULL)
+		str_ieq_c(rcpt->local, "postmaster"))) ||
+	    !addr_listed(c->relay_conf.ours, rcpt))
 		return ADMIT_YES;
 	(void)err_set(reply, 550, "5.7.1", is == BATV_BAD ?
 	    "This report's address is not or no longer one of ours" :

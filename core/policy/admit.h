@@ -34,9 +34,9 @@ bool admit_domain_asked(const struct conf *conf, const struct conf_flow *f,
     const struct addr *sender);
 enum admit admit_domain(const struct conf_flow *f, enum mx_status status,
     struct err *reply);
-/* RCPT: a report to an address that we tagged goes to the one behind the tag,
- * which rcpt is then. One that comes from outside, to an address that we did
- * not tag or not so, may be refused. */
+/* RCPT, before conf_takes(): a report to an address that we tagged goes to the
+ * one behind the tag, which rcpt is then. One that comes from outside, to an
+ * address that we did not tag or not so, may be refused. */
 enum admit admit_tag(const struct conf *conf, const struct conf_flow *f,
     bool relay, const struct addr *sender, struct addr *rcpt,
     struct err *reply);

@@ -318,7 +318,6 @@ build_relay(struct conf *c)
 	r->rules.recipients = d->recipients;
 	r->rules.minutes = d->recipient_minutes;
 	r->rules.tag = (enum relay_tag)(d->bounce_verification + 1);
-	r->ours = c->relay.domains;
 	r->idle = d->idle;
 	r->connect_timeout = d->connect_timeout;
 	r->timeout_scale = (double)d->timeouts / 100;

@@ -15,6 +15,7 @@ static find_fn	find, find_exception;
 static const void *nearest(const struct conf *, const char *,
 		    const struct addr *, find_fn *);
 static bool	is_for(const struct conf_access *, const char *);
+static void	build_ours(struct conf *);
 
 int
 conf_build_rat(struct conf *c, struct err *why)
@@ -53,7 +54,29 @@ conf_build_rat(struct conf *c, struct err *why)
 		hash_add(&c->access_by_name, &a->node,
 		    hash_bytes(a->name, strlen(a->name)));
 	}
+	build_ours(c);
 	return 0;
+}
+
+/* Whose reports come to us: senders that anybody may answer by way of some
+ * listener. What is rejected of them takes nothing away: a tag that is of no
+ * use does no harm. */
+static void
+build_ours(struct conf *c)
+{
+	const char *const *p, **v;
+	unsigned i, n = 0;
+
+	for (p = c->relay.domains; *p != NULL; p++)
+		n++;
+	v = pool_alloc(c->pool, (n + c->naccess + 1) * sizeof(*v));
+	memcpy(v, c->relay.domains, n * sizeof(*v));
+	for (i = 0; i < c->naccess; i++) {
+		if (c->access[i].access == 0)
+			v[n++] = c->access[i].name;
+	}
+	v[n] = NULL;
+	c->relay_conf.ours = v;
 }
 
 /* "user%far.example"@ours.example, far.example!user@ours.example: a next hop

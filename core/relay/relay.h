@@ -92,8 +92,8 @@ struct relay_conf {
 	bool tls_verbose;	/* log failed handshakes at length */
 	const struct relay_destination *destination;
 	const struct batv *batv;   /* keys of tags; or NULL */
-	const char *const *ours;   /* domains whose senders get one, so; or
-				    * NULL */
+	const char *const *ours;   /* who gets one as a sender, for
+				    * addr_listed(); or NULL */
 	/* Where no destination says it: limit, recipients, minutes, tag. */
 	struct relay_rules rules;
 	unsigned ndestination;

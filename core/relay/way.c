@@ -67,13 +67,8 @@ bool
 way_tags(const struct relay_conf *conf, const struct relay_rules *r,
     const struct addr *sender)
 {
-	const char *const *p = conf->ours;
-
-	if (r->tag != RELAY_TAG_ON || conf->batv == NULL || p == NULL)
-		return false;
-	while (*p != NULL && !domain_matches(str_c(*p), sender->domain))
-		p++;
-	return *p != NULL;
+	return r->tag == RELAY_TAG_ON && conf->batv != NULL &&
+	    conf->ours != NULL && addr_listed(conf->ours, sender);
 }
 
 const struct queue_profile *

@@ -303,8 +303,9 @@ PARAM(RELAY, domains, STRINGS, "", "",
 PARAM(RELAY, certificates, STRINGS, "", "",
     "SHA-256 fingerprints of client certificates that may send to anywhere")
 PARAM(RELAY, untagged_bounces, CHOICE, "accept", "accept|refuse",
-    "reports from outside to an address of domains that has no tag, where "
-    "delivery.bounce_keys is set; one whose tag is wrong is refused anyway")
+    "reports from outside to an address of ours (domains, recipient_access) "
+    "that has no tag, where delivery.bounce_keys is set; one whose tag is "
+    "wrong is refused anyway")
 PARAM(RELAY, users, PATH, "", "",
     "file of user:hash lines; turns AUTH on, inside TLS only")
 PARAM(RELAY, user_table, STRING, "", "",
@@ -395,8 +396,8 @@ PARAM(DELIVERY, recipients, INT, "0", "0..100000000",
 PARAM(DELIVERY, recipient_minutes, INT, "60", "1..60",
     "minutes of that window, which begins with the first recipient")
 PARAM(DELIVERY, bounce_verification, CHOICE, "off", "off|on",
-    "tag senders of relay.domains (prvs=, BATV), so that reports about mail "
-    "that was never ours can be told")
+    "tag senders that are ours by relay.domains or recipient_access (prvs=, "
+    "BATV), so that reports about mail that was never ours can be told")
 PARAM(DELIVERY, bounce_keys, PATH, "", "",
     "file of keys for these tags, a digit, a blank and a secret on each line; "
     "the first signs, all are good for reports that come back")

@@ -321,6 +321,35 @@ START_TEST(patterns_match_a_domain_its_children_or_all)
 }
 END_TEST
 
+START_TEST(lists_have_addresses_and_domains)
+{
+	static const char *const list[] = { "example.org", ".below.example",
+		"Jo@one.example", "di@b\xc3\xbc" "cher.example", NULL };
+	static const char *const in[] = { "a@EXAMPLE.org", "a@x.below.example",
+		"jo@One.example", "di@xn--bcher-kva.example" };
+	static const char *const out[] = { "a@x.example.org",
+		"a@below.example", "a@one.example", "ajo@one.example",
+		"di@one.example", "jo@x.one.example" };
+	struct addr a;
+	size_t i;
+
+	for (i = 0; i < COUNT(in); i++) {
+		ck_assert_int_eq(addr_parse(pool, str_c(in[i]), 0, &a, &why),
+		    0);
+		ck_assert_msg(addr_listed(list, &a), "%s", in[i]);
+		ck_assert(!addr_listed(&list[COUNT(list) - 1], &a));
+	}
+	for (i = 0; i < COUNT(out); i++) {
+		ck_assert_int_eq(addr_parse(pool, str_c(out[i]), 0, &a, &why),
+		    0);
+		ck_assert_msg(!addr_listed(list, &a), "%s", out[i]);
+	}
+	a = (struct addr){ .full = STR("postmaster"),
+		.local = STR("postmaster"), .domain = STR("") };
+	ck_assert(!addr_listed(list, &a));
+}
+END_TEST
+
 UNIT_SUITE(addr)
 {
 	tcase_add_checked_fixture(tc, begin, end);
@@ -336,4 +365,5 @@ UNIT_SUITE(addr)
 	tcase_add_test(tc, labels_have_63_octets_and_no_more);
 	tcase_add_test(tc, literals_give_their_bare_address);
 	tcase_add_test(tc, patterns_match_a_domain_its_children_or_all);
+	tcase_add_test(tc, lists_have_addresses_and_domains);
 }
