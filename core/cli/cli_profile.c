@@ -48,8 +48,8 @@ usage(FILE *to, int status)
 	    "       postern profile [-c FILE] [--json] [--node] COMMAND\n"
 	    "  server no|attempt|require\n"
 	    "  client no|attempt|require-no-verify|require-verify\n"
+	    "  strict [--apply] [--no-verify] [--force]\n"
 	    "  strict --check [--no-verify]\n"
-	    "  strict --apply [--no-verify] [--force]\n"
 	    "  strict --off\n"
 	    "The TLS levels of the house: of its server, which receives, and "
 	    "its client, which\nsends. The strict profile demands TLS of both "
@@ -333,8 +333,8 @@ run(struct profile *p, const struct options *o, char **word, int n)
 	return usage(stderr, CLI_USAGE);
 }
 
-/* strict takes one of its three, and they nothing that means nothing; the
- * others take none of these. */
+/* strict takes one of its three at most, and they nothing that means nothing;
+ * the others take none of these. */
 static bool
 sound(const struct options *o, char **word, int n)
 {
@@ -382,6 +382,8 @@ cli_profile(int argc, char **argv)
 	}
 	argc -= optind;
 	argv += optind;
+	if (o.what == 0 && argc > 0 && strcmp(argv[0], "strict") == 0)
+		o.what = WHAT_APPLY;
 	if (!sound(&o, argv, argc))
 		return usage(stderr, CLI_USAGE);
 	if (confedit_open(&p.ce, o.conf, &why) != 0)

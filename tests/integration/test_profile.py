@@ -289,7 +289,8 @@ def test_an_object_of_a_node_stays_its_own(place):
 
 
 @pytest.mark.parametrize("words", [
-    ["server"], ["server", "may"], ["client", "require"], ["strict"],
+    ["server"], ["server", "may"], ["client", "require"],
+    ["strict", "now"], ["strict", "--off", "--force"],
     ["strict", "--check", "--apply"], ["strict", "--check", "--force"],
     ["strict", "--off", "--no-verify"], ["show", "--check"], ["nonsense"],
     ["client", "no", "--force"], ["strict", "now", "--check"]])
@@ -396,6 +397,33 @@ def test_all_that_is_there_is_told_with_status_0(place):
         in said
     assert json.loads(place.profile("strict", "--check", "--json"))["ok"]
     assert place.profile("strict", "--apply").startswith("It is so already.")
+
+
+def test_one_word_lists_what_is_missing_or_sets_both_sides(place):
+    """`strict` with no more words is `strict --apply`."""
+    before = place.objects()
+    without_outbound(place)
+    said = place.profile("strict", code=1)
+    assert re.search(r"(?m)^missing certificate, outbound: ", said), said
+    assert "nothing was changed" in said
+    assert place.missing() == APPLIED | {OUTBOUND}
+    place.run("certconfig", "assign", "house", "outbound")
+    assert place.objects() == before
+    said = place.profile("strict")
+    assert 'listener "inbound": tls "preferred" -> "required"' in said
+    assert "missing" not in place.profile("strict", "--check")
+    shown = place.shown()
+    assert (shown["server"]["level"], shown["client"]["level"]) == (
+        "require", "require-verify")
+    assert shown["strict"] and shown["strict_everywhere"]
+    assert "STRICT-STRANGERS" in place.run("config", "get", "listener",
+                                           "inbound")
+
+
+def test_one_word_takes_what_apply_takes(place):
+    without_outbound(place)
+    place.profile("strict", "--no-verify", "--force")
+    assert place.shown()["client"]["tls"] == "required"
 
 
 def test_without_verification_the_client_requires_tls_only(place):
