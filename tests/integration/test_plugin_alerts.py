@@ -1,11 +1,14 @@
 """Alerts: by mail past the queue, and to a web server."""
 
+import email.utils
 import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import socket
+import time
 
 import pytest
 
@@ -116,6 +119,124 @@ def test_tls_that_is_required_alerts_if_the_switch_is_on(
     # The queue is stuck; the alert was not in it.
     assert plain.messages == []
     assert server.queue_count() == 1
+
+
+def facts(mail):
+    """The lines of an alert, by their first words; the first "Host: " is the
+    next hop's, the second the relay's own."""
+    lines = mail.body().decode().split("\r\n")
+    found = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(": ")
+        if colon:
+            found.setdefault(name, value)
+    return lines[0], found
+
+
+def seconds(date):
+    return email.utils.parsedate_to_datetime(date).timestamp()
+
+
+def wait_mail(box, state, **more):
+    """The first that is of that state and has these lines."""
+    def found():
+        for mail in list(box.messages):
+            _, has = facts(mail)
+            if has["Episode"].endswith(", " + state) and all(
+                    has[name] == value for name, value in more.items()):
+                return mail
+        return None
+    return base.wait_for(found, lambda: "an alert %r with %r, not %r" % (
+        state, more, [facts(mail) for mail in box.messages]))
+
+
+def records(text):
+    path = base.write_file(os.path.join(base.private_dir("zone"), "records"),
+                           text)
+    os.chmod(os.path.dirname(path), 0o755)
+    os.chmod(path, 0o644)
+    return path
+
+
+def b_test_needs_tls(box, hop):
+    return {
+        **mail_to(box), "workers": 1,
+        "dns": {"records": records("b.test. 60 IN MX 10 mx.b.test.\n"
+                                   "mx.b.test. 60 IN A 127.0.0.1\n")},
+        "destination": {"b.test": {"tls": "required"}},
+        "delivery": {"port": hop.port, "alert_required_tls": True,
+                     "host_backoff": "100ms", "host_backoff_max": "300ms",
+                     "idle": "0s"},
+        "bounce_profile": {"default": {
+            "first_retry": "300ms", "max_retry": "500ms", "jitter": 0,
+            "lifetime": "3h"}}}
+
+
+def test_mails_of_an_episode_have_all_that_administrators_ask_for(
+        relay, make_sink, folder):
+    """Domain, MX, address, reason, messages held, the oldest, the deadline:
+    when it is opened, while it goes on, and when it is over."""
+    hop, box = make_sink(), make_sink()
+    server = relay(None, config=b_test_needs_tls(box, hop))
+    before = int(time.time())
+    submit(server, "x@b.test")
+    after = time.time()
+    opened = wait_mail(box, "opened")
+    submit(server, "y@b.test")
+    submit(server, "z@b.test")
+    updated = wait_mail(box, "updated", **{"Messages held": "3"})
+    hop.tls = certs.make(folder, "mx.b.test")
+    resolved = wait_mail(box, "resolved")
+    server.wait_empty()
+
+    for mail, held in (opened, "1"), (updated, "3"):
+        text, has = facts(mail)
+        assert has["Domain"] == "b.test"
+        assert re.fullmatch(r"mx\.b\.test \[127\.0\.0\.1\], [1-9]\d* "
+                            r"times: .*STARTTLS.*", has["Host"]), has
+        assert has["Cause"] == \
+            "starttls-not-supported (STARTTLS not offered)"
+        assert "b.test" in text and "STARTTLS not offered" in text
+        assert has["Messages held"] == held
+        oldest = seconds(has["The oldest is of"])
+        assert before <= oldest <= after
+        assert seconds(has["The first is given up on"]) == oldest + 3 * 3600
+        assert "Resolved" not in has
+    assert "messages held: 3" in facts(updated)[0]
+    assert int(facts(updated)[1]["Attempts that failed"]) >= 3
+
+    text, has = facts(resolved)
+    assert text.startswith("TLS that is required for b.test can be had again")
+    assert has["Domain"] == "b.test"
+    assert has["Host"].startswith("mx.b.test [127.0.0.1], ")
+    assert has["Cause"] == "starttls-not-supported (STARTTLS not offered)"
+    # Those that went through are not held any more.
+    still = int(has["Messages held"])
+    assert still <= 3 and 1 <= int(has["Messages delivered since"]) <= 3
+    assert has["Messages given up since"] == "0"
+    for name in "The oldest is of", "The first is given up on":
+        assert (name in has) == (still > 0)
+    assert seconds(has["Resolved"]) >= seconds(has["First"])
+    assert "Lasted" in has
+    for mail in opened, updated, resolved:
+        assert facts(mail)[1]["Matter"] == "tls:b.test:starttls-not-supported"
+
+
+def test_the_mail_of_an_episode_that_ends_without_tls_says_that_none_waits(
+        relay, make_sink):
+    hop, box = make_sink(), make_sink()
+    server = relay(None, config=b_test_needs_tls(box, hop))
+    submit(server, "x@b.test")
+    wait_mail(box, "opened")
+    server.cli("queue", "delete", "--all")
+    text, has = facts(wait_mail(box, "resolved"))
+    assert text.startswith("No message waits any more for TLS that is "
+                           "required for b.test")
+    assert has["Host"].startswith("mx.b.test [127.0.0.1], ")
+    assert has["Cause"] == "starttls-not-supported (STARTTLS not offered)"
+    assert has["Messages held"] == has["Messages delivered since"] == "0"
+    assert "The oldest is of" not in has
+    assert "The first is given up on" not in has
 
 
 def test_tls_that_is_required_does_not_alert_by_default(relay, make_sink):
