@@ -5,17 +5,14 @@
  * the command line is asked for.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/explain.h"
 #include "cli/prompt.h"
 
-enum { OUT_MAX = 64 * 1024 * 1024, EML_MAX = 1024 * 1024 };
+enum { OUT_MAX = 64 * 1024 * 1024, TYPED_MAX = 1024 * 1024 };
 
 static int
 usage(FILE *to, int status)
@@ -59,32 +56,37 @@ ask_rcpts(struct pool *pool, struct policy_message *m)
 	return m->nrcpt > 0 ? 0 : -1;
 }
 
-/* Into a file of its own, which is gone afterwards. */
+/* All of it is read, even if it is too much: the rest of what somebody pastes
+ * must not go to the shell. The end of the input ends it as well. */
 static int
-type_message(struct pool *pool, char *file, struct err *why)
+type_message(struct pool *pool, struct policy_message *m, struct err *why)
 {
+	bool fits = true, over = false;
 	struct buf text;
 	const char *line;
-	int fd = mkstemp(file), r;
 
-	if (fd == -1)
-		return err_errno(why, "%s", file);
-	buf_init(&text, EML_MAX);
-	(void)puts("Enter or paste the message body here. Enter '.' on a "
-	    "blank line to end.");
-	while ((line = prompt_next(pool)) != NULL &&
-	    strcmp(line, ".") != 0)
-		(void)buf_printf(&text, "%s\n", line);
-	r = write(fd, buf_p(&text), buf_len(&text)) ==
-	    (ssize_t)buf_len(&text) ? 0 : err_errno(why, "%s", file);
+	buf_init(&text, TYPED_MAX);
+	prompt_text("Enter or paste the message body here. Enter '.' on a "
+	    "blank line to end.\n", 0);
+	(void)fflush(stdout);
+	while (!over) {
+		line = prompt_next(pool);
+		over = line != NULL ? strcmp(line, ".") == 0 :
+		    feof(stdin) != 0 || ferror(stdin) != 0;
+		if (!over)
+			fits = line != NULL && fits &&
+			    buf_printf(&text, "%s\n", line) == 0;
+	}
+	if (fits)
+		m->typed = str_c(pool_strdup(pool, buf_p(&text)));
 	buf_fini(&text);
-	file_close(&fd);
-	return r;
+	return fits ? 0 : err_text(why, "what is typed may have 1 MB and "
+	    "lines of 64 kB: put it into a file");
 }
 
-/* What is not known yet; -1: the input ended. */
+/* -1: the input ended. */
 static int
-dialogue(struct pool *pool, struct policy_message *m)
+ask_envelope(struct pool *pool, struct policy_message *m)
 {
 	if (m->ip == NULL)
 		m->ip = given(prompt_line(pool, "Enter the source IP",
@@ -103,6 +105,25 @@ dialogue(struct pool *pool, struct policy_message *m)
 	if (m->from == NULL)
 		return -1;
 	return m->nrcpt > 0 ? 0 : ask_rcpts(pool, m);
+}
+
+static int
+ask_message(struct pool *pool, struct policy_message *m, struct err *why)
+{
+	bool end = false;
+
+	if (prompt_yes(pool, "Do you want to enter the message?", false, &end))
+		return type_message(pool, m, why);
+	return end ? err_text(why, "the input ended") : 0;
+}
+
+/* What is not known yet; -1: it is not to be had. */
+static int
+dialogue(struct pool *pool, struct policy_message *m, struct err *why)
+{
+	if (ask_envelope(pool, m) != 0)
+		return err_text(why, "sender and recipients are needed");
+	return m->eml != NULL ? 0 : ask_message(pool, m, why);
 }
 
 static void
@@ -178,12 +199,10 @@ int
 cli_trace(int argc, char **argv)
 {
 	struct policy_message *m = &(struct policy_message){ .nrcpt = 0 };
-	const char *dir = getenv("TMPDIR");
-	char file[256] = "";
 	struct err why = ERR_INIT;
 	struct pool *pool;
-	bool asks, type = false, end = false;
 	int r = policy_options(argc, argv, m, usage);
+	bool asks;
 
 	if (r >= 0)
 		return r;
@@ -195,24 +214,12 @@ cli_trace(int argc, char **argv)
 		m->ip = "127.0.0.1";
 	cli_builtin();
 	pool = pool_new(0);
-	if (asks && dialogue(pool, m) != 0)
-		r = cli_fail("trace: sender and recipients are needed");
-	else if (asks && m->eml == NULL)
-		type = prompt_yes(pool, "Do you want to enter the message?",
-		    false, &end);
-	if (type) {
-		(void)snprintf(file, sizeof(file), "%s/postern-trace-XXXXXX",
-		    dir != NULL ? dir : "/tmp");
-		if (type_message(pool, file, &why) != 0)
-			r = cli_fail("trace: %s", why.text);
-		m->eml = file;
-	}
-	if (r < 0)
-		r = show(m);
-	else
+	if (asks && dialogue(pool, m, &why) != 0) {
+		(void)cli_fail("trace: %s", why.text);
 		r = 2;
-	if (type)
-		(void)unlink(file);
+	} else {
+		r = show(m);
+	}
 	pool_destroy(&pool);
 	return r;
 }

@@ -26,7 +26,8 @@ int policy_conf(struct conf **c_r, const char *conf_file, const char *file,
 /* A message as the command line tells of it. */
 struct policy_message {
 	const char *from, *rcpt[POLICY_RCPTS], *ip, *helo, *name, *auth, *tls;
-	const char *listener, *eml; /* its file; NULL: a short text */
+	const char *listener, *eml; /* its file; NULL: what was typed */
+	struct str typed;	/* or nothing (NULL): a short text */
 	const char *group;	/* of senders; NULL: none */
 	const json_t *refused;	/* as drive_send() has it, or NULL */
 	unsigned nrcpt;

@@ -15,6 +15,7 @@
 #define EML_MAX (64 * 1024 * 1024)
 
 static int	read_eml(json_t *m, const char *file, struct err *why);
+static void	put_text(json_t *m, struct str raw);
 static int	open_live(struct trial *t, const struct conf *conf,
 		    struct err *why);
 static void	close_trial(struct trial *t);
@@ -86,6 +87,8 @@ message_json(const struct policy_message *m, struct err *why)
 		json_decref(o);
 		return NULL;
 	}
+	if (m->eml == NULL && m->typed.p != NULL)
+		put_text(o, m->typed);
 	return o;
 }
 
@@ -106,19 +109,29 @@ as_sent(struct str raw, struct buf *dst)
 static int
 read_eml(json_t *m, const char *file, struct err *why)
 {
-	struct pool *pool = pool_new(0);
-	json_t *fields = json_array();
-	struct header h;
-	struct buf raw, text;
-	struct str all, body, line;
-	size_t i;
+	struct buf raw;
 	int r;
 
 	buf_init(&raw, EML_MAX);
-	buf_init(&text, 2 * EML_MAX);
 	r = file_read(&raw, file, why);
-	as_sent(buf_str(&raw), &text);
+	if (r == 0)
+		put_text(m, buf_str(&raw));
 	buf_fini(&raw);
+	return r;
+}
+
+static void
+put_text(json_t *m, struct str raw)
+{
+	struct pool *pool = pool_new(0);
+	json_t *fields = json_array();
+	struct header h;
+	struct buf text;
+	struct str all, body, line;
+	size_t i;
+
+	buf_init(&text, 2 * EML_MAX);
+	as_sent(raw, &text);
 	all = buf_str(&text);
 	header_parse(pool, all, 100000, &h);
 	for (i = 0; i < h.n; i++)
@@ -132,7 +145,6 @@ read_eml(json_t *m, const char *file, struct err *why)
 	    body.n));
 	buf_fini(&text);
 	pool_destroy(&pool);
-	return r;
 }
 
 int

@@ -274,3 +274,85 @@ def test_a_whole_listener_is_made_by_dialogue(place):
     assert 'Failed: "3" is no place from 1 to 2' in one.all
     assert "ours.test ACCEPT\n" in one.all
     assert "2. MailOut (on 127.0.0.1:2526)" in one.all
+
+
+# `postern trace` asks, and has no menu.
+
+TRACE = ["192.0.2.1", "", "", "a@x.test", "b@y.test", "y"]
+ENTER = r"Enter '\.' on a\s+blank line to end\.\n"
+
+
+@pytest.fixture
+def temporary():
+    """Where a program may leave files behind."""
+    path = base.private_dir("tmp")
+    yield path
+    base.remove_dir(path)
+
+
+@pytest.mark.parametrize("key,status", [(b"\x04", 2),
+                                        (b"\x03", -signal.SIGINT)])
+def test_leaving_a_trace_traces_nothing(place, temporary, key, status):
+    for n in range(len(TRACE)):
+        one = place.talk(command="trace", TMPDIR=temporary)
+        one.answer(*TRACE[:n])
+        one.hear(r"\[[^\n]*\]> $")
+        os.write(one.fd, key)
+        assert one.end() == status
+        assert "Host Access Table" not in one.all
+        assert os.listdir(temporary) == []
+
+
+def test_ctrl_c_amid_the_message_of_a_trace_leaves_no_file(place, temporary):
+    one = place.talk(command="trace", TMPDIR=temporary)
+    one.answer(*TRACE)
+    one.hear(ENTER)
+    os.write(one.fd, b"Subject: half\n")
+    one.hear("half")
+    assert os.listdir(temporary) == []
+    os.write(one.fd, b"\x03")
+    assert one.end() == -signal.SIGINT
+    assert "Host Access Table" not in one.all
+    assert os.listdir(temporary) == []
+
+
+def test_the_message_of_a_trace_ends_with_a_dot_or_the_input(place):
+    for end in (b".\n", b"\x04"):
+        one = place.talk(command="trace")
+        one.answer(*TRACE)
+        one.hear(ENTER)
+        os.write(one.fd, b"Subject: whole\n\nbody\n" + end)
+        assert one.end() in (0, 1)
+        assert "Host Access Table" in one.all
+
+
+def test_what_a_trace_asks_fits_the_screen(place):
+    one = place.talk(40, command="trace")
+    one.answer(*TRACE)
+    one.hear(ENTER)
+    said = one.all
+    os.write(one.fd, b".\n")
+    assert one.end() in (0, 1)
+    assert max(map(len, said.splitlines())) <= 40, said
+    assert "Enter or paste the message body here.\nEnter '.' on a blank " \
+        "line to end.\n" in said
+
+
+def typed(place, text):
+    return subprocess.run(
+        [base.POSTERN_BIN, "trace", "-c", place.conf],
+        input="\n".join(TRACE) + "\n" + text, capture_output=True, text=True,
+        check=False)
+
+
+def test_a_typed_message_that_is_too_long_is_refused_not_cut(place):
+    line = 1023 * "x" + "\n"
+    fits = typed(place, 1023 * line + 1023 * "x" + "\n.\n")
+    assert fits.returncode in (0, 1), fits.stderr
+    assert "Host Access Table" in fits.stdout
+    for text in (1025 * line + ".\n", 70000 * "x" + "\n.\n",
+                 "first\n" + 70000 * "x" + "\nlast\n.\n"):
+        done = typed(place, text)
+        assert done.returncode == 2
+        assert "1 MB and lines of 64 kB: put it into a file" in done.stderr
+        assert "Host Access Table" not in done.stdout
