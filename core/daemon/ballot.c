@@ -7,7 +7,7 @@
 void
 ballot_open(struct ballot *b)
 {
-	ASSERT(!b->open);
+	ASSERT(!b->open && !b->switching);
 	b->number++;
 	b->open = true;
 	memset(b->vote, 0, sizeof(b->vote));
@@ -69,7 +69,35 @@ ballot_missing(const struct ballot *b)
 }
 
 void
+ballot_switch(struct ballot *b)
+{
+	ASSERT(ballot_carried(b));
+	b->open = false;
+	b->switching = true;
+}
+
+void
+ballot_switched(struct ballot *b, unsigned worker)
+{
+	ASSERT(worker < SHM_MAX_WORKERS);
+	if (b->switching)
+		b->vote[worker] = BALLOT_OUT;
+}
+
+unsigned
+ballot_awaits(const struct ballot *b)
+{
+	unsigned i;
+
+	for (i = 0; b->switching && i < SHM_MAX_WORKERS; i++) {
+		if (b->vote[i] != BALLOT_OUT)
+			return i;
+	}
+	return SHM_MAX_WORKERS;
+}
+
+void
 ballot_close(struct ballot *b)
 {
-	b->open = false;
+	b->open = b->switching = false;
 }

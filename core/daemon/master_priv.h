@@ -199,10 +199,10 @@ void reload_ask_all(struct master *m, struct control_req *r);
 void reload_cert_failed(struct master *m, struct epoch_cert *c,
     const struct err *why);
 
-/* All workers have prepared it. */
+/* All workers have prepared it: it is the master's. */
 void reload_switch(struct master *m);
 void reload_refused(struct master *m, const char *why);
-/* why NULL: the new one is in force. */
+/* why NULL: the new one is in force, in all workers. */
 void reload_ended(struct master *m, const char *why);
 
 /* reload_store.c: revisions of the configuration store. */
@@ -221,9 +221,10 @@ void reload_shadow_switched(struct master *m, const struct conf *old);
 
 /* reload_vote.c: m->next to the workers */
 void reload_vote(struct master *m);
-/* A worker while a vote may be open: forked, heard, gone. */
+/* A worker while a vote may be open: forked, heard, has switched, gone. */
 void reload_child_new(struct child *c);
 void reload_child_said(struct child *c, const char *type, const json_t *msg);
+void reload_child_switched(struct child *c);
 void reload_child_gone(struct child *c, bool in_order);
 void reload_keeper_gone(struct master *m);
 void reload_stopping(struct master *m);

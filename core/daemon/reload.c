@@ -443,7 +443,6 @@ reload_switch(struct master *m)
 	reload_shadow_switched(m, old);
 	conf_unref(&old);
 	certs_expiry(m);
-	reload_ended(m, NULL);
 }
 
 static void

@@ -1,7 +1,8 @@
 /*
  * The second half of a reload: each worker prepares the new configuration, its
  * plugins' start hooks and all, while it goes on under the old one. Only when
- * all have done so do they and the master switch.
+ * all have done so do they and the master switch; who asked for it is answered
+ * when all have.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +18,9 @@
 static int	propose(struct child *, struct err *);
 static msec	patience(const struct conf *);
 static void	vote_late(void *);
+static void	switch_late(struct master *);
 static void	count(struct master *);
+static void	settle(struct master *);
 static void	fell(struct master *, const char *);
 static void	fell_by_chance(struct master *, const char *);
 static void	tell(struct master *, const char *, enum ballot_vote);
@@ -87,12 +90,23 @@ vote_late(void *arg)
 	char text[120];
 
 	OBJ_CAST(m, arg, MASTER_MAGIC);
+	if (m->ballot.switching)
+		switch_late(m);
 	if (!m->ballot.open)
 		return;
 	(void)snprintf(text, sizeof(text), "worker %u has not prepared it in "
 	    "%" PRId64 " s", ballot_missing(&m->ballot),
 	    patience(m->next_conf) / 1000);
 	fell_by_chance(m, text);
+}
+
+/* It prepared it, so it will; nobody else is held up. */
+static void
+switch_late(struct master *m)
+{
+	log_warning("worker %u is late to switch", ballot_awaits(&m->ballot));
+	ballot_close(&m->ballot);
+	reload_ended(m, NULL);
 }
 
 void
@@ -111,6 +125,8 @@ reload_child_said(struct child *c, const char *type, const json_t *msg)
 	const char *text = control_text(msg, "why");
 	struct err why = ERR_INIT;
 
+	if (strcmp(type, "leaves") == 0)
+		reload_child_switched(c); /* it need not any more */
 	if (!ballot_counts(&m->ballot, c->index,
 		(uint64_t)control_number(msg, "ballot", 0)))
 		return;
@@ -138,13 +154,33 @@ count(struct master *m)
 		fell(m, why.text);
 		return;
 	}
-	ballot_close(&m->ballot);
-	loop_timer_clear(&m->vote_late);
+	ballot_switch(&m->ballot);
+	loop_timer_set(&m->vote_late, PATIENCE);
 	/* Before anybody works under it. */
 	if (m->reloading != RELOAD_ALL)
 		blame_inherit(m, epoch_generation(m->next));
 	tell(m, "switch", BALLOT_PREPARED);
 	reload_switch(m);
+	settle(m);
+}
+
+/* Does everybody work under it? */
+static void
+settle(struct master *m)
+{
+	if (!m->ballot.switching ||
+	    ballot_awaits(&m->ballot) < SHM_MAX_WORKERS)
+		return;
+	ballot_close(&m->ballot);
+	loop_timer_clear(&m->vote_late);
+	reload_ended(m, NULL);
+}
+
+void
+reload_child_switched(struct child *c)
+{
+	ballot_switched(&c->m->ballot, c->index);
+	settle(c->m);
 }
 
 /* Those that are alive, with such a vote. */
@@ -192,8 +228,10 @@ reload_child_gone(struct child *c, bool in_order)
 {
 	char text[64];
 
-	if (!ballot_gone(&c->m->ballot, c->index))
+	if (!ballot_gone(&c->m->ballot, c->index)) {
+		settle(c->m);
 		return;
+	}
 	if (in_order) {
 		count(c->m);
 		return;
@@ -214,9 +252,11 @@ reload_keeper_gone(struct master *m)
 void
 reload_stopping(struct master *m)
 {
-	if (!m->ballot.open)
+	bool open = m->ballot.open;
+
+	if (!open && !m->ballot.switching)
 		return;
 	ballot_close(&m->ballot);
 	loop_timer_clear(&m->vote_late);
-	reload_ended(m, "the relay is stopping");
+	reload_ended(m, open ? "the relay is stopping" : NULL);
 }

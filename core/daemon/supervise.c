@@ -120,6 +120,7 @@ child_said(void *arg, const json_t *msg, int *fds, unsigned n)
 	} else if (strcmp(type, "switched") == 0) {
 		c->generation = (uint64_t)control_number(msg, "generation", 0);
 		c->logs = json_is_true(json_object_get(msg, "logs"));
+		reload_child_switched(c);
 	} else if (strcmp(type, "prepared") == 0 ||
 	    strcmp(type, "refused") == 0 || strcmp(type, "leaves") == 0) {
 		reload_child_said(c, type, msg);

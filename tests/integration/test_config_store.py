@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import ssl
+import threading
 
 import pytest
 
@@ -32,17 +33,23 @@ def status(relay):
     return json.loads(relay.cli("config", "status", "--json").text)
 
 
+def ask_status(relay, name):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(os.path.join(relay.run_dir, name + ".sock"))
+        sock.settimeout(base.PATIENCE)
+        sock.sendall(b'{"verb":"status"}\n')
+        return [json.loads(line) for line in sock.makefile()]
+
+
 def settled(relay):
-    """All workers have switched, of which the master hears in its own time."""
-    def same():
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(os.path.join(relay.run_dir, "master.sock"))
-            sock.settimeout(base.PATIENCE)
-            sock.sendall(b'{"verb":"status"}\n')
-            rows = [json.loads(line) for line in sock.makefile()]
-        return {row["generation"] for row in rows if "worker" in row} == {
-            rows[-1]["generation"]}
-    base.wait_for(same, relay.tail)
+    """All workers have switched, as soon as the commit has returned."""
+    rows = ask_status(relay, "master")
+    in_force = rows[-1]["generation"]
+    assert {row["generation"] for row in rows if "worker" in row} == {in_force}
+    for row in rows:
+        if "worker" in row:
+            own = ask_status(relay, "worker-%d" % row["worker"])
+            assert own[0]["generation"] == in_force, (row["worker"], own)
 
 
 def store(relay):
@@ -95,6 +102,34 @@ def test_a_commit_changes_deliveries_of_a_relay_that_runs(server, sink):
     log = json.loads(config(server, "log", "--json"))
     assert [x["comment"] for x in log] == ["not ready",
                                            "partner asks for TLS", "as it was"]
+
+
+def test_all_workers_follow_before_a_commit_returns(relay, sink):
+    server = relay(sink.port, config={"workers": 4})
+    for n in range(1, 13):
+        config(server, "set", "listener", "inbound", "banner_text=now-%d" % n)
+        commit(server)
+        settled(server)
+        peers = [server.client() for _ in range(12)]
+        assert {peer.banner.rpartition(" ")[2] for peer in peers} == {
+            "now-%d" % n}
+        for peer in peers:
+            peer.close()
+
+
+def test_a_worker_that_ends_amid_the_switch_holds_up_no_commit(relay, sink):
+    server = relay(sink.port, config={"workers": 4})
+    for n in range(1, 5):
+        config(server, "set", "listener", "inbound", "banner_text=now-%d" % n)
+        pid = server.wait_workers(4)[n - 1]
+        killer = threading.Thread(target=os.kill, args=(pid, signal.SIGKILL))
+        killer.start()
+        done = server.cli("commit", check=False)
+        killer.join()
+        if done.returncode != 0:
+            assert "ended while it was to prepare it" in done.text
+            commit(server)
+        server.wait_workers(4)
 
 
 def test_what_the_relay_refuses_has_never_been(server):
