@@ -48,6 +48,8 @@ policy_conf(struct conf **c_r, const char *conf_file, const char *file,
 	r = conf_parse(c_r, "postern.lua", buf_str(&text), &conf_reader_plain,
 	    why);
 	buf_fini(&text);
+	if (r == 0)
+		(*c_r)->alone = true;
 	return r;
 }
 

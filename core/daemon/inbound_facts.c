@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 
-#include "base/num.h"
 #include "base/obj.h"
 #include "daemon/factwords.h"
 #include "mail/edits.h"
@@ -218,34 +217,7 @@ set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 	return err_text(why, "it cannot be set here");
 }
 
-/* It can rise only: *want_r is in pool. */
-static int
-raise_want(struct pool *pool, const char *is, const char *more,
-    const char **want_r, struct err *why)
-{
-	struct tlswant a, b, both;
-	struct buf text;
-	int r = 0;
-
-	if (tlswant_read(&b, str_c(more), pool, why) < 0)
-		return -1;
-	both = b;
-	if (is != NULL && is[0] != '\0') {
-		if (tlswant_read(&a, str_c(is), pool, why) < 0)
-			return -1;
-		tlswant_max(&both, &a, &b, pool);
-	}
-	buf_init(&text, RCPT_WANT_MAX);
-	tlswant_write(&both, &text);
-	if (buf_full(&text))
-		r = err_text(why, "it would be longer than %d octets",
-		    RCPT_WANT_MAX);
-	else
-		*want_r = pool_str(pool, buf_str(&text)).p;
-	buf_fini(&text);
-	return r;
-}
-
+/* It can rise only. */
 static int
 set_want(struct inmsg *m, int rcpt, const char *value, struct err *why)
 {
@@ -255,14 +227,15 @@ set_want(struct inmsg *m, int rcpt, const char *value, struct err *why)
 	unsigned i;
 
 	if (m->cur == NULL)
-		return raise_want(m->pool, inmsg_plan(m, rcpt)->want, value,
-		    &inmsg_plan(m, rcpt)->want, why);
+		return tlswant_raise(m->pool, inmsg_plan(m, rcpt)->want,
+		    value, RCPT_WANT_MAX, &inmsg_plan(m, rcpt)->want, why);
 	for (i = 0; i < inmsg_nrcpt(m); i++) {
 		r = inmsg_branch_rcpt(m, i);
 		if (rcpt >= 0 && rcpt != (int)i)
 			continue;
 		want = pool_str(pool, r->want).p;
-		if (raise_want(pool, want, value, &want, why) < 0)
+		if (tlswant_raise(pool, want, value, RCPT_WANT_MAX, &want,
+			why) < 0)
 			return -1;
 		r->want = str_c(want);
 	}
@@ -291,8 +264,8 @@ set_profile(struct inmsg *m, int rcpt, const char *value, struct err *why)
 {
 	unsigned i;
 
-	if (way_profile_find(&m->s->conf->relay_conf, str_c(value)) == NULL)
-		return err_text(why, "no bounce_profile \"%s\"", value);
+	if (way_profile_check(&m->s->conf->relay_conf, value, why) < 0)
+		return -1;
 	if (m->cur == NULL)
 		inmsg_plan(m, rcpt)->profile = pool_strdup(m->pool, value);
 	for (i = 0; m->cur != NULL && i < inmsg_nrcpt(m); i++) {
@@ -306,15 +279,13 @@ set_profile(struct inmsg *m, int rcpt, const char *value, struct err *why)
 static int
 set_hold(struct inmsg *m, int rcpt, const char *value, struct err *why)
 {
-	uint64_t n;
+	msec hold;
 
-	if (num_u64(str_c(value), TREAT_HOLD_MAX / 1000, &n) < 0)
-		return err_text(why, "\"%s\" is not a number of seconds up "
-		    "to 30 days", value);
+	if (treat_read_hold(value, &hold, why) < 0)
+		return -1;
 	if (m->cur == NULL)
-		return treat_hold(inmsg_treat(m), rcpt, SECONDS((msec)n),
-		    why);
-	m->env->not_before = n > 0 ? m->env->queued + SECONDS((msec)n) : 0;
+		return treat_hold(inmsg_treat(m), rcpt, hold, why);
+	m->env->not_before = hold > 0 ? m->env->queued + hold : 0;
 	return 0;
 }
 

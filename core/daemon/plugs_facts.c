@@ -121,9 +121,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 static int
 set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 {
-	struct tlswant is, more, both;
 	struct out *o = arg;
-	struct buf b;
 
 	(void)rcpt;
 	if (f == FACT_DELIVER_ROUTE) {
@@ -134,22 +132,8 @@ set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 	}
 	if (f != FACT_DELIVER_TLS)
 		return err_text(why, "it cannot be set here");
-	if (tlswant_read(&more, str_c(value), o->pool, why) == -1)
-		return -1;
-	both = more;
-	if (o->new_want != NULL && tlswant_read(&is, str_c(o->new_want),
-		o->pool, why) == 0)
-		tlswant_max(&both, &is, &more, o->pool);
-	buf_init(&b, RCPT_WANT_MAX);
-	tlswant_write(&both, &b);
-	if (buf_full(&b)) {
-		buf_fini(&b);
-		return err_text(why, "it would be longer than %d octets",
-		    RCPT_WANT_MAX);
-	}
-	o->new_want = pool_str(o->pool, buf_str(&b)).p;
-	buf_fini(&b);
-	return 0;
+	return tlswant_raise(o->pool, o->new_want, value, RCPT_WANT_MAX,
+	    &o->new_want, why);
 }
 
 static unsigned

@@ -268,6 +268,9 @@ struct host_gen;
 struct conf {
 	unsigned magic;
 	unsigned refs;
+	bool alone;		/* of a policy or a script by itself: nobody
+				 * knows what the boot file would have; set by
+				 * who made it */
 	uint64_t generation;	/* 1, 2, …: set by who switches to it */
 	struct pool *pool;
 	const char *file, *dir;	/* what relative paths are relative to */

@@ -173,6 +173,18 @@ treat_read_after(const char *value, struct str *word_r, msec *wait_r,
 	return 0;
 }
 
+int
+treat_read_hold(const char *value, msec *hold_r, struct err *why)
+{
+	uint64_t n;
+
+	if (num_u64(str_c(value), TREAT_HOLD_MAX / SECONDS(1), &n) < 0)
+		return err_text(why, "\"%s\" is not a number of seconds up "
+		    "to 30 days", value);
+	*hold_r = SECONDS((msec)n);
+	return 0;
+}
+
 /* NULL for "". */
 static int
 read_word(struct treat *t, const char *word, const char **word_r,

@@ -67,6 +67,8 @@ int treat_after(struct treat *t, int rcpt, const char *word, msec wait,
 int treat_is_word(struct str word, struct err *why);
 int treat_read_after(const char *value, struct str *word_r, msec *wait_r,
     struct err *why);
+/* Seconds, up to TREAT_HOLD_MAX. */
+int treat_read_hold(const char *value, msec *hold_r, struct err *why);
 /* That recipient is not taken: the next one has its number. */
 void treat_forget(struct treat *t, int rcpt);
 /* header: the received one with its Received, without the blank line; used by

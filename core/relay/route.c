@@ -192,6 +192,21 @@ route_key_is_route(const char *key)
 	    strncmp(key, HOSTS_PREFIX, sizeof(HOSTS_PREFIX) - 1) == 0;
 }
 
+static int
+name_check(const struct relay_conf *conf, struct str name, struct err *why)
+{
+	struct sock_addr a;
+
+	if (conf != NULL && block_of(conf, name) != NULL)
+		return 0;
+	if (sock_addr_ip(name, 25, &a, NULL) == 0)
+		return err_text(why, "there is no route \"%.*s\"; as a host "
+		    "it has a port: %.*s:25", STR_FMT(name), STR_FMT(name));
+	if (conf == NULL)
+		return 0;
+	return err_text(why, "there is no route \"%.*s\"", STR_FMT(name));
+}
+
 int
 route_check(const struct relay_conf *conf, struct str text, struct err *why)
 {
@@ -200,12 +215,8 @@ route_check(const struct relay_conf *conf, struct str text, struct err *why)
 
 	if (text.n == 0 || text.n > RCPT_ROUTE_MAX)
 		return err_text(why, "a route of %zu octets", text.n);
-	if (is_name(text)) {
-		if (block_of(conf, text) != NULL)
-			return 0;
-		return err_text(why, "there is no route \"%.*s\"",
-		    STR_FMT(text));
-	}
+	if (is_name(text))
+		return name_check(conf, text, why);
 	while (str_split(&rest, ' ', &host)) {
 		if (!route_host_valid(host))
 			return err_text(why, "\"%.*s\" is no host:port, "

@@ -36,7 +36,8 @@
  * NULL: by MX. */
 const struct relay_route *route_find(const struct relay_conf *conf,
     struct str domain);
-/* Is it a rcpt.route that leads somewhere? */
+/* Is it a rcpt.route that leads somewhere? conf NULL: nobody knows which blocks
+ * there are, and names are not looked for. */
 int route_check(const struct relay_conf *conf, struct str text,
     struct err *why);
 /* One of the hosts of a route. */

@@ -83,6 +83,15 @@ way_profile_find(const struct relay_conf *conf, struct str name)
 	return NULL;
 }
 
+int
+way_profile_check(const struct relay_conf *conf, const char *name,
+    struct err *why)
+{
+	if (conf == NULL || way_profile_find(conf, str_c(name)) != NULL)
+		return 0;
+	return err_text(why, "no bounce_profile \"%s\"", name);
+}
+
 const struct queue_profile *
 way_profile(const struct relay_conf *conf, const struct relay_route *route,
     const struct relay_rules *rules, struct str own, enum way_says *says_r)

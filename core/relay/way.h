@@ -42,6 +42,9 @@ const struct queue_profile *way_profile(const struct relay_conf *conf,
     struct str own, enum way_says *says_r);
 const struct queue_profile *way_profile_find(const struct relay_conf *conf,
     struct str name);	/* NULL: there is none */
+/* Is it there? conf NULL: nobody knows which there are. */
+int way_profile_check(const struct relay_conf *conf, const char *name,
+    struct err *why);
 
 /* Only hop, route and rules, for a domain; route "": as its blocks say. */
 void way_hop(struct way *w, const struct relay_conf *conf,

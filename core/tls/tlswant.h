@@ -110,6 +110,10 @@ bool tlspin_counts(const struct tlspin *p, msec wall);
  */
 void tlswant_max(struct tlswant *r_r, const struct tlswant *a,
     const struct tlswant *b, struct pool *pool);
+/* The text form of the maximum of both texts, in pool; is: NULL or "": nothing
+ * yet. -1: one is not readable, or it would be longer than most. */
+int tlswant_raise(struct pool *pool, const char *is, const char *more,
+    size_t most, const char **want_r, struct err *why);
 /* Is clear text ever allowed under it? */
 bool tlswant_clear_ok(enum tlswant_level level);
 bool tlswant_verifies(enum tlswant_level level);

@@ -46,6 +46,32 @@ tlswant_max(struct tlswant *r_r, const struct tlswant *a,
 	*r_r = r;
 }
 
+int
+tlswant_raise(struct pool *pool, const char *is, const char *more,
+    size_t most, const char **want_r, struct err *why)
+{
+	struct tlswant a, b, both;
+	struct buf text;
+	int r = 0;
+
+	if (tlswant_read(&b, str_c(more), pool, why) < 0)
+		return -1;
+	both = b;
+	if (is != NULL && is[0] != '\0') {
+		if (tlswant_read(&a, str_c(is), pool, why) < 0)
+			return -1;
+		tlswant_max(&both, &a, &b, pool);
+	}
+	buf_init(&text, most);
+	tlswant_write(&both, &text);
+	if (buf_full(&text))
+		r = err_text(why, "it would be longer than %zu octets", most);
+	else
+		*want_r = pool_str(pool, buf_str(&text)).p;
+	buf_fini(&text);
+	return r;
+}
+
 const char *const *
 tlswant_names(const char *const *names, struct pool *pool)
 {

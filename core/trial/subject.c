@@ -3,20 +3,15 @@
 #include <limits.h>
 #include <string.h>
 
-#include "base/num.h"
 #include "base/obj.h"
 #include "mail/header.h"
-#include "queue/treat.h"
 #include "tls/tlswant.h"
 
-#define SUBJECT_MAGIC 0x7c61e203U
 #define BODY_MAX (64 * 1024 * 1024)
 #define HEADER_MAX (1024 * 1024)
 
-static const struct {
-	const char *name, *set;
-} facts[] = {
-#define FACT(id, name, set, help) { name, set },
+static const char *const facts[] = {
+#define FACT(id, name, set, help) name,
 #include "tbl/facts.h"
 #undef FACT
 };
@@ -174,7 +169,7 @@ subject_fact(const char *name, enum fact *f_r)
 	unsigned i;
 
 	for (i = 0; i < FACT_COUNT; i++) {
-		if (strcmp(facts[i].name, name) == 0) {
+		if (strcmp(facts[i], name) == 0) {
 			*f_r = (enum fact)i;
 			return true;
 		}
@@ -186,7 +181,7 @@ const char *
 subject_fact_name(enum fact f)
 {
 	ASSERT(f < FACT_COUNT);
-	return facts[f].name;
+	return facts[f];
 }
 
 /* The recipient's bytes are those of all, edited for it. */
@@ -226,16 +221,32 @@ subject_body_of(const struct subject *s, int rcpt)
 
 /* ---- struct about_ops -------------------------------------------------- */
 
-static struct subject_rcpt *
-at_hand(struct subject *s, int rcpt)
+struct subject_rcpt *
+subject_at(struct subject *s, int rcpt)
 {
 	return rcpt >= 0 && (unsigned)rcpt <= s->nrcpt ? s->rcpt[rcpt] : NULL;
+}
+
+/* The maximum of its own and that for all. */
+static const char *
+want_of(const struct subject *s, const struct subject_rcpt *r,
+    struct pool *pool)
+{
+	const char *all = s->fact[FACT_RCPT_TLS], *both = r->tls;
+	struct err why;
+
+	if (all == NULL || both == NULL)
+		return all != NULL ? all : both;
+	/* Both were read before. */
+	if (tlswant_raise(pool, all, r->tls, SIZE_MAX, &both, &why) < 0)
+		panic("a want that was read cannot be: %s", why.text);
+	return both;
 }
 
 static const char *
 get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 {
-	struct subject_rcpt *r = at_hand(s, n);
+	struct subject_rcpt *r = subject_at(s, n);
 
 	if (r == NULL)
 		return f == FACT_RCPT_TLS || f == FACT_RCPT_ROUTE ||
@@ -252,7 +263,7 @@ get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 	case FACT_RCPT_INDEX:
 		return pool_printf(pool, "%d", n);
 	case FACT_RCPT_TLS:
-		return r->tls != NULL ? r->tls : s->fact[f];
+		return want_of(s, r, pool);
 	case FACT_RCPT_ROUTE:
 		return r->route != NULL ? r->route : s->fact[f];
 	case FACT_RCPT_PROFILE:
@@ -276,7 +287,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	struct subject *s;
 
 	OBJ_CAST(s, arg, SUBJECT_MAGIC);
-	r = at_hand(s, rcpt);
+	r = subject_at(s, rcpt);
 	switch ((int)f) {
 	case FACT_RCPT:
 	case FACT_RCPT_LOCAL:
@@ -315,97 +326,6 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	default:
 		return s->fact[f];
 	}
-}
-
-/* Text of the maximum of two wants; NULL and why: value is none. */
-static const char *
-raise(struct subject *s, const char *old, const char *value, struct err *why)
-{
-	struct tlswant a, b, max;
-	const char *text;
-	struct buf out;
-
-	if (tlswant_read(&b, str_c(value), s->pool, why) < 0)
-		return NULL;
-	max = b;
-	if (old != NULL && tlswant_read(&a, str_c(old), s->pool, why) == 0)
-		tlswant_max(&max, &a, &b, s->pool);
-	buf_init(&out, 65536);
-	tlswant_write(&max, &out);
-	text = pool_strdup(s->pool, buf_p(&out));
-	buf_fini(&out);
-	return text;
-}
-
-static int
-set_one(struct subject *s, enum fact f, struct subject_rcpt *r,
-    const char *value, struct err *why)
-{
-	const char **slot = &s->fact[f];
-	struct str first;
-	uint64_t n;
-	msec max;
-
-	if (r != NULL && f == FACT_RCPT_TLS)
-		slot = &r->tls;
-	else if (r != NULL && f == FACT_RCPT_ROUTE)
-		slot = &r->route;
-	else if (r != NULL && f == FACT_RCPT_PROFILE)
-		slot = &r->profile;
-	else if (r != NULL && f == FACT_MESSAGE_QUARANTINE)
-		slot = &r->quarantine;
-	else if (r != NULL && f == FACT_MESSAGE_HOLD)
-		slot = &r->hold;
-	else if (r != NULL && f == FACT_RCPT_BRANCH)
-		slot = &r->word;
-	else if (r != NULL && f == FACT_RCPT_AFTER)
-		slot = &r->after;
-	if (f == FACT_RCPT_BRANCH &&
-	    treat_is_word(str_c(value), why) < 0)
-		return -1;
-	if (f == FACT_RCPT_AFTER &&
-	    treat_read_after(value, &first, &max, why) < 0)
-		return -1;
-	if (f == FACT_MESSAGE_HOLD && value != NULL &&
-	    num_u64(str_c(value), 366 * 86400, &n) < 0)
-		return err_text(why, "\"%s\" is no number of seconds", value);
-	if (f == FACT_RCPT_TLS || f == FACT_DELIVER_TLS) {
-		if (value == NULL)
-			return err_text(why, "a want cannot be taken back");
-		value = raise(s, *slot, value, why);
-		if (value == NULL)
-			return -1;
-	}
-	*slot = pool_strdup(s->pool, value);
-	return 0;
-}
-
-static int
-set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
-{
-	struct subject_rcpt *r;
-	struct subject *s;
-	unsigned i;
-
-	OBJ_CAST(s, arg, SUBJECT_MAGIC);
-	r = at_hand(s, rcpt);
-	if (facts[f].set[0] == 'm' && (!s->message || s->at > HOOK_BRANCH))
-		return err_text(why, "%s cannot be set now", facts[f].name);
-	if ((f == FACT_RCPT_BRANCH || f == FACT_RCPT_AFTER) &&
-	    s->at == HOOK_BRANCH)
-		return err_text(why, "the branches are made");
-	if (facts[f].set[0] == 'd' && s->at != HOOK_DELIVER)
-		return err_text(why, "%s can be set at deliver",
-		    facts[f].name);
-	if (s->at != HOOK_BRANCH || r == NULL)
-		return set_one(s, f, facts[f].set[0] == 'd' ? NULL : r, value,
-		    why);
-	for (i = 0; i < s->nrcpt; i++) {
-		if (s->rcpt[i]->branch == r->branch &&
-		    set_one(s, f, s->rcpt[i], value, why) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 static struct notes *
@@ -466,7 +386,7 @@ edit(void *arg, int rcpt, enum edit_op op, const char *name, unsigned nth,
 	if (s->body_at == 0 || s->at > HOOK_BRANCH)
 		return err_text(why, "the header can be edited from headers "
 		    "to branch");
-	r = at_hand(s, rcpt);
+	r = subject_at(s, rcpt);
 	if (r == NULL)
 		return edits_add(s->edits, op, name, nth, value, why);
 	if (s->at != HOOK_BRANCH)
@@ -524,7 +444,7 @@ write_body(void *arg, int rcpt, const void *p, size_t n, struct err *why)
 	OBJ_CAST(s, arg, SUBJECT_MAGIC);
 	if (s->body_at == 0 || s->at > HOOK_BRANCH)
 		return err_text(why, "the body cannot be written now");
-	r = at_hand(s, rcpt);
+	r = subject_at(s, rcpt);
 	if (r == NULL)
 		return write_to(s, &s->body, p, n, why);
 	if (write_to(s, &r->body, p, n, why) < 0)
@@ -550,13 +470,13 @@ scope(void *arg, int which, int rcpt)
 		return s->session ? &s->session_scope : NULL;
 	if (which == PST_MESSAGE)
 		return s->message ? &s->message_scope : NULL;
-	r = which == PST_RCPT ? at_hand(s, rcpt) : NULL;
+	r = which == PST_RCPT ? subject_at(s, rcpt) : NULL;
 	return r != NULL ? &r->scope : NULL;
 }
 
 const struct about_ops subject_ops = {
 	.get = get,
-	.set = set,
+	.set = subject_set,
 	.notes = notes,
 	.notes_set = notes_may,
 	.nrcpt = nrcpt,

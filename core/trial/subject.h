@@ -15,7 +15,9 @@
 #include "host/about.h"
 #include "host/hooks.h"
 #include "mail/addr.h"
+#include "relay/relay.h"
 
+#define SUBJECT_MAGIC 0x7c61e203U
 #define SUBJECT_RCPTS 1000
 
 struct subject_rcpt {
@@ -31,6 +33,8 @@ struct subject_rcpt {
 struct subject {
 	unsigned magic;
 	struct pool *pool;
+	/* Whose routes and profiles there are; NULL: nobody knows which */
+	const struct relay_conf *relay;
 	const char *fact[FACT_COUNT];
 	enum hook at; /* what is being asked: what can be set depends on it */
 	bool session, message;
@@ -68,7 +72,11 @@ int subject_find(const struct subject *s, const char *address);
 /* Header and body as that recipient (-1: anybody) gets them. */
 void subject_header_text(struct subject *s, int rcpt, struct buf *dst);
 struct str subject_body_of(const struct subject *s, int rcpt);
-/* subject_rcpt.c: as struct about_ops has them. */
+/* NULL: none is at hand. */
+struct subject_rcpt *subject_at(struct subject *s, int rcpt);
+/* subject_set.c and subject_rcpt.c: as struct about_ops has them. */
+int subject_set(void *arg, enum fact f, int rcpt, const char *value,
+    struct err *why);
 bool subject_dropped(void *arg, int rcpt);
 int subject_add(void *arg, const char *address, int flags, struct err *why);
 int subject_drop(void *arg, int rcpt, const char *by, struct err *why);

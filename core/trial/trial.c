@@ -118,6 +118,8 @@ trial_load(struct trial *t, struct err *why)
 		w.dns = canned_dns(t->canned);
 		w.net = t->tables ? &canned_net_tables : &canned_net;
 	}
+	if (!t->conf->alone)
+		t->subject->relay = &t->conf->relay_conf;
 	t->host = host_new(&w);
 	return host_load(t->host, t->conf, &conf_reader_plain, &t->gen, why);
 }

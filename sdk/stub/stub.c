@@ -108,6 +108,7 @@ load(struct stub *st, struct err *why)
 	buf_fini(&text);
 	if (rc < 0)
 		return -1;
+	st->t.owned->alone = true;
 	st->t.conf = st->t.owned;
 	host_builtin(builtins);
 	return trial_load(&st->t, why);

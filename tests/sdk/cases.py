@@ -194,6 +194,21 @@ end(struct pst_event *ev)
 }
 """)
 
+BEYOND = plugin("beyond", "PST_ON_EOM:on_eom", """
+static enum pst_verdict
+on_eom(struct pst_event *ev)
+{
+	if (pst_set(ev, "message.hold", "2592001") == 0 ||
+	    pst_set(ev, "rcpt.route", "192.0.2.25") == 0 ||
+	    pst_set(ev, "rcpt.after", "first 2592001") == 0 ||
+	    pst_set(ev, "message.quarantine", "") == 0)
+		return PST_REJECT;
+	return pst_set(ev, "rcpt.route", "smarthost") == 0 &&
+	    pst_set(ev, "message.hold", "2592000") == 0 ? PST_CONTINUE :
+	    PST_TEMPFAIL;
+}
+""")
+
 HOLDER = plugin("holder", "PST_ON_EOM:on_eom PST_ON_BRANCH:on_branch "
                 "PST_ON_DELIVER:on_deliver PST_ON_BOUNCED:on_bounced", """
 static enum pst_verdict
@@ -585,6 +600,12 @@ on_mail(struct pst_event *ev)
          "bounced text=\"no such user\" -> continue\n"
          "expect alert /given up: no such user/\n",
          plugins={"holder": HOLDER}),
+    Case("what the relay refuses to set is refused",
+         "plugin ./beyond.so\n" + MAIL % "" + "rcpt b@c.example\n"
+         "eom -> continue\nexpect fact rcpt.route = smarthost\n"
+         "expect log /as a host it has a port: 192.0.2.25:25/\n"
+         "expect log /\"2592001\" is not a number of seconds/\n",
+         plugins={"beyond": BEYOND}),
     Case("a script that is wrong says where",
          "session 192.0.2.1\nmial x\n", 2,
          ['t.stub:2: no statement is called "mial"']),

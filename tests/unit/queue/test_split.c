@@ -157,10 +157,16 @@ END_TEST
 
 START_TEST(holds_and_quarantines_as_told)
 {
+	msec hold;
+
 	ck_assert_int_eq(treat_hold(t, TREAT_ALL, SECONDS(5), &why), 0);
 	ck_assert_int_eq(treat_hold(t, 1, SECONDS(9), &why), 0);
 	ck_assert_int_eq(treat_hold(t, 1, -1, &why), -1);
 	ck_assert_int_eq(treat_hold(t, 1, HOURS(721), &why), -1);
+	ck_assert_int_eq(treat_read_hold("2592000", &hold, &why), 0);
+	ck_assert_int_eq(hold, TREAT_HOLD_MAX);
+	ck_assert_int_eq(treat_read_hold("2592001", &hold, &why), -1);
+	ck_assert_int_eq(treat_read_hold("1d", &hold, &why), -1);
 	treat_quarantine(t, TREAT_ALL, "first\r\n");
 	treat_quarantine(t, TREAT_ALL, "second");
 	do_split();

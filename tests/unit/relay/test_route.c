@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "relay/way.h"
 #include "tests/unit/unit.h"
 
 static const struct relay_route table[] = {
@@ -206,10 +207,41 @@ START_TEST(a_route_has_a_length_and_a_number_of_hosts)
 }
 END_TEST
 
+/* A policy by itself: names may be anybody's, an address alone is none. */
+START_TEST(where_nobody_knows_the_blocks_a_name_will_do)
+{
+	struct err why = ERR_INIT;
+
+	ck_assert_int_eq(route_check(NULL, STR("gone.example"), &why), 0);
+	ck_assert_int_eq(route_check(NULL, STR("*"), &why), 0);
+	ck_assert_int_eq(route_check(NULL, STR("a.example:25"), &why), 0);
+	ck_assert_int_eq(route_check(NULL, STR("a.example:0"), &why), -1);
+	ck_assert_int_eq(route_check(NULL, STR("192.0.2.25"), &why), -1);
+	ck_assert_str_eq(why.text, "there is no route \"192.0.2.25\"; as a "
+	    "host it has a port: 192.0.2.25:25");
+	ck_assert_int_eq(route_check(&conf, STR("192.0.2.25"), &why), -1);
+}
+END_TEST
+
+START_TEST(a_profile_is_one_of_those_that_there_are)
+{
+	static const struct queue_profile v[] = { { .name = "default" } };
+	static const struct relay_conf c = { .profiles = v, .nprofiles = 1 };
+	struct err why = ERR_INIT;
+
+	ck_assert_int_eq(way_profile_check(&c, "default", &why), 0);
+	ck_assert_int_eq(way_profile_check(NULL, "nobody", &why), 0);
+	ck_assert_int_eq(way_profile_check(&c, "nobody", &why), -1);
+	ck_assert_str_eq(why.text, "no bounce_profile \"nobody\"");
+}
+END_TEST
+
 UNIT_SUITE(route)
 {
 	tcase_add_loop_test(tc, a_recipient_goes_by_a_route_of_its_own, 0,
 	    (int)(sizeof(own) / sizeof(own[0])));
+	tcase_add_test(tc, where_nobody_knows_the_blocks_a_name_will_do);
+	tcase_add_test(tc, a_profile_is_one_of_those_that_there_are);
 	tcase_add_test(tc, hosts_of_a_key_are_those_of_the_text);
 	tcase_add_test(tc, a_route_has_a_length_and_a_number_of_hosts);
 	tcase_add_loop_test(tc, takes_the_closest_route, 0,

@@ -426,6 +426,28 @@ START_TEST(maximum_is_a_maximum)
 }
 END_TEST
 
+START_TEST(a_want_rises_and_has_a_length)
+{
+	struct pool *pool = pool_new(0);
+	const char *want = NULL;
+	struct err why = ERR_INIT;
+
+	ck_assert_int_eq(tlswant_raise(pool, want, "required", 30, &want,
+	    &why), 0);
+	ck_assert_str_eq(want, "required");
+	ck_assert_int_eq(tlswant_raise(pool, want, "preferred", 30, &want,
+	    &why), 0);
+	ck_assert_str_eq(want, "required");
+	ck_assert_int_eq(tlswant_raise(pool, want, "required-verify "
+	    "names=a-long-one.example", 30, &want, &why), -1);
+	ck_assert_str_eq(why.text, "it would be longer than 30 octets");
+	ck_assert_int_eq(tlswant_raise(pool, "", "require", 30, &want, &why),
+	    -1);
+	ck_assert_str_eq(want, "required");
+	pool_destroy(&pool);
+}
+END_TEST
+
 START_TEST(pin_counts_on_both_its_days)
 {
 	struct tlspin p;
@@ -504,6 +526,7 @@ UNIT_SUITE(tlswant)
 	tcase_add_test(tc, bounds_its_lists);
 	tcase_add_loop_test(tc, maximum_meets_both, 0, COUNT(max_case));
 	tcase_add_test(tc, maximum_is_a_maximum);
+	tcase_add_test(tc, a_want_rises_and_has_a_length);
 	tcase_add_test(tc, pin_counts_on_both_its_days);
 	tcase_add_loop_test(
 	    tc, key_has_all_that_matters_to_a_connection, 0, COUNT(keys));
