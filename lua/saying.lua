@@ -7,7 +7,10 @@ local saying = {}
 local function show(v)
   if v == nil then return "" end
   if type(v) == "string" then
-    return #v > 80 and ('"%s…"'):format(v:sub(1, 80)) or ('"%s"'):format(v)
+    -- It may be a stranger's; the last character may be cut.
+    local cut = #v > 80
+    if cut then v = v:sub(1, 80):gsub("[\192-\255][\128-\191]*$", "") end
+    return ('"%s%s"'):format(v:gsub("%c+", " "), cut and "…" or "")
   end
   if values.plain(v) then return #v .. " of them" end
   if type(v) == "table" or type(v) == "userdata" then

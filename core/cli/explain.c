@@ -180,12 +180,14 @@ name_others(void *arg, struct str row)
 	struct explain *e = arg;
 	json_t *o = json_loadb(row.p, row.n, 0, NULL);
 	const char *plugin = json_string_value(json_object_get(o, "plugin"));
+	const char *name = json_string_value(json_object_get(o, "instance"));
 
-	if (plugin != NULL && strcmp(plugin, POLICY_ENGINE) != 0 &&
+	if (plugin != NULL && name != NULL &&
+	    strcmp(plugin, POLICY_ENGINE) != 0 &&
+	    !policytest_content(plugin, name) &&
 	    has_say(json_object_get(o, "hooks")))
 		explain_unknown(e, "what the plugin %s says at its hooks: it "
-		    "is not started", json_string_value(json_object_get(o,
-		    "instance")));
+		    "is not started", name);
 	json_decref(o);
 }
 

@@ -146,9 +146,9 @@ explain_text_unknown(const json_t *all, struct buf *dst)
 void
 explain_text_tried(const json_t *all, struct buf *dst)
 {
-	const json_t *list = json_object_get(all, "tried"), *o, *values;
+	const json_t *list = json_object_get(all, "tried"), *o;
 	const char *kind;
-	size_t i, k;
+	size_t i;
 
 	if (text(all, "policy")[0] == '\0') {
 		(void)buf_add_c(dst, "no policy\n");
@@ -170,13 +170,7 @@ explain_text_tried(const json_t *all, struct buf *dst)
 		}
 		(void)buf_printf(dst, "  asked %s %s %s: ", kind,
 		    text(o, "name"), text(o, "key"));
-		values = json_object_get(o, "values");
-		if (json_array_size(values) == 0)
-			(void)buf_add_c(dst, text(o, "status"));
-		for (k = 0; k < json_array_size(values); k++)
-			(void)buf_printf(dst, "%s%s", k > 0 ? ", " : "",
-			    json_string_value(json_array_get(values, k)));
-		(void)buf_add_char(dst, '\n');
+		policy_answer_text(o, dst);
 	}
 }
 

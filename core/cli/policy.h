@@ -81,6 +81,9 @@ int policy_try(const struct conf *conf, const struct policy_message *m,
 /* Did the policy itself fail at that message, whatever became of it? */
 bool policy_failed(const json_t *result);
 
+/* What was answered to a question, or that it was not, for people: a message
+ * may have brought it, so it is short and cannot act on a terminal. */
+void policy_answer_text(const json_t *question, struct buf *dst);
 /* The rules and questions in order, and the treatments, for people. */
 void policy_trace_text(const json_t *out, struct buf *dst);
 

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "base/codec.h"
+
+#define VALUE_MAX 300 /* octets that are shown of one */
+
 static const char *
 text(const json_t *o, const char *key)
 {
@@ -26,21 +30,35 @@ one_handler(const json_t *o, struct buf *dst)
 	    text(o, "event"), text(o, "said"));
 }
 
+void
+policy_answer_text(const json_t *question, struct buf *dst)
+{
+	const json_t *values = json_object_get(question, "values"), *v;
+	const char *status = text(question, "status");
+	const char *error = text(question, "error");
+	size_t i;
+
+	if (json_array_size(values) == 0)
+		(void)buf_add_c(dst, status);
+	if (json_array_size(values) == 0 && error[0] != '\0' &&
+	    strcmp(status, "notfound") != 0)
+		(void)buf_printf(dst, ", %s", error);
+	for (i = 0; i < json_array_size(values); i++) {
+		v = json_array_get(values, i);
+		if (i > 0)
+			(void)buf_add_c(dst, ", ");
+		(void)log_clean(dst, str_n(json_string_value(v),
+		    json_string_length(v)), VALUE_MAX, true);
+	}
+	(void)buf_add_char(dst, '\n');
+}
+
 static void
 one_question(const json_t *o, struct buf *dst)
 {
-	const json_t *values = json_object_get(o, "values");
-	size_t i;
-
 	(void)buf_printf(dst, "  ask  %s %s %s: ", text(o, "kind"),
 	    text(o, "name"), text(o, "key"));
-	if (json_array_size(values) == 0)
-		(void)buf_printf(dst, "%s%s%s", text(o, "status"),
-		    text(o, "error")[0] != '\0' ? ", " : "", text(o, "error"));
-	for (i = 0; i < json_array_size(values); i++)
-		(void)buf_printf(dst, "%s%s", i > 0 ? ", " : "",
-		    json_string_value(json_array_get(values, i)));
-	(void)buf_add_char(dst, '\n');
+	policy_answer_text(o, dst);
 }
 
 static void

@@ -156,11 +156,10 @@ policy_try(const struct conf *conf, const struct policy_message *m,
 	struct trial t;
 	int r;
 
-	r = m->live ? open_live(&t, conf, why) : policytest_open(&t, conf, why);
+	r = m->live ? open_live(&t, conf, why) :
+	    policytest_open_empty(&t, conf, why);
 	if (r < 0)
 		return -1;
-	if (!m->live)
-		canned_empty(t.canned);
 	r = run(&t, m, then, arg, out_r, why);
 	close_trial(&t);
 	return r;

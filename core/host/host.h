@@ -49,9 +49,10 @@ struct host_net {
 	    const struct pst_http *q, void (*fn)(void *arg,
 		const struct pst_result *r), void *arg);
 	void (*http_cancel)(struct http **hp);
-	/* http is asked for the values of tables as well: method LOOKUP,
-	 * content_type the table, body the key. No instance is. */
-	bool tables;
+	/* http is asked for the values of these tables as well: method
+	 * LOOKUP, content_type the table, body the key; no instance is. NULL:
+	 * there are none such. */
+	bool (*table)(const char *name);
 };
 
 struct host_world {

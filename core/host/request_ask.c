@@ -134,10 +134,11 @@ ask_lookup(struct request *rq)
 	struct about about = { .ops = &peek_ops, .arg = rq->ev,
 		.icid = a->icid, .mid = a->mid, .dcid = a->dcid,
 		.rcpt = rq->ev->rcpt };
+	const struct host_net *net = rq->ev->engine->net;
 	struct op_answer answer;
 	struct instance *i;
 
-	if (rq->ev->engine->net->tables) {
+	if (net->table != NULL && net->table(rq->table)) {
 		ask_net_table(rq);
 		return;
 	}
@@ -145,7 +146,8 @@ ask_lookup(struct request *rq)
 	i = rq->ev->inst->gen->refs == 0 ? NULL :
 	    instance_find(rq->ev->inst->gen, rq->table);
 	if (i == NULL || i->fn[ON_LOOKUP_GET] == NULL) {
-		request_result(rq, PST_FAILED, pool_printf(rq->pool,
+		request_result(rq, PST_FAILED, pool_printf(rq->pool, i == NULL ?
+		    "%s is no table: no plugin of that name is loaded" :
 		    "%s is no table", rq->table));
 		request_resume(rq, &rq->res);
 		return;

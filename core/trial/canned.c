@@ -39,6 +39,7 @@ struct canned {
 	struct loop *loop;
 	struct row *rows;
 	bool latest, empty;
+	const char *but; /* a table of the host */
 	unsigned asked, fail_at;
 	enum canned_fault fault;
 	struct buf requests, unknown;
@@ -412,7 +413,8 @@ answer_http(const struct ask *a)
 		out.item = r->item;
 	}
 	if (r == NULL && a->fault == CANNED_FINE)
-		out.error = "the script says nothing about it";
+		out.error = a->canned->empty ? "nothing is asked outside" :
+		    "the script says nothing about it";
 	else if (out.status == PST_TIMEOUT)
 		out.error = "timeout";
 	else if (out.status != PST_OK)
@@ -434,12 +436,20 @@ answer(void *arg)
 		answer_http(&copy);
 }
 
+/* The host asks at once for the values, of the same world. */
+static bool
+has_table(const char *name)
+{
+	OBJ_CHECK(world, CANNED_MAGIC);
+	return world->but == NULL || strcmp(world->but, name) != 0;
+}
+
 const struct host_net canned_net_tables = {
 	.dns = ask_dns,
 	.dns_cancel = cancel_dns,
 	.http = ask_http,
 	.http_cancel = cancel_http,
-	.tables = true,
+	.table = has_table,
 };
 
 const struct host_net canned_net = {
@@ -463,10 +473,11 @@ canned_latest(struct canned *c)
 }
 
 void
-canned_empty(struct canned *c)
+canned_empty(struct canned *c, const char *but)
 {
 	OBJ_CHECK(c, CANNED_MAGIC);
 	c->empty = true;
+	c->but = but;
 }
 
 void

@@ -34,7 +34,7 @@ struct canned_word {
 struct canned;
 
 extern const struct host_net canned_net;
-/* So, and it answers for every table. */
+/* So, and it answers for tables, too. */
 extern const struct host_net canned_net_tables;
 /* lookup/1 from what was told, for host_builtin(). */
 extern const struct pst_plugin canned_table;
@@ -50,8 +50,9 @@ struct dns *canned_dns(struct canned *c);
 void canned_fail(struct canned *c, unsigned n, enum canned_fault how);
 /* From now on what is told counts before what was told earlier. */
 void canned_latest(struct canned *c);
-/* Names and keys that nothing was told about do not exist. */
-void canned_empty(struct canned *c);
+/* Names and keys that nothing was told about do not exist; but the table `but`
+ * is none of those that are canned. */
+void canned_empty(struct canned *c, const char *but);
 unsigned canned_asked(const struct canned *c);
 /* HTTP requests so far, as text; and what nothing is said about, lines. */
 struct str canned_requests(const struct canned *c);

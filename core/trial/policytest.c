@@ -6,8 +6,9 @@
 
 static bool wanted(const struct conf_plugin *, const char *);
 static void in_force(struct conf_plugin *, struct pool *);
-static int open_for(struct trial *, const struct conf *, const char *,
+static int open_for(struct trial *, const struct conf *, const char *, bool,
     struct err *);
+static void add_content(struct conf *, const struct conf *);
 
 void
 policytest_only(struct conf *dst, const struct conf *conf,
@@ -70,12 +71,38 @@ in_force(struct conf_plugin *p, struct pool *pool)
 int
 policytest_open(struct trial *t, const struct conf *conf, struct err *why)
 {
-	return open_for(t, conf, NULL, why);
+	return open_for(t, conf, NULL, false, why);
+}
+
+int
+policytest_open_empty(struct trial *t, const struct conf *conf,
+    struct err *why)
+{
+	return open_for(t, conf, NULL, true, why);
+}
+
+bool
+policytest_content(const char *plugin, const char *instance)
+{
+	return strcmp(plugin, POLICY_CONTENT) == 0 &&
+	    strcmp(instance, POLICY_CONTENT) == 0;
+}
+
+static void
+add_content(struct conf *dst, const struct conf *conf)
+{
+	unsigned i;
+
+	for (i = 0; i < conf->nplugin; i++) {
+		if (policytest_content(conf->plugin[i].plugin,
+			conf->plugin[i].name))
+			dst->plugin[dst->nplugin++] = conf->plugin[i];
+	}
 }
 
 static int
 open_for(struct trial *t, const struct conf *conf, const char *instance,
-    struct err *why)
+    bool empty, struct err *why)
 {
 	struct conf *only;
 
@@ -85,6 +112,10 @@ open_for(struct trial *t, const struct conf *conf, const char *instance,
 		t->conf = only;
 		t->tables = true;
 		canned_latest(t->canned);
+		if (empty) {
+			add_content(only, conf);
+			canned_empty(t->canned, POLICY_CONTENT);
+		}
 		if (trial_load(t, why) == 0 && trial_start(t, why) == 0)
 			return 0;
 	}
@@ -111,7 +142,7 @@ run_one(const struct conf *conf, const char *instance, size_t n,
 	struct trial t;
 	int r;
 
-	if (open_for(&t, conf, instance, why) < 0)
+	if (open_for(&t, conf, instance, false, why) < 0)
 		return -1;
 	r = ask(&t, instance, "test", n, result_r, why);
 	trial_fini(&t);
@@ -127,7 +158,7 @@ policytest_run(const struct conf *conf, const char *instance,
 	int r, failed = 0;
 	size_t i;
 
-	if (open_for(&t, conf, instance, why) < 0)
+	if (open_for(&t, conf, instance, false, why) < 0)
 		return -1;
 	r = ask(&t, instance, "tests", 0, &tests, why);
 	trial_fini(&t);

@@ -11,6 +11,8 @@
 
 /* The plugin that policies are instances of. */
 #define POLICY_ENGINE "lua"
+/* The table of what is in a message, and its plugin: it asks nobody outside. */
+#define POLICY_CONTENT "mime"
 
 /* A copy of conf with the policies alone: of instances that are no policies
  * nothing is needed, tables are canned. Without the one that looks on
@@ -21,6 +23,11 @@ void policytest_only(struct conf *dst, const struct conf *conf,
 /* A trial with the policies of conf, which are compiled. why begins with file
  * and line of what is wrong. t is to be given to trial_fini() if 0. */
 int policytest_open(struct trial *t, const struct conf *conf, struct err *why);
+/* So, in a world in which nothing exists but the message: POLICY_CONTENT is
+ * that of conf, if it has one. */
+int policytest_open_empty(struct trial *t, const struct conf *conf,
+    struct err *why);
+bool policytest_content(const char *plugin, const char *instance);
 
 /* Of {"ask":"tests"} and {"ask":"test"}. */
 typedef void policytest_fn(void *arg, const json_t *test,

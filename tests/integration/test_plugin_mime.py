@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import random
+import subprocess
 import zipfile
 from email.message import EmailMessage
 
@@ -271,3 +272,106 @@ def test_a_large_message_costs_no_memory(policy):
     if not base.SANITIZER:
         assert procs.status_kb(pid, "VmHWM") - before < mapped + 16 * 1024
     base.wait_for(lambda: metric(server, "messages") == 2, "both are counted")
+
+
+LOOKUP = """
+local ours = lookup "ours"
+on("message", function(msg)
+  log.info("ours: " .. tostring(ours[msg.sender]))
+end)
+"""
+
+
+@pytest.fixture
+def tell(folder):
+    """tell(command, content, mime=) tries a message without a relay: the
+    status, and what is said."""
+    def run(command, content, mime='plugin "mime" { }\n', text=RULES + LOOKUP,
+            live=False):
+        eml = os.path.join(folder, "message.eml")
+        with open(eml, "wb") as f:
+            f.write(content)
+        base.write_file(os.path.join(folder, "policy.lua"), text)
+        conf = base.write_file(os.path.join(folder, "postern.lua"), (
+            'hostname = "mx.us.example"\nspool = "spool"\n'
+            'plugin_dirs = { "%s" }\npolicy { file = "policy.lua" }\n'
+            'route "*" { hosts = { "127.0.0.1:9" } }\n'
+            'listener "inside" { address = { "127.0.0.1:2525" }, '
+            'tls = "off" }\n' % DIRS[0]) + mime)
+        words = {
+            "policy trace": ["policy", "trace", "--from", "a@us.example",
+                             "--rcpt", "b@next.test", "--ip", "127.0.0.1"],
+            "explain": ["explain"],
+            "trace": ["trace", "--from", "a@us.example", "--rcpt",
+                      "b@next.test"]}[command] + ["-c", conf]
+        words += ["--live"] if live else []
+        words += ["a@us.example", "b@next.test"] if command == "explain" else []
+        done = subprocess.run([base.POSTERN_BIN, *words, eml], text=True,
+                              capture_output=True, check=False, cwd=folder)
+        return done.returncode, done.stdout + done.stderr
+    return run
+
+
+COMMANDS = ["policy trace", "explain", "trace"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_in_a_message_file_is_known_without_asking_outside(command,
+                                                                   tell):
+    for name, content, end in CASES:
+        status, said = tell(command, content)
+        answer = "250 2.0.0" if end == TAKEN else "550 5.7.1 " + end
+        assert answer in said, (name, said)
+        assert ('rule "no programs" (policy.lua:2): yes' in said) == (
+            end == "no programs"), (name, said)
+        assert status == (0 if command == "policy trace" or end == TAKEN
+                          else 1), (name, said)
+        assert "what the plugin mime says" not in said
+        # All other tables have no key.
+        assert ("lookup ours a@us.example: notfound" in said) == (end == TAKEN)
+
+
+def test_its_settings_are_those_of_the_boot_file(tell):
+    status, said = tell("policy trace", mail(("x.zip", DEEP[0])),
+                        mime='plugin "mime" { archives = "tar" }\n')
+    assert "550 5.7.1 unreadable" in said
+    assert status == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_the_plugin_it_fails_as_in_the_relay(command, tell):
+    content = mail(("run.exe", b"MZ"))
+    status, said = tell(command, content, mime="")
+    assert status == 1
+    assert "451 4.3.5" in said
+    assert 'rule "no programs"' not in said
+    assert ('policy.lua:2: lookup "mime": mime is no table: '
+            'no plugin of that name is loaded') in said
+
+
+def test_the_relay_fails_so(relay, sink, folder):
+    path = base.write_file(os.path.join(folder, "policy.lua"), RULES)
+    server = relay(sink.port, {"policy": {"file": path}})
+    assert send(server, mail(("run.exe", b"MZ"))).startswith("451")
+    server.wait_log(r'policy\.lua:2: lookup "mime": mime is no table: '
+                    'no plugin of that name is loaded')
+
+
+def test_another_plugin_of_that_name_is_not_asked(tell):
+    # It might ask somebody outside.
+    status, said = tell("policy trace", mail(), mime=(
+        'plugin "lookup_file" "mime" { file = "table.txt" }\n'))
+    assert (status, "451 4.3.5" in said) == (1, True), said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_in_a_message_does_not_act_on_a_terminal(command, tell):
+    text = "one \x1b]0;owned\x07\ntwo " + "x" * 5000 + "\n"
+    rule = ('rule "words" { when = { body = "none of these" }, '
+            'reply = reject(550, "5.7.1", "words") }\n')
+    status, said = tell(command, mail(("\x1b[31m.pdf", b"x"), text=text),
+                        text=rule)
+    assert status == 0
+    assert "\x1b" not in said and "\x07" not in said
+    assert "x" * 500 not in said
+    assert '(policy.lua:1): no, body is "one ' in said

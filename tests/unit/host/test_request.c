@@ -441,7 +441,8 @@ static const struct {
 	{ "broken", "2 0 0 no: (the disk is wet)" },
 	{ "void", "2 0 0 no: (the table's answer has no values)" },
 	{ "many", "2 0 0 no: (the table's answer has no values)" },
-	{ "nowhere", "4 0 0 no: (nowhere is no table)" },
+	{ "nowhere", "4 0 0 no: (nowhere is no table: "
+	    "no plugin of that name is loaded)" },
 	{ "a", "4 0 0 no: (a is no table)" },
 };
 
