@@ -289,6 +289,13 @@ on("deliver", function(a) if a.mx == "mx.example" then a:tls("required") end
 end)
 """
 
+FAILS = """
+on("mail", function(msg)
+  if msg.sender_local == "one" then local x = nil; x.y = 1 end
+  if msg.sender_local == "two" then local x = nil; x.y = 2 end
+end)
+"""
+
 # Every rule is found by names, so that messages without them pass it by.
 NAMED = """
 rule "address" { when = { rcpt = "Boss@x.example" }, tls = "required" }
@@ -516,6 +523,19 @@ on_mail(struct pst_event *ev)
          "deliver host=mx.example -> continue\n"
          "expect fact deliver.tls ~ /^required/\n"
          "chaos eom -> never accept\n", files={"policy.lua": POLICY}),
+    Case("a line that fails alerts once an hour",
+         "plugin lua file=@/policy.lua\nsession 192.0.2.1\n"
+         "mail one@us.example -> tempfail 451 4.3.5\n"
+         "expect alert /policy\\.lua:3/\n"
+         "mail one@us.example -> tempfail 451 4.3.5\ntime +59m\n"
+         "mail one@us.example -> tempfail 451 4.3.5\n"
+         "expect no alert /(?s)policy:policy.lua:3.*policy:policy.lua:3/\n"
+         "mail two@us.example -> tempfail 451 4.3.5\n"
+         "expect alert /policy\\.lua:4/\n"
+         "time +1m\nmail one@us.example -> tempfail 451 4.3.5\n"
+         "expect alert /(?s)policy:policy.lua:3.*policy:policy.lua:3/\n"
+         "expect no alert /(?s)(policy:policy.lua:3.*){3}/\n"
+         "expect count errors_mail = 5\n", files={"policy.lua": FAILS}),
     Case("records of each type arrive as they were written",
          "plugin ./records.so\n" + "".join(
              "dns x.example %s %s\n" % pair for pair in (
