@@ -6,6 +6,8 @@
 #include "base/num.h"
 #include "base/obj.h"
 #include "net/loop.h"
+#include "net/mx.h"
+#include "net/sock.h"
 #include "trial/record.h"
 
 #include <postern/lookup.h>
@@ -22,6 +24,7 @@ struct row {
 	enum canned_kind kind;
 	const struct canned_word *word;
 	unsigned nword;
+	const char *name; /* of the DNS, as it is asked for */
 	enum dns_type type;
 	enum dns_status dns;
 	enum pst_status status;
@@ -72,6 +75,8 @@ static const struct {
 
 static int	add_dns(struct canned *c, struct row *r, struct err *why);
 static int	add_http(struct canned *c, struct row *r, struct err *why);
+static const char *asked_name(struct canned *c, enum dns_type type,
+		    const char *name);
 static void	add_lookup(struct row *r);
 static int	record(struct canned *c, struct row *r, const char *text,
 		    struct err *why);
@@ -146,6 +151,7 @@ add_dns(struct canned *c, struct row *r, struct err *why)
 		return err_text(why, "the type is one of A, AAAA, MX, TXT, "
 		    "PTR, TLSA, CNAME, not %s", word[1].s);
 	r->type = types[i].type;
+	r->name = asked_name(c, r->type, word[0].s);
 	for (i = 2; i < r->nword; i++) {
 		const struct canned_word *w = &word[i];
 
@@ -162,6 +168,22 @@ add_dns(struct canned *c, struct row *r, struct err *why)
 	if (r->n == 0 && r->dns == DNS_OK)
 		r->dns = DNS_NODATA;
 	return 0;
+}
+
+/* An address stands for its name below in-addr.arpa or ip6.arpa. */
+static const char *
+asked_name(struct canned *c, enum dns_type type, const char *name)
+{
+	struct sock_addr ip;
+	struct buf reverse;
+
+	if (type != DNS_PTR || sock_addr_ip(str_c(name), 0, &ip, NULL) != 0)
+		return name;
+	buf_init(&reverse, 128);
+	mx_reverse_name(&ip, &reverse);
+	name = pool_strdup(c->pool, buf_p(&reverse));
+	buf_fini(&reverse);
+	return name;
 }
 
 static int
@@ -288,7 +310,7 @@ ask_dns(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
 	for (r = c->rows; r != NULL; r = r->next) {
 		if (r->kind != CANNED_DNS || r->type != type)
 			continue;
-		n = r->word[0].s;
+		n = r->name;
 		if (strcmp(n, "*") == 0 || str_ieq(no_dot(n), no_dot(name)))
 			break;
 	}
@@ -383,7 +405,7 @@ answer_dns(const struct ask *a)
 	else {
 		out.status = r->dns;
 		out.secure = r->secure;
-		out.canon = r->word[0].s;
+		out.canon = r->name;
 		out.ttl = r->ttl;
 		out.rr = r->rr;
 		out.n = r->dns == DNS_OK ? r->n : 0;

@@ -62,6 +62,26 @@ def test_tests_of_a_policy_run_without_a_server(policy):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_name_of_an_address_is_told_by_the_address(policy):
+    done = policy("test", "policy.lua", text="""
+on("connect", function(conn)
+  return reject(554, "5.7.1", dns.ptr(conn.ip)[1] or "none")
+end)
+test("names", function(t)
+  t:dns("192.0.2.1", "PTR", "four.x.example")
+  t:dns("2001:DB8::1", "PTR", "six.x.example")
+  t:dns("3.2.0.192.in-addr.arpa", "PTR", "three.x.example")
+  t:dns("192.0.2.4", "PTR", "nxdomain")
+  for ip, name in pairs { ["192.0.2.1"] = "four.x.example",
+      ["2001:db8:0::1"] = "six.x.example", ["192.0.2.3"] = "three.x.example",
+      ["192.0.2.4"] = "none" } do
+    t:eq(t:send { ip = ip, rcpt = "b@b.example" }.reply.text, name, ip)
+  end
+end)
+""")
+    assert (done.stdout, done.stderr) == ("ok 1 - names\n1..1\n", "")
+
+
 def test_a_test_that_fails_says_where_and_what(policy):
     text = POLICY.replace('"listed", "a@us', '"listed", "b@us')
     done = policy("test", "policy.lua", text=text)
