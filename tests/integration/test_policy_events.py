@@ -413,6 +413,38 @@ on("message", function() end)
     assert "plugin_policy_handler_policy_lua_4_steps" not in figures
 
 
+def test_a_policy_counts_adds_a_field_above_all_and_ends_sessions(policy):
+    server = policy("""
+local mails, size = metric "mails", metric "size"
+on("mail", function(msg)
+  if msg.sender_local == "bye" then return disconnect("that is enough") end
+  mails:inc()
+  mails:inc(2)
+end)
+on("message", function(msg)
+  size:set(50)
+  size:set(#msg:headers("X-Many"))
+  msg:add_header("X-Below", "added")
+  msg:insert_header("X-Above", "inserted")
+end)
+""", workers=1)
+    with server.client() as c:
+        c.ehlo("client.test")
+        assert c.cmd("MAIL FROM:<bye@a.test>") == "421 4.7.0 that is enough"
+        c.wait_closed()
+    assert last(server, headers=b"X-Many: 1\r\nX-Many: 2\r\n")[1].startswith(
+        "250")
+    got = policy.sink.wait()[0].data.split(b"\r\n\r\n")[0]
+    names = re.findall(rb"^([\w-]+):", got, re.M)
+    assert names[:4] == [b"Received", b"X-Above", b"X-Many", b"X-Many"]
+    assert names[-1] == b"X-Below"
+
+    def told():
+        figures = server.cli_json("status")[0]["metrics"]
+        return [figures.get("plugin_policy_" + n) for n in ("mails", "size")]
+    base.wait_for(lambda: told() == [3, 2], server.tail)
+
+
 def test_what_becomes_of_mail_is_told(policy):
     server = policy("""
 on("delivered", function(a) log.info("delivered %s %s", a.mx, a.reply) end)

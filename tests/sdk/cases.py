@@ -296,6 +296,33 @@ on("mail", function(msg)
 end)
 """
 
+# What no other test asks of the policy's functions.
+API = """
+local seen, greylist = metric "seen", metric "waiting"
+on("connect", function(conn)
+  if conn.ip == "192.0.2.66" then return disconnect("not you") end
+  local names = dns.ptr(conn.ip)
+  log.error("%s is %s, %d of them", conn.ip, names[1] or "nobody", #names)
+end)
+on("tls", function(conn)
+  seen:inc()
+  if conn.tls.version == "TLSv1.2" then return reject(554, "5.7.1", "old") end
+end)
+on("helo", function(conn)
+  if conn.helo == "liar" then return disconnect("go away") end
+end)
+on("message", function(msg)
+  seen:inc(10)
+  greylist:set(#msg.recipients)
+  local six = dns.aaaa("x.example")
+  local answer = http.post("http://h.example/", msg.sender,
+    { type = "text/plain", headers = { ["X-Key"] = "k" } })
+  msg:insert_header("X-Seen", table.concat(msg:headers("X-Many"), "+") .. "/"
+    .. six[1] .. "/" .. answer.code .. answer.json.word)
+  if #msg:headers("X-None") > 0 then return reject() end
+end)
+"""
+
 # Every rule is found by names, so that messages without them pass it by.
 NAMED = """
 rule "address" { when = { rcpt = "Boss@x.example" }, tls = "required" }
@@ -536,6 +563,29 @@ on_mail(struct pst_event *ev)
          "expect alert /(?s)policy:policy.lua:3.*policy:policy.lua:3/\n"
          "expect no alert /(?s)(policy:policy.lua:3.*){3}/\n"
          "expect count errors_mail = 5\n", files={"policy.lua": FAILS}),
+    Case("a policy asks for names and addresses, posts, counts, inserts, ends",
+         "plugin lua file=@/policy.lua\n"
+         "dns 192.0.2.1 PTR mx.x.example other.x.example\n"
+         "dns 2001:DB8:0::1 PTR six.x.example\n"
+         "dns 3.2.0.192.in-addr.arpa PTR three.x.example\n"
+         "dns * PTR nxdomain\ndns x.example AAAA 2001:db8::1\n"
+         'http POST http://h.example/ = 201 "{\\"word\\":\\"yes\\"}"\n'
+         "session 2001:db8::1\nexpect log /2001:db8::1 is six.x.example, 1/\n"
+         "session 192.0.2.3\nexpect log /192.0.2.3 is three.x.example, 1/\n"
+         "session 192.0.2.9\nexpect log /192.0.2.9 is nobody, 0/\n"
+         "session 192.0.2.66 -> disconnect /not you/\n"
+         "session 192.0.2.1 helo liar -> disconnect /go away/\n"
+         "session 192.0.2.1 tls TLSv1.2 AES128-SHA -> reject 554 5.7.1 /old/\n"
+         "session 192.0.2.1 tls TLSv1.3 TLS_AES_128_GCM_SHA256 -> continue\n"
+         "expect log /Critical: .*192.0.2.1 is (mx|other).x.example, 2/\n"
+         "expect count seen = 2\nmail a@us.example\nrcpt b@x.example\n"
+         "rcpt c@x.example\nheader Subject: x\nheader X-Many: one\n"
+         "header X-Many: two\nbody x\neom -> continue\n"
+         "expect header X-Seen = one+two/2001:db8::1/201yes\n"
+         "expect http /^POST http:\\/\\/h.example\\/\\n"
+         "Content-Type: text\\/plain\\nX-Key: k\\n\\na@us.example$/\n"
+         "expect count seen = 12\nexpect count waiting = 2\n"
+         "chaos eom -> never continue\n", files={"policy.lua": API}),
     Case("records of each type arrive as they were written",
          "plugin ./records.so\n" + "".join(
              "dns x.example %s %s\n" % pair for pair in (
