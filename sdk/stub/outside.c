@@ -375,6 +375,7 @@ serve(int fd, const char *file, const struct stmt *s)
 	FILE *to = fopen(file, "ae");
 	int client;
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	while (to != NULL && (client = accept(fd, NULL, NULL)) >= 0)
 		converse(client, to, s);
 	_exit(1);
