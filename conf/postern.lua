@@ -69,7 +69,7 @@ relay {
 -- with `strict` for relays that trust each other only.
 delivery {
   tls = "opportunistic",
-  concurrency = 20, -- connections to one destination
+  concurrency = 500, -- connections to one destination
 }
 
 -- What TLS must be, for an address, a domain, what is below it, or "*".

@@ -8,6 +8,7 @@
 #define CLI_DESTCONFIG_H
 
 #include "cli/confedit.h"
+#include "relay/relay.h"
 
 struct destconfig {
 	struct confedit *ce;
@@ -27,6 +28,10 @@ const struct conf_destination *const *destconfig_sorted(struct destconfig *dc,
  * NULL: it has none. */
 const char *destconfig_now(struct destconfig *dc, const char *kind,
     const char *name, const char *key);
+/* The limits that count for a domain as things are, those that it inherits
+ * included; name "": those of the default entry. */
+void destconfig_rules(struct destconfig *dc, const char *name,
+    struct relay_rules *r_r);
 /* Is there such an entry, in either? The name is folded. */
 bool destconfig_has(struct destconfig *dc, const char *name);
 /* "required-verify-hosted": the level of a want as people know it. */

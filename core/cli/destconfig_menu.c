@@ -1,12 +1,10 @@
 /*
  * `postern destconfig` as a dialogue, word for word that of AsyncOS.
  */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/num.h"
 #include "cli/cli.h"
 #include "cli/destconfig.h"
 #include "cli/menu.h"
@@ -22,6 +20,8 @@ struct asked {
 	const char *kind, *name;
 	const char *of;		/* "example.com", "this domain" */
 	const char *domain;
+	bool fresh;		/* it was not there */
+	struct relay_rules force; /* what counts, whoever says it */
 	bool end;		/* of the input */
 	const char *key[CHANGES], *value[CHANGES];
 	unsigned n;
@@ -35,7 +35,8 @@ struct operation {
 static enum menu_step apply(struct asked *, struct err *);
 static void questions(struct asked *);
 static void ask_limits(struct asked *);
-static void ask_scope(struct asked *, bool);
+static bool ask_recipients(struct asked *);
+static void ask_scope(struct asked *, unsigned, bool, bool);
 static void ask_tls(struct asked *);
 static void ask_tag(struct asked *);
 static void ask_profile(struct asked *);
@@ -98,20 +99,39 @@ destconfig_menu(struct destconfig *dc)
 
 /* ---- questions ---- */
 
+static const char *
+now(const struct asked *a, const char *key)
+{
+	return destconfig_now(a->dc, a->kind, a->name, key);
+}
+
+/* Only what is another; "": not set any more. */
 static void
 set(struct asked *a, const char *key, const char *value)
 {
-	if (a->end)
+	const char *old = now(a, key);
+
+	if (a->end || strcmp(value, old != NULL ? old : "") == 0)
 		return;
 	ASSERT(a->n < CHANGES);
 	a->key[a->n] = key;
 	a->value[a->n++] = value;
 }
 
-static const char *
-now(const struct asked *a, const char *key)
+/* So, where it counts already, whoever says it, and nothing that it belongs to
+ * was changed since there were n: not at all. */
+static void
+set_with(struct asked *a, unsigned n, const char *key, const char *value,
+    const char *force)
 {
-	return destconfig_now(a->dc, a->kind, a->name, key);
+	if (a->n > n || strcmp(value, force) != 0)
+		set(a, key, value);
+}
+
+static bool
+is_default(const struct asked *a)
+{
+	return strcmp(a->kind, "delivery") == 0;
 }
 
 static bool
@@ -153,24 +173,28 @@ count(struct asked *a, const char *text, unsigned def, unsigned most)
 	return n == 0 ? "" : pool_printf(a->dc->pool, "%u", n);
 }
 
-/* What is set now, or else def. */
-static unsigned
-number(const struct asked *a, const char *key, unsigned def)
+static bool
+has(const struct asked *a, const char *key)
 {
 	const char *s = now(a, key);
-	uint64_t n;
 
-	return s != NULL && num_u64(str_c(s), UINT_MAX, &n) == 0 && n > 0 ?
-	    (unsigned)n : def;
+	return s != NULL && strcmp(s, "0") != 0;
+}
+
+static const char *
+decimal(const struct asked *a, unsigned n)
+{
+	return pool_printf(a->dc->pool, "%u", n);
 }
 
 static void
 questions(struct asked *a)
 {
+	destconfig_rules(a->dc, a->name, &a->force);
 	ask_limits(a);
 	ask_tls(a);
 	ask_tag(a);
-	if (strcmp(a->kind, "destination") == 0)
+	if (!is_default(a))
 		ask_profile(a);
 	ask_ip(a);
 }
@@ -179,64 +203,85 @@ static void
 ask_limits(struct asked *a)
 {
 	struct pool *pool = a->dc->pool;
-	const char *minutes;
-	bool limited = false;
+	bool had = is_default(a) || has(a, "concurrency") ||
+	    has(a, "recipients"), limited = false;
+	unsigned n = a->n;
+	const char *most;
 
 	if (yes(a, pool_printf(pool, "Do you wish to configure a concurrency "
-		"limit for %s?", a->domain), true)) {
+		"limit for %s?", a->domain), a->fresh || is_default(a) ||
+		has(a, "concurrency"))) {
 		limited = true;
-		set(a, "concurrency", count(a, pool_printf(pool, "Enter the "
-			"max concurrency limit for \"%s\".", a->domain),
-			number(a, "concurrency", 500), 10000));
+		most = count(a, pool_printf(pool, "Enter the max concurrency "
+			"limit for \"%s\".", a->domain),
+		    a->force.concurrency, 10000);
+		/* The default entry has one, written or not. */
+		set_with(a, n, "concurrency", most, is_default(a) ?
+		    decimal(a, a->force.concurrency) : "");
 	} else {
 		set(a, "concurrency", "");
 	}
 	if (yes(a, pool_printf(pool, "Do you wish to apply a "
 		"messages-per-connection limit to %s?", a->of),
-		number(a, "max_messages", 0) > 0))
+		has(a, "max_messages")))
 		set(a, "max_messages", count(a, "Enter the number of messages "
-			"per connection.", number(a, "max_messages", 50),
-			1000000));
+			"per connection.", a->force.max_messages, 1000000));
 	else
 		set(a, "max_messages", "");
-	if (yes(a, pool_printf(pool, "Do you wish to apply a recipient limit "
-		"to %s?", a->of), number(a, "recipients", 0) > 0)) {
+	if (ask_recipients(a))
 		limited = true;
-		minutes = count(a, "Enter the number of minutes used to "
-		    "measure the recipient limit.",
-		    number(a, "recipient_minutes", 60), 60);
-		set(a, "recipient_minutes", minutes);
-		set(a, "recipients", count(a, pool_printf(pool, "Enter the "
-			"max number of recipients per %s minutes for \"%s\".",
-			minutes, a->domain), number(a, "recipients", 0),
-			100000000));
-	} else {
-		set(a, "recipient_minutes", "");
-		set(a, "recipients", "");
-	}
-	ask_scope(a, limited);
+	ask_scope(a, n, had, limited);
 }
 
+static bool
+ask_recipients(struct asked *a)
+{
+	struct pool *pool = a->dc->pool;
+	bool had = has(a, "recipients");
+	const char *minutes;
+	unsigned n = a->n;
+
+	if (!yes(a, pool_printf(pool, "Do you wish to apply a recipient limit "
+		"to %s?", a->of), had)) {
+		if (had) {
+			set(a, "recipient_minutes", "");
+			set(a, "recipients", "");
+		}
+		return false;
+	}
+	minutes = count(a, "Enter the number of minutes used to measure the "
+	    "recipient limit.", a->force.minutes, 60);
+	set(a, "recipients", count(a, pool_printf(pool, "Enter the max number "
+		"of recipients per %s minutes for \"%s\".", minutes,
+		a->domain), a->force.recipients, 100000000));
+	set_with(a, n, "recipient_minutes", minutes,
+	    decimal(a, a->force.minutes));
+	return true;
+}
+
+/* had: there was a limit; n: how many changes before those of limits. */
 static void
-ask_scope(struct asked *a, bool limited)
+ask_scope(struct asked *a, unsigned n, bool had, bool limited)
 {
 	static const char *const enforced[] = { "System Wide",
 		"Per Virtual Gateway(tm)" };
+	static const char *const by[] = { "domain", "mx" };
+	unsigned r, now = a->force.limit == RELAY_LIMIT_MX ? 2 : 1;
 	struct pool *pool = a->dc->pool;
-	const char *by = now(a, "limit_by"), *choices[2];
-	unsigned r;
+	const char *choices[2];
 
 	if (!limited) {
-		set(a, "limit_by", "");
+		if (had)
+			set(a, "limit_by", "");
 		return;
 	}
 	choices[0] = pool_printf(pool, "One limit applies to the entire "
 	    "domain %s", a->domain);
 	choices[1] = "Separate limit for each mail exchanger IP address";
 	r = pick(a, pool_printf(pool, "Select how you want to apply the "
-		"limits for %s:", a->domain), choices, 2,
-	    by != NULL && strcmp(by, "mx") == 0 ? 2 : 1);
-	set(a, "limit_by", r == 2 ? "mx" : "domain");
+		"limits for %s:", a->domain), choices, 2, now);
+	if (r > 0)
+		set_with(a, n, "limit_by", by[r - 1], by[now - 1]);
 	r = pick(a, "Select how the limits will be enforced:", enforced, 2,
 	    1);
 	if (r == 2)
@@ -371,15 +416,11 @@ apply(struct asked *a, struct err *why)
 
 	if (a->end)
 		return MENU_END;
-	if (strcmp(a->kind, "destination") == 0 &&
-	    !destconfig_has(a->dc, a->name))
+	if (a->fresh)
 		r = confedit_new(a->dc->ce, a->kind, a->name, why);
-	for (i = 0; r == 0 && i < a->n; i++) {
-		/* What was not there need not go. */
-		if (a->value[i][0] != '\0' || now(a, a->key[i]) != NULL)
-			r = confedit_set(a->dc->ce, a->kind, a->name,
-			    a->key[i], a->value[i], why);
-	}
+	for (i = 0; r == 0 && i < a->n; i++)
+		r = confedit_set(a->dc->ce, a->kind, a->name, a->key[i],
+		    a->value[i], why);
 	return saved(a->dc, r, why);
 }
 
@@ -392,10 +433,10 @@ name_of(struct destconfig *dc, const char *text, const char *def)
 }
 
 static enum menu_step
-entry(struct destconfig *dc, const char *name, struct err *why)
+entry(struct destconfig *dc, const char *name, bool fresh, struct err *why)
 {
 	struct asked a = { .dc = dc, .kind = "destination", .name = name,
-		.domain = name, .of = "this domain" };
+		.domain = name, .of = "this domain", .fresh = fresh };
 
 	questions(&a);
 	return apply(&a, why);
@@ -416,7 +457,7 @@ do_new(struct destconfig *dc, struct err *why)
 		(void)err_text(why, "there is an entry for %s already", name);
 		return MENU_FAILED;
 	}
-	return entry(dc, name, why);
+	return entry(dc, name, true, why);
 }
 
 static enum menu_step
@@ -433,7 +474,7 @@ do_edit(struct destconfig *dc, struct err *why)
 		(void)err_text(why, "there is no entry for %s", name);
 		return MENU_FAILED;
 	}
-	return entry(dc, name, why);
+	return entry(dc, name, false, why);
 }
 
 static enum menu_step

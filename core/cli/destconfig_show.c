@@ -10,6 +10,8 @@
 #include "cli/config.h"
 #include "cli/destconfig.h"
 #include "cli/prompt.h"
+#include "relay/destmap.h"
+#include "relay/way.h"
 
 #define FILE_MAX (64 * 1024 * 1024)
 
@@ -72,6 +74,21 @@ destconfig_now(struct destconfig *dc, const char *kind, const char *name,
     const char *key)
 {
 	return confcmd_now(dc->ce, dc->pool, kind, name, key);
+}
+
+void
+destconfig_rules(struct destconfig *dc, const char *name,
+    struct relay_rules *r_r)
+{
+	const struct relay_conf *c = &confedit_conf(dc->ce)->relay_conf;
+	struct destmap *map = destmap_new(c);
+	struct way w = { .route = NULL };
+
+	if (name[0] != '\0')
+		way_hop(&w, c, map, str_c(name), STR(""));
+	way_limits(c, w.route, &w.rules);
+	*r_r = w.rules;
+	destmap_destroy(&map);
 }
 
 bool

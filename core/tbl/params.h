@@ -384,7 +384,7 @@ PARAM(DELIVERY, alert_required_tls, BOOL, "false", "",
     "raise alerts (class System, severity Warning) when TLS that is required "
     "for a domain cannot be had: one when that begins, updates, one when it is "
     "over; see postern-displayalerts(8)")
-PARAM(DELIVERY, concurrency, INT, "20", "1..10000",
+PARAM(DELIVERY, concurrency, INT, "500", "1..10000",
     "connections to one destination, all workers together")
 PARAM(DELIVERY, limit_by, CHOICE, "domain", "domain|mx",
     "what concurrency counts: connections to a domain, or to each address of "
@@ -401,9 +401,10 @@ PARAM(DELIVERY, bounce_verification, CHOICE, "off", "off|on",
 PARAM(DELIVERY, bounce_keys, PATH, "", "",
     "file of keys for these tags, a digit, a blank and a secret on each line; "
     "the first signs, all are good for reports that come back")
-PARAM(DELIVERY, connections, INT, "500", "1..100000",
-    "connections of one worker to all destinations")
-PARAM(DELIVERY, max_messages, INT, "100", "1..1000000",
+PARAM(DELIVERY, connections, INT, "2000", "1..100000",
+    "connections of one worker to all destinations; where concurrency is as "
+    "high, one that is slow may take them all")
+PARAM(DELIVERY, max_messages, INT, "50", "1..1000000",
     "messages on one connection")
 PARAM(DELIVERY, max_recipients, INT, "100", "1..100000",
     "recipients of one transaction")

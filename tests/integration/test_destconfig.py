@@ -67,6 +67,10 @@ class Place:
         return {row.pop("domain"): row for row in json.loads(
             done.text[:done.text.rindex("]") + 1])}
 
+    def changes(self):
+        return base.run([base.POSTERN_BIN, "config", "-c", self.conf,
+                         "diff"]).text
+
     def file(self, text, name="table"):
         return base.write_file(os.path.join(self.folder, name), text)
 
@@ -210,6 +214,67 @@ def test_empty_answers_keep_the_tls_of_an_entry(place, talk, level):
     one.answer("edit", "a.example", "n", "", "", "", "3", "", "", "", "")
     assert one.end() == 0
     assert place.rows()["a.example"]["tls"].startswith("required")
+
+
+@pytest.mark.parametrize("boot,prompts", [
+    ({}, ("[500]> ", )),
+    ({"concurrency": 8, "limit_by": "mx", "max_messages": 7,
+      "recipients": 300, "recipient_minutes": 5},
+     ("[8]> ", "[7]> ", "[5]> ", "per 5 minutes", "[300]> ", "[2]> "))])
+def test_empty_answers_to_default_change_nothing(place, talk, boot, prompts):
+    """The limits that it asks with are those in force, written or not."""
+    place.write({"delivery": boot})
+    before = place.rows()["DEFAULT"]
+    one = talk()
+    one.answer("default", *[""] * (10 if not boot else 13))
+    assert one.end() == 0
+    assert "uncommitted" not in one.all
+    assert 'limit for "the default".\n' + prompts[0] in one.all
+    for part in prompts:
+        assert part in one.all, part
+    assert place.changes() == ""
+    assert place.rows()["DEFAULT"] == before
+    assert before["concurrency"] == boot.get("concurrency", 500)
+    assert before["max_messages"] == boot.get("max_messages", 50)
+
+
+@pytest.mark.parametrize("words,questions", [
+    ((), 7), (("tls=required min=1.3", "ip=require-ipv4"), 9),
+    (("concurrency=3", ), 10), (("limit_by=mx", "concurrency=3"), 10),
+    (("limit_by=mx", ), 7), (("recipient_minutes=5", ), 7),
+    (("recipients=10", ), 11), (("recipients=10", "concurrency=3",
+                                  "recipient_minutes=7"), 12),
+    (("max_messages=9", "bounce_verification=off", "bounce_profile=slow"),
+     10)])
+@pytest.mark.parametrize("written", ["boot", "store"])
+def test_empty_answers_to_edit_change_nothing(place, talk, words, questions,
+                                              written):
+    if written == "boot":
+        place.write({"destination": {"a.example": {
+            key: int(value) if value.isdigit() else value
+            for key, value in (word.split("=", 1) for word in words)}}})
+    else:
+        place.cli("set", "a.example", *words)
+        base.run([base.POSTERN_BIN, "commit", "-c", place.conf])
+    one = talk()
+    one.answer("edit", "a.example", *[""] * (questions + 1))
+    assert one.end() == 0
+    assert "uncommitted" not in one.all
+    assert place.changes() == ""
+
+
+def test_a_new_entry_is_asked_with_the_limits_it_would_inherit(place, talk):
+    place.write({"delivery": {"concurrency": 8}})
+    place.cli("set", ".a.example", "concurrency=4", "limit_by=mx")
+    one = talk()
+    one.answer("new", "b.a.example", *[""] * 10 + ["new", "b.example"] +
+               [""] * 11)
+    assert one.end() == 0
+    assert '"b.a.example".\n[4]> ' in one.all
+    assert '"b.example".\n[8]> ' in one.all
+    rows = place.rows()
+    assert rows["b.a.example"] == {"concurrency": 4, "limit_by": "mx"}
+    assert rows["b.example"] == {"concurrency": 8, "limit_by": "domain"}
 
 
 def test_empty_answers_to_setup_change_nothing(place, talk):
