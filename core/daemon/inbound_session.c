@@ -4,18 +4,22 @@
 #include "daemon/inbound_priv.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/coll.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/obj.h"
 #include "net/proxy.h"
 #include "policy/whois.h"
 
-#define ALL_CLIENTS UINT64_C(0x616c6c) /* key of the total */
+#define ALL_CLIENTS UINT64_C(0x616c6c) /* key of the total; others differ */
 #define PROXY_PATIENCE SECONDS(10)
 #define REFUSED "421 4.7.0 %s %s\r\n"
 
+static bool	port_has_room(const struct port *);
+static uint64_t	listener_key(const struct conf_listener *);
 static void	proxy_input(void *);
 static void	proxy_closed(void *, enum stream_end, const struct err *);
 static void	proxy_late(void *);
@@ -59,8 +63,7 @@ session_new(struct port *p, int fd, const struct sock_addr *peer)
 	char text[256];
 	int n;
 
-	if (!shm_acquire(in->w.shm, SHM_CLIENT, in->w.worker, ALL_CLIENTS,
-		p->l->limits.connections)) {
+	if (!port_has_room(p)) {
 		in->stats.refused++;
 		n = snprintf(text, sizeof(text), "421 4.3.2 %s Too many "
 		    "connections\r\n", p->conf->top.hostname);
@@ -85,6 +88,31 @@ session_new(struct port *p, int fd, const struct sock_addr *peer)
 		loop_timer_set(&s->timer, PROXY_PATIENCE);
 	else
 		session_begin(s);
+}
+
+/* Among its own clients and those of all listeners, in this order: whom a full
+ * listener refuses takes nobody's place at another for a moment. */
+static bool
+port_has_room(const struct port *p)
+{
+	const struct inbound_world *w = &p->in->w;
+	uint64_t own = listener_key(p->l);
+
+	if (!shm_acquire(w->shm, SHM_CLIENT, w->worker, own,
+		p->l->limits.connections))
+		return false;
+	if (shm_acquire(w->shm, SHM_CLIENT, w->worker, ALL_CLIENTS,
+		p->conf->limits.connections))
+		return true;
+	shm_release(w->shm, SHM_CLIENT, w->worker, own);
+	return false;
+}
+
+/* The same in all workers and after a reload. */
+static uint64_t
+listener_key(const struct conf_listener *l)
+{
+	return hash_stable(l->name, strlen(l->name)) ^ ALL_CLIENTS;
 }
 
 static void
@@ -216,6 +244,8 @@ session_free(struct session *s)
 	if (!s->uncounted) {
 		s->uncounted = true;
 		shm_release(in->w.shm, SHM_CLIENT, in->w.worker, ALL_CLIENTS);
+		shm_release(in->w.shm, SHM_CLIENT, in->w.worker,
+		    listener_key(s->l));
 		if (s->counted)
 			shm_release(in->w.shm, SHM_CLIENT, in->w.worker,
 			    s->client);

@@ -210,7 +210,8 @@ PARAM(LIMITS, min_rate, SIZE, "100", "0..1M",
 PARAM(LIMITS, bare_newlines, CHOICE, "refuse", "refuse|normalize",
     "what becomes of a CR or LF alone in a message")
 PARAM(LIMITS, connections, INT, "20000", "1..1000000",
-    "connections of all clients")
+    "connections of all clients of all listeners, over all workers; in a "
+    "listener those that it has, within the former")
 PARAM(LIMITS, client_connections, INT, "20", "0..100000",
     "connections of one client outside relay.networks; 0: any number")
 PARAM(LIMITS, client_rate, INT, "300", "0..1000000",

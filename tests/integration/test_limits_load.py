@@ -117,6 +117,49 @@ def test_connections_of_all_clients_never_pass_the_limit(relay, sink):
     let_in_again(server, 10, OTHER)
 
 
+def test_connections_of_a_listener_are_its_own_and_count_for_all(relay, sink):
+    second = base.free_port()
+    server = node(relay, sink, {"client_connections": 0, "client_rate": 0},
+                  limits={"connections": 10}, connections=6)
+    server.write_config({"listener": {"second": {
+        "address": "127.0.0.1:%d" % second, "tls": "none", "connections": 2}}})
+    server.signal(signal.SIGHUP)
+    server.wait_log("configuration 2")
+
+    def let_in(port, count):
+        peers = at_once(count, lambda i: client.Client(
+            "127.0.0.1", port, source="127.88.6.%d" % i))
+        stay = [peer for peer in peers if peer.banner.startswith("220")]
+        assert {peer.banner for peer in peers if peer not in stay} <= {
+            "421 4.3.2 relay.test Too many connections"}
+        for peer in peers:
+            if peer not in stay:
+                peer.close()
+        return stay
+    first = let_in(server.port, 5)
+    assert len(first) == 5
+    # What the other listener has is none of its business.
+    other = let_in(second, 8)
+    assert len(other) == 2
+    # A reload forgets nobody.
+    server.write_config({"listener": {"second": {"connections": 6}}})
+    server.signal(signal.SIGHUP)
+    server.wait_log("configuration 3")
+    # Refused clients of a listener are no share of all: 5 + 5 are ten.
+    other += let_in(second, 8)
+    assert len(other) == 5
+    assert let_in(server.port, 1) == []
+    for peer in first + other:
+        peer.close()
+
+    def all_free():
+        again = let_in(second, 6)
+        for peer in again:
+            peer.close()
+        return len(again) == 6
+    base.wait_for(all_free, "six connections once more")
+
+
 def test_connections_a_minute_are_exact(relay, sink):
     server = node(relay, sink, {"client_connections": 0, "client_rate": 12})
     banners = at_once(48, lambda _: one_banner(server))
