@@ -11,6 +11,7 @@ int cli_alertconfig(int argc, char **argv);
 int cli_bounceconfig(int argc, char **argv);
 int cli_certconfig(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_clear(int argc, char **argv);
 int cli_commit(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_destconfig(int argc, char **argv);

@@ -1,5 +1,5 @@
 /*
- * `postern config` and `postern commit`: the configuration store.
+ * `postern config`, `postern commit`, `postern clear`: the configuration store.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -107,6 +107,19 @@ cli_commit(int argc, char **argv)
 	return run(&commit, &w);
 }
 
+int
+cli_clear(int argc, char **argv)
+{
+	static const struct command clear = { "clear", 0, 0, run_clear };
+	struct words w = { .conf = CLI_CONF };
+	int r;
+
+	r = options(&w, argc, argv);
+	if (r >= 0)
+		return r;
+	return w.narg == 0 ? run(&clear, &w) : usage(stderr, CLI_USAGE);
+}
+
 static int
 run(const struct command *c, const struct words *w)
 {
@@ -146,6 +159,7 @@ usage(FILE *to, int status)
 	    "  save [--passphrase-file FILE] [FILE]\n"
 	    "  load [--passphrase-file FILE] FILE\n"
 	    "       postern commit [-c FILE] [--json] [COMMENT]\n"
+	    "       postern clear [-c FILE] [--json]\n"
 	    "A REVISION is a number, head or draft. Changes are in force once "
 	    "they are\ncommitted; see postern-config(8).\n", to);
 	return status;

@@ -272,7 +272,7 @@ confedit_hint(const struct confedit *ce)
 	if (ce->changes == 0)
 		return;
 	(void)fprintf(stderr, "There are uncommitted changes (%u, by %s): "
-	    "\"postern commit\" puts them in force,\n\"postern config clear\" "
+	    "\"postern commit\" puts them in force,\n\"postern clear\" "
 	    "drops them.\n", ce->changes, ce->changed_by);
 }
 

@@ -34,6 +34,7 @@ static const struct command commands[] = {
 	{ "config", cli_config,
 	    "show and change what is in the configuration store" },
 	{ "commit", cli_commit, "put uncommitted changes in force" },
+	{ "clear", cli_clear, "drop uncommitted changes" },
 	{ "listenerconfig", cli_listenerconfig,
 	    "say which clients may do what at which listener" },
 	{ "certconfig", cli_certconfig,

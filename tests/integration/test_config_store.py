@@ -189,6 +189,24 @@ def test_changes_can_be_seen_and_dropped(server):
     assert "nothing to commit" in commit(server, code=1)
 
 
+def test_changes_are_dropped_by_one_word(server):
+    """As they are committed by one."""
+    config(server, "set", "destination", "x.test", "tls=none")
+    said = config(server, "set", "delivery", "concurrency=7")
+    assert '"postern clear" drops them' in said
+    refused = server.cli("clear", "delivery", check=False)
+    assert refused.returncode == 2
+    assert "postern clear [-c FILE] [--json]" in refused.text
+    assert status(server)["uncommitted"] == 2
+    assert server.cli("clear").text == "2 uncommitted changes were dropped.\n"
+    assert config(server, "show") == ""
+    config(server, "set", "delivery", "concurrency=7")
+    assert json.loads(server.cli("clear", "--json").text) == {"dropped": 1}
+    assert server.cli("clear").text == "0 uncommitted changes were dropped.\n"
+    assert "  clear          drop uncommitted changes\n" in \
+        server.cli("help", check=False).text
+
+
 def test_the_store_has_the_last_word_setting_by_setting(relay, sink):
     server = relay(sink.port, config={"destination": {"Example.com": {
         "tls": "none", "certificate": ""}}})

@@ -168,6 +168,8 @@ config get destination x.test
 config diff
 config delete destination x.test
 config clear
+config set destination x.test tls=none
+clear
 config save
 config save saved
 config load saved
@@ -323,6 +325,7 @@ def test_what_fails_says_so_to_people_and_programs(place):
     for line, code in (("config get destination no.test", 1),
                        ("config show 7", 1), ("config rollback 1", 1),
                        ("commit", 1), ("config nonsense", 2),
+                       ("clear nonsense", 2),
                        ("config set destination x.test tls", 2),
                        ("destconfig delete no.test", 1),
                        ("destconfig nonsense", 2),
