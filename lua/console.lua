@@ -307,20 +307,24 @@ function answers.test(q)
   return run_test(q.n + 1)
 end
 
-function answers.lint()
+function answers.lint(q)
   local list = array {}
-  for _, found in ipairs(engine.rules and engine.rules:lint() or {}) do
+  host.widen()
+  for _, found in ipairs(engine.rules and engine.rules:lint(q.now) or {}) do
     list[#list + 1] = place(found.place,
       { severity = found.severity, text = found.text })
   end
   return list
 end
 
-function answers.rules()
+function answers.rules(q)
   local list = array {}
-  for i, rule in ipairs(engine.rules and engine.rules:list() or {}) do
-    list[i] = place(rule.place, { name = rule.name, when = plain(rule.when),
-      says = plain(rule.says) })
+  host.widen()
+  for i, rule in ipairs(engine.rules and engine.rules:list(q.now) or {}) do
+    list[i] = place(rule.place, { name = rule.name, when = rule.when,
+      sets = rule.says, enabled = rule.enabled, expires = rule.expires,
+      expired = rule.expired, description = rule.description,
+      test = rule.test, stop = rule.stop })
   end
   return list
 end

@@ -1,8 +1,8 @@
 -- What is odd about a set of rules, found without a message.
 --
---   lint.run(set)   a list of { place =, severity =, text = } in the order of
---                   the rules; severity is "error" (it can never do what it
---                   says), "warning" or "info"
+--   lint.run(set, now)   a list of { place =, severity =, text = } in the order
+--                        of the rules; severity is "error" (it can never do
+--                        what it says), "warning" or "info"
 --
 -- A rule covers another if whatever matches that one matches it: no condition
 -- of its that the other does not imply. Lookups and functions imply nothing but
@@ -255,9 +255,8 @@ end
 
 local MOST_WALKED = 200
 
-function lint.run(set)
+function lint.run(set, now)
   local out, walked = {}, {}
-  local now = set.env.now()
   for _, number in ipairs(set.walk) do
     if #walked < MOST_WALKED and may_hide(set.active[number]) then
       walked[#walked + 1] = number

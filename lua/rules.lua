@@ -9,9 +9,10 @@
 --   set:message(msg, conn, n)  asks all rules; a verdict or nil; n: how many
 --                           recipients, if that is known
 --   set.brief               none of them takes long, or calls what is not ours
---   set:list()              the rules, for people: name, place, when and says
+--   set:list(now)           the rules, for people: name, place, when and says
 --                           as texts, …
---   set:lint()              what is odd about them: { place, severity, text }
+--   set:lint(now)           what is odd about them: { place, severity, text };
+--                           now: seconds since 1970, else env.now()
 --   set.trace = f           f{ rule, place, matched, field, value, recipients,
 --                           says, text }, for each rule that is asked; false
 --
@@ -534,12 +535,13 @@ function set_methods:message(msg, conn, n)
   return reply
 end
 
-function set_methods:lint()
-  return lint.run(self)
+function set_methods:lint(now)
+  return lint.run(self, now or self.env.now())
 end
 
-function set_methods:list()
+function set_methods:list(now)
   local out = {}
+  now = now or self.env.now()
   for i, rule in ipairs(self.all) do
     local when = {}
     for _, list in ipairs { rule.about, rule.of } do
@@ -550,6 +552,7 @@ function set_methods:list()
     out[i] = { name = rule.name, place = rule.place, says = saying.says(rule),
       when = table.concat(when, ", "), description = rule.description,
       expires = rule.expires, enabled = rule.enabled,
+      expired = rule.until_time ~= nil and now >= rule.until_time,
       test = rule.test or false, stop = rule.stop or false,
       tried = rule.tried, matched = rule.matched, spent = rule.spent }
   end

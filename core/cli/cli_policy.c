@@ -4,15 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/codec.h"
 #include "cli/cli.h"
 #include "cli/policy.h"
 #include "trial/drive.h"
 #include "trial/policytest.h"
 
 #define OUT_MAX (64 * 1024 * 1024)
+#define LINE_MAX_OCTETS 500 /* that are shown of a rule's text */
 
 static int	usage(FILE *to, int status);
 static int	check(int argc, char **argv);
+static int	list(int argc, char **argv);
 static int	test(int argc, char **argv);
 static int	trace(int argc, char **argv);
 
@@ -20,8 +23,8 @@ static const struct {
 	const char *word;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{ "check", check }, { "test", test }, { "trace", trace },
-	{ "shadow", policy_shadow },
+	{ "check", check }, { "list", list }, { "test", test },
+	{ "trace", trace }, { "shadow", policy_shadow },
 };
 
 int
@@ -43,6 +46,7 @@ static int
 usage(FILE *to, int status)
 {
 	(void)fputs("usage: postern policy check [-c CONFIG] [--json] [FILE]\n"
+	    "       postern policy list [-c CONFIG] [--json] [FILE]\n"
 	    "       postern policy test [-c CONFIG] [--json] [FILE]\n"
 	    "       postern policy trace --from ADDRESS --rcpt ADDRESS ... "
 	    "[--ip IP]\n"
@@ -53,11 +57,11 @@ usage(FILE *to, int status)
 	    "       postern policy shadow [-c CONFIG] [--json] "
 	    "[FILE | --off | --log LOG]\n"
 	    "check compiles a policy and tells what is odd about its rules; "
-	    "test runs its\ntest() blocks; trace shows what each rule says of "
-	    "a message, and why: no server\nis needed. FILE: a policy, else "
-	    "that of the boot file. shadow lets the policy FILE\nlook on at "
-	    "the mail of the running relay, and tells what it would have done"
-	    "\notherwise.\n"
+	    "list shows them;\ntest runs its test() blocks; trace shows what "
+	    "each rule says of a message, and\nwhy: no server is needed. "
+	    "FILE: a policy, else that of the boot file. shadow lets\nthe "
+	    "policy FILE look on at the mail of the running relay, and tells "
+	    "what it would\nhave done otherwise.\n"
 	    "Exit status: 0 all is well, 1 it is not, 2 it cannot be said, 64 "
 	    "wrong usage.\n", to);
 	return status;
@@ -116,31 +120,44 @@ print_json(const json_t *o)
 	(void)fputc('\n', stdout);
 }
 
+/* What the engine says of the rules as of now; a trial begins at its own time.
+ * rows: NULL if it fails. */
+static int
+ask_rules(const struct what *w, const char *word, json_t **rows)
+{
+	json_t *q = json_pack("{s:s, s:I}", "ask", word, "now",
+	    (json_int_t)(clock_wall() / 1000));
+	struct err why = ERR_INIT;
+	struct trial t;
+	int r;
+
+	*rows = NULL;
+	r = policytest_open(&t, w->conf, &why);
+	if (r == 0) {
+		r = drive_ask(&t, "policy", q, rows, &why);
+		trial_fini(&t);
+	}
+	json_decref(q);
+	if (r < 0)
+		(void)cli_fail("%s", why.text);
+	return r;
+}
+
 static int
 check(int argc, char **argv)
 {
-	json_t *q, *list = NULL, *o;
-	struct err why = ERR_INIT;
-	struct trial t;
+	json_t *rows, *o;
 	struct what w;
 	size_t i;
 	int r = common(argc, argv, &w), wrong = 0;
 
 	if (r >= 0)
 		return r;
-	q = json_pack("{s:s}", "ask", "lint");
-	r = policytest_open(&t, w.conf, &why);
-	if (r == 0) {
-		r = drive_ask(&t, "policy", q, &list, &why);
-		trial_fini(&t);
-	}
-	json_decref(q);
-	if (r < 0)
-		(void)cli_fail("%s", why.text);
+	r = ask_rules(&w, "lint", &rows);
 	if (w.json)
-		print_json(list != NULL ? list : json_array());
-	for (i = 0; i < json_array_size(list); i++) {
-		o = json_array_get(list, i);
+		print_json(rows != NULL ? rows : json_array());
+	for (i = 0; i < json_array_size(rows); i++) {
+		o = json_array_get(rows, i);
 		wrong += strcmp(json_string_value(json_object_get(o,
 		    "severity")), "error") == 0;
 		if (!w.json)
@@ -153,9 +170,70 @@ check(int argc, char **argv)
 	}
 	if (r == 0 && wrong == 0 && !w.json)
 		(void)printf("%s: ok\n", w.conf->policy.file);
-	json_decref(list);
+	json_decref(rows);
 	conf_unref(&w.conf);
 	return r == 0 && wrong == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static const char *
+word(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+/* A line of a rule: a list of ten thousand domains is cut. */
+static void
+print_line(struct pool *pool, const char *before, const char *s)
+{
+	if (s[0] != '\0')
+		(void)printf("%s%s%s\n", before, text_clean(pool, str_c(s),
+		    LINE_MAX_OCTETS), strlen(s) > LINE_MAX_OCTETS ? "..." :
+		    "");
+}
+
+static void
+print_rule(struct pool *pool, const json_t *o)
+{
+	const char *day = word(o, "expires");
+
+	(void)printf("%s:%lld: rule \"%s\"\n", word(o, "file"),
+	    (long long)json_integer_value(json_object_get(o, "line")),
+	    text_clean(pool, str_c(word(o, "name")), LINE_MAX_OCTETS));
+	if (json_is_false(json_object_get(o, "enabled")))
+		print_line(pool, "  ", "not enabled");
+	if (json_is_true(json_object_get(o, "expired")))
+		print_line(pool, "  expired on ", day);
+	else
+		print_line(pool, "  until ", day);
+	print_line(pool, "  when ", word(o, "when"));
+	print_line(pool, "  sets ", word(o, "sets"));
+	print_line(pool, "  -- ", word(o, "description"));
+}
+
+static int
+list(int argc, char **argv)
+{
+	struct pool *pool;
+	struct what w;
+	json_t *rows;
+	size_t i;
+	int r = common(argc, argv, &w);
+
+	if (r >= 0)
+		return r;
+	r = ask_rules(&w, "rules", &rows);
+	if (r == 0 && w.json)
+		print_json(rows);
+	for (i = 0; !w.json && i < json_array_size(rows); i++) {
+		pool = pool_new(0);
+		print_rule(pool, json_array_get(rows, i));
+		pool_destroy(&pool);
+	}
+	json_decref(rows);
+	conf_unref(&w.conf);
+	return r == 0 ? CLI_OK : CLI_FAILED;
 }
 
 struct tap {

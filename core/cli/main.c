@@ -47,7 +47,7 @@ static const struct command commands[] = {
 	{ "bounceconfig", cli_bounceconfig,
 	    "say how long mail is tried and who is told" },
 	{ "plugin", cli_plugin, "list, show, check and begin plugins" },
-	{ "policy", cli_policy, "check, test and trace a policy" },
+	{ "policy", cli_policy, "check, list, test and trace a policy" },
 	{ "explain", cli_explain,
 	    "show what would become of a message, and why" },
 	{ "trace", cli_trace,

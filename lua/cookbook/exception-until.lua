@@ -6,7 +6,7 @@ rule "mover: any certificate will do" {
   when        = { rcpt_domain = "mover.example" },
   tls         = "required",
   stop        = true,
-  expires     = "2026-01-31",
+  expires     = "2035-01-31",
 }
 
 rule "partners" {
@@ -22,7 +22,7 @@ test("the exception holds at its time", function(t)
 end)
 
 test("and ends", function(t)
-  t:pass("31d")
+  for _ = 1, 110 do t:pass("31d") end -- each test begins at 2026-01-01
   local r = t:send { from = "a@us.example", rcpt = "x@mover.example" }
   t:eq(r:rcpt("x@mover.example").tls, "required-verify")
 end)

@@ -6,7 +6,7 @@ rule "no mail from free hosters to the board" {
     rcpt = "*@board.us.example" },
   reply   = reject(550, "5.7.1", "please write from your own domain"),
   test    = { header = "X-On-Trial", bcc = "policy@us.example" },
-  expires = "2026-03-31",
+  expires = "2035-03-31",
 }
 
 test("it is delivered and flagged", function(t)

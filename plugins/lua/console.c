@@ -227,6 +227,15 @@ console_decode(lua_State *L)
 	return 1;
 }
 
+/* What is asked is about all rules, however many were loaded. */
+static int
+console_widen(lua_State *L)
+{
+	(void)ask_of(L);
+	state_widen(L);
+	return 0;
+}
+
 /* Is somebody looking on? Then everything is asked. */
 static int
 console_watched(lua_State *L)
@@ -258,5 +267,6 @@ const struct luaL_Reg console_functions[] = {
 	{ "drive", console_drive },
 	{ "decode", console_decode },
 	{ "watched", console_watched },
+	{ "widen", console_widen },
 	{ NULL, NULL }
 };

@@ -123,8 +123,7 @@ state_run(struct state *s, const char *name, const char *text, size_t n,
 	int status, nresults;
 
 	thread_begin(th, th);
-	th->limit *= LOAD_FACTOR;
-	th->growth = (int64_t)s->limits.memory;
+	state_widen(co);
 	th->base = s->used;
 	(void)snprintf(chunk, sizeof(chunk), "@%s", name);
 	s->now = th;
@@ -258,6 +257,15 @@ state_renew(lua_State *L)
 	root->use = (struct state_use){ 0 };
 	root->starved = root->full = false;
 	th->base = th->s->used;
+}
+
+void
+state_widen(lua_State *L)
+{
+	struct thread *th = thread_of(L), *root = th->root;
+
+	root->limit = (uint64_t)th->s->limits.instructions * LOAD_FACTOR;
+	root->growth = (int64_t)th->s->limits.memory;
 }
 
 void

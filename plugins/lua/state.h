@@ -103,6 +103,9 @@ const struct state_use *state_used(lua_State *co);
  * many things one after the other. */
 void state_renew(lua_State *L);
 
+/* What runs may use what loading may: for questions about all rules. */
+void state_widen(lua_State *L);
+
 /* Whether the instructions of what runs are counted, as they are from its first
  * on. Not for a script: for steps of ours whose number is known. */
 void state_watch(lua_State *L, bool on);

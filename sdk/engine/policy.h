@@ -8,8 +8,12 @@
  *   {"ask":"tests"}         [{"name":…,"file":…,"line":…} …], in order
  *   {"ask":"test","n":N}    runs the N-th (from 0): {"ok":true} or {"ok":false,
  *                           "failures":["policy.lua:7: …" …]}
- *   {"ask":"lint"}          [{"file":…,"line":…,"severity":"error"|"warning"|
- *                           "note","text":…} …]
+ *   {"ask":"lint","now":T}  [{"file":…,"line":…,"severity":"error"|"warning"|
+ *                           "info","text":…} …]; T: seconds since 1970
+ *   {"ask":"rules","now":T} [{"name":…,"file":…,"line":…,"enabled":B,
+ *                           "expires":DAY,"expired":B,"description":…,
+ *                           "when":…,"sets":…,"test":B,"stop":B} …], in order;
+ *                           without DAY and description if it has none
  *   {"ask":"trace","on":B}  from now on each event writes down what it tries
  *   {"ask":"traced"}        what was written since: [{"on":"eom","rule":NAME,
  *                           "file":…,"line":…,"matched":B,"why":…,"rcpt":…} …]

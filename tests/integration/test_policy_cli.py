@@ -1,5 +1,6 @@
 """postern policy: a policy is checked, tested and traced without a server."""
 
+import datetime
 import json
 import subprocess
 
@@ -301,3 +302,96 @@ def test_ten_thousand_cards_load_with_the_defaults(policy):
         end)
         """)
     assert done.stdout.startswith("ok 1"), done.stdout + done.stderr
+
+
+LISTED = """\
+rule "partner" { when = { rcpt_domain = ".p.example",
+    sender = { "a@us.example", "b@us.example" } },
+  tls = "required-verify", hold = "24h", stop = true,
+  description = "they asked\\tfor it" }
+rule "old" { when = { subject = "x" }, add_header = { ["X-Old"] = "1" },
+  expires = "%s" }
+rule "try" { when = { sender_group = "X" }, test = true, enabled = false,
+  expires = "2999-12-31", reply = reject(550, "5.7.1", "no") }
+on("rcpt", function() end)
+"""
+
+
+def yesterday():
+    return (datetime.datetime.now(datetime.timezone.utc).date() -
+            datetime.timedelta(days=1)).isoformat()
+
+
+def test_the_rules_are_listed_with_what_they_set(policy):
+    done = policy("list", "policy.lua", text=LISTED % yesterday())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        'policy.lua:1: rule "partner"',
+        '  when rcpt_domain = ".p.example", '
+        'sender = { "a@us.example", "b@us.example" }',
+        "  sets tls required-verify deadline=86400s; stop",
+        "  -- they asked for it",
+        'policy.lua:5: rule "old"',
+        "  expired on " + yesterday(),
+        '  when subject = "x"',
+        "  sets add_header X-Old",
+        'policy.lua:7: rule "try"',
+        "  not enabled",
+        "  until 2999-12-31",
+        '  when sender_group = "X"',
+        "  sets test only: reply reject 550"]
+    rows = json.loads(policy("list", "--json", "policy.lua",
+                             text=LISTED % yesterday()).stdout)
+    assert rows[0] == {
+        "name": "partner", "file": "policy.lua", "line": 1, "enabled": True,
+        "expired": False, "description": "they asked\tfor it",
+        "when": 'rcpt_domain = ".p.example", '
+                'sender = { "a@us.example", "b@us.example" }',
+        "sets": "tls required-verify deadline=86400s; stop", "test": False,
+        "stop": True}
+    assert [(row["name"], row["enabled"], row["expired"], row.get("expires"),
+             row["test"]) for row in rows[1:]] == [
+        ("old", True, True, yesterday(), False),
+        ("try", False, False, "2999-12-31", True)]
+
+
+def test_a_list_is_of_the_policy_of_the_boot_file_or_of_a_file(policy,
+                                                               tmp_path):
+    (tmp_path / "postern.lua").write_text('policy { file = "policy.lua" }\n')
+    (tmp_path / "new.lua").write_text(
+        'rule "new" { tag = "[new]" }\nrule "secret" { tls = "required" }\n')
+    text = 'rule "own" { tag = "[own]" }\n'
+    done = policy("list", "-c", "postern.lua", text=text)
+    assert done.stdout == 'policy.lua:1: rule "own"\n  sets tag [own]\n'
+    done = policy("list", "-c", "postern.lua", "new.lua", text=text)
+    assert [line for line in done.stdout.splitlines() if ":" in line] == [
+        'new.lua:1: rule "new"', 'new.lua:2: rule "secret"']
+    # A rule is deleted by deleting it.
+    (tmp_path / "new.lua").write_text("")
+    assert policy("list", "new.lua").stdout == ""
+    assert json.loads(policy("list", "--json", "new.lua").stdout) == []
+
+
+def test_a_list_of_what_does_not_compile_fails_with_its_line(policy):
+    done = policy("list", "policy.lua", text='\nrule "a" { tls = "req" }\n')
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "policy.lua:2:" in done.stderr
+    assert policy("list", "missing.lua").returncode == 2
+    assert policy("list", "a.lua", "b.lua").returncode == 64
+
+
+def test_a_rule_that_expired_yesterday_is_told_by_check(policy):
+    done = policy("check", "policy.lua", text=LISTED % yesterday())
+    assert ('policy.lua:5: warning: rule "old": it has expired on %s' %
+            yesterday()) in done.stdout.splitlines()
+
+
+def test_ten_thousand_cards_are_listed_and_checked_with_the_defaults(policy):
+    text = "".join('rule "partner %d" { when = { rcpt_domain = "d%d.example" '
+                   '}, tls = "required-verify match=mx", hold = "1d" }\n' %
+                   (i, i) for i in range(10000))
+    done = policy("list", "--json", "policy.lua", text=text)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[9999]["name"] == "partner 9999"
+    done = policy("check", "policy.lua", text=text)
+    assert (done.returncode, done.stderr) == (0, "")
