@@ -1,6 +1,7 @@
 /*
  * Plugins that are part of the program, so that it works without any file
- * beside it: BUILTIN(name), the folder of plugins/.
+ * beside it: BUILTIN(name), the folder of plugins/. Those that configure
+ * --with-builtin names come after them.
  */
 BUILTIN(cert_file)
 BUILTIN(log_json)
@@ -8,3 +9,4 @@ BUILTIN(log_mail)
 BUILTIN(log_syslog)
 BUILTIN(lua)
 BUILTIN(tls_table)
+MORE_BUILTINS

@@ -2,10 +2,10 @@
  * postern/log_sink.h - log_sink/1: where the log goes.
  *
  * None of these may wait, and none is told to a client: what goes wrong is the
- * sink's to keep, to count and to tell when it works again. A sink that is
- * part of the program runs in every process, whatever process that is forked
- * from; another one runs in the workers, and gets the other processes' lines by
- * way of one of them. What a sink itself logs goes to the other sinks and to
+ * sink's to keep, to count and to tell when it works again. log_mail, log_json
+ * and log_syslog run in every process, whatever process that is forked from;
+ * another sink runs in the workers, and gets the other processes' lines by way
+ * of one of them. What a sink itself logs goes to the other sinks and to
  * standard error.
  *
  * "log_sink/1.emit": a record. Keep it; it is valid during the call only.
