@@ -115,7 +115,7 @@ end
 
 local known = { from = true, rcpt = true, headers = true, body = true,
   ip = true, name = true, helo = true, tls = true, auth = true,
-  listener = true, relay = true, group = true }
+  listener = true, relay = true, group = true, require_tls = true }
 
 local test_methods = {}
 local test_meta = { __index = test_methods }

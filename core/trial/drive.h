@@ -5,10 +5,10 @@
  * Of the engine's requests, {"do":WORD, …}:
  *   send   from, rcpt (list), headers (list of [name, value]), body, ip, name,
  *          helo, auth, listener, tls {version, cipher, and of its certificate
- *          cert ("verified"), sha256, subject, issuer, names}; all but rcpt
- *          have a default. refused {mail: {code, enhanced, text, by}, rcpt:
- *          {address: so}}: what the server refuses before it asks anybody.
- *          Answer: see drive_send().
+ *          cert ("verified"), sha256, subject, issuer, names}, require_tls
+ *          (with REQUIRETLS); all but rcpt have a default. refused {mail:
+ *          {code, enhanced, text, by}, rcpt: {address: so}}: what the server
+ *          refuses before it asks anybody. Answer: see drive_send().
  *   can    kind ("dns", "http", "lookup") and words, each text or {"q":text}
  *   deliver  hook ("deliver", "queued", "delivered", "deferred", "bounced"),
  *          rcpt (else the first), facts {host, attempt, …}: of

@@ -94,6 +94,8 @@ session(struct trial *t, const json_t *m)
 	t->subject->fact[FACT_CLIENT_GROUP] = keep(t, m, "group", NULL);
 	t->subject->fact[FACT_CLIENT_RELAY] = json_is_true(relay) ||
 		(relay == NULL && c.auth != NULL) ? "yes" : NULL;
+	t->subject->fact[FACT_MESSAGE_REQUIRETLS] =
+	    json_is_true(json_object_get(m, "require_tls")) ? "yes" : NULL;
 	if (json_is_true(tls)) {
 		c.tls_version = "TLSv1.3";
 		c.tls_cipher = "TLS_AES_256_GCM_SHA384";

@@ -103,8 +103,10 @@ subject_mail(struct subject *s, const char *from, struct err *why)
 	    a.local.n);
 	s->fact[FACT_SENDER_DOMAIN] = folded(s, a.domain);
 	s->fact[FACT_MESSAGE_QUARANTINE] = s->fact[FACT_MESSAGE_HOLD] = NULL;
-	s->fact[FACT_RCPT_TLS] = s->fact[FACT_RCPT_ROUTE] = NULL;
-	s->fact[FACT_RCPT_PROFILE] = NULL;
+	/* As the relay has it of a client that asks for it. */
+	s->fact[FACT_RCPT_TLS] = s->fact[FACT_MESSAGE_REQUIRETLS] != NULL ?
+	    "required-verify requiretls=yes" : NULL;
+	s->fact[FACT_RCPT_ROUTE] = s->fact[FACT_RCPT_PROFILE] = NULL;
 	s->fact[FACT_RCPT_BRANCH] = s->fact[FACT_RCPT_AFTER] = NULL;
 	return 0;
 }
