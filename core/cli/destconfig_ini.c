@@ -6,6 +6,7 @@
  * Import is all or nothing: the whole table becomes that of the file.
  */
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -84,6 +85,7 @@ struct reading {
 	const char *file;
 	struct section now;
 	json_t *seen; /* the names of sections */
+	unsigned by_mx; /* of them, with recipients limited by address */
 	bool had_default;
 };
 
@@ -111,6 +113,7 @@ static bool left_out(const struct reading *r, int line, struct str word,
     const char *reason);
 static bool cannot(struct reading *r, int line, enum key key,
     struct str value);
+static void by_mx(struct reading *r);
 static int end(struct reading *r, struct err *why);
 
 static void
@@ -239,6 +242,10 @@ destconfig_read(struct destconfig *dc, const char *file, struct str text,
 	r.seen = json_object();
 	e = all_lines(&r, text, why);
 	json_decref(r.seen);
+	if (e == 0 && r.by_mx > 0)
+		(void)fprintf(stderr, "%s: limit_type MXIP is for connections "
+		    "only, recipients are counted for the entire domain "
+		    "(sections: %u)\n", file, r.by_mx);
 	return e;
 }
 
@@ -427,6 +434,22 @@ cannot(struct reading *r, int line, enum key key, struct str value)
 		"name");
 }
 
+/* Recipients have no such limit: that of the domain is not higher. */
+static void
+by_mx(struct reading *r)
+{
+	const struct section *now = &r->now;
+	const char *type = now->value[KEY_TYPE];
+
+	if (now->value[KEY_RECIPIENTS] == NULL || type == NULL ||
+	    strcmp(type, "mx") != 0)
+		return;
+	if (!left_out(r, now->at[KEY_RECIPIENTS], STR("limit_type = MXIP"),
+		"recipients are counted for the entire domain; the limit is "
+		"not higher"))
+		r->by_mx++;
+}
+
 static int
 keep(struct reading *r, int line, struct str key, struct str value,
     struct err *why)
@@ -561,5 +584,6 @@ end(struct reading *r, struct err *why)
 	}
 	if (!is_default)
 		confedit_put(r->dc->ce, &o);
+	by_mx(r);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct asked {
 	const char *domain;
 	bool fresh;		/* it was not there */
 	struct relay_rules force; /* what counts, whoever says it */
+	bool rcpts;		/* a limit of recipients is wanted */
 	bool end;		/* of the input */
 	const char *key[CHANGES], *value[CHANGES];
 	unsigned n;
@@ -228,9 +229,8 @@ ask_limits(struct asked *a)
 			"per connection.", a->force.max_messages, 1000000));
 	else
 		set(a, "max_messages", "");
-	if (ask_recipients(a))
-		limited = true;
-	ask_scope(a, n, had, limited);
+	a->rcpts = ask_recipients(a);
+	ask_scope(a, n, had, limited || a->rcpts);
 }
 
 static bool
@@ -282,6 +282,9 @@ ask_scope(struct asked *a, unsigned n, bool had, bool limited)
 		"limits for %s:", a->domain), choices, 2, now);
 	if (r > 0)
 		set_with(a, n, "limit_by", by[r - 1], by[now - 1]);
+	if (r == 2 && a->rcpts)
+		(void)printf("Recipients are counted for the entire domain; "
+		    "connections for each address.\n");
 	r = pick(a, "Select how the limits will be enforced:", enforced, 2,
 	    1);
 	if (r == 2)

@@ -393,7 +393,8 @@ PARAM(DELIVERY, limit_by, CHOICE, "domain", "domain|mx",
     "preference are used at once then")
 PARAM(DELIVERY, recipients, INT, "0", "0..100000000",
     "recipients of one domain in recipient_minutes, all workers together; "
-    "what is more waits, which is no attempt; 0: any number")
+    "what is more waits, which is no attempt; whatever limit_by says, it is "
+    "the domain's; 0: any number")
 PARAM(DELIVERY, recipient_minutes, INT, "60", "1..60",
     "minutes of that window, which begins with the first recipient")
 PARAM(DELIVERY, bounce_verification, CHOICE, "off", "off|on",

@@ -179,6 +179,30 @@ def test_limits_are_asked_for_one_by_one(place, talk):
         "bounce_verification": "off", "bounce_profile": "slow"}
 
 
+def test_a_limit_of_recipients_by_address_is_told_to_be_by_domain(place,
+                                                                 talk):
+    told = "Recipients are counted for the entire domain; connections for " \
+        "each address.\n"
+    one = talk()
+    one.answer("new", "a.example", "n", "n", "y", "", "9", "2", *[""] * 6)
+    assert one.end() == 0
+    assert one.all.count(told) == 1
+    one = talk()
+    one.answer("new", "b.example", "y", "", "n", "n", "2", *[""] * 6)
+    one.end()
+    assert told not in one.all
+    said = place.cli("import", place.file(DEFAULT + """
+[a.example]
+limit_type = MXIP
+limit_apply = system
+max_host_concurrency = 5
+"""))
+    assert "limit_type MXIP is for connections only" in said
+    assert "(sections: 1)" in said
+    assert "is for connections only" not in place.cli(
+        "import", place.file(DEFAULT.replace("MXIP", "host")))
+
+
 @pytest.mark.parametrize("number,level,said", [
     ("1", "none", False), ("2", "preferred", True), ("3", "required", True),
     ("4", "preferred-verify", True), ("5", "required-verify", True),

@@ -345,6 +345,26 @@ def test_what_an_appliance_has_and_we_have_not_is_told(place):
     assert "table:12: table_tls" in said
 
 
+def test_recipients_that_an_appliance_counts_by_address_are_told(place):
+    report = place.take("cisco", CISCO[:CISCO.index("[partner")] %
+                        ("system", "on") + """
+[a.example]
+limit_type = MXIP
+limit_apply = system
+max_host_concurrency = 5
+[b.example]
+limit_type = MXIP
+limit_apply = system
+recipient_minutes = 5
+recipient_limit = 50
+""", code=3)
+    assert [(left["name"], left["word"]) for left in
+            report["not_mapped"]] == [("b.example", "limit_type = MXIP")]
+    assert report["not_mapped"][0]["reason"].startswith(
+        "recipients are counted for the entire domain")
+    assert report["mapped"][-1]["set"]["recipients"] == "50"
+
+
 @pytest.mark.parametrize("kind,text", [
     ("cisco", CISCO % ("system", "on", "on")),
     ("postfix-tls", "a.example encrypt\n"),
