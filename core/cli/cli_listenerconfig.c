@@ -491,38 +491,69 @@ policy_delete(struct listenerconfig *lc, struct err *why)
 
 /* ---- the recipient access table ---- */
 
+static json_t *
+rat_json(const struct conf_access *a)
+{
+	json_t *listeners = json_array();
+	const char *const *p;
+
+	for (p = a->listeners; *p != NULL; p++)
+		(void)json_array_append_new(listeners, json_string(*p));
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:s}", "recipient",
+	    a->name, "access", a->access == 0 ? "accept" : "reject", "code",
+	    (int)a->code, "text", config_text(str_c(a->text)), "comment",
+	    config_text(str_c(a->comment)), "listeners", listeners, "source",
+	    "recipient_access");
+}
+
+static void
+rat_show(struct pool *pool, const struct conf_access *a)
+{
+	const char *const *p = a->listeners;
+	const char *names;
+
+	if (a->access == 0)
+		(void)printf("%s ACCEPT\n", a->name);
+	else
+		prompt_text(pool_printf(pool, "%s REJECT %u %s\n", a->name,
+		    a->code, a->text), 4);
+	if (*p != NULL) {
+		names = *p++;
+		for (; *p != NULL; p++)
+			names = pool_printf(pool, "%s, %s", names, *p);
+		prompt_text(pool_printf(pool, "    listeners: %s\n", names),
+		    8);
+	}
+	if (a->comment[0] != '\0')
+		prompt_text(pool_printf(pool, "    comment: %s\n",
+		    a->comment), 8);
+}
+
 static int
 rat_print(struct listenerconfig *lc, struct err *why)
 {
 	const struct conf *c = listenerconfig_conf(lc, why);
-	const struct conf_access *a;
-	json_t *all;
-	unsigned i;
+	const char *const *p;
+	unsigned i, rows = 0;
 
 	if (c == NULL)
 		return -1;
-	all = json_array();
 	for (i = 0; i < c->naccess; i++) {
-		a = &c->access[i];
-		(void)json_array_append_new(all, json_pack(
-		    "{s:s, s:s, s:i, s:s, s:s}", "recipient", a->name,
-		    "access", a->access == 0 ? "accept" : "reject", "code",
-		    (int)a->code, "text", a->text, "comment", a->comment));
 		if (lc->json)
-			continue;
-		if (a->access == 0)
-			(void)printf("%s ACCEPT\n", a->name);
+			config_row(&rows, rat_json(&c->access[i]));
 		else
-			prompt_text(pool_printf(lc->pool, "%s REJECT %u %s\n",
-			    a->name, a->code, a->text), 4);
+			rat_show(lc->pool, &c->access[i]);
 	}
-	for (i = 0; !lc->json && c->relay.domains[i] != NULL; i++)
-		(void)printf("%s ACCEPT (relay.domains)\n",
-		    c->relay.domains[i]);
+	for (p = c->relay.domains; *p != NULL; p++) {
+		if (lc->json)
+			config_row(&rows, json_pack("{s:s, s:s, s:[], s:s}",
+			    "recipient", *p, "access", "accept", "listeners",
+			    "source", "relay.domains"));
+		else
+			(void)printf("%s ACCEPT (relay.domains)\n", *p);
+	}
 	if (lc->json)
-		config_print(all);
-	else
-		json_decref(all);
+		config_rows_end(rows);
 	return 0;
 }
 

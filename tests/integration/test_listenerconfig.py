@@ -132,6 +132,29 @@ def test_recipients_are_edited(server):
         "boss@ours.test ACCEPT\nnext.test ACCEPT (relay.domains)\n")
 
 
+def test_recipients_are_shown_with_whom_they_are_for(server):
+    edit(server, "new", "second", "address=127.0.0.1:%d" % base.free_port())
+    edit(server, "rcptaccess", "new", "ours.test",
+         "listeners=inbound,second", "comment=the house")
+    edit(server, "rcptaccess", "new", "ALL", "access=reject", "text=Not here",
+         "listeners=second")
+    assert edit(server, "rcptaccess", "print") == (
+        "ALL REJECT 550 Not here\n    listeners: second\n"
+        "ours.test ACCEPT\n    listeners: inbound, second\n"
+        "    comment: the house\n"
+        "next.test ACCEPT (relay.domains)\n")
+    rows = json.loads(edit(server, "--json", "rcptaccess", "print"))
+    assert rows == [
+        {"recipient": "ALL", "access": "reject", "code": 550,
+         "text": "Not here", "comment": "", "listeners": ["second"],
+         "source": "recipient_access"},
+        {"recipient": "ours.test", "access": "accept", "code": 550,
+         "text": "Recipient rejected", "comment": "the house",
+         "listeners": ["inbound", "second"], "source": "recipient_access"},
+        {"recipient": "next.test", "access": "accept", "listeners": [],
+         "source": "relay.domains"}]
+
+
 def test_a_listener_is_made_and_removed(server):
     edit(server, "new", "second", status=2)
     edit(server, "new", "second", "tls=off", status=1)
