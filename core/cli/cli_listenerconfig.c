@@ -434,19 +434,18 @@ op_delete(struct listenerconfig *lc, struct err *why)
 
 /* ---- mail flow policies ---- */
 
-static int
-show(struct listenerconfig *lc, const struct conf_object *o, json_t *all)
+static void
+policy_show(const struct conf_policy_flow *f, struct err *why)
 {
+	struct conf_object o = { .scope = conf_kind_find("mail_flow_policy",
+	    why), .kind = "mail_flow_policy", .name = f->name,
+		.items = (struct conf_item *)(uintptr_t)f->items };
 	struct buf text;
 
 	buf_init(&text, SIZE_MAX);
-	conf_object_write(o, &text);
-	if (!lc->json)
-		(void)fputs(buf_p(&text), stdout);
-	(void)json_array_append_new(all, json_pack("{s:s, s:s}", "name",
-	    o->name, "text", buf_p(&text)));
+	conf_object_write(&o, &text);
+	(void)fputs(buf_p(&text), stdout);
 	buf_fini(&text);
-	return 0;
 }
 
 /* Those of the boot file as well, unless the store has something of them. */
@@ -454,25 +453,20 @@ static int
 policy_list(struct listenerconfig *lc, struct err *why)
 {
 	const struct conf *c = listenerconfig_conf(lc, why);
-	json_t *all;
-	unsigned i;
+	unsigned i, rows = 0;
 
 	if (c == NULL)
 		return -1;
-	all = json_array();
 	for (i = 0; i < c->nflow; i++) {
-		const struct conf_object o = {
-			.scope = conf_kind_find("mail_flow_policy", why),
-			.kind = "mail_flow_policy", .name = c->flow[i].name,
-			.items = (struct conf_item *)(uintptr_t)
-			    c->flow[i].items };
-
-		(void)show(lc, &o, all);
+		if (lc->json)
+			config_row(&rows, json_pack("{s:s, s:o}", "name",
+			    c->flow[i].name, "settings",
+			    config_settings(c->flow[i].items)));
+		else
+			policy_show(&c->flow[i], why);
 	}
 	if (lc->json)
-		config_print(all);
-	else
-		json_decref(all);
+		config_rows_end(rows);
 	return 0;
 }
 

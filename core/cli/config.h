@@ -48,6 +48,8 @@ void config_row(unsigned *n, json_t *row);
 void config_rows_end(unsigned n);
 /* Of text from anywhere, which need not be UTF-8. */
 json_t *config_text(struct str s);
+/* Of an object: what it sets, each with its own type. */
+json_t *config_settings(const struct conf_item *items);
 /* How many changes wait for a commit: {"uncommitted": N}, or the hint. */
 void config_hint(const struct confedit *ce, bool json);
 

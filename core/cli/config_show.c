@@ -23,7 +23,6 @@ static int on_object(void *arg, const struct revs_object *o, struct err *why);
 static int list(struct confedit *ce, struct config_rev rev,
     struct listing *l, struct err *why);
 static json_t *object_json(const struct revs_object *o);
-static json_t *raw_json(const struct conf_raw *raw);
 static json_t *items_json(struct pool *pool, struct str body);
 static json_t *rev_json(const struct rev *v);
 static void show_one(struct confedit *ce, struct pool *pool,
@@ -262,41 +261,14 @@ object_json(const struct revs_object *o)
 static json_t *
 items_json(struct pool *pool, struct str body)
 {
-	json_t *j = json_object();
-	const struct conf_item *item;
 	struct err no = ERR_INIT;
 	struct conf_object *v;
 	unsigned n;
 
 	if (body.p == NULL ||
 	    conf_objects_read(pool, "", body, &v, &n, &no) != 0 || n != 1)
-		return j;
-	for (item = v->items; item != NULL; item = item->next)
-		(void)json_object_set_new(j, item->key,
-		    raw_json(item->value));
-	return j;
-}
-
-static json_t *
-raw_json(const struct conf_raw *raw)
-{
-	json_t *j;
-	unsigned i;
-
-	switch (raw->type) {
-	case RAW_BOOL:
-		return json_boolean(raw->b);
-	case RAW_INT:
-		return json_integer(raw->i);
-	case RAW_STRING:
-		return config_text(raw->s);
-	case RAW_LIST:
-		j = json_array();
-		for (i = 0; i < raw->n; i++)
-			(void)json_array_append_new(j, raw_json(raw->v[i]));
-		return j;
-	}
-	panic("type %d", (int)raw->type);
+		return json_object();
+	return config_settings(v->items);
 }
 
 /* Both lists are sorted. */

@@ -132,6 +132,18 @@ def test_recipients_are_edited(server):
         "boss@ours.test ACCEPT\nnext.test ACCEPT (relay.domains)\n")
 
 
+def test_policies_are_listed_with_their_settings(server):
+    edit(server, "policy", "set", "TLS", "tls_senders=a.test,b@c.test",
+         "recipients_per_hour=20", "sender_dns=true", "comment=us")
+    assert json.loads(edit(server, "--json", "policy", "list")) == [
+        {"name": "BLOCK", "settings": {"behavior": "reject"}},
+        {"name": "TLS", "settings": {
+            "tls": "required", "message_size": "50M",
+            "tls_senders": ["a.test", "b@c.test"], "recipients_per_hour": 20,
+            "sender_dns": True, "comment": "us"}}]
+    assert 'mail_flow_policy "BLOCK" {\n' in edit(server, "policy", "list")
+
+
 def test_recipients_are_shown_with_whom_they_are_for(server):
     edit(server, "new", "second", "address=127.0.0.1:%d" % base.free_port())
     edit(server, "rcptaccess", "new", "ours.test",
