@@ -305,6 +305,38 @@ def test_a_client_certificate_must_hold_if_it_is_shown(
         assert not [line for line in lines if "MID" in line]
 
 
+@pytest.mark.parametrize("level,asked,taken", [
+    ("preferred", "request", True), ("required", "require", False)])
+def test_no_certificate_is_accepted_at_preferred_and_rejected_at_required(
+        levels, level, asked, taken):
+    """The row "client certificate absent, verification on": what "Verify
+    client certificate" of an appliance is here at each level."""
+    relay, sink = levels
+    before = len(sink.messages)
+    with connect(relay, "%s-%s" % (level, asked)) as peer:
+        peer.ehlo()
+        icid = icid_of_last(relay)
+        peer.expect("STARTTLS", 220)
+        if taken:
+            peer.handshake(client.anyone())
+            peer.start().deliver("a@client.test", ["b@next.test"],
+                                 client.message())
+            peer.quit()
+        else:
+            with pytest.raises((OSError, EOFError)):
+                peer.handshake(client.anyone())
+                peer.ehlo()
+    lines = lines_of(relay, icid)
+    assert ("TLS success" if taken else "TLS failed: ") in lines[2]
+    # Nobody is named in either case.
+    assert not [line for line in lines if "peer certificate" in line]
+    if taken:
+        sink.wait(before + 1)
+        assert sink.messages[-1].sender == "a@client.test"
+    else:
+        assert not [line for line in lines if "MID" in line]
+
+
 @pytest.mark.parametrize("level", ["preferred", "required"])
 @pytest.mark.parametrize("kind", CERTIFICATES)
 def test_a_client_certificate_that_nobody_asks_for_does_not_count(
