@@ -52,8 +52,8 @@ usage(FILE *to, int status)
 	    "[--ip IP]\n"
 	    "           [--helo NAME] [--name NAME] [--auth USER] "
 	    "[--tls VERSION]\n"
-	    "           [--listener NAME] [--live] [-c CONFIG] [--json] "
-	    "[MESSAGE]\n"
+	    "           [--listener NAME] [--live] [--draft] [-c CONFIG] "
+	    "[--json] [MESSAGE]\n"
 	    "       postern policy shadow [-c CONFIG] [--json] "
 	    "[FILE | --off | --log LOG]\n"
 	    "check compiles a policy and tells what is odd about its rules; "
@@ -330,15 +330,20 @@ trace(int argc, char **argv)
 		return usage(stderr, POLICY_USAGE);
 	m->eml = argv[optind];
 	cli_builtin();
-	r = policy_conf(&conf, m->conf_file, NULL, &why);
+	r = policy_message_conf(&conf, m, &why);
 	if (r == 0)
 		r = try(conf, m, &out, &why);
 	if (r < 0) {
 		(void)cli_fail("policy: %s", why.text);
 	} else if (m->json) {
+		if (m->draft)
+			(void)json_object_set_new(out, "draft", json_true());
 		print_json(out);
 	} else {
 		buf_init(&text, OUT_MAX);
+		if (m->draft)
+			(void)buf_add_c(&text, "as drafted: with what is not "
+			    "committed\n");
 		policy_trace_text(out, &text);
 		(void)fputs(buf_p(&text), stdout);
 		buf_fini(&text);

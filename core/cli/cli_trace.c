@@ -21,12 +21,13 @@ usage(FILE *to, int status)
 	    "[--helo NAME] [--auth USER]\n"
 	    "           [--tls[=VERSION]] [--listener NAME] [--from SENDER] "
 	    "[--rcpt RCPT] ...\n"
-	    "           [--live] [-c CONFIG] [--json] [MESSAGE]\n"
+	    "           [--live] [--draft] [-c CONFIG] [--json] [MESSAGE]\n"
 	    "Follows a message through host access table, recipient access "
 	    "table, policy and\ndestination controls, and tells at each step "
 	    "what was found, and by what it would\nbe refused. Sends nothing. "
 	    "Without --from and --rcpt a dialogue asks for them.\n--live asks "
-	    "the DNS and real tables.\n"
+	    "the DNS and real tables, --draft counts uncommitted changes in."
+	    "\n"
 	    "Exit status: 0 it would be taken, 1 not by all, 2 it cannot be "
 	    "said, 64 wrong usage.\n", to);
 	return status;

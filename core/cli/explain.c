@@ -116,7 +116,7 @@ explain_message(struct policy_message *m, json_t **all_r, struct err *why)
 
 	e.pool = pool_new(0);
 	e.loop = loop_new();
-	r = policy_conf(&e.conf, m->conf_file, NULL, why);
+	r = policy_message_conf(&e.conf, m, why);
 	/* A trial leaves a clock that stands still: what waits comes first. */
 	if (r == 0)
 		r = open_all(&e, why);
@@ -124,6 +124,8 @@ explain_message(struct policy_message *m, json_t **all_r, struct err *why)
 		all = json_pack("{s:s, s:s, s:o, s:s, s:[]}", "config",
 		    e.conf->file, "sender", m->from, "client",
 		    json_object(), "policy", e.conf->policy.file, "unknown");
+		if (m->draft)
+			(void)json_object_set_new(all, "draft", json_true());
 		e.unknown = json_object_get(all, "unknown");
 		if (e.tables.left_out.text[0] != '\0')
 			explain_put(all, "warning", pool_printf(e.pool,

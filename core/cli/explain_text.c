@@ -55,6 +55,9 @@ explain_text_client(const json_t *all, struct buf *dst)
 	add_if(dst, ", logged in as ", text(c, "auth"), "");
 	add_if(dst, ", ", text(c, "tls"), "");
 	(void)buf_printf(dst, ": %s\n", text(c, "direction"));
+	if (is(all, "draft"))
+		(void)buf_add_c(dst, "  as drafted: with what is not "
+		    "committed\n");
 }
 
 /* Limits of which 0 is none. */

@@ -33,6 +33,7 @@ struct policy_message {
 	unsigned nrcpt;
 	int relay; /* may it send to anywhere? 1, -1: no, 0: not known */
 	bool live;
+	bool draft; /* with what is not committed in the store */
 	const char *conf_file;
 	bool json;
 };
@@ -43,6 +44,9 @@ struct policy_message {
  */
 int policy_options(int argc, char **argv, struct policy_message *m,
     int (*usage)(FILE *to, int status));
+/* The configuration that is meant. */
+int policy_message_conf(struct conf **c_r, const struct policy_message *m,
+    struct err *why);
 /* One more recipient; -1: there are too many. */
 int policy_rcpt(struct policy_message *m, const char *address);
 

@@ -53,6 +53,15 @@ policy_conf(struct conf **c_r, const char *conf_file, const char *file,
 	return r;
 }
 
+int
+policy_message_conf(struct conf **c_r, const struct policy_message *m,
+    struct err *why)
+{
+	return m->draft ? conf_load_draft(c_r, m->conf_file != NULL ?
+	    m->conf_file : CLI_CONF, &conf_reader_plain, why) :
+	    policy_conf(c_r, m->conf_file, NULL, why);
+}
+
 static void
 put(json_t *o, const char *key, const char *value)
 {

@@ -26,6 +26,7 @@ policy_options(int argc, char **argv, struct policy_message *m,
 		{ "tls", optional_argument, NULL, 't' },
 		{ "listener", required_argument, NULL, 'l' },
 		{ "live", no_argument, NULL, 'L' },
+		{ "draft", no_argument, NULL, 'd' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -87,6 +88,9 @@ option(struct policy_message *m, int c, const char *value)
 		return 0;
 	case 'L':
 		m->live = true;
+		return 0;
+	case 'd':
+		m->draft = true;
 		return 0;
 	case 'c':
 		m->conf_file = value;

@@ -363,9 +363,11 @@ struct conf_over {
 };
 
 /* "FILE:LINE: …" in why. The generation has one reference. With what the
- * store has in force; _boot: of the boot file alone; _policy: as if that file
- * were its policy. */
+ * store has in force; _draft: and with what is not committed, too; _boot: of
+ * the boot file alone; _policy: as if that file were its policy. */
 int conf_load(struct conf **conf_r, const char *file,
+    const struct conf_reader *reader, struct err *why);
+int conf_load_draft(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why);
 int conf_load_policy(struct conf **conf_r, const char *file,
     const char *policy, const struct conf_reader *reader, struct err *why);
@@ -390,6 +392,9 @@ int conf_over_path(struct pool *pool, const char *file, struct str text,
 int conf_over_read(struct conf_over *over_r, struct pool *pool,
     const char *path, uint64_t proposal, const char *token,
     struct err *why);
+/* So, with what is not committed. */
+int conf_over_draft(struct conf_over *over_r, struct pool *pool,
+    const char *path, struct err *why);
 /*
  * Which certificate serves what, by boot file, store and what plugins have
  * (list, daemon/lister). For who may read them: master, reload, `postern

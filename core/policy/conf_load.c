@@ -8,6 +8,8 @@
 
 #include "base/file.h"
 
+static int	load(struct conf **, const char *, bool, const char *,
+		    const struct conf_reader *, struct err *);
 static int	plain_read(void *, const char *, struct buf *, struct err *);
 static int	none_read(void *, const char *, struct buf *, struct err *);
 static const char *plain_path(void *, struct pool *, const char *);
@@ -30,11 +32,25 @@ int
 conf_load(struct conf **conf_r, const char *file,
     const struct conf_reader *reader, struct err *why)
 {
-	return conf_load_policy(conf_r, file, NULL, reader, why);
+	return load(conf_r, file, false, NULL, reader, why);
+}
+
+int
+conf_load_draft(struct conf **conf_r, const char *file,
+    const struct conf_reader *reader, struct err *why)
+{
+	return load(conf_r, file, true, NULL, reader, why);
 }
 
 int
 conf_load_policy(struct conf **conf_r, const char *file, const char *policy,
+    const struct conf_reader *reader, struct err *why)
+{
+	return load(conf_r, file, false, policy, reader, why);
+}
+
+static int
+load(struct conf **conf_r, const char *file, bool draft, const char *policy,
     const struct conf_reader *reader, struct err *why)
 {
 	struct pool *pool = pool_new(0);
@@ -48,7 +64,8 @@ conf_load_policy(struct conf **conf_r, const char *file, const char *policy,
 	if (r == 0)
 		r = conf_over_path(pool, file, buf_str(&text), &path, why);
 	if (r == 0)
-		r = conf_over_read(&over, pool, path, 0, NULL, why);
+		r = draft ? conf_over_draft(&over, pool, path, why) :
+		    conf_over_read(&over, pool, path, 0, NULL, why);
 	if (r == 0) {
 		over.policy = policy;
 		r = conf_parse_over(conf_r, file, buf_str(&text), &over,

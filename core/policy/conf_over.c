@@ -48,6 +48,22 @@ conf_over_read(struct conf_over *over_r, struct pool *pool, const char *path,
 	return r;
 }
 
+int
+conf_over_draft(struct conf_over *over_r, struct pool *pool, const char *path,
+    struct err *why)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, CONF_OVER_MAX);
+	r = revs_read_draft(path, &text, why);
+	if (r == 0)
+		*over_r = (struct conf_over){ .name = "draft",
+			.text = pool_str(pool, buf_str(&text)) };
+	buf_fini(&text);
+	return r;
+}
+
 /* A block without a name goes behind those of the file and so has the last
  * word; one with a name goes into its namesake. */
 int

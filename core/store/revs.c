@@ -249,3 +249,34 @@ revs_read(const char *path, uint64_t proposal, const char *token,
 	revs_close(&r);
 	return rc;
 }
+
+static int
+add_body(void *arg, const struct revs_object *o, struct err *why)
+{
+	return buf_add_str(arg, o->body) == 0 ? 0 :
+	    err_text(why, "the objects are too long");
+}
+
+int
+revs_read_draft(const char *path, struct buf *dst, struct err *why)
+{
+	struct revs *r;
+	uint64_t head;
+	int rc;
+
+	if (revs_open(&r, path, false, why) != 0)
+		return -1;
+	if (r == NULL)
+		return 0;
+	rc = revs_begin(r, false, why);
+	if (rc == 0) {
+		rc = revs_head(r, &head, why);
+		if (rc == 0 && head != 0)
+			rc = revs_text(r, head, NULL, why);
+		if (rc == 0)
+			rc = revs_merged(r, add_body, dst, why);
+		(void)revs_end(r, false, NULL);
+	}
+	revs_close(&r);
+	return rc;
+}

@@ -143,5 +143,7 @@ const char *revs_beside(const struct revs *r, struct pool *pool,
  * no store, or no revision. */
 int revs_read(const char *path, uint64_t proposal, const char *token,
     struct buf *dst, uint64_t *n_r, struct err *why);
+/* So, that of the head as it would be with the changes of the draft. */
+int revs_read_draft(const char *path, struct buf *dst, struct err *why);
 
 #endif

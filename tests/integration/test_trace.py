@@ -299,6 +299,51 @@ def test_a_policy_that_fails_ends_with_one(relay, sink):
         assert done.returncode == status, done.text
 
 
+def test_a_draft_is_traced_as_its_commit_will_have_it(server):
+    """And only if it is asked for; what it says afterwards is the same."""
+    for words in (["mail_flow_policy", "RELAYED", "behavior=reject"],
+                  ["destination", "next.test", "tls=required"],
+                  ["recipient_access", "never@next.test", "access=accept"]):
+        server.cli("config", "set", *words)
+    args = ["--client", "127.88.0.9"]
+    assert "draft" not in trace(server, *args)
+    out = trace(server, *args, "--draft", status=1)
+    assert out["draft"] is True
+    assert (out["stage"], out["by"]) == ("connect",
+                                         "mail_flow_policy RELAYED")
+    to = ["--client", "127.88.9.9", "--draft"]
+    out = trace(server, *to, rcpt="never@next.test")
+    assert out["recipients"][0]["tls"]["level"] == "required"
+    assert trace(server, *to[:2])["recipients"][0]["tls"]["level"] == \
+        "opportunistic"
+    trace(server, *to[:2], rcpt="never@next.test", status=1)
+    people = ["--from", "a@good.test", "--rcpt", "b@next.test"]
+    for command in ["trace", *people], ["policy", "trace", *people], [
+            "explain", "a@good.test", "b@next.test"]:
+        for draft in [], ["--draft"]:
+            said = server.cli(*command, *draft).text
+            assert ("as drafted: with what is not committed\n" in said) == \
+                bool(draft), said
+    server.cli("commit")
+    now = trace(server, *to[:2], rcpt="never@next.test")
+    for key in "hat", "access", "stage", "verdict", "config", "policy":
+        assert now.get(key) == out.get(key), key
+    for key in "tls", "hop", "limits":
+        assert set(now["recipients"][0][key]) == \
+            set(out["recipients"][0][key])
+    assert now["recipients"][0]["tls"]["level"] == "required"
+
+
+def test_a_draft_that_was_broken_since_is_no_configuration(server):
+    server.cli("config", "set", "listener", "inbound",
+               "sender_groups=PARTNERS")
+    server.write_config({"sender_group": {"PARTNERS": None}})
+    done = server.cli("trace", "--draft", "--from", "a@x.test", "--rcpt",
+                      "b@next.test", check=False)
+    assert done.returncode == 2
+    assert 'draft: listener "inbound"' in done.text, done.text
+
+
 @pytest.mark.parametrize("args, status", [
     (["--json"], 64), (["--from", "a@x.test", "--json"], 64),
     (["--from", "a@x.test", "--rcpt", "b@x.test", "one", "two"], 64),

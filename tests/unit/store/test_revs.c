@@ -383,6 +383,31 @@ START_TEST(refuses_what_others_could_change)
 }
 END_TEST
 
+START_TEST(a_draft_is_read_over_the_head)
+{
+	struct place p;
+	struct revs *r;
+	struct buf b;
+
+	place_init(&p);
+	buf_init(&b, 1000);
+	ck_assert_int_eq(revs_read_draft(p.path, &b, NULL), 0);
+	r = must_open(&p);
+	ck_assert_int_eq(put(r, "a", "1"), 0);
+	ck_assert_int_eq(put(r, "b", "2"), 0);
+	ck_assert_int_eq(revs_read_draft(p.path, &b, NULL), 0);
+	ck_assert_str_eq(buf_p(&b), "12");
+	(void)commit(&p, r);
+	ck_assert_int_eq(put(r, "b", NULL), 0);
+	buf_reset(&b);
+	ck_assert_int_eq(revs_read_draft(p.path, &b, NULL), 0);
+	ck_assert_str_eq(buf_p(&b), "1");
+	revs_close(&r);
+	buf_fini(&b);
+	place_fini(&p);
+}
+END_TEST
+
 START_TEST(notices_damage)
 {
 	struct err why = ERR_INIT;
@@ -406,6 +431,7 @@ START_TEST(notices_damage)
 	ck_assert_int_eq(revs_read(p.path, 0, NULL, &b, &n, &why), -1);
 	ck_assert_msg(strstr(why.text, "revision 1 is damaged") != NULL, "%s",
 	    why.text);
+	ck_assert_int_eq(revs_read_draft(p.path, &b, NULL), -1);
 	fd = open(p.path, O_WRONLY);
 	ck_assert_int_eq(pwrite(fd, "garbage", 7, 0), 7);
 	ck_assert_int_eq(close(fd), 0);
@@ -564,6 +590,7 @@ UNIT_SUITE(revs)
 	tcase_add_test(tc, a_reader_sees_one_revision_while_another_is_made);
 	tcase_add_test(tc, no_store_is_no_revision);
 	tcase_add_test(tc, refuses_what_others_could_change);
+	tcase_add_test(tc, a_draft_is_read_over_the_head);
 	tcase_add_test(tc, notices_damage);
 	tcase_add_test(tc, one_commits_at_a_time);
 	tcase_add_test(tc,
