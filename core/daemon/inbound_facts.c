@@ -316,21 +316,23 @@ set_after(struct inmsg *m, int rcpt, const char *value, struct err *why)
 	    wait, why);
 }
 
-/* Those of the session go to each message that begins after them. */
+/* Those of the session go to each message that begins after them, those of the
+ * message to its branches. */
 static struct notes *
 notes(void *arg)
 {
+	struct notes **at;
 	struct session *s;
+	struct pool *pool;
 
 	OBJ_CAST(s, arg, SESSION_MAGIC);
-	if (s->m != NULL) {
-		if (s->m->notes == NULL)
-			s->m->notes = notes_new(s->m->pool);
-		return s->m->notes;
-	}
-	if (s->notes == NULL)
-		s->notes = notes_new(session_pool(s));
-	return s->notes;
+	at = s->m == NULL ? &s->notes : s->m->cur != NULL ?
+	    &s->m->cur->notes : &s->m->notes;
+	pool = s->m == NULL ? session_pool(s) : s->m->cur != NULL ?
+	    s->m->env->pool : s->m->pool;
+	if (*at == NULL)
+		*at = notes_new(pool);
+	return *at;
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include "daemon/factwords.h"
 #include "host/scope.h"
 #include "mail/addr.h"
+#include "mail/notes.h"
 #include "mail/status.h"
 #include "relay/route.h"
 #include "tls/tlsio.h"
@@ -136,6 +137,19 @@ set(void *arg, enum fact f, int rcpt, const char *value, struct err *why)
 	    &o->new_want, why);
 }
 
+/* To be read: what a branch is stored with stays as it is. */
+static struct notes *
+notes(void *arg)
+{
+	struct err why = ERR_INIT;
+	struct out *o = arg;
+
+	if (o->notes == NULL && o->env->notes.n > 0 &&
+	    notes_read(&o->notes, o->pool, o->env->notes, &why) < 0)
+		return NULL; /* no store gives such */
+	return o->notes;
+}
+
 static unsigned
 nrcpt(void *arg)
 {
@@ -168,6 +182,7 @@ out_end(struct out *o)
 const struct about_ops out_about = {
 	.get = get,
 	.set = set,
+	.notes = notes,
 	.nrcpt = nrcpt,
 	.scope = scope,
 };

@@ -66,7 +66,8 @@ struct out {
 	/* The deliver hook: what was set. */
 	const char *new_want, *new_route;
 	const struct relay_conf *conf;
-	struct pool *pool;	/* for it */
+	struct pool *pool;	/* of the question or report */
+	struct notes *notes;	/* NULL: not read yet, or none */
 	struct scope *scope[2];	/* message and recipient: the event's life */
 };
 extern const struct about_ops out_about;

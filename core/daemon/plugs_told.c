@@ -229,6 +229,7 @@ told_new(struct plugs_out *p, enum hook hook, const struct envelope *env,
 	copy = pool_dup(pool, env, sizeof(*env));
 	copy->sender = copy_addr(pool, &env->sender);
 	copy->envid = pool_str(pool, env->envid);
+	copy->notes = pool_str(pool, env->notes);
 	t->about_out.env = copy;
 	t->about_out.pool = pool;
 	t->about = (struct about){ .ops = &out_about,

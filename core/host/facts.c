@@ -195,14 +195,13 @@ set_note(struct event *ev, const char *name, const char *value,
     struct err *why)
 {
 	const struct about *a = ev->about;
-	struct notes *notes = NULL;
 
-	if (a->ops->notes != NULL && a->ops->notes_set != NULL &&
-	    a->ops->notes_set(a->arg))
-		notes = a->ops->notes(a->arg);
-	if (notes == NULL)
+	if (a->ops->notes == NULL)
 		return err_text(why, "there are no notes to be set here");
-	return notes_set(notes, name, value, why);
+	if (a->ops->notes_set == NULL || !a->ops->notes_set(a->arg))
+		return err_text(why, "notes are set up to branch, and read "
+		    "from then on");
+	return notes_set(a->ops->notes(a->arg), name, value, why);
 }
 
 /* Once for each name: it is the same mistake each time. */

@@ -347,12 +347,34 @@ add_others(struct trial *t, json_t *rcpts)
 	}
 }
 
+static void
+put_notes(json_t *o, const struct notes *notes)
+{
+	const char *name, *value;
+	unsigned i;
+
+	for (i = 0; notes != NULL && notes_at(notes, i, &name, &value); i++)
+		(void)json_object_set_new(o, name, json_string(value));
+}
+
+/* Of the message and its branches. */
+static json_t *
+notes_of(struct subject *s)
+{
+	json_t *o = json_object();
+	unsigned i;
+
+	put_notes(o, s->notes);
+	for (i = 0; i < s->nbranch; i++)
+		put_notes(o, subject_notes(s, subject_branch(s, i)));
+	return o;
+}
+
 static json_t *
 finish(struct trial *t, json_t *rcpts)
 {
 	struct subject *s = t->subject;
-	json_t *notes_o = json_object(), *out, *o;
-	const char *name, *value;
+	json_t *out, *o;
 	size_t k;
 	int i;
 
@@ -364,13 +386,10 @@ finish(struct trial *t, json_t *rcpts)
 			describe(t, o, i);
 	}
 	add_others(t, rcpts);
-	for (k = 0; s->notes != NULL && notes_at(s->notes, (unsigned)k, &name,
-	    &value); k++)
-		(void)json_object_set_new(notes_o, name, json_string(value));
 	out = json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o, s:o}", "stage",
 	    hook_word(s->at), "verdict", word_of(t), "reply", reply_of(t),
 	    "by", t->verdict.by, "rcpt", rcpts, "branches", branches_of(t),
-	    "notes", notes_o);
+	    "notes", notes_of(s));
 	ASSERT(out != NULL);
 	return out;
 }

@@ -165,6 +165,17 @@ subject_branch(struct subject *s, unsigned branch)
 	return -1;
 }
 
+struct notes *
+subject_notes(struct subject *s, int rcpt)
+{
+	struct subject_rcpt *r;
+
+	if (rcpt < 0 && s->nbranch > 0)
+		rcpt = subject_branch(s, 0);
+	r = subject_at(s, rcpt);
+	return r != NULL && r->notes != NULL ? r->notes : s->notes;
+}
+
 bool
 subject_fact(const char *name, enum fact *f_r)
 {
@@ -336,7 +347,7 @@ notes(void *arg)
 	struct subject *s;
 
 	OBJ_CAST(s, arg, SUBJECT_MAGIC);
-	return s->notes;
+	return subject_notes(s, s->about);
 }
 
 static bool

@@ -25,6 +25,7 @@ struct subject_rcpt {
 	const char *tls, *route, *profile, *quarantine, *hold, *word, *after;
 	struct edits *edits;
 	struct buf *body; /* NULL: the message's */
+	struct notes *notes; /* of its branch; NULL: there is none yet */
 	struct scope *scope;
 	unsigned branch;
 	bool dropped; /* it is in none */
@@ -37,6 +38,7 @@ struct subject {
 	const struct relay_conf *relay;
 	const char *fact[FACT_COUNT];
 	enum hook at; /* what is being asked: what can be set depends on it */
+	int about;    /* and about whom: a recipient, or -1 */
 	bool session, message;
 	struct scope *session_scope, *message_scope, *event_scope;
 	struct notes *notes;
@@ -65,6 +67,9 @@ const char *subject_said(const struct subject *s, enum fact f,
     const char *own);
 /* subject_split.c: makes the branches. */
 void subject_split(struct subject *s);
+/* Of the message; once there are branches, of that recipient's (-1: of the
+ * first). */
+struct notes *subject_notes(struct subject *s, int rcpt);
 /* The first recipient of a branch. */
 int subject_branch(struct subject *s, unsigned branch);
 /* The recipient's number, or -1. */

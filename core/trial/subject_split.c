@@ -60,5 +60,7 @@ subject_split(struct subject *s)
 				break;
 		}
 		a->branch = j < i ? s->rcpt[j]->branch : s->nbranch++;
+		a->notes = j < i ? s->rcpt[j]->notes :
+		    notes_copy(s->pool, s->notes);
 	}
 }

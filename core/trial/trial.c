@@ -149,6 +149,7 @@ trial_ask(struct trial *t, enum hook h, int rcpt)
 		.rcpt = rcpt };
 
 	t->subject->at = h;
+	t->subject->about = rcpt;
 	t->asked = true;
 	t->verdict = (struct hook_verdict){ .act = HOOK_GO };
 	t->answered = false;

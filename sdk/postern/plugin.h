@@ -261,9 +261,10 @@ struct pst_api {
  * Facts by name, as in the log, in Lua and in postern-plugin(3): "client.ip",
  * "tls.cipher", "sender", "rcpt.domain", "mid". NULL: not set. The text is
  * valid as long as the event. "note.NAME" is anybody's, goes into the queue
- * with the message and can be set at each hook up to "branch". What else can
- * be set is told there; "rcpt.tls" can only be raised. set returns 0, or -1
- * (unknown, not now, not a value) and a line is logged.
+ * with the message, can be set at each hook up to "branch" and read at all, a
+ * delivery's and reports' too. What else can be set is told there; "rcpt.tls"
+ * can only be raised. set returns 0, or -1 (unknown, not now, not a value) and
+ * a line is logged.
  */
 #define pst_get(ev, name) (ev)->api->get((ev), (name))
 #define pst_set(ev, name, value) (ev)->api->set((ev), (name), (value))

@@ -209,11 +209,13 @@ static const char *
 fact_of(struct stub *st, const struct expected *x)
 {
 	struct subject *sub = st->t.subject;
+	const struct notes *notes;
 	enum fact f;
 
-	if (strncmp(x->name, "note.", 5) == 0)
-		return sub->notes != NULL ? notes_get(sub->notes, x->name + 5) :
-					    NULL;
+	if (strncmp(x->name, "note.", 5) == 0) {
+		notes = subject_notes(sub, x->rcpt);
+		return notes != NULL ? notes_get(notes, x->name + 5) : NULL;
+	}
 	if (!subject_fact(x->name, &f)) {
 		(void)err_text(&st->t.broken, "no fact is called %s", x->name);
 		return NULL;

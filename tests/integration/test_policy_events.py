@@ -455,3 +455,62 @@ on("disconnect", function(conn) log.info("gone %s", conn.ip) end)
     assert last(server)[1].startswith("250")
     for line in ("try 1 to ", "delivered ", r"queued \d+", "gone 127"):
         server.wait_log(line)
+
+
+def test_what_was_noted_is_read_at_deliveries_and_in_reports(policy):
+    """On the way out it stays as it was; the queue keeps it over a restart."""
+    server = policy("""
+        on("connect", function(conn) conn:note("from", conn.ip) end)
+        on("rcpt", function(rcpt) rcpt:note("who", rcpt.localpart) end)
+        on("branch", function(branch) branch:note("last", "ü") end)
+        for _, hook in ipairs { "queued", "deliver", "delivered", "deferred",
+            "bounced" } do
+          on(hook, function(a)
+            local who = a:note("who")
+            log.info("%s: %s %s %s %s %s", hook, a:note("from"), who,
+              a:note("last"), a:note("none"), pcall(a.note, a, "who", "z"))
+            if hook == "deliver" and who == "later" and a.n == 1 then
+              return tempfail("not yet")
+            elseif hook == "deliver" and who == "never" then
+              return a:expire()
+            end
+          end)
+        end""", workers=1)
+    says = r"%s: 127\.0\.0\.1 (now|later|never) ü nil false$"
+    for who in ("now", "later", "never"):
+        assert answers(server, rcpts=[who + "@b.test"])["end"][0] == "2"
+    for hook, count in (("queued", 3), ("deliver", 3), ("delivered", 1),
+                        ("deferred", 1), ("bounced", 1)):
+        server.wait_log(says % hook, count)
+    server.wait_log("at deliver .*note.who cannot be set: notes are set up to "
+                    "branch", 3)
+    server.stop()
+    server.start()
+    server.cli("queue", "flush")
+    server.wait_log(says % "delivered", 2)
+    server.wait_empty()
+
+
+def test_a_trial_has_notes_as_the_relay_has_them(policy, folder):
+    server = policy("""
+        on("branch", function(branch)
+          branch:note("last", branch:note("last") or branch.index)
+        end)
+        on("rcpt", function(rcpt) rcpt:branch(rcpt.localpart) end)
+        on("deliver", function(a)
+          log.info("%s %s", a:note("last"), pcall(a.note, a, "last", "z"))
+        end)
+        test("each branch its own", function(t)
+          local r = t:send { rcpt = { "x@b.test", "y@b.test" } }
+          t:eq(r.notes.last, "1")
+          for i, rcpt in ipairs { "x@b.test", "y@b.test" } do
+            local d = r:deliver { rcpt = rcpt }
+            t:eq(d.verdict, "accept")
+            t:ok(d.log:find((" %d false"):format(i - 1), 1, true), d.log)
+            t:ok(d.log:find("notes are set up to branch", 1, true), d.log)
+          end
+        end)""")
+    assert server.cli("policy", "test").text.startswith("ok 1")
+    answers(server, rcpts=["x@b.test", "y@b.test"])
+    for i in (0, 1):
+        server.wait_log(" %d false$" % i)
