@@ -357,14 +357,14 @@ put_notes(json_t *o, const struct notes *notes)
 		(void)json_object_set_new(o, name, json_string(value));
 }
 
-/* Of the message and its branches. */
+/* Of the message and its branches; without one, of the session. */
 static json_t *
 notes_of(struct subject *s)
 {
 	json_t *o = json_object();
 	unsigned i;
 
-	put_notes(o, s->notes);
+	put_notes(o, subject_notes(s, -1));
 	for (i = 0; i < s->nbranch; i++)
 		put_notes(o, subject_notes(s, subject_branch(s, i)));
 	return o;

@@ -74,6 +74,7 @@ subject_end_session(struct subject *s)
 	subject_end_message(s);
 	scope_end(&s->session_scope);
 	s->session = false;
+	s->session_notes = NULL;
 }
 
 static const char *
@@ -96,7 +97,7 @@ subject_mail(struct subject *s, const char *from, struct err *why)
 		why) < 0)
 		return -1;
 	s->message = true;
-	s->notes = notes_new(s->pool);
+	s->notes = notes_copy(s->pool, s->session_notes);
 	s->edits = edits_new(s->pool);
 	s->fact[FACT_SENDER] = a.full.n > 0 ? a.full.p : "";
 	s->fact[FACT_SENDER_LOCAL] = pool_strndup(s->pool, a.local.p,
@@ -173,7 +174,9 @@ subject_notes(struct subject *s, int rcpt)
 	if (rcpt < 0 && s->nbranch > 0)
 		rcpt = subject_branch(s, 0);
 	r = subject_at(s, rcpt);
-	return r != NULL && r->notes != NULL ? r->notes : s->notes;
+	if (r != NULL && r->notes != NULL)
+		return r->notes;
+	return s->message ? s->notes : s->session_notes;
 }
 
 bool
@@ -356,7 +359,7 @@ notes_may(void *arg)
 	struct subject *s;
 
 	OBJ_CAST(s, arg, SUBJECT_MAGIC);
-	return s->message && s->at <= HOOK_BRANCH;
+	return s->session && s->at <= HOOK_BRANCH;
 }
 
 static unsigned

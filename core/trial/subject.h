@@ -41,7 +41,8 @@ struct subject {
 	int about;    /* and about whom: a recipient, or -1 */
 	bool session, message;
 	struct scope *session_scope, *message_scope, *event_scope;
-	struct notes *notes;
+	/* The session's are noted with each message. */
+	struct notes *session_notes, *notes;
 	struct edits *edits;
 	struct buf content; /* header and body as received, CRLF */
 	size_t body_at;	    /* where the body begins; 0: not known yet */

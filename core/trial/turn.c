@@ -2,6 +2,7 @@
 
 #include <postern/filter.h>
 
+#include "mail/notes.h"
 #include "trial/trial.h"
 
 /* A filter/1 that has begun, and what it said before the end. */
@@ -36,6 +37,7 @@ trial_connect(struct trial *t, const struct trial_client *c)
 	if (c->listener != NULL)
 		fact[FACT_LISTENER] = c->listener;
 	sub->session = true;
+	sub->session_notes = notes_new(t->pool);
 	if (!trial_ask(t, HOOK_CONNECT, -1) || t->verdict.act != HOOK_GO)
 		return;
 	fact[FACT_CLIENT_HELO] = c->helo;

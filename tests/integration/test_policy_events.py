@@ -493,16 +493,18 @@ def test_what_was_noted_is_read_at_deliveries_and_in_reports(policy):
 
 def test_a_trial_has_notes_as_the_relay_has_them(policy, folder):
     server = policy("""
+        on("connect", function(conn) conn:note("from", conn.ip) end)
         on("branch", function(branch)
           branch:note("last", branch:note("last") or branch.index)
         end)
         on("rcpt", function(rcpt) rcpt:branch(rcpt.localpart) end)
         on("deliver", function(a)
-          log.info("%s %s", a:note("last"), pcall(a.note, a, "last", "z"))
+          log.info("%s %s %s", a:note("from"), a:note("last"), pcall(a.note, a, "last", "z"))
         end)
         test("each branch its own", function(t)
           local r = t:send { rcpt = { "x@b.test", "y@b.test" } }
           t:eq(r.notes.last, "1")
+          t:eq(r.notes.from, "192.0.2.1")
           for i, rcpt in ipairs { "x@b.test", "y@b.test" } do
             local d = r:deliver { rcpt = rcpt }
             t:eq(d.verdict, "accept")

@@ -209,6 +209,31 @@ on_eom(struct pst_event *ev)
 }
 """)
 
+NOTER = plugin("noter", "PST_ON_CONNECT:on_connect PST_ON_MAIL:on_mail "
+               "PST_ON_DISCONNECT:on_gone", """
+static enum pst_verdict
+on_connect(struct pst_event *ev)
+{
+	return pst_set(ev, "note.who", "here") == 0 ? PST_CONTINUE :
+	    PST_REJECT;
+}
+static enum pst_verdict
+on_mail(struct pst_event *ev)
+{
+	if (pst_get(ev, "note.once") != NULL)
+		return PST_REJECT;
+	return pst_set(ev, "note.once", pst_get(ev, "note.who")) == 0 ?
+	    PST_CONTINUE : PST_TEMPFAIL;
+}
+static enum pst_verdict
+on_gone(struct pst_event *ev)
+{
+	if (pst_set(ev, "note.who", "gone") != 0)
+		pst_log(ev, PST_INFO, "was %s", pst_get(ev, "note.who"));
+	return PST_CONTINUE;
+}
+""")
+
 HOLDER = plugin("holder", "PST_ON_EOM:on_eom PST_ON_BRANCH:on_branch "
                 "PST_ON_DELIVER:on_deliver PST_ON_BOUNCED:on_bounced", """
 static enum pst_verdict
@@ -670,6 +695,14 @@ on_mail(struct pst_event *ev)
          "bounced text=\"no such user\" -> continue\n"
          "expect alert /given up: no such user/\n",
          plugins={"holder": HOLDER}),
+    Case("what a connection noted is noted with each of its messages",
+         "plugin ./noter.so\nsession 192.0.2.1 -> continue\n"
+         "expect fact note.who = here\n"
+         "mail a@us.example -> continue\nexpect fact note.once = here\n"
+         "mail b@us.example -> continue\nexpect fact note.once = here\n"
+         "disconnect\nexpect log /was here/\n"
+         "session 192.0.2.2\nexpect fact note.once none\n",
+         plugins={"noter": NOTER}),
     Case("what the relay refuses to set is refused",
          "plugin ./beyond.so\n" + MAIL % "" + "rcpt b@c.example\n"
          "eom -> continue\nexpect fact rcpt.route = smarthost\n"
