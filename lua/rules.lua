@@ -54,7 +54,8 @@ local rules = {}
 local set_methods = {}
 local set_meta = { __index = set_methods }
 
--- Rules that have metrics of their own: an instance may have 100.
+-- Rules that have metrics of their own: an instance may have 100. Those below
+-- share one.
 local MOST_METRICS = 20
 -- Alternatives of a condition in a rule that runs without a watch.
 local MOST_BRIEF = 16
@@ -241,12 +242,14 @@ local function slug(name)
 end
 
 local function name_metrics(active)
-  local taken = {}
+  local taken = { others = true }
   for i, rule in ipairs(active) do
-    if i > MOST_METRICS then return end
-    local name = slug(rule.name)
-    if name == "" or taken[name] then name = name .. "_" .. i end
-    taken[name] = true
+    local name = "others"
+    if i <= MOST_METRICS then
+      name = slug(rule.name)
+      if name == "" or taken[name] then name = name .. "_" .. i end
+      taken[name] = true
+    end
     rule.metric = "rule_" .. name .. "_matches"
     rule.metric_spent = "rule_" .. name .. "_steps"
   end
@@ -436,7 +439,7 @@ local function carry_out(set, c, rule, list, m)
     c.stops = true
     for k = 1, m do c.stopped[list[k]] = true end
   end
-  if rule.metric and env.count then env.count(rule.metric, 1) end
+  if env.count then env.count(rule.metric, 1) end
 end
 
 -- What is used is measured where it can be more than a few steps.
@@ -447,7 +450,7 @@ local function measured(set, c, rule, found)
   if list then carry_out(set, c, rule, list, m) end
   local spent = env.spent() - before
   rule.spent = rule.spent + spent
-  if spent > 0 and rule.metric_spent and env.count then
+  if spent > 0 and env.count then
     env.count(rule.metric_spent, spent)
   end
   return list, m

@@ -70,14 +70,16 @@ arguments(lua_State *L, enum stage st)
 	return d.nparams;
 }
 
-/* "policy.lua:7" as handler_policy_lua_7_steps. */
+/* "policy.lua:7" as handler_policy_lua_7_steps; a name may have 40 octets, and
+ * the end says most. */
 static void
-name_metric(struct handler *h)
+name_metric(struct handler *h, bool own)
 {
+	size_t cut = h->place_n > METRIC_PLACE ? h->place_n - METRIC_PLACE : 0;
 	char *p;
 
-	(void)snprintf(h->metric, sizeof(h->metric), "handler_%.30s_steps",
-	    h->place);
+	(void)snprintf(h->metric, sizeof(h->metric), "handler_%s_steps",
+	    own ? h->place + cut : "others");
 	for (p = h->metric; *p != '\0'; p++) {
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p | 0x20);
@@ -105,8 +107,7 @@ take_list(lua_State *L, struct asked *a, enum stage st, unsigned *metered)
 		(void)lua_getfield(L, -2, "f");
 		lua_pushvalue(L, -1);
 		h->nargs = arguments(L, st);
-		if ((*metered)++ < METERED)
-			name_metric(h);
+		name_metric(h, (*metered)++ < METERED);
 		h->fn = luaL_ref(L, LUA_REGISTRYINDEX);
 		lua_pop(L, 2);
 	}
@@ -178,7 +179,7 @@ meter(lua_State *L, struct event *r, const struct handler *h)
 {
 	uint64_t spent = state_used(L)->instructions - r->spent;
 
-	if (spent > 0 && h->metric[0] != '\0')
+	if (spent > 0)
 		pst_count_by(r->ev, h->metric, (int64_t)spent);
 }
 

@@ -36,6 +36,7 @@ enum {
 	STRANDS = 32,	 /* of parallel(), all of an event */
 	TICKS = 16,	 /* of on("tick") */
 	METERED = 10,	 /* handlers with a metric of their own */
+	METRIC_PLACE = 26, /* octets of a place in its name */
 	HITS = 64,	 /* of rules that were found by names */
 	BRIEF = 64,	 /* rules by recipients that need no watch */
 	PLACE_MAX = 64,
@@ -72,7 +73,8 @@ struct handler {
 	int nargs; /* so many of the event's objects */
 	size_t place_n;
 	char place[PLACE_MAX];
-	char metric[48]; /* what it spends, of the first METERED; or "" */
+	/* Of what it spends; those behind METERED share one. */
+	char metric[PLACE_MAX + 16];
 };
 
 struct asked {
@@ -105,6 +107,7 @@ struct policy {
 	uint64_t events; /* number of the last */
 	int64_t peak[STAGE_COUNT]; /* the most that an event took */
 	int64_t memory; /* of the state, as it was told last */
+	bool limits_told;
 	struct event *live;
 };
 

@@ -75,6 +75,7 @@ count(struct pst_event *ev, struct policy *p, enum stage st,
 #undef NAMES
 	const char *const *name = names[st];
 	int64_t held = (int64_t)state_memory(p->state);
+	const struct conf *conf = ev->conf;
 
 	pst_count(ev, name[0]);
 	if (failed)
@@ -85,6 +86,12 @@ count(struct pst_event *ev, struct policy *p, enum stage st,
 	if (use->peak > p->peak[st]) {
 		p->peak[st] = use->peak;
 		pst_gauge(ev, name[3], use->peak);
+	}
+	if (!p->limits_told) {
+		p->limits_told = true;
+		pst_gauge(ev, "limit_instructions", conf->instructions);
+		pst_gauge(ev, "limit_event_memory", conf->event_memory);
+		pst_gauge(ev, "limit_memory", conf->memory);
 	}
 	/* Not for every object. */
 	if (held > p->memory + MEMORY_STEP || held < p->memory - MEMORY_STEP) {

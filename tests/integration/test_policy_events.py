@@ -445,6 +445,64 @@ end)
     base.wait_for(lambda: told() == [3, 2], server.tail)
 
 
+def metrics(server):
+    return server.cli_json("status")[0]["metrics"]
+
+
+def test_metrics_of_rules_and_the_limits_are_seen_in_a_relay(policy):
+    rules = "".join('rule "more %d" { when = { rcpt = "x@y.test" }, '
+                    'tag = "[x]" }\n' % i for i in range(18))
+    server = policy("""
+rule "To all: preferred" { tls = "preferred" }
+rule "by subject" { when = { subject = "plan" }, tag = "[plan]" }
+""" + rules + """
+rule "late" { tls = "opportunistic" }
+rule "later" { when = { subject = "plan" }, tag = "[plan]" }
+on("mail", function() for i = 1, 30000 do end end)
+""", {"instructions": 500000, "memory": "32M", "event_memory": "4M"},
+                    workers=1)
+    for _ in range(3):
+        assert last(server)[1].startswith("250")
+    exact = {"rule_to_all_preferred_matches": 3, "rule_others_matches": 3,
+             "limit_instructions": 500000, "limit_memory": 32 << 20,
+             "limit_event_memory": 4 << 20}
+
+    def told():
+        figures = metrics(server)
+        return all(figures.get("plugin_policy_" + name) == n
+                   for name, n in exact.items()) and figures
+    figures = base.wait_for(told, lambda: "%s" % metrics(server))
+    for name in ("rule_by_subject_steps", "rule_others_steps"):
+        assert 0 < figures["plugin_policy_" + name] < 3 * 500000
+    assert figures["plugin_policy_instructions_mail"] >= 90000
+    assert not [name for name in figures if "rule_late" in name]
+
+
+def test_handlers_behind_the_tenth_are_counted_together(policy):
+    server = policy("".join(
+        'on("mail", function() for i = 1, %d do end end)\n' %
+        (20000 if i >= 10 else 10) for i in range(12)), workers=1)
+    assert last(server)[1].startswith("250")
+    base.wait_for(lambda: metrics(server).get(
+        "plugin_policy_handler_others_steps", 0) >= 40000,
+        lambda: "%s" % metrics(server))
+
+
+def test_a_long_name_of_the_policy_leaves_its_lines_apart(relay, sink,
+                                                          folder):
+    path = base.write_file(
+        os.path.join(folder, "our-policy-for-partners-and-banks.lua"),
+        'on("mail", function() for i = 1, 20000 do end end)\n'
+        'on("mail", function() for i = 1, 40000 do end end)\n')
+    server = relay(sink.port, {"policy": {"file": path}, "workers": 1})
+    assert last(server)[1].startswith("250")
+    name = "plugin_policy_handler_r_partners_and_banks_lua_%d_steps"
+    base.wait_for(lambda: metrics(server).get(name % 1, 0) >= 20000 and
+                  metrics(server).get(name % 2, 0) >= 40000,
+                  lambda: "%s" % metrics(server))
+    assert not [x for x in server.log_lines() if "metric" in x]
+
+
 def test_what_becomes_of_mail_is_told(policy):
     server = policy("""
 on("delivered", function(a) log.info("delivered %s %s", a.mx, a.reply) end)

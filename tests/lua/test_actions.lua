@@ -313,6 +313,22 @@ test("matches are counted for the first rules, steps for slow ones", function()
   eq({ list[2].tried, list[2].matched, list[2].spent }, { 3, 0, 300 })
 end)
 
+test("rules behind the first twenty are counted together", function()
+  local w = fake.world()
+  local spent = 0
+  w.env.spent = function()
+    spent = spent + 100
+    return spent
+  end
+  for i = 1, 19 do w.rule("own " .. i) { when = { rcpt = b }, tag = "[b]" } end
+  w.rule "others" { when = { rcpt = a }, tls = "required" }
+  w.rule "slow" { when = { subject = "hello" }, tls = "required" }
+  w.rule "quick" { when = { rcpt = a }, tls = "preferred" }
+  w.send { rcpt = { a } }
+  eq(w.counts, { rule_others_20_matches = 1, rule_others_matches = 2,
+    rule_others_steps = 100 })
+end)
+
 test("the list of rules tells conditions and actions in words", function()
   local w = fake.world()
   w.rule "one" { when = { rcpt_domain = { ".p.example", (fake.lookup {}) },
