@@ -1,9 +1,11 @@
 """Limits of destination blocks over two workers, at four times what they allow,
-as the next hop counts them."""
+as the next hop counts them; and which addresses of a host they go to."""
 
 import re
 import signal
 import threading
+
+import pytest
 
 from lib import base, client, sink as sinks
 from test_delivery_concurrency import flood
@@ -145,6 +147,79 @@ def test_what_dead_workers_held_of_a_host_is_given_back(relay, sink):
     server.wait_workers()
     server.wait_empty()
     assert sink.open_peak <= 8, sink.open_peak  # the dead ones' at the sink
+
+
+BOTH = """
+both.test. 60 IN MX 10 mx.both.test.
+usual.test. 60 IN MX 10 mx.both.test.
+mx.both.test. 60 IN A 127.0.0.1
+mx.both.test. 60 IN AAAA ::1
+test. 60 IN SOA ns.test. h.test. 1 3600 600 86400 60
+"""
+
+
+def both_families(relay, make_sink, word, usual):
+    """A relay, and the sinks on the addresses of a host: those of the family
+    that the word names, and the other."""
+    sinks_of = {"ipv4": make_sink(host="127.0.0.1")}
+    port = sinks_of["ipv4"].port
+    sinks_of["ipv6"] = make_sink(host="::1", port=port)
+    records = base.write_file(base.private_dir("zone") + "/records", BOTH)
+    server = relay(None, {
+        "dns": {"records": records, "servers": ["127.0.0.1@9"]},
+        "delivery": {"port": port, "ip": usual, "idle": "0s"}})
+    server.cli("destconfig", "set", "both.test", "ip=" + word)
+    server.cli("commit")
+    family = word[-4:]
+    return (server, sinks_of.pop(family), sinks_of.popitem()[1])
+
+
+def send(server, *recipients):
+    with server.client() as peer:
+        peer.start().deliver("a@client.test", list(recipients),
+                             client.message())
+
+
+WORDS = [("prefer-ipv4", "require-ipv6"), ("prefer-ipv6", "require-ipv4"),
+         ("require-ipv4", "prefer-ipv6"), ("require-ipv6", "prefer-ipv4")]
+
+
+@pytest.mark.parametrize("word,usual", WORDS)
+def test_a_destination_has_an_ip_preference_of_its_own(relay, make_sink, word,
+                                                       usual):
+    server, named, other = both_families(relay, make_sink, word, usual)
+    send(server, "b@both.test")
+    send(server, "b@usual.test")
+    assert named.wait(1)[0].recipients == ["b@both.test"]
+    assert other.wait(1)[0].recipients == ["b@usual.test"]
+    server.wait_empty()
+    assert len(named.sessions) == len(other.sessions) == 1
+
+
+@pytest.mark.parametrize("word,usual", WORDS[:2])
+def test_a_preferred_family_that_is_down_is_left_for_the_other(
+        relay, make_sink, word, usual):
+    server, named, other = both_families(relay, make_sink, word, usual)
+    named.stop_listening()
+    send(server, "b@both.test")
+    assert other.wait(1)[0].recipients == ["b@both.test"]
+    server.wait_empty()
+
+
+@pytest.mark.parametrize("word,usual", WORDS[2:])
+def test_a_required_family_that_is_down_defers_the_mail(relay, make_sink,
+                                                        word, usual):
+    """It never goes to the other, also when it is tried again."""
+    server, named, other = both_families(relay, make_sink, word, usual)
+    named.stop_listening()
+    send(server, "b@both.test")
+    base.wait_for(lambda: [row["attempts"] for row in server.cli_json(
+        "queue", "list")] >= [2], "two attempts")
+    assert other.sessions == []
+    named.start()
+    assert named.wait(1)[0].recipients == ["b@both.test"]
+    server.wait_empty()
+    assert other.sessions == []
 
 
 class Gate:
