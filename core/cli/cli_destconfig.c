@@ -147,7 +147,10 @@ run_default(const struct confcmd_words *w, struct err *why)
 static int
 run_clear(const struct confcmd_words *w, struct err *why)
 {
-	return destconfig_clear(w->of, why);
+	if (destconfig_clear(w->of, why) != 0)
+		return -1;
+	destconfig_stays(w->of);
+	return 0;
 }
 
 static int

@@ -45,6 +45,9 @@ int destconfig_detail(struct destconfig *dc, const char *name,
 int destconfig_delete(struct destconfig *dc, const char *name,
     struct err *why);
 int destconfig_clear(struct destconfig *dc, struct err *why);
+/* Tells on standard error which entries of the boot file are still there when
+ * all of the store were removed or became others. */
+void destconfig_stays(struct destconfig *dc);
 /* file "-": standard output. */
 int destconfig_export(struct destconfig *dc, const char *file,
     struct err *why);

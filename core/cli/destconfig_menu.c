@@ -551,7 +551,10 @@ do_clear(struct destconfig *dc, struct err *why)
 	if (!yes(&a, "Are you sure you want to remove all entries but the "
 		"default?", false))
 		return a.end ? MENU_END : MENU_OK;
-	return saved(dc, destconfig_clear(dc, why), why);
+	if (saved(dc, destconfig_clear(dc, why), why) != MENU_OK)
+		return MENU_FAILED;
+	destconfig_stays(dc);
+	return MENU_OK;
 }
 
 static enum menu_step

@@ -15,7 +15,7 @@
 
 #define FILE_MAX (64 * 1024 * 1024)
 
-enum { COLUMNS = 6, DOMAIN_MIN = 9 };
+enum { COLUMNS = 6, DOMAIN_MIN = 9, STAY_MAX = 20 };
 
 static const char *const ips[] = { "Prefer IPv6", "Prefer IPv4",
 	"Require IPv6", "Require IPv4" };
@@ -463,6 +463,48 @@ destconfig_clear(struct destconfig *dc, struct err *why)
 	return 0;
 }
 
+/* Is anything of it not laid over by the store? */
+static bool
+stays(struct destconfig *dc, const char *name)
+{
+	const struct conf_object *boot = confedit_boot(dc->ce, "destination",
+	    name);
+	const struct conf_object *o = confedit_get(dc->ce, "destination",
+	    name);
+	const struct conf_item *i;
+
+	if (boot == NULL)
+		return false;
+	for (i = boot->items; i != NULL && o != NULL; i = i->next) {
+		if (conf_object_get(o, i->key) == NULL)
+			return true;
+	}
+	return o == NULL;
+}
+
+void
+destconfig_stays(struct destconfig *dc)
+{
+	const struct conf *c = confedit_conf(dc->ce);
+	const struct conf_destination *const *v;
+	unsigned i, n, told = 0;
+
+	if (c == NULL)
+		return;
+	v = destconfig_sorted(dc, c, &n);
+	for (i = 0; i < n; i++) {
+		if (!stays(dc, v[i]->name) || told++ >= STAY_MAX)
+			continue;
+		if (told == 1)
+			(void)fprintf(stderr, "What %s says of these stays, "
+			    "and can only be removed there:\n",
+			    confedit_file(dc->ce));
+		(void)fprintf(stderr, "  %s\n", v[i]->name);
+	}
+	if (told > STAY_MAX)
+		(void)fprintf(stderr, "  and %u more\n", told - STAY_MAX);
+}
+
 int
 destconfig_export(struct destconfig *dc, const char *file, struct err *why)
 {
@@ -489,6 +531,8 @@ destconfig_import(struct destconfig *dc, const char *file, struct err *why)
 	r = file_read(&text, file, why);
 	if (r == 0)
 		r = destconfig_read(dc, file, buf_str(&text), NULL, why);
+	if (r == 0)
+		destconfig_stays(dc);
 	buf_fini(&text);
 	return r;
 }

@@ -4,6 +4,7 @@ files of AsyncOS."""
 import json
 import os
 import random
+import re
 import signal
 
 import pytest
@@ -403,6 +404,39 @@ def test_an_entry_of_the_boot_file_is_there_and_stays(place):
     place.cli("delete", "boot.example")
     assert place.rows()["boot.example"]["concurrency"] == 3
     assert "postern.lua" in place.cli("delete", "boot.example", code=1)
+
+
+def test_what_the_boot_file_says_stays_and_is_told(place, talk):
+    place.write({"destination": {
+        "a.example": {"tls": "required", "concurrency": 3},
+        "b.example": {"tls": "required"}}})
+    place.cli("set", "own.example", "tls=none")
+    said = place.cli("clear")
+    assert "of these stays" in said and place.conf in said
+    assert re.findall("^  (.*)$", said, re.M) == ["a.example", "b.example"]
+    assert sorted(place.rows()) == ["DEFAULT", "a.example", "b.example"]
+    said = place.cli("import", place.file(DEFAULT + """
+[a.example]
+table_tls = on
+[b.example]
+table_tls = on
+"""))
+    assert re.findall("^  (.*)$", said, re.M) == ["a.example"]
+    assert place.rows()["a.example"] == {"tls": "preferred", "concurrency": 3}
+    one = talk()
+    one.answer("clear", "y", "")
+    assert one.end() == 0
+    assert "  a.example\n  b.example\n" in one.all
+    place.write({"destination": {"d%02d.example" % i: {"tls": "none"}
+                                 for i in range(25)}})
+    said = place.cli("import", place.file(DEFAULT))
+    assert said.count(".example\n") == 20 and "  and 5 more\n" in said
+
+
+def test_nothing_is_told_to_stay_where_all_is_of_the_store(place):
+    place.cli("set", "own.example", "tls=none")
+    assert "stays" not in place.cli("clear")
+    assert "stays" not in place.cli("import", place.file(DEFAULT))
 
 
 def test_a_file_of_the_appliance_is_taken(place):
