@@ -156,13 +156,20 @@ run_clear(const struct confcmd_words *w, struct err *why)
 static int
 run_setup(const struct confcmd_words *w, struct err *why)
 {
+	const char *name;
 	int i;
 
 	for (i = 0; i < w->n; i++) {
-		if (strncmp(w->arg[i], "certificate=", 12) != 0 &&
+		name = strncmp(w->arg[i], "certificate=", 12) == 0 ?
+		    w->arg[i] + 12 : NULL;
+		if (name == NULL &&
 		    strncmp(w->arg[i], "alert_required_tls=", 19) != 0)
 			return err_text(why, "\"%.60s\" is no global setting: "
 			    "certificate or alert_required_tls", w->arg[i]);
+		if (name != NULL && name[0] != '\0' &&
+		    strcmp(name, "\"\"") != 0 &&
+		    destconfig_certificate(w->of, name, why) != 0)
+			return -1;
 	}
 	return settings(w, 0, "delivery", "", why);
 }

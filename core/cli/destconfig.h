@@ -8,6 +8,7 @@
 #define CLI_DESTCONFIG_H
 
 #include "cli/confedit.h"
+#include "cli/menu.h"
 #include "relay/relay.h"
 
 struct destconfig {
@@ -74,6 +75,11 @@ struct destconfig_taking {
 /* "FILE:LINE: …". how NULL: the table becomes that of the text. */
 int destconfig_read(struct destconfig *dc, const char *file, struct str text,
     const struct destconfig_taking *how, struct err *why);
+/* destconfig_setup.c: its operation SETUP. */
+enum menu_step destconfig_setup(struct destconfig *dc, struct err *why);
+/* Is there such a certificate, in the store or a plugin's? */
+int destconfig_certificate(struct destconfig *dc, const char *name,
+    struct err *why);
 /* destconfig_menu.c: the dialogue; exit status. */
 int destconfig_menu(struct destconfig *dc);
 

@@ -42,7 +42,6 @@ static void ask_tls(struct asked *);
 static void ask_tag(struct asked *);
 static void ask_profile(struct asked *);
 static void ask_ip(struct asked *);
-static enum menu_step do_setup(struct destconfig *, struct err *);
 static enum menu_step do_new(struct destconfig *, struct err *);
 static enum menu_step do_edit(struct destconfig *, struct err *);
 static enum menu_step do_delete(struct destconfig *, struct err *);
@@ -54,7 +53,7 @@ static enum menu_step do_import(struct destconfig *, struct err *);
 static enum menu_step do_export(struct destconfig *, struct err *);
 
 static const struct operation operations[] = {
-	{ { "SETUP", "Change global settings." }, do_setup },
+	{ { "SETUP", "Change global settings." }, destconfig_setup },
 	{ { "NEW", "Create a new entry." }, do_new },
 	{ { "EDIT", "Modify an entry." }, do_edit },
 	{ { "DELETE", "Remove an entry." }, do_delete },
@@ -339,16 +338,24 @@ ask_tls(struct asked *a)
 static void
 ask_tag(struct asked *a)
 {
+	const struct conf *c = confedit_conf(a->dc->ce);
 	const char *old = now(a, "bounce_verification");
+	bool on;
 
 	if (!yes(a, pool_printf(a->dc->pool, "Do you wish to apply a specific "
 		"bounce verification address tagging setting for %s?",
-		a->of), old != NULL))
+		a->of), old != NULL)) {
 		set(a, "bounce_verification", "");
+		return;
+	}
+	on = yes(a, "Perform bounce verification address tagging?",
+	    old == NULL || strcmp(old, "on") == 0);
+	if (!on || c->delivery.bounce_keys[0] != '\0')
+		set(a, "bounce_verification", on ? "on" : "off");
 	else
-		set(a, "bounce_verification", yes(a, "Perform bounce "
-			"verification address tagging?", old == NULL ||
-			strcmp(old, "on") == 0) ? "on" : "off");
+		prompt_text("\nThere are no keys for tags, so it stays as it "
+		    "is. Please use 'postern config set delivery "
+		    "bounce_keys=FILE' first.\n", 0);
 }
 
 static void
@@ -498,28 +505,6 @@ do_default(struct destconfig *dc, struct err *why)
 		.domain = "the default", .of = "the default" };
 
 	questions(&a);
-	return apply(&a, why);
-}
-
-static enum menu_step
-do_setup(struct destconfig *dc, struct err *why)
-{
-	struct asked a = { .dc = dc, .kind = "delivery", .name = "" };
-	const char *cert = now(&a, "certificate"), *alert, *name;
-	bool was, want;
-
-	name = name_of(dc, "Enter the name of the certificate to show to "
-	    "other hosts.", cert != NULL ? cert : "");
-	if (name == NULL)
-		return MENU_END;
-	if (name[0] != '\0' && (cert == NULL || strcmp(name, cert) != 0))
-		set(&a, "certificate", name);
-	alert = now(&a, "alert_required_tls");
-	was = alert != NULL && strcmp(alert, "true") == 0;
-	want = yes(&a, "Do you want to send an alert when a required TLS "
-	    "connection fails?", was);
-	if (want != was)
-		set(&a, "alert_required_tls", want ? "yes" : "no");
 	return apply(&a, why);
 }
 

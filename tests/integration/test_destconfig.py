@@ -309,6 +309,65 @@ def test_empty_answers_to_setup_change_nothing(place, talk):
     assert "uncommitted" not in one.all
 
 
+def test_tagging_without_keys_is_told_at_the_question(place, talk):
+    """And costs no other answer."""
+    told = "'postern config set delivery bounce_keys=FILE'"
+    one = talk()
+    one.answer("new", "a.example", "n", "n", "n", "y", "3", "y", "y")
+    one.answer("n", "n", "")
+    assert one.end() == 0
+    assert told in " ".join(one.all.split())
+    assert one.all.index("no keys for tags") < one.all.index(
+        "specific bounce profile")
+    assert "Failed" not in one.all
+    assert place.rows()["a.example"] == {"tls": "required"}
+    place.write({"delivery": {"bounce_keys": place.file(
+        "1 " + "k" * 32 + "\n", "keys")}})
+    one = talk()
+    one.answer("edit", "a.example", "", "", "", "", "", "y", "y", "", "", "")
+    assert one.end() == 0
+    assert "no keys for tags" not in one.all
+    assert place.rows()["a.example"] == {"tls": "required",
+                                         "bounce_verification": "on"}
+
+
+def certificate(place):
+    return place.rows()["DEFAULT"].get("certificate")
+
+
+def test_setup_takes_certificates_that_are_there(place, talk):
+    for name in ("mine", "other"):
+        base.run([base.POSTERN_BIN, "certconfig", "-c", place.conf,
+                  "create", name, "--cn", "mx.relay.example", "--key",
+                  "p256"])
+    one = talk()
+    one.answer("setup", "nobody", "mine", "y", "")
+    assert one.end() == 0
+    assert one.all.index('"nobody"') < one.all.index("alert when a required")
+    assert certificate(place) == "mine"
+    assert "nobody" in place.cli("setup", "certificate=nobody", code=1)
+    place.cli("setup", "certificate=other")
+    assert certificate(place) == "other"
+
+
+@pytest.mark.parametrize("boot", [{}, {"delivery": {"certificate": "mine"}}])
+def test_setup_can_take_the_certificate_away(place, talk, boot):
+    place.write(boot)
+    if not boot:
+        place.cli("default", "certificate=mine")
+    one = talk()
+    one.answer("setup", "none", "", "")
+    assert one.end() == 0
+    assert "or NONE.\n[mine]> " in one.all
+    assert certificate(place) is None
+    before = place.changes()
+    one = talk()
+    one.answer("setup", "", "", "")
+    assert one.end() == 0
+    assert "or NONE.\n[NONE]> " in one.all
+    assert place.changes() == before
+
+
 def test_nothing_else_is_called_default(place, talk):
     place.cli("set", "DEFAULT", "tls=required", code=1)
     assert '"postern destconfig default"' in place.cli("new", "default",
