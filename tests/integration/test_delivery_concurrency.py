@@ -21,13 +21,46 @@ def flood(server, count, recipient="b%d@next.test", sessions=8):
         thread.join()
 
 
+class Gate:
+    """Holds each DATA back until it is opened; then counts who is inside."""
+
+    def __init__(self):
+        self.opened = threading.Event()
+        self.lock = threading.Lock()
+        self.inside = set()
+        self.most_new = 0
+        self.old = 0
+
+    def act(self, session):
+        with self.lock:
+            self.inside.add(session.number)
+            new = [number for number in self.inside if number >= self.old]
+            if self.opened.is_set():
+                self.most_new = max(self.most_new, len(new))
+        self.opened.wait(base.PATIENCE)
+        session.pause(0.02)
+        with self.lock:
+            self.inside.remove(session.number)
+        session.write(b"354 go\r\n")
+        return "354"
+
+    def wait_full(self, count):
+        """So many connections are held, as the limit allows."""
+        base.wait_for(lambda: len(self.inside) == count,
+                      "%d connections at once" % count)
+
+
 def test_a_destination_sees_no_more_connections_than_allowed(relay, sink):
-    sink.fault("data", sinks.Slow("354 go", before=0.05))
+    """And as many, if there is enough for them."""
+    gate = Gate()
+    sink.fault("data", gate)
     server = relay(sink.port, {
         "workers": 3, "delivery": {"concurrency": 4}})
     flood(server, 120)
+    gate.wait_full(4)
+    gate.opened.set()
     sink.wait(120)
-    assert sink.open_peak <= 4, sink.open_peak
+    assert sink.open_peak == 4, sink.open_peak
     server.wait_empty()
 
 
