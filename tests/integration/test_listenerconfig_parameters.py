@@ -1,5 +1,5 @@
 """Every parameter of a mail flow policy that an AsyncOS appliance has, set by
-`postern listenerconfig` and seen by a client. docs/coming-from.md has the same
+`postern listenerconfig` and seen by a client, and a few more beside it. docs/coming-from.md has the same
 list: its last column are the names of the tests here."""
 
 import base64
@@ -10,6 +10,7 @@ import ssl
 import pytest
 
 from lib import base, certs, client
+from lib.postern_sink import PosternSink
 from test_listenerconfig import command, edit
 
 pytestmark = pytest.mark.sanitizer
@@ -357,6 +358,28 @@ def test_tls_ciphers(server, most, cipher, taken):
             return
         peer.handshake(context)
         assert peer.sock.cipher()[0].endswith("AES256-GCM-SHA384")
+
+
+def test_tls_outbound(relay, makers):
+    """The other side has TLS 1.2 only, and would like another cipher."""
+    sink = makers.add(PosternSink(listen=["tls12,name=old.test",
+                                          "tls12,name=next.test"]))
+    it = relay(None, {"route": {
+        domain: {"hosts": ["127.0.0.1:%d" % port]}
+        for domain, port in zip(("old.test", "next.test"), sink.ports)}})
+    command(it, "destconfig", "default", "tls=required ciphers="
+            "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305")
+    command(it, "destconfig", "set", "old.test", "tls=required min=1.3")
+    command(it, "commit", "methods and ciphers")
+    it.wait_log("configuration 2")
+    with it.client() as peer:
+        peer.start().deliver("a@client.test", ["b@old.test", "b@next.test"],
+                             client.message())
+    it.wait_log(r"DCID \d+ TLS success protocol TLSv1\.2 cipher "
+                r"TLS_ECDHE_\w+_WITH_CHACHA20_POLY1305_")
+    it.wait_log(r"Delayed: .*version")
+    assert [one["to"] for one in sink.wait_messages(1)] == [
+        ["b@next.test"]]
 
 
 def test_the_guide_has_all_of_them():
