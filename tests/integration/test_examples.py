@@ -1,15 +1,17 @@
 """What the manual pages of the *config commands show can be done, and what
 they answer with --json is JSON."""
 
+import calendar
 import json
 import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
-from lib import base, luaconf
+from lib import base, certs, luaconf
 from lib.client import message
 from test_destconfig import DEFAULT
 from test_plugin_alerts import dirs
@@ -134,6 +136,71 @@ def test_those_of_alertconfig(place):
     shown = json.loads(place.run("postern alertconfig --json list"))
     assert [row["address"] for row in shown["recipients"]] == [
         "boss@example.net", "ops@example.net"]
+
+
+def test_those_of_bounceconfig(place):
+    lines = examples("bounceconfig")
+    for line in lines:
+        if line.startswith("postern "):
+            place.run(line)
+    shown = place.run("postern bounceconfig --json detail fope")
+    # The same in the boot file.
+    place.run("postern destconfig delete partner.example")
+    place.run("postern bounceconfig delete fope")
+    place.run("postern commit")
+    base.write_file(place.conf, base.read_text(place.conf) + "\n".join(
+        line for line in lines if not line.startswith("postern ")) + "\n")
+    place.run("postern check")
+    assert place.run("postern bounceconfig --json detail fope") == shown
+
+
+def test_those_of_profile(place):
+    authority = certs.Authority(place.folder)
+    pair = authority.server("mx.example.org", "serverAuth,clientAuth")
+    for name, path in (("company-root.pem", authority.ca),
+                       ("mx.pem", pair.cert), ("mx.key", pair.key)):
+        shutil.copy(path, os.path.join(place.folder, name))
+    for line in examples("profile"):
+        # What is looked at is not so before it is applied.
+        said = place.run(line, code=1 if line.endswith(" --check") else 0)
+        if line.endswith(" diff"):
+            assert "required-verify" in said
+    assert "strict from now on" in place.run("postern config log")
+    shown = json.loads(place.run("postern profile --json"))
+    assert shown["client"]["level"] == "require-no-verify"
+    assert "old.example  " in place.run("postern destconfig list")
+
+
+EPISODE = {
+    "episode": 12, "domain": "partner.example", "cause": "name-mismatch",
+    "reason": "certificate is for another name", "attempts": 27, "held": 3,
+    "first": "Nov 22 09:14:02 2026", "last": "Nov 22 10:44:31 2026",
+    "oldest": "Nov 22 09:14:01 2026", "deadline": "Nov 23 09:14:01 2026",
+    "hosts": [{"mx": "mx1.partner.example", "ip": "192.0.2.25", "times": 27,
+               "why": "certificate is for another name"}]}
+
+
+def test_those_of_displayalerts(place):
+    """The page shows what is printed of such an episode."""
+    episode = {key: calendar.timegm(time.strptime(value, "%b %d %H:%M:%S %Y"))
+               * 1000 if str(value).startswith("Nov ") else value
+               for key, value in EPISODE.items()}
+    folder = os.path.join(place.folder, "spool")
+    os.makedirs(folder, exist_ok=True)
+    base.write_file(os.path.join(folder, "alerts"), json.dumps(
+        {"alerts": [], "episodes": [episode]}), mode=0o600)
+    lines = examples("displayalerts")
+    shown = {line[2:]: [] for line in lines if line.startswith("$ ")}
+    for line in lines:
+        if line.startswith("$ "):
+            command = shown[line[2:]]
+        else:
+            command.append(line)
+    for line, said in shown.items():
+        told = place.run(line, TZ="UTC0").splitlines()
+        assert said in (told, []), line
+        assert told
+    assert told == ["partner.example"]
 
 
 def test_those_of_import(place):

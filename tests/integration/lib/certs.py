@@ -73,10 +73,10 @@ class Authority:
             self.made[kind] = self._sign(kind)
         return self.made[kind]
 
-    def server(self, host):
+    def server(self, host, usage="serverAuth"):
         """A certificate as a public authority would give it."""
         pair = make(self.directory, host)
-        return self._give(pair, host, 90, "serverAuth",
+        return self._give(pair, host, 90, usage,
                           "subjectAltName=DNS:%s\ncrlDistributionPoints="
                           "URI:http://crl.root.test/1.crl\n" % host)
 
