@@ -29,7 +29,8 @@ static const struct pst_option options[] = {
 	PST_SIZE(struct conf, size, "64k", "1..1M", "a size"),
 	PST_STRING(struct conf, worker, "", "where refuse and delay count"),
 	PST_STRING(struct conf, when, "", "a file: while they count"),
-	PST_DURATION(struct conf, delay, "0s", "0s..1h", "start that late"),
+	PST_DURATION(struct conf, delay, "0s", "0s..1h", "start that late, "
+	    "or look that often for `when`"),
 	PST_END
 };
 
@@ -70,7 +71,11 @@ started(struct pst_event *ev)
 static enum pst_verdict
 waited(struct pst_event *ev, const struct pst_result *res)
 {
+	const struct conf *c = ev->conf;
+
 	(void)res;
+	if (c->delay > 0 && c->when[0] != '\0' && counts(c))
+		return pst_timer(ev, (uint32_t)c->delay, waited);
 	return started(ev);
 }
 
@@ -79,8 +84,10 @@ on_start(struct pst_event *ev)
 {
 	const struct conf *c = ev->conf;
 
-	if (c->delay > 0 && counts(c))
+	if (c->delay > 0 && counts(c)) {
+		pst_log(ev, PST_INFO, "plain: %s waits", ev->instance);
 		return pst_timer(ev, (uint32_t)c->delay, waited);
+	}
 	return c->wait ? pst_timer(ev, 50, waited) : started(ev);
 }
 
