@@ -44,10 +44,10 @@ const char *bounceconfig_value(struct bounceconfig *bc, const char *name,
     const struct bounceconfig_field *f);
 /* bounceconfig_use.c: `destination "example.com"` and the like, NULL behind
  * the last. */
-const char *const *bounceconfig_users(struct bounceconfig *bc,
-    const char *name, const struct conf *c);
+const char *const *bounceconfig_users(struct pool *pool, const char *name,
+    const struct conf *c);
 /* The first ones of them, as text; "": there are none. */
-const char *bounceconfig_users_text(struct bounceconfig *bc,
+const char *bounceconfig_users_text(struct pool *pool,
     const char *const *users);
 
 int bounceconfig_list(struct bounceconfig *bc, struct err *why);

@@ -136,7 +136,7 @@ json_of(struct bounceconfig *bc, const char *name, const struct conf *c)
 {
 	json_t *o = json_pack("{s:s}", "bounce_profile_name", name);
 	const struct bounceconfig_field *f;
-	const char *const *p = bounceconfig_users(bc, name, c);
+	const char *const *p = bounceconfig_users(bc->pool, name, c);
 	json_t *users = json_array();
 
 	for (f = bounceconfig_fields; f->name != NULL; f++)
@@ -151,8 +151,8 @@ json_of(struct bounceconfig *bc, const char *name, const struct conf *c)
 static const char *
 used_by(struct bounceconfig *bc, const char *name, const struct conf *c)
 {
-	const char *text = bounceconfig_users_text(bc,
-	    bounceconfig_users(bc, name, c));
+	const char *text = bounceconfig_users_text(bc->pool,
+	    bounceconfig_users(bc->pool, name, c));
 
 	if (strcmp(name, BOUNCECONFIG_DEFAULT) != 0)
 		return text[0] != '\0' ? text : "nobody";
@@ -284,8 +284,8 @@ bounceconfig_delete(struct bounceconfig *bc, const char *name,
 		    err_text(why, "there is no profile %s", name);
 	/* That of the boot file counts again: they keep theirs. */
 	c = confedit_conf(bc->ce);
-	users = boot || c == NULL ? "" : bounceconfig_users_text(bc,
-	    bounceconfig_users(bc, name, c));
+	users = boot || c == NULL ? "" : bounceconfig_users_text(bc->pool,
+	    bounceconfig_users(bc->pool, name, c));
 	if (users[0] != '\0')
 		return err_text(why, "the profile %s is used by %s", name,
 		    users);

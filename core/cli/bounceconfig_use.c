@@ -38,11 +38,10 @@ add(struct users *u, const char *kind, const char *name)
 }
 
 const char *const *
-bounceconfig_users(struct bounceconfig *bc, const char *name,
-    const struct conf *c)
+bounceconfig_users(struct pool *pool, const char *name, const struct conf *c)
 {
 	static const char *const nobody[] = { NULL };
-	struct users u = { .pool = bc->pool };
+	struct users u = { .pool = pool };
 	unsigned i;
 
 	for (i = 0; i < c->nlistener; i++) {
@@ -110,16 +109,16 @@ names_it(struct str line, const char *name)
 }
 
 const char *
-bounceconfig_users_text(struct bounceconfig *bc, const char *const *users)
+bounceconfig_users_text(struct pool *pool, const char *const *users)
 {
 	const char *text = "";
 	unsigned i;
 
 	for (i = 0; users[i] != NULL && i < SHOWN; i++)
-		text = pool_printf(bc->pool, "%s%s%s", text, i > 0 ? ", " : "",
+		text = pool_printf(pool, "%s%s%s", text, i > 0 ? ", " : "",
 		    users[i]);
 	while (users[i] != NULL)
 		i++;
-	return i <= SHOWN ? text : pool_printf(bc->pool, "%s and %u more",
+	return i <= SHOWN ? text : pool_printf(pool, "%s and %u more",
 	    text, i - SHOWN);
 }

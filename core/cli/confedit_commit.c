@@ -11,12 +11,18 @@
 #include "base/codec.h"
 #include "base/obj.h"
 #include "cli/ask.h"
+#include "cli/bounceconfig.h"
 #include "cli/cli.h"
 #include "cli/confedit_priv.h"
 #include "cli/config_wait.h"
 #include "daemon/epoch.h"
 
 #define WHO_MAX 64 /* octets */
+
+struct dropped {
+	struct confedit *ce;
+	const struct conf *c; /* as it will be */
+};
 
 static int commit(struct confedit *, const char *, struct confedit_done *,
     struct err *);
@@ -25,6 +31,8 @@ static int certs_alone(struct confedit *, struct confedit_done *,
 static int propose(struct confedit *, const char *, struct rev *,
     struct err *);
 static int check(struct confedit *, const struct rev *, struct err *);
+static void warn_of_profiles(struct confedit *, const struct conf *);
+static int on_dropped(void *, const struct revs_object *, struct err *);
 static int take(struct confedit *, const struct rev *, bool *, struct err *);
 static int accept_it(struct confedit *, const struct rev *, struct err *);
 static void refuse(struct confedit *);
@@ -154,9 +162,47 @@ check(struct confedit *ce, const struct rev *rev, struct err *why)
 		r = cli_check_epoch(e, &c, why);
 	if (r == 0 && c->nlistener == 0)
 		r = err_text(why, "there is no listener");
+	if (r == 0)
+		warn_of_profiles(ce, c);
 	conf_unref(&c);
 	epoch_destroy(&e);
 	return r;
+}
+
+/* A policy is not checked for the profiles that it names: it may make the
+ * names. Mail for which it sets one that is gone would be put off. */
+static void
+warn_of_profiles(struct confedit *ce, const struct conf *c)
+{
+	struct dropped d = { .ce = ce, .c = c };
+
+	if (revs_begin(ce->store, false, NULL) != 0)
+		return;
+	(void)revs_draft(ce->store, on_dropped, &d, NULL);
+	(void)revs_end(ce->store, false, NULL);
+}
+
+static int
+on_dropped(void *arg, const struct revs_object *o, struct err *why)
+{
+	const struct dropped *d = arg;
+	const char *const *users;
+	unsigned i;
+
+	(void)why;
+	if (o->body.p != NULL || strcmp(o->kind, "bounce_profile") != 0)
+		return 0;
+	for (i = 0; i < d->c->nprofile; i++) {
+		if (strcmp(d->c->profile[i].name, o->name) == 0)
+			return 0;
+	}
+	users = bounceconfig_users(d->ce->pool, o->name, d->c);
+	if (users[0] != NULL)
+		(void)fprintf(stderr, "Warning: there is no bounce profile "
+		    "\"%s\" any more, and mail is put off for which it is "
+		    "set by %s.\n", o->name,
+		    bounceconfig_users_text(d->ce->pool, users));
+	return 0;
 }
 
 /* One that starts meanwhile may have read the former head: it is asked. */

@@ -283,6 +283,31 @@ def test_a_profile_in_use_cannot_be_deleted_and_it_is_said_by_whom(place):
     assert sorted(place.now()) == ["default"]
 
 
+def test_a_commit_warns_of_a_profile_that_only_the_policy_names(place):
+    """However it was dropped; it may be meant, so it is no error."""
+    policy = os.path.join(place.folder, "policy.lua")
+    base.write_file(policy, 'rule "x" {\n  when = { rcpt_domain = '
+                    '"x.example" },\n  bounce_profile = "fope",\n}\n')
+    place.write({"policy": {"file": policy}})
+    place.cli("set", "fope", *FOPE)
+    place.cli("set", "other")
+    assert "any more" not in place.tool("commit")
+    place.tool("config", "delete", "bounce_profile", "other")
+    place.tool("config", "delete", "bounce_profile", "fope")
+    warning = 'Warning: there is no bounce profile "fope" any more, and ' \
+        'mail is put off for which it is set by policy "%s:3".\n' % policy
+    said = place.tool("commit")
+    assert said.count("any more") == 1 and warning in said, said
+    place.tool("config", "rollback", "1")
+    assert warning in place.tool("config", "rollback", "2")
+    # One that the boot file has as well is there still.
+    place.tool("config", "set", "bounce_profile", "fope", "warn=yes")
+    place.tool("commit")
+    place.write({"bounce_profile": {"fope": {"max_retries": 7}}})
+    place.tool("config", "delete", "bounce_profile", "fope")
+    assert "any more" not in place.tool("commit")
+
+
 def test_one_of_the_boot_file_can_be_changed_but_be_deleted_only_there(place):
     place.write({"bounce_profile": {"boot": {"max_retries": 7}},
                  "destination": {"a.example": {"bounce_profile": "boot"}}})
