@@ -344,11 +344,13 @@ end
 local function compile_way(rule, spec, fail)
   if spec.route ~= nil then
     local route = text("route", spec.route, fail)
+    rule.route_name = route
     add(rule, "route", "route " .. route, first_wins("route", route,
       function(c, i) c.rcpts[i]:route(route) end))
   end
   if spec.bounce_profile ~= nil then
     local name = text("bounce_profile", spec.bounce_profile, fail)
+    rule.profile_name = name
     add(rule, "bounce_profile", "bounce profile " .. name,
       first_wins("bounce_profile", name,
         function(c, i) c.rcpts[i]:bounce_profile(name) end))

@@ -6,6 +6,7 @@
 
 local host = require "host"
 local engine = require "engine"
+local lint = require "lint"
 
 local console = {}
 
@@ -310,9 +311,15 @@ end
 function answers.lint(q)
   local list = array {}
   host.widen()
-  for _, found in ipairs(engine.rules and engine.rules:lint(q.now) or {}) do
+  local function tell(found)
     list[#list + 1] = place(found.place,
       { severity = found.severity, text = found.text })
+  end
+  for _, found in ipairs(lint.tables(engine.lookups, q.known)) do
+    tell(found)
+  end
+  for _, found in ipairs(engine.rules and engine.rules:lint(q.known, q.now) or {}) do
+    tell(found)
   end
   return list
 end

@@ -17,6 +17,7 @@ local engine = {
   tests = {},    -- of test(): name, f, place
   handlers = {}, -- by event, in the order of on(): f, place, every
   sealed = false, -- the policy was loaded
+  lookups = {}, -- name and place of each that was named until then
 }
 local api = engine.api
 

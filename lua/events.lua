@@ -10,7 +10,17 @@ local waits = require "waits"
 
 objects.api, objects.waits = engine.api, waits
 
-for name, value in pairs(waits) do host.global(name, value) end
+-- Tables by name, and where: lint knows which there are.
+local function lookup(name)
+  if not engine.sealed and #engine.lookups < 1000 then
+    engine.lookups[#engine.lookups + 1] = { name = name, place = host.where() }
+  end
+  return waits.lookup(name)
+end
+
+for name, value in pairs(waits) do
+  host.global(name, name == "lookup" and lookup or value)
+end
 for name, value in pairs(engine.api) do host.global(name, value) end
 
 -- rules: see ruling.lua; handlers: by

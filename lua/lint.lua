@@ -1,8 +1,12 @@
 -- What is odd about a set of rules, found without a message.
 --
---   lint.run(set, now)   a list of { place =, severity =, text = } in the order
---                        of the rules; severity is "error" (it can never do
---                        what it says), "warning" or "info"
+--   lint.run(set, known, now)   a list of { place =, severity =, text = } in
+--                   the order of the rules; severity is "error" (it can never
+--                   do what it says), "warning" or "info"
+--   lint.tables(lookups, known)   such a list of tables that are not there
+--
+-- known: lists of the names that the boot file has: route, bounce_profile,
+-- listener, sender_group, lookup; nil: nobody knows them.
 --
 -- A rule covers another if whatever matches that one matches it: no condition
 -- of its that the other does not imply. Lookups and functions imply nothing but
@@ -168,6 +172,58 @@ local function alone(rule, now, tell)
   end
 end
 
+-- As the relay reads it (core/relay/route.c): one word without a port.
+local function names_block(route)
+  if route:find(" ", 1, true) or route:sub(1, 3):lower() == "mx:" then
+    return false
+  elseif route:sub(1, 1) == "[" then
+    return (route:find("]", 1, true) or #route) == #route
+  end
+  return not route:find(":", 1, true)
+end
+
+-- What is wrong with the name, or nil.
+local function missing(known, kind, what, name, caseless)
+  local set = {}
+  for _, k in ipairs(known and known[kind] or { name }) do
+    set[caseless and k:lower() or k] = true
+  end
+  if set[caseless and name:lower() or name] then return nil end
+  local near = values.near(name, set)
+  return ('there is no %s "%s"%s'):format(what, name,
+    near and (' (did you mean "%s"?)'):format(near) or "")
+end
+
+local function unknown(rule, known, tell)
+  local route, profile = rule.route_name, rule.profile_name
+  local why = route and names_block(route) and
+    missing(known, "route", "route", route, true)
+  if why then tell("error", why) end
+  why = profile and missing(known, "bounce_profile", "bounce_profile", profile)
+  if why then tell("error", why) end
+  for _, cond in ipairs(rule.of) do
+    if cond.field == "listener" or cond.field == "sender_group" then
+      for _, name in ipairs(values.list(cond.value)) do
+        why = type(name) == "string" and
+          missing(known, cond.field, cond.field, name)
+        if why then tell("warning", why) end
+      end
+    end
+  end
+end
+
+function lint.tables(lookups, known)
+  local out = {}
+  for _, l in ipairs(lookups) do
+    local why = missing(known, "lookup", "table", l.name)
+    if why then
+      out[#out + 1] = { place = l.place, severity = "error",
+        text = "lookup: " .. why }
+    end
+  end
+  return out
+end
+
 local refusing = { reject = true, tempfail = true, discard = true }
 
 local function acts(rule)
@@ -255,7 +311,7 @@ end
 
 local MOST_WALKED = 200
 
-function lint.run(set, now)
+function lint.run(set, known, now)
   local out, walked = {}, {}
   for _, number in ipairs(set.walk) do
     if #walked < MOST_WALKED and may_hide(set.active[number]) then
@@ -270,6 +326,7 @@ function lint.run(set, now)
         text = ('rule "%s": %s'):format(rule.name, text) }
     end
     alone(rule, now, tell)
+    unknown(rule, known, tell)
     local number = numbers[rule]
     local done = {}
     for _, n in ipairs(number and

@@ -11,8 +11,9 @@
 --   set.brief               none of them takes long, or calls what is not ours
 --   set:list(now)           the rules, for people: name, place, when and says
 --                           as texts, …
---   set:lint(now)           what is odd about them: { place, severity, text };
---                           now: seconds since 1970, else env.now()
+--   set:lint(known, now)    what is odd about them: { place, severity, text };
+--                           known: see lint; now: seconds since 1970, else
+--                           env.now()
 --   set.trace = f           f{ rule, place, matched, field, value, recipients,
 --                           says, text }, for each rule that is asked; false
 --
@@ -538,8 +539,8 @@ function set_methods:message(msg, conn, n)
   return reply
 end
 
-function set_methods:lint(now)
-  return lint.run(self, now or self.env.now())
+function set_methods:lint(known, now)
+  return lint.run(self, known, now or self.env.now())
 end
 
 function set_methods:list(now)

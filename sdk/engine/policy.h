@@ -8,7 +8,8 @@
  *   {"ask":"tests"}         [{"name":…,"file":…,"line":…} …], in order
  *   {"ask":"test","n":N}    runs the N-th (from 0): {"ok":true} or {"ok":false,
  *                           "failures":["policy.lua:7: …" …]}
- *   {"ask":"lint","now":T}  [{"file":…,"line":…,"severity":"error"|"warning"|
+ *   {"ask":"lint","now":T,"known":{KIND:[NAME …] …}|null}
+ *                           [{"file":…,"line":…,"severity":"error"|"warning"|
  *                           "info","text":…} …]; T: seconds since 1970
  *   {"ask":"rules","now":T} [{"name":…,"file":…,"line":…,"enabled":B,
  *                           "expires":DAY,"expired":B,"description":…,

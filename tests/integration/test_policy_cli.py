@@ -212,7 +212,8 @@ def test_a_policy_that_is_named_is_run_as_that_of_the_configuration(
     done = policy("test", "-c", "boot.lua", "policy.lua", text=text)
     assert done.returncode == 1
     assert "instructions" in done.stdout
-    assert policy("check", "-c", "boot.lua", "policy.lua").returncode == 0
+    done = policy("check", "-c", "boot.lua", "policy.lua", text=text)
+    assert done.returncode == 0, done.stdout
 
 
 def test_differences_of_a_shadow_are_read_from_the_log(policy, tmp_path):

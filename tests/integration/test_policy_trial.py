@@ -123,3 +123,22 @@ end)
     assert '(test "it goes")' in said.text, said.text
     server.signal(signal.SIGHUP)
     server.wait_log(r'policy\.lua:4: .* \(test "it goes"\)')
+
+
+def test_check_finds_names_that_the_boot_file_does_not_have(place, folder):
+    server = place("")
+    path = base.write_file(os.path.join(folder, "policy.lua"), """
+local partners = lookup "partners"
+rule "r" { when = { rcpt = partners, listener = "nobody" }, route = "othre",
+  bounce_profile = "patient" }
+""")
+    said = server.cli("policy", "check", path, check=False)
+    assert (said.returncode, said.text) == (1, (
+        '{0}:2: error: lookup: there is no table "partners"\n'
+        '{0}:3: error: rule "r": there is no route "othre" (did you mean '
+        '"other"?)\n'
+        '{0}:3: warning: rule "r": there is no listener "nobody"\n').format(
+            "policy.lua"))
+    # Nobody knows the boot file of a policy alone.
+    said = base.run([base.POSTERN_BIN, "policy", "check", path])
+    assert said.text == "%s: ok\n" % path

@@ -5,13 +5,13 @@ local fake = require "fake"
 
 local test, eq = check.test, check.eq
 
-local function lint(list, time)
+local function lint(list, time, known)
   local w = fake.world()
   w.time = time or w.time
   for i, spec in ipairs(list) do w.rule("r" .. i) (spec) end
   w.set:seal()
   local out = {}
-  for i, f in ipairs(w.set:lint()) do
+  for i, f in ipairs(w.set:lint(known)) do
     out[i] = f.place:match("%d+") .. " " .. f.severity .. " " .. f.text
   end
   return out
@@ -29,6 +29,36 @@ test("is silent about rules that are well", function()
     { when = { sender = "a@us.example", rcpt = "x@q.example" }, route = "x" },
     on("q.example", { route = "y" }),
   }, {})
+end)
+
+test("knows the names that the boot file has", function()
+  local known = { route = { "smarthost", "*" }, bounce_profile = { "default" },
+    listener = { "inbound" }, sender_group = {}, lookup = { "partners" } }
+  local well = {
+    { route = "SmartHost" },
+    on("a.example", { route = "192.0.2.25:25" }),
+    on("b.example", { route = "mx:x.example" }),
+    on("c.example", { route = "[192.0.2.1]:25 b" }),
+    { when = { listener = "inbound" }, bounce_profile = "default",
+      tag = "x" },
+  }
+  eq(lint({ well[2], well[3], well[4], well[5], well[1] }, nil, known), {})
+  local odd = {
+    { when = { listener = { "inbound", "inbuond" }, sender_group = "us" },
+      tag = "x" },
+    on("a.example", { route = "smarthots" }),
+    on("b.example", { route = "[192.0.2.1]" }),
+    on("c.example", { bounce_profile = "nobody" }),
+  }
+  eq(lint(odd), {})
+  eq(lint(odd, nil, known), {
+    '1 warning rule "r1": there is no listener "inbuond" ' ..
+      '(did you mean "inbound"?)',
+    '1 warning rule "r1": there is no sender_group "us"',
+    '2 error rule "r2": there is no route "smarthots" ' ..
+      '(did you mean "smarthost"?)',
+    '3 error rule "r3": there is no route "[192.0.2.1]"',
+    '4 error rule "r4": there is no bounce_profile "nobody"' })
 end)
 
 test("a rule behind one that stops is never reached", function()
