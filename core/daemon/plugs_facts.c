@@ -93,6 +93,8 @@ get_delivery(const struct out *o, enum fact f, struct pool *pool)
 	case FACT_DELIVER_ATTEMPT:
 		return o->attempt > 0 ? fact_number(pool, o->attempt) : NULL;
 	case FACT_DELIVER_TLS:
+		if (o->report != NULL && o->want == NULL)
+			return fact_text(pool, o->rcpt[0]->want);
 		return o->new_want != NULL ? o->new_want : o->want;
 	case FACT_DELIVER_ROUTE:
 		return o->new_route;

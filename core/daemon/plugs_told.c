@@ -40,6 +40,8 @@ static void ask_sure(void *arg);
 static void sure(struct told *t);
 static void move(struct told *t, struct told_list *to);
 static struct rcpt *copy_rcpt(struct pool *pool, const struct rcpt *r);
+static const struct tls_info *copy_tls(struct pool *pool,
+    const struct tls_info *is);
 static void go_on(struct told *t);
 static void said(void *arg, const struct hook_verdict *v);
 static void told_free(struct told *t);
@@ -88,6 +90,12 @@ plugs_told(void *arg, enum queue_fate fate, const struct qunit *u,
 		to->status = pool_strdup(t->pool, v[i].status);
 		to->text = pool_str(t->pool, v[i].text);
 		to->remote = pool_str(t->pool, v[i].remote);
+		/* One connection, and one want: the unit's. */
+		if (i == 0) {
+			t->about_out.tls = copy_tls(t->pool, v[i].over);
+			t->about_out.want = v[i].needed == NULL ? NULL :
+			    pool_strdup(t->pool, v[i].needed);
+		}
 		t->rcpt[i] = copy_rcpt(t->pool, qunit_rcpt(u, NULL)[v[i].i]);
 	}
 	t->about_out.hop = pool_str(t->pool,
@@ -253,6 +261,26 @@ copy_rcpt(struct pool *pool, const struct rcpt *r)
 	to->route = pool_str(pool, r->route);
 	to->profile = pool_str(pool, r->profile);
 	to->orcpt = STR("");
+	return to;
+}
+
+/* What there are facts of. */
+static const struct tls_info *
+copy_tls(struct pool *pool, const struct tls_info *is)
+{
+	struct tls_info *to;
+
+	if (is == NULL)
+		return NULL;
+	to = POOL_NEW(pool, struct tls_info);
+	to->version = pool_strdup(pool, is->version);
+	to->cipher = pool_strdup(pool, is->cipher);
+	to->bits = is->bits;
+	to->resumed = is->resumed;
+	to->verified = is->verified;
+	to->verify_why = pool_strdup(pool, is->verify_why);
+	(void)str_copy(to->fingerprint, sizeof(to->fingerprint),
+	    str_c(is->fingerprint));
 	return to;
 }
 

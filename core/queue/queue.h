@@ -36,6 +36,7 @@ struct queue;
  * is gone at some later round of the loop. */
 struct qhop;
 struct qunit;
+struct tls_info;
 
 /* Retry schedule (requirements.md 4.6); part of a configuration. */
 struct queue_profile {
@@ -93,6 +94,10 @@ struct qreport {
 	/* AGAIN: stored with the recipient from now on, so that it may go to
 	 * another next hop; NULL: as they are. */
 	const char *want, *route;
+	/* For who is told: the TLS that was needed there, NULL: not known; what
+	 * there was, NULL: none. Valid while it is reported. */
+	const char *needed;
+	const struct tls_info *over;
 };
 
 /* What became of recipients, for who reports it. */

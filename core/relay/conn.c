@@ -302,13 +302,13 @@ taken(void *arg, struct qunit *u)
 	OBJ_CAST(c, arg, CONN_MAGIC);
 	if (c->dead) {
 		if (u != NULL)
-			dest_tell(c->relay, u, &untried);
+			dest_tell(c->relay, u, &untried, NULL);
 		release(c);
 		return;
 	}
 	ASSERT(c->state == CONN_TAKING);
 	if (u != NULL && is_outdated(c)) {
-		dest_tell(c->relay, u, &untried);
+		dest_tell(c->relay, u, &untried, NULL);
 		u = NULL;
 	}
 	if (u == NULL) {

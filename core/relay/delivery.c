@@ -324,14 +324,19 @@ finish(struct delivery *dl)
 {
 	struct conn *c = dl->conn;
 	struct pool *pool = dl->pool;
+	const struct tls_info *over = NULL;
 	unsigned i;
 
 	if (dl->reading)
 		body_read_cancel(dl->body);
 	if (dl->asked != NULL)
 		c->relay->asks->cancel(c->relay->w.asks_arg, dl->asked);
+	if (c->relay->asks->told != NULL)
+		over = c->relay->peer->tls(c->client);
 	for (i = 0; i < dl->n; i++) {
 		dl->v[i].i = i;
+		dl->v[i].needed = relay_dest_text(c->dest);
+		dl->v[i].over = over;
 		if (!dl->decided[i])
 			dl->v[i].result = QRESULT_AGAIN;
 	}

@@ -6,7 +6,8 @@
 static void told(void *arg, struct qunit *u);
 
 void
-dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f)
+dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f,
+    const char *needed)
 {
 	struct qreport *v;
 	unsigned i, n;
@@ -22,6 +23,7 @@ dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f)
 		v[i].remote = str_c(f->remote);
 		v[i].dcid = f->dcid;
 		v[i].tls = f->tls;
+		v[i].needed = needed;
 	}
 	queue_report(r->queue, u, v, n);
 	mem_free(v);
@@ -90,7 +92,7 @@ told(void *arg, struct qunit *u)
 	OBJ_CAST(d, arg, DEST_MAGIC);
 	d->taking = false;
 	if (u != NULL)
-		dest_tell(d->relay, u, &d->fail);
+		dest_tell(d->relay, u, &d->fail, relay_dest_text(d));
 	if (!d->slicing)
 		loop_timer_set(&d->timer, 0);
 }

@@ -265,7 +265,9 @@ const struct queue_profile *dest_profile(struct relay *r, const char *key);
 
 /* dest_fail.c */
 /* Reports the same about every recipient of u. */
-void dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f);
+/* needed: as in struct qreport. */
+void dest_tell(struct relay *r, struct qunit *u, const struct dest_fail *f,
+    const char *needed);
 /* By d->fail; then it pauses. */
 void dest_give_up(struct dest *d);
 void dest_tell_slice(struct dest *d); /* goes on with it */

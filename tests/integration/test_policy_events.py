@@ -7,12 +7,18 @@ import signal
 
 import pytest
 
-from lib import base, client
+from lib import base, certs, client
 from lib.client import message
 
 LATER = {"bounce_profile": {"default": {"first_retry": "1h",
                                         "max_retry": "1h"}}}
 BUILD = os.path.dirname(base.POSTERN_BIN)
+
+
+def cookbook(name):
+    return base.read_text(os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "..", "..", "lua",
+        "cookbook", name))
 
 
 @pytest.fixture
@@ -574,3 +580,33 @@ def test_a_trial_has_notes_as_the_relay_has_them(policy, folder):
     answers(server, rcpts=["x@b.test", "y@b.test"])
     for i in (0, 1):
         server.wait_log(" %d false$" % i)
+
+
+def test_a_report_tells_what_tls_was_needed_and_what_there_was(policy, folder):
+    pair = certs.make(folder, "b.test")
+    policy.sink.tls = pair
+    policy.sink.fault("rcpt", "550 5.1.1 nobody", when="no@b.test")
+    policy.sink.fault("rcpt", "450 4.2.0 busy", when="later@b.test")
+    server = policy("""
+on("rcpt", function(rcpt)
+  rcpt:tls(rcpt.domain == "b.test" and "required-verify" or "required")
+end)
+for _, event in ipairs { "delivered", "deferred", "bounced" } do
+  on(event, function(a)
+    log.info("%s: %s %s %s %s", event, a.tls.wanted, tostring(a.tls.got),
+      tostring(a.tls.peer), tostring(a.tls.error))
+  end)
+end""", delivery={"ca_file": pair.cert}, route={
+        "b.test": {"hosts": ["127.0.0.1:%d" % policy.sink.port]},
+        "c.test": {"hosts": ["127.0.0.1:1"]}})
+    assert last(server, rcpts=["b@b.test", "no@b.test", "later@b.test",
+                               "c@c.test"])[1].startswith("250")
+    for fate in ("delivered", "deferred", "bounced"):
+        server.wait_log(fate + r": required-verify TLSv1\.3 verified nil")
+    server.wait_log("deferred: required nil nil nil")
+
+
+def test_who_watches_forced_tls_is_told_that_it_failed(policy):
+    server = policy(cookbook("alert-forced.lua"))
+    assert last(server, rcpts=["x@partner.example"])[1].startswith("250")
+    server.wait_log(r"Alert \S+ \S+: starttls-not-supported, since \d+")
