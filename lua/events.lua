@@ -34,6 +34,9 @@ function events.answer(event, place, v)
   return v.word, v.code, v.enhanced, v.text
 end
 
+host.global("mail", { address = _G.mail.address, domain = _G.mail.domain,
+  parse = objects.parse })
+
 -- The policy was loaded.
 function events.loaded()
   engine.sealed = true

@@ -10,6 +10,7 @@
 -- objects.classes has the metatables of what the program makes itself.
 
 local host = require "host"
+local wording = require "wording"
 
 local get, set, edit, fail = host.get, host.set, host.edit, host.fail
 
@@ -330,6 +331,17 @@ function msg_members.charset() return mime "charset"[1] end
 function msg_members.charsets() return mime "charset" end
 
 objects.classes.msg = class("msg", msg_members)
+
+-- What a message shows its reader, at once: words are decoded, parts are those
+-- of the table "mime".
+function objects.parse(msg)
+  return {
+    from = _G.mail.address(msg:header("From") or ""),
+    subject = wording.decode(msg:header("Subject") or ""),
+    text = msg:text(), attachments = msg:attachments(),
+    charsets = msg:charsets(),
+  }
+end
 
 -- ---- branch and attempt ---------------------------------------------------
 

@@ -162,6 +162,24 @@ def test_a_message_is_looked_at_once_however_many_ask(policy):
                   lambda: "3 messages, not %d" % metric(server, "messages"))
 
 
+def test_a_message_is_taken_apart_at_once(policy):
+    server = policy("""
+        on("message", function(msg)
+          local m = mail.parse(msg)
+          log.info("%s|%s|%s|%d|%s|%s", m.from and m.from.domain, m.subject,
+            m.text:match("%S+"), #m.attachments, m.attachments[1] and
+            m.attachments[1].name, table.concat(m.charsets, ","))
+        end)""")
+    m = mail(("a.pdf", b"x"))
+    assert send(server, m.replace(
+        b"From: a@client.test", b"From: Anna <a@Us.Example>").replace(
+        b"Subject: files", b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=")) == TAKEN
+    server.wait_log(r"us\.example\|Gr\xfc\xdfe\|hello\|1\|a\.pdf\|")
+    assert send(server, mail().replace(
+        b"From: a@", b"From: b@us.example, a@")) == TAKEN
+    server.wait_log(r"nil\|files\|hello\|0\|nil\|utf-8$")
+
+
 def test_20_mb_are_opened_and_leave_nothing_behind(policy):
     server = policy(mime={"ratio": 100000})
     noise = random.Random(5).randbytes(20 << 20)
