@@ -8,5 +8,6 @@ files["conf"] = { std = "none", ignore = { "111", "112", "113", "131" } }
 files["lua/cookbook"] = {
   read_globals = { "rule", "default", "on", "test", "accept", "reject",
     "tempfail", "discard", "quarantine", "disconnect", "lookup", "dns",
-    "http", "cache", "ratelimit", "shared", "try", "log", "alert", "metric" },
+    "http", "cache", "ratelimit", "shared", "try", "log", "alert", "metric",
+    "now" },
 }

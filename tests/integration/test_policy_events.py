@@ -610,3 +610,31 @@ def test_who_watches_forced_tls_is_told_that_it_failed(policy):
     server = policy(cookbook("alert-forced.lua"))
     assert last(server, rcpts=["x@partner.example"])[1].startswith("250")
     server.wait_log(r"Alert \S+ \S+: starttls-not-supported, since \d+")
+
+
+@pytest.mark.parametrize("first, then, reason", [
+    ("good", "other", "self-signed"), ("good", None, "starttls-not-supported"),
+    ("other", None, "starttls-not-supported")])
+def test_the_ratchet_of_the_cookbook_takes_no_step_back(
+        policy, folder, first, then, reason):
+    """Not over a reload either."""
+    made = {None: None, "good": certs.make(folder, "b.test")}
+    os.mkdir(os.path.join(folder, "other"))
+    made["other"] = certs.make(os.path.join(folder, "other"), "b.test")
+    sink = policy.sink
+    sink.tls = made[first]
+    server = policy(cookbook("ratchet-out.lua"), delivery={
+        "ca_file": made["good"].cert, "idle": "0s"}, route={
+            "b.test": {"hosts": ["127.0.0.1:%d" % sink.port]}})
+    assert last(server)[1].startswith("250")
+    assert sink.wait()[0].tls
+    server.wait_empty()
+    sink.tls = made[then]
+    server.signal(signal.SIGHUP)
+    server.wait_log("configuration 2 ")
+    assert last(server)[1].startswith("250")
+    row, = base.wait_for(lambda: [
+        row for row in server.cli_json("queue", "list") if row["attempts"]],
+        server.tail)
+    assert row["tls_reason"] == reason
+    assert len(sink.messages) == 1
