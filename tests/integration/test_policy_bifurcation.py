@@ -412,6 +412,25 @@ def test_a_rule_for_an_address_is_one_for_its_domain_in_the_message(rig):
     assert len(r.lines("was split")) == 1
 
 
+def test_a_rule_for_an_address_alone_is_not_one_for_its_domain(rig):
+    """S0-13: with whole_domain = false she is not forced."""
+    r = rig(**rules("""
+rule "boss" {
+  when = { rcpt = "boss@self.test" },
+  tls = "required-verify deadline=1s", whole_domain = false,
+}
+"""))
+    r.send(["boss@self.test", C, D])
+    c, d = r.wait(C, D)
+    assert c["tls"] and not d["tls"]
+    report, = r.reports()
+    assert "boss@self.test" in person_of(r, report)[1]["Final-Recipient"]
+    r.relay.wait_empty()
+    assert len(r.lines("was split")) == 1
+    assert not r.arrived("boss@self.test") and len(r.arrived(C)) == 1
+    assert len(r.reports()) == 1
+
+
 def test_of_two_real_rules_the_stricter_wins_for_each(rig):
     r = rig(**rules("""
 rule "both" {
