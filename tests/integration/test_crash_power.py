@@ -108,7 +108,8 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(makers, make_sink,
         assert not missing, missing[:5]
 
 
-def test_a_power_cut_loses_no_branch(makers, make_sink, directory):
+@pytest.mark.parametrize("how", ["plugin", "rules"])
+def test_a_power_cut_loses_no_branch(makers, make_sink, directory, how):
     plugins = os.path.join(os.path.dirname(base.POSTERN_BIN), "tests",
                            "plugins")
     power = PowerCut(makers, directory, "split", None, {
@@ -116,7 +117,8 @@ def test_a_power_cut_loses_no_branch(makers, make_sink, directory):
             "eom": "for b@next.test edit add X-Branch b;"
                    "for c@next.test edit add X-Branch c;"
                    "for a@next.test set rcpt.branch first;"
-                   "for c@next.test set rcpt.after first 3600"}}},
+                   "for c@next.test set rcpt.after first 3600"}}}
+        if how == "plugin" else loads.split_rules(directory),
         loads.SplitLoad)
     known, disk = power.cut(100)
     power.end()

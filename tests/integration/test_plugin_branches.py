@@ -130,12 +130,21 @@ def test_large_contents_leave_edited(relay, sink):
     assert got["b@b.test"].header("X-First") == "yes"
 
 
+@pytest.fixture
+def folder():
+    path = base.private_dir("branches")
+    yield path
+    base.remove_dir(path)
+
+
 @pytest.mark.parametrize("more", [
     "", ";for a@next.test set rcpt.branch first"
     ";for b@next.test set rcpt.after first 3600"
-    ";for c@next.test set rcpt.after first 1"], ids=["free", "after"])
-def test_a_split_loses_and_doubles_nobody_when_all_is_killed(relay, sink,
-                                                             more):
+    ";for c@next.test set rcpt.after first 1", None],
+    ids=["free", "after", "rules"])
+def test_a_split_loses_and_doubles_nobody_when_all_is_killed(
+        relay, sink, folder, more):
+    """None: by rules of a policy, not by a plugin."""
     chance = random.Random(5)
 
     def sometimes(session, _):
@@ -144,7 +153,8 @@ def test_a_split_loses_and_doubles_nobody_when_all_is_killed(relay, sink,
         return "450" if later else "250"
     sink.fault("rcpt", sometimes)
     arrivals = loads.SplitArrivals(sink)
-    server = relay(sink.port, config(
+    server = relay(sink.port, dict(
+        FAST, **loads.split_rules(folder)) if more is None else config(
         eom="for b@next.test edit add X-Branch b;"
             "for c@next.test edit add X-Branch c" + more))
     load = loads.SplitLoad(server, threads=4).start()

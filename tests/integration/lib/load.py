@@ -1,6 +1,7 @@
 """Load that is accounted for: what was acknowledged, and what arrived."""
 
 import hashlib
+import os
 import random
 import re
 import threading
@@ -144,6 +145,18 @@ class Arrivals:
 
 class SplitLoad(Load):
     RCPTS = ["a@next.test", "b@next.test", "c@next.test"]
+
+
+def split_rules(folder):
+    """A policy whose rules split each message of SplitLoad, as settings."""
+    path = base.write_file(folder + "/split.lua", "".join("""
+rule "%s" {
+  when = { rcpt = "%s@next.test" },
+  add_header = { ["X-Branch"] = "%s" },
+}""" % (one, one, one) for one in "bc"))
+    os.chmod(folder, 0o755)
+    os.chmod(path, 0o644)
+    return {"policy": {"file": path}}
 
 
 class SplitArrivals(Arrivals):
