@@ -565,8 +565,22 @@ def test_a_bad_file_changes_nothing_and_names_the_line(place, text, line,
     assert place.rows()["old.example"] == {"concurrency": 1}
 
 
+PIN = "pin=sha256:" + "0123456789abcdef" * 4
+
+
+# What is another name for more than a level.
+SHOWN = {"forced": "required-verify deadline=1d",
+         "forced deadline=3h": "required-verify deadline=3h"}
+
+
+def random_name(some, number):
+    if some.random() < 0.1:
+        return "u%d@d%d.example" % (number, number)
+    return some.choice(["", ".", "sub."]) + "d%d.example" % number
+
+
 def random_entry(some, number):
-    name = some.choice(["", ".", "sub."]) + "d%d.example" % number
+    name = random_name(some, number)
     words = {}
 
     def maybe(key, value):
@@ -575,7 +589,14 @@ def random_entry(some, number):
     maybe("tls", some.choice([
         "none", "opportunistic", "preferred", "required", "preferred-verify",
         "required-verify", "required-verify match=hosted",
-        "required-verify deadline=2h", "required min=1.3"]))
+        "required-verify deadline=2h", "required min=1.3", "forced",
+        "forced deadline=3h", "required-verify " + PIN,
+        "required-verify match=names names=.hop.example,mx.d%d.example" %
+        number]))
+    if "@" in name:
+        words.setdefault("tls", "required")
+        return name, words
+    maybe("certificate", some.choice(["mine", "the other one"]))
     maybe("concurrency", some.randrange(1, 10001))
     maybe("limit_by", some.choice(["domain", "mx"]))
     maybe("max_messages", some.randrange(1, 1000))
@@ -584,7 +605,7 @@ def random_entry(some, number):
     maybe("ip", some.choice(["prefer-ipv6", "prefer-ipv4", "require-ipv6",
                              "require-ipv4"]))
     maybe("bounce_profile", "slow")
-    maybe("bounce_verification", "off")
+    maybe("bounce_verification", some.choice(["off", "on"]))
     maybe("route", "mx:hop.example")
     if "concurrency" in words or "recipients" in words:
         words.setdefault("limit_by", "domain")
@@ -598,6 +619,7 @@ KEYS = {"concurrency": "max_host_concurrency", "ip": "ip_sort_pref",
         "recipients": "recipient_limit", "limit_by": "limit_type",
         "recipient_minutes": "recipient_minutes", "route": "postern_route",
         "bounce_profile": "bounce_profile",
+        "certificate": "postern_certificate",
         "bounce_verification": "bounce_validation"}
 WORDS = {"domain": "0", "mx": "MXIP", "prefer-ipv6": "PREFER_V6",
          "prefer-ipv4": "PREFER_V4", "require-ipv6": "REQUIRE_v6",
@@ -616,9 +638,16 @@ def section(some, name, words):
 
 def test_ten_thousand_entries_come_back_as_they_went(place):
     some = random.Random(6)
-    table = dict(random_entry(some, i) for i in range(10000))
+    place.write({"delivery": {"bounce_keys": place.file(
+        "1 " + "k" * 32 + "\n", "keys")}})
+    table = dict(random_entry(some, i) for i in range(9999))
+    table["*"] = {"tls": "required", "bounce_verification": "on",
+                  "certificate": "mine"}
     place.cli("import", place.file(DEFAULT + "".join(
         section(some, name, words) for name, words in table.items())))
+    for words in table.values():
+        words.update({"tls": SHOWN[words["tls"]]} if
+                     words.get("tls") in SHOWN else {})
     rows = place.rows()
     rows.pop("DEFAULT")
     assert rows == table
