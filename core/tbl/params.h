@@ -421,8 +421,8 @@ PARAM(DELIVERY, host_backoff, DURATION, "0s", "0s..1d",
 PARAM(DELIVERY, host_backoff_max, DURATION, "10m", "100ms..1d",
     "longest such pause")
 PARAM(DELIVERY, max_bounce_copy, SIZE, "10k", "0..64k",
-    "messages up to this size are returned whole in a report, of larger ones "
-    "the header, cut there")
+    "messages below this size are returned whole in a report, of others the "
+    "header, cut there")
 PARAM(DELIVERY, broken_tls, DURATION, "10m", "0s..1d",
     "how long a failed handshake is remembered")
 

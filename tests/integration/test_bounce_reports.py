@@ -120,6 +120,62 @@ def test_a_large_message_comes_back_as_its_header_only(relay, sink):
     assert b"secret" not in message.data and len(message.data) < 20000
 
 
+def submit_of_size(server, sink, size, header=""):
+    """As it is relayed, with our Received, it has so many octets; what that
+    is. The text that is put in is as long as it must be."""
+    body, relayed = 1000, None
+    for attempt in range(8):
+        name = "fine%d@next.test" % attempt
+        lines = "x" * 70 + "\r\n"
+        filled = lines * (body // 72 - 1)
+        filled += "y" * (body - len(filled) - 2) + "\r\n"
+        submit(server, recipient="%s gone@next.test" % name,
+               sender="try%d@client.test" % attempt,
+               text=client.message(body=filled, extra=header))
+        relayed = base.wait_for(lambda: [
+            message for message in list(sink.messages)
+            if message.recipients == [name]], name)[0].data
+        if len(relayed) == size:
+            break
+        body += size - len(relayed)
+    assert len(relayed) == size
+    return relayed, "try%d@client.test" % attempt
+
+
+@pytest.mark.parametrize("bound,size,whole", [
+    ("10k", 10239, True), ("10k", 10240, False), ("10k", 10241, False),
+    ("32k", 10241, True), ("32k", 32767, True), ("32k", 32768, False)])
+def test_a_message_below_the_bound_comes_back_whole(relay, sink, bound, size,
+                                                    whole):
+    refuse(sink)
+    server = relay(sink.port, {"delivery": {"max_bounce_copy": bound}})
+    relayed, sender = submit_of_size(server, sink, size)
+    message = wait_report(sink, sender)
+    _, parts = parse(message)
+    head = relayed[:relayed.index(b"\r\n\r\n") + 2]
+    assert parts[2].get_content_type() == (
+        "message/rfc822" if whole else "text/rfc822-headers")
+    assert (relayed if whole else head) in message.data
+    assert (relayed in message.data) == whole
+
+
+@pytest.mark.parametrize("bound", [10240, 12288])
+def test_a_header_that_comes_back_is_cut_at_the_bound(relay, sink, bound):
+    refuse(sink)
+    server = relay(sink.port, {"delivery": {"max_bounce_copy": bound}})
+    lines = "".join("X-Field-%03d: %s\r\n" % (i, "z" * 60)
+                    for i in range(205))
+    assert 15000 < len(lines) < 16000
+    relayed, sender = submit_of_size(server, sink, 17000, lines)
+    message = wait_report(sink, sender)
+    _, parts = parse(message)
+    assert parts[2].get_content_type() == "text/rfc822-headers"
+    # Whole lines, and no more of them would fit.
+    cut = relayed.rindex(b"\r\n", 0, bound) + 2
+    assert relayed[:cut] in message.data
+    assert relayed[cut:cut + 20] not in message.data
+
+
 def test_ret_hdrs_returns_only_the_header(relay, sink):
     refuse(sink)
     server = relay(sink.port)
