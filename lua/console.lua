@@ -318,7 +318,8 @@ function answers.lint(q)
   for _, found in ipairs(lint.tables(engine.lookups, q.known)) do
     tell(found)
   end
-  for _, found in ipairs(engine.rules and engine.rules:lint(q.known, q.now) or {}) do
+  local rules = engine.rules
+  for _, found in ipairs(rules and rules:lint(q.known, q.now) or {}) do
     tell(found)
   end
   return list
