@@ -14,6 +14,8 @@ static int	zone_number(struct conf *, const char *, unsigned *,
 		    struct err *);
 static int	check_flow(const struct conf *, const struct conf_policy_flow *,
 		    bool, struct err *);
+static int	check_recipients(const struct conf *, enum conf_scope_id,
+		    const char *, unsigned, struct err *);
 static int	check_addresses(const struct conf *, unsigned, struct err *);
 static int	check_senders(const struct conf *, enum conf_scope_id,
 		    const char *, const char *const *, struct err *);
@@ -32,6 +34,9 @@ static bool	is_set(const struct conf_policy_flow *, const char *);
 static const char *const not_here[] = { "connections",
 	"relay_client_connections", "relay_client_rate" };
 
+/* RFC 5321, 4.5.3.1.8: what everybody may send. */
+enum { RECIPIENTS_LEAST = 100 };
+
 int
 conf_build_hat(struct conf *c, const struct conf_reader *reader,
     struct err *why)
@@ -49,9 +54,15 @@ conf_build_hat(struct conf *c, const struct conf_reader *reader,
 		if (build_group(c, &c->group[i], why) != 0)
 			return -1;
 	}
+	if (check_recipients(c, CONF_SCOPE_LIMITS, "", c->limits.recipients,
+		why) != 0)
+		return -1;
 	for (i = 0; i < c->nlistener; i++) {
 		if (check_senders(c, CONF_SCOPE_LISTENER, c->listener[i].name,
-			c->listener[i].tls_senders, why) != 0)
+			c->listener[i].tls_senders, why) != 0 ||
+		    check_recipients(c, CONF_SCOPE_LISTENER,
+			c->listener[i].name, c->listener[i].limits.recipients,
+			why) != 0)
 			return -1;
 		if (build_listener(c, &c->listener[i], why) != 0)
 			return conf_blame(c, CONF_SCOPE_LISTENER,
@@ -61,6 +72,17 @@ conf_build_hat(struct conf *c, const struct conf_reader *reader,
 			    c->listener[i].name, "address", why);
 	}
 	return 0;
+}
+
+static int
+check_recipients(const struct conf *c, enum conf_scope_id id, const char *name,
+    unsigned n, struct err *why)
+{
+	if (n >= RECIPIENTS_LEAST)
+		return 0;
+	(void)err_text(why, "recipients must be at least %d; fewer are for a "
+	    "mail_flow_policy", RECIPIENTS_LEAST);
+	return conf_blame(c, id, name, "recipients", why);
 }
 
 /* None has an address that it, or one before it, has already. */

@@ -185,8 +185,8 @@ PARAM(LIMITS, message_size, SIZE, "150000000", "1k..4G",
     "octets of a message")
 PARAM(LIMITS, header_size, SIZE, "256k", "1k..16M",
     "octets of its header")
-PARAM(LIMITS, recipients, INT, "1000", "100..100000",
-    "recipients of a message")
+PARAM(LIMITS, recipients, INT, "1000", "1..100000",
+    "recipients of a message; below 100 in a mail_flow_policy only")
 PARAM(LIMITS, messages, INT, "0", "0..1000000",
     "messages of a session; 0: any number")
 PARAM(LIMITS, hops, INT, "100", "1..1000",

@@ -181,6 +181,19 @@ def test_connections_of_a_client_are_counted_by_its_policy(relay, sink):
         peer.close()
 
 
+def test_suspects_may_have_fewer_recipients_than_others(relay, sink):
+    server = groups(relay, sink, changes={"THROTTLED": {
+        "recipients": 2, "recipients_per_hour": 0}})
+    with server.client(source="127.88.1.20") as peer:
+        assert "LIMITS RCPTMAX=2" in "".join(peer.ehlo())
+        peer.mail("a@x.test", "b@next.test", "c@next.test")
+        peer.expect("RCPT TO:<d@next.test>", 452)
+        assert peer.data(client.message()).startswith("250")
+    assert sink.wait()[0].recipients == ["b@next.test", "c@next.test"]
+    with server.client(source="127.88.1.10") as peer:
+        assert "RCPTMAX=1000" in "".join(peer.ehlo())
+
+
 def test_recipients_of_an_hour_are_counted_across_workers(relay, sink):
     """At four times the limit, by many connections to all workers."""
     server = groups(relay, sink, changes={"THROTTLED": {

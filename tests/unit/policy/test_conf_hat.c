@@ -34,6 +34,14 @@ static const struct refusal refusals[] = {
 	  "mail_flow_policy 'P' { }",
 	    "/etc/p/boot.lua:1: listener \"a\": sender_group \"G\" has names "
 	    "of hosts, which reverse_timeout 0 never looks up" },
+	{ "limits { recipients = 99 }",
+	    "/etc/p/boot.lua:1: limits: recipients must be at least 100; fewer "
+	    "are for a mail_flow_policy" },
+	{ "listener 'a' { address = '*:25', recipients = 99 }",
+	    "/etc/p/boot.lua:1: listener \"a\": recipients must be at least "
+	    "100; fewer are for a mail_flow_policy" },
+	{ "mail_flow_policy 'P' { recipients = 0 }",
+	    "/etc/p/boot.lua:1: recipients must be within 1..100000" },
 	{ "sender_exception '*' { }",
 	    "/etc/p/boot.lua:1: sender_exception \"*\" is no address, "
 	    "domain, .domain or ALL" },
@@ -68,7 +76,7 @@ START_TEST(a_dump_has_what_is_set_and_is_read_again)
 	struct conf *c = parse(
 	    "listener 'a' { address = '*:25', sender_groups = 'G' }\n"
 	    "sender_group 'G' { policy = 'P', senders = { '.a.test' } }\n"
-	    "mail_flow_policy 'P' { tls = 'off', recipients = 100 }\n"
+	    "mail_flow_policy 'P' { tls = 'off', recipients = 1 }\n"
 	    "recipient_access '.A.test' { }");
 	struct conf *d = NULL;
 	struct buf b, again;
@@ -78,7 +86,7 @@ START_TEST(a_dump_has_what_is_set_and_is_read_again)
 	buf_init(&again, 1 << 20);
 	conf_dump(c, &b);
 	ck_assert_ptr_nonnull(strstr(buf_p(&b), "mail_flow_policy \"P\" {\n"
-	    "  tls = \"off\",\n  recipients = 100,\n}\n"));
+	    "  tls = \"off\",\n  recipients = 1,\n}\n"));
 	ck_assert_ptr_nonnull(strstr(buf_p(&b),
 	    "recipient_access \".a.test\""));
 	d = parse(buf_p(&b));
