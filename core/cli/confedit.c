@@ -526,6 +526,7 @@ confedit_save(struct confedit *ce, struct err *why)
 		ce->conf = c;
 		c = NULL;
 		err_clear(&ce->broken);
+		confedit_warn(ce);
 	}
 	conf_unref(&c);
 	return forget(ce, r == 0 ? why : NULL) == 0 ? r : -1;

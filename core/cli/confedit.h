@@ -89,7 +89,8 @@ int confedit_delete(struct confedit *ce, const char *kind, const char *name,
  * its certificates; errors are "FILE:LINE: …". */
 int confedit_replace(struct confedit *ce, const char *file, struct str text,
     struct err *why);
-/* From now on changes are for this node, else for the cluster. */
+/* From now on changes are for this node, else for the cluster; the first save
+ * of such warns on standard error. */
 void confedit_scope(struct confedit *ce, bool node);
 
 int confedit_save(struct confedit *ce, struct err *why);

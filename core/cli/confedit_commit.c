@@ -322,6 +322,20 @@ confedit_hint(const struct confedit *ce)
 	    "drops them.\n", ce->changes, ce->changed_by);
 }
 
+void
+confedit_warn(struct confedit *ce)
+{
+	const struct step *s = ce->steps;
+
+	while (s != NULL && !s->node)
+		s = s->next;
+	if (s == NULL || ce->warned)
+		return;
+	ce->warned = true;
+	(void)fprintf(stderr, "warning: this is for this node only, and lost "
+	    "when it leaves its cluster\n");
+}
+
 int
 confedit_clear(struct confedit *ce, struct err *why)
 {

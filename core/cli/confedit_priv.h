@@ -38,7 +38,7 @@ struct confedit {
 	unsigned nbooted;
 	bool boot_read;
 	struct revs *store;	/* NULL: none yet */
-	bool node;
+	bool node, warned;
 	/* what was read last */
 	struct pool *now;
 	struct edited **v;	/* sorted by kind and name */
@@ -66,6 +66,8 @@ const char *confedit_place(void *arg, struct pool *pool, const char *kind,
     const char *name, const char *key);
 /* confedit_commit.c */
 const char *confedit_who_am_i(struct pool *pool);
+/* Of what is for this node only, once: a dialogue saves often. */
+void confedit_warn(struct confedit *ce);
 /* -1: the head is not what was committed. */
 int confedit_check_head(struct confedit *ce, struct err *why);
 

@@ -164,6 +164,28 @@ def test_what_is_broken_is_not_even_proposed(server):
     assert status(server)["head"] is None
 
 
+@pytest.mark.parametrize("command", [
+    ["config", "set", "delivery", "concurrency=7"],
+    ["destconfig", "set", "x.test", "tls=required"],
+    ["bounceconfig", "new", "slow", "max_retries=3"],
+    ["alertconfig", "setup", "initial_wait=5s"],
+    ["listenerconfig", "policy", "set", "LOOSE", "message_size=5000"],
+    ["profile", "client", "require-verify"],
+    ["import", "postfix-transport", "TABLE"]])
+def test_what_is_of_this_node_only_is_warned_of(server, command):
+    table = server.add_file("table", "a.test smtp:[127.0.0.1]:26\n")
+    rest = [table if word == "TABLE" else word for word in command[1:]]
+    warned = "warning: this is for this node only"
+
+    def said(*options):
+        return base.run([base.POSTERN_BIN, command[0], "-c",
+                         server.conf_file] + list(options) + rest).text
+    assert warned not in said()
+    config(server, "clear")
+    assert said("--node").count(warned) == 1
+    assert status(server)["uncommitted"] == 1
+
+
 def test_changes_can_be_seen_and_dropped(server):
     config(server, "set", "destination", "x.test", "tls=none")
     commit(server)
