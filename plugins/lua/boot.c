@@ -79,13 +79,26 @@ push_embedded(lua_State *L, const char *name)
 	return true;
 }
 
-/* The library first, then the policy's own folder. */
+/* Does a file of the library ask? Those of a policy begin with "@". */
+static bool
+is_library(lua_State *L)
+{
+	lua_Debug ar;
+
+	return lua_getstack(L, 1, &ar) != 0 &&
+	    lua_getinfo(L, "S", &ar) != 0 &&
+	    strncmp(ar.source, "=" EMBEDDED_PLACE,
+	    sizeof("=" EMBEDDED_PLACE) - 1) == 0;
+}
+
+/* The library has its own files, a policy those of its folder: what serves the
+ * library could lift limits. */
 static int
 our_require(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
 
-	if (push_embedded(L, name))
+	if (is_library(L) && push_embedded(L, name))
 		return 1;
 	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &dir_require_key) == LUA_TNIL)
 		return luaL_error(L, "there is no module '%s'", name);

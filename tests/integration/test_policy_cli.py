@@ -83,6 +83,20 @@ end)
     assert (done.stdout, done.stderr) == ("ok 1 - names\n1..1\n", "")
 
 
+def test_a_policy_requires_its_own_files_and_none_of_the_library(policy,
+                                                                tmp_path):
+    (tmp_path / "values.lua").write_text('return { "mine" }\n')
+    done = policy("test", "policy.lua", text="""
+local mine = require "values"
+test("mine", function(t) t:eq(mine[1], "mine") end)
+""")
+    assert (done.stdout, done.stderr) == ("ok 1 - mine\n1..1\n", "")
+    for name in ("host", "engine", "events", "console"):
+        done = policy("test", "policy.lua", text='require "%s"\n' % name)
+        assert done.returncode != 0
+        assert "%s.lua: No such file" % name in done.stdout + done.stderr
+
+
 def test_a_test_that_fails_says_where_and_what(policy):
     text = POLICY.replace('"listed", "a@us', '"listed", "b@us')
     done = policy("test", "policy.lua", text=text)
