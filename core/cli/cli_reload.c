@@ -30,7 +30,7 @@ cli_reload(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct reloading all = { NULL, json_array() };
+	struct reloading all = { NULL, NULL };
 	struct err why = ERR_INIT;
 	const char *file = CLI_CONF;
 	bool json = false;
@@ -48,6 +48,7 @@ cli_reload(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(stderr, CLI_USAGE);
+	all.warnings = json_array();
 	r = reload(file, &all, &why);
 	if (json)
 		show_json(&all, r == 0 ? NULL : why.text);
