@@ -319,6 +319,9 @@ judge(struct qrep *rep, struct qunit *u, const struct qreport *v)
 	msec queued = rep->msg->env->queued;
 
 	if (v->result == QRESULT_AGAIN) {
+		/* It was flushed, so it goes on being due before its time. */
+		if (!rep->ours && s->next > rep->now)
+			s->next = rep->now;
 		treat(rep, r, v);
 		return;
 	}

@@ -78,7 +78,8 @@ enum qresult {
 	QRESULT_DONE,	 /* delivered */
 	QRESULT_RETRY,	 /* try again by the profile, or bounce if it ends */
 	QRESULT_BOUNCE,	 /* failed for good */
-	QRESULT_AGAIN	 /* not tried: stays due, no attempt counted */
+	QRESULT_AGAIN	 /* not tried: stays due, flushed or not; no attempt
+			  * counted */
 };
 
 struct qreport {

@@ -121,7 +121,8 @@ dest_renew(struct dest *d, bool settings)
 	}
 	d->backoff = 0;
 	d->mx_until = 0;
-	if (d->state == DEST_DOWN) {
+	/* Who was not told of the failure yet is tried instead. */
+	if (d->state == DEST_DOWN || d->state == DEST_FAILING) {
 		loop_timer_clear(&d->timer);
 		d->state = DEST_NEW;
 	}

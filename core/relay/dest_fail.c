@@ -53,6 +53,8 @@ dest_tell_slice(struct dest *d)
 {
 	unsigned n;
 
+	if (d->taking)
+		return; /* for a failure before this one: told() goes on */
 	d->slicing = true;
 	for (n = 0; n < RELAY_FAIL_SLICE; n++) {
 		if (d->failing == 0 || qhop_due(d->hop) == 0)
@@ -87,12 +89,15 @@ dest_tell_slice(struct dest *d)
 static void
 told(void *arg, struct qunit *u)
 {
+	const struct dest_fail untried = { .result = QRESULT_AGAIN };
 	struct dest *d;
 
 	OBJ_CAST(d, arg, DEST_MAGIC);
 	d->taking = false;
 	if (u != NULL)
-		dest_tell(d->relay, u, &d->fail, relay_dest_text(d));
-	if (!d->slicing)
+		dest_tell(d->relay, u,
+		    d->state == DEST_FAILING ? &d->fail : &untried,
+		    relay_dest_text(d));
+	if (d->state != DEST_DOWN && !d->slicing)
 		loop_timer_set(&d->timer, 0);
 }

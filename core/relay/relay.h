@@ -262,7 +262,8 @@ void relay_conf_set(struct relay *r, const struct relay_conf *conf,
 void relay_stop(struct relay *r, loop_fn *done, void *arg);
 void relay_destroy(struct relay **rp);
 /* Forgets the back-offs of the domain's next hop (flush, ETRN), with
- * `subdomains` also of those below it; an empty domain means all. */
+ * `subdomains` also of those below it; an empty domain means all. Who is due
+ * and was not told of the last failure yet is tried, not told. */
 void relay_wake(struct relay *r, struct str domain, bool subdomains);
 
 /* Is anybody interested in relay_world.tls_told? At first nobody is. */

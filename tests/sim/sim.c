@@ -376,8 +376,9 @@ l_run(lua_State *L)
 {
 	struct sim *s = sim_of(L);
 	msec until = clock_now() + (msec)(luaL_checknumber(L, 1) * 1000);
+	lua_Integer turns = luaL_optinteger(L, 2, LUA_MAXINTEGER);
 
-	while (loop_step_fake(s->loop, until))
+	while (turns-- > 0 && loop_step_fake(s->loop, until))
 		;
 	return 0;
 }

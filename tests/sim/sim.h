@@ -40,7 +40,8 @@
  *                                   "deferred" | "bounced", to =, text = }
  *   mid = submit { from =, to = { … }, worker = 1, size =, notify =,
  *                  want = TEXT or { TEXT, … } stored with the recipients }
- *   run(seconds)                    moves the clock
+ *   run(seconds, turns)             moves the clock; by at most so many turns
+ *                                   of the loop (nil: as many as it takes)
  *   now()                           seconds since the start
  *   arrived                         list of { t, host, from, to, mid, worker,
  *                                   tls = step, or nil in clear, level, and

@@ -132,3 +132,25 @@ test("a dead destination does not slow a live one", function()
   eq(#arrived, 20, "arrivals")
   ok(not seen("10.0.0.1"), "the dead host has not even failed yet")
 end)
+
+-- How many are told of a failure in one turn of the loop: RELAY_FAIL_SLICE.
+local slice = 100
+
+test("a flush spares those who have not been told of a failure yet", function()
+  mx("them.example", { "10.0.0.1" })
+  host("10.0.0.1", { connect = "refused" })
+  profile { first_retry = 3600, max_retry = 3600 }
+  for i = 1, 3 * slice do
+    submit { to = { i .. "@them.example" } }
+  end
+  run(60)
+  eq(#attempts, 1, "attempts for all of them")
+  flush("them.example")
+  while #attempts < 2 do
+    run(60, 1)
+  end
+  host("10.0.0.1", {})
+  flush("them.example")
+  run(10)
+  eq(#arrived, 3 * slice, "arrivals")
+end)

@@ -519,6 +519,22 @@ START_TEST(flushes_what_is_being_read)
 }
 END_TEST
 
+START_TEST(flushed_and_not_tried_stays_due)
+{
+	struct world w;
+
+	world_init(&w, true);
+	world_open(&w);
+	(void)submit_one(&w, "a@a.test", "x@b.test");
+	tell(&w, take(&w, "b.test"), 451);
+	ck_assert_uint_eq(queue_flush_domain(w.q, STR("b.test"), false), 1);
+	tell(&w, take(&w, "b.test"), ANSWER_AGAIN);
+	ck_assert_uint_eq(stats_of(&w).due, 1);
+	tell(&w, take(&w, "b.test"), 250);
+	world_fini(&w);
+}
+END_TEST
+
 START_TEST(acts_on_more_than_a_slice)
 {
 	struct store_filter d = { .hold = -1, .rcpt = "b@*" };
@@ -570,5 +586,6 @@ UNIT_SUITE(queue)
 	tcase_add_test(tc, flushes_a_domain);
 	tcase_add_loop_test(tc, obeys_the_administrator, 0, 2);
 	tcase_add_test(tc, flushes_what_is_being_read);
+	tcase_add_test(tc, flushed_and_not_tried_stays_due);
 	tcase_add_test(tc, acts_on_more_than_a_slice);
 }
