@@ -53,7 +53,7 @@ end
 
 local function lower(s) return s and s:lower() or "" end
 
-once("sender", function(c) return lower(c.msg.sender) end)
+once("sender", function(c) return lower(c.msg.sender_mailbox) end)
 once("sender_domain", function(c) return lower(c.msg.sender_domain) end)
 once("client_ip", function(c) return c.conn.ip or "" end)
 once("client_name", function(c) return lower(c.conn.name) end)
@@ -173,7 +173,12 @@ local function addresses(field, value, _, fail)
     elseif v == "" and field == "rcpt" then
       return '"" is no recipient'
     end
-    v = v:lower()
+    if v:find("@[^@]*[\128-\255][^@]*$") then
+      return quoted(v) .. ": write its domain as in the DNS (xn--…)"
+    end
+    v = v:gsub('^"(.*)"@', function(text)
+      return text:gsub("\\(.)", "%1") .. "@"
+    end):lower()
     if v:find("[*?]") then
       wild[#wild + 1] = wording.glob(v, true)
     elseif not set[v] then
@@ -570,7 +575,7 @@ end
 local function rcpt_address(c, i)
   local v = c.address[i]
   if not v then
-    v = lower(c.rcpts[i].address)
+    v = lower(c.rcpts[i].mailbox)
     c.address[i] = v
   end
   return v

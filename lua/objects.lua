@@ -243,6 +243,7 @@ body_meta.__len = function(o) return host.body_size(o) end
 
 local rcpt_members = methods {
   address = "rcpt", domain = "rcpt.domain", localpart = "rcpt.local",
+  mailbox = "rcpt.mailbox",
   index = "#rcpt.index",
 }
 
@@ -267,7 +268,10 @@ local list_meta = host.list(rcpt_meta, function(list, key)
   if type(key) ~= "string" then return nil end
   local wanted = key:lower()
   for i = 1, #list do
-    if list[i].address:lower() == wanted then return list[i] end
+    local rcpt = list[i]
+    if rcpt.mailbox == wanted or rcpt.address:lower() == wanted then
+      return rcpt
+    end
   end
 end)
 list_meta.__name, list_meta.__metatable = "recipients", false
@@ -278,7 +282,8 @@ list_meta.__pairs = function(list) return ipairs(list) end
 
 local msg_members = methods {
   id = "#mid", sender = "sender", sender_domain = "sender.domain",
-  sender_local = "sender.local", size = "#message.size", auth = "client.auth",
+  sender_local = "sender.local", sender_mailbox = "sender.mailbox",
+  size = "#message.size", auth = "client.auth",
   direction = "direction", envid = "message.envid",
   smtputf8 = "?message.smtputf8", eightbit = "?message.8bit",
   require_tls = "?message.requiretls",

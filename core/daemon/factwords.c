@@ -29,15 +29,12 @@ fact_profile(struct pool *pool, const struct rcpt *r)
 }
 
 const char *
-fact_lower(struct pool *pool, struct str s)
+fact_domain(struct pool *pool, struct str s)
 {
-	char *p;
+	char folded[ADDR_DOMAIN_MAX + 2];
 
-	if (s.n == 0)
-		return NULL;
-	p = pool_strndup(pool, s.p, s.n);
-	str_lower(p, s.n);
-	return p;
+	return s.n == 0 ? NULL :
+	    pool_str(pool, domain_fold(s, folded, sizeof(folded))).p;
 }
 
 const char *
@@ -74,7 +71,9 @@ fact_envelope(const struct envelope *env, enum fact f, struct pool *pool)
 	case FACT_SENDER_LOCAL:
 		return fact_text(pool, env->sender.local);
 	case FACT_SENDER_DOMAIN:
-		return fact_lower(pool, env->sender.domain);
+		return fact_domain(pool, env->sender.domain);
+	case FACT_SENDER_MAILBOX:
+		return addr_fold(pool, &env->sender);
 	case FACT_MESSAGE_QUEUED:
 		return fact_number(pool, (uint64_t)env->queued / 1000);
 	case FACT_MESSAGE_SMTPUTF8:

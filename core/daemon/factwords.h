@@ -18,7 +18,7 @@ const char *fact_number(struct pool *pool, uint64_t n);
 const char *fact_truth(bool is);
 const char *fact_text(struct pool *pool, struct str s);
 const char *fact_profile(struct pool *pool, const struct rcpt *r);
-const char *fact_lower(struct pool *pool, struct str s);
+const char *fact_domain(struct pool *pool, struct str s);
 /* Those that are the same for a client and a host; t may be NULL. */
 const char *fact_tls(const struct tls_info *t, enum fact f,
     struct pool *pool);

@@ -42,7 +42,9 @@ get_rcpt(const struct out *o, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT_LOCAL:
 		return fact_text(pool, r->addr.local);
 	case FACT_RCPT_DOMAIN:
-		return fact_lower(pool, r->addr.domain);
+		return fact_domain(pool, r->addr.domain);
+	case FACT_RCPT_MAILBOX:
+		return addr_fold(pool, &r->addr);
 	case FACT_RCPT_INDEX:
 		return fact_number(pool, r->rid);
 	case FACT_RCPT_TLS:

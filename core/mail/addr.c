@@ -76,15 +76,21 @@ addr_parse(struct pool *pool, struct str text, unsigned flags,
 bool
 addr_listed(const char *const *list, const struct addr *a)
 {
-	struct str entry;
+	char one[ADDR_LOCAL_MAX], other[ADDR_LOCAL_MAX];
+	struct str entry, local;
 	const char *at;
+	size_t n = 0;
 
+	if (a->local.n <= sizeof(one))
+		n = addr_fold_local(a->local, one);
 	for (; *list != NULL && a->domain.n > 0; list++) {
 		entry = str_c(*list);
 		at = strrchr(*list, '@');
 		if (at != NULL) {
-			if (!str_ieq(str_n(entry.p, (size_t)(at - entry.p)),
-				a->local))
+			local = str_n(entry.p, (size_t)(at - entry.p));
+			if (local.n > sizeof(other) ||
+			    !str_eq(str_n(one, n),
+				str_n(other, addr_fold_local(local, other))))
 				continue;
 			entry = str_c(at + 1);
 		}
@@ -92,6 +98,35 @@ addr_listed(const char *const *list, const struct addr *a)
 			return true;
 	}
 	return false;
+}
+
+size_t
+addr_fold_local(struct str s, char *dst)
+{
+	bool quoted = s.n > 1 && s.p[0] == '"' && s.p[s.n - 1] == '"';
+	size_t i, n = 0, end = quoted ? s.n - 1 : s.n;
+
+	for (i = quoted ? 1 : 0; i < end; i++) {
+		if (quoted && s.p[i] == '\\' && i + 1 < end)
+			i++;
+		dst[n++] = s.p[i];
+	}
+	str_lower(dst, n);
+	return n;
+}
+
+const char *
+addr_fold(struct pool *pool, const struct addr *a)
+{
+	char folded[ADDR_DOMAIN_MAX + 2];
+	struct str domain = domain_fold(a->domain, folded, sizeof(folded));
+	char *text = pool_alloc(pool, a->local.n + domain.n + 2);
+	size_t n = addr_fold_local(a->local, text);
+
+	if (a->domain.n > 0)
+		text[n++] = '@';
+	memcpy(text + n, domain.p, domain.n + 1);
+	return text;
 }
 
 static int

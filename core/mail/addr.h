@@ -45,8 +45,16 @@ int addr_parse_path(struct pool *pool, struct str *rest, unsigned flags,
 int addr_parse(struct pool *pool, struct str text, unsigned flags,
     struct addr *a_r, struct err *why);
 /* Is it one of the addresses of that list, which ends with NULL, or in one of
- * its domains (domain_matches())? Cases do not count. */
+ * its domains (domain_matches())? Spellings do not count. */
 bool addr_listed(const char *const *list, const struct addr *a);
+
+/* What two spellings of a mailbox have in common (RFC 5321 4.1.2, RFC 5890):
+ * the local part without quotes and backslashes, in lower case, though a host
+ * may tell cases apart; the domain as domain_fold() has it. A NUL is behind;
+ * "" is the null sender. */
+const char *addr_fold(struct pool *pool, const struct addr *a);
+/* The local part alone, into s.n octets or more; no NUL. */
+size_t addr_fold_local(struct str s, char *dst);
 
 /* A host or domain name: letters, digits, hyphens, 63/255 octets, no trailing
  * dot; UTF-8 labels only if utf8. Address literals are not domains. */

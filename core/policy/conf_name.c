@@ -69,6 +69,7 @@ conf_name_fold(struct pool *pool, const struct conf_scope *scope,
 	size_t local = at == NULL ? 0 : (size_t)(at - name) + 1;
 	struct str domain;
 	char *text;
+	size_t n;
 
 	if (scope != &conf_scopes[CONF_SCOPE_DESTINATION] &&
 	    scope != &conf_scopes[CONF_SCOPE_RAT] &&
@@ -81,10 +82,13 @@ conf_name_fold(struct pool *pool, const struct conf_scope *scope,
 	    str_ieq_c(str_c(name), CONF_RAT_ALL))
 		return CONF_RAT_ALL;
 	domain = domain_fold(str_c(name + local), folded, sizeof(folded));
-	text = pool_printf(pool, "%.*s%.*s", (int)local, name,
-	    STR_FMT(domain));
 	/* There mail is sent to it as it is written. */
-	if (scope != &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT])
-		str_lower(text, local);
+	if (scope == &conf_scopes[CONF_SCOPE_ALERT_RECIPIENT] || local == 0)
+		return pool_printf(pool, "%.*s%.*s", (int)local, name,
+		    STR_FMT(domain));
+	text = pool_alloc(pool, local + domain.n + 1);
+	n = addr_fold_local(str_n(name, local - 1), text);
+	text[n++] = '@';
+	memcpy(text + n, domain.p, domain.n + 1);
 	return text;
 }

@@ -152,19 +152,16 @@ nearest(const struct conf *conf, const char *listener, const struct addr *rcpt,
 	char folded[ADDR_DOMAIN_MAX + 2];
 	struct str domain;
 	const void *a;
-	size_t dot;
+	size_t dot, n;
 
 	domain = domain_fold(rcpt->domain, folded, sizeof(folded));
 	if (rcpt->local.n <= ADDR_LOCAL_MAX) {
-		memcpy(text, rcpt->local.p, rcpt->local.n);
-		str_lower(text, rcpt->local.n);
-		text[rcpt->local.n] = '@';
-		memcpy(text + rcpt->local.n + 1, domain.p, domain.n);
-		a = find_one(conf, listener,
-		    str_n(text, rcpt->local.n + 1 + domain.n));
+		n = addr_fold_local(rcpt->local, text);
+		text[n++] = '@';
+		memcpy(text + n, domain.p, domain.n);
+		a = find_one(conf, listener, str_n(text, n + domain.n));
 		if (a == NULL)
-			a = find_one(conf, listener,
-			    str_n(text, rcpt->local.n + 1));
+			a = find_one(conf, listener, str_n(text, n));
 		if (a != NULL)
 			return a;
 	}

@@ -41,7 +41,10 @@ FACT(TLS_CERT_WHY, "tls.cert.why", "", "why it is not verified")
 FACT(MID, "mid", "", "number of the message, or of its branch")
 FACT(SENDER, "sender", "", "envelope sender; empty: the null sender")
 FACT(SENDER_LOCAL, "sender.local", "", "what stands before its @")
-FACT(SENDER_DOMAIN, "sender.domain", "", "what stands behind it, lower case")
+FACT(SENDER_DOMAIN, "sender.domain", "",
+    "what stands behind it, as in the DNS: A-labels, lower case")
+FACT(SENDER_MAILBOX, "sender.mailbox", "",
+    "the sender as addresses are compared: no quotes, lower case, that domain")
 FACT(MESSAGE_SIZE, "message.size", "",
     "octets: as declared until data, then as received")
 FACT(MESSAGE_RCPTS, "message.rcpts", "", "number of recipients so far")
@@ -59,7 +62,11 @@ FACT(MESSAGE_HOLD, "message.hold", "m",
     "seconds until the first attempt to deliver it")
 FACT(RCPT, "rcpt", "", "address of the recipient")
 FACT(RCPT_LOCAL, "rcpt.local", "", "what stands before its @")
-FACT(RCPT_DOMAIN, "rcpt.domain", "", "what stands behind it, lower case")
+FACT(RCPT_DOMAIN, "rcpt.domain", "",
+    "what stands behind it, as in the DNS: A-labels, lower case")
+FACT(RCPT_MAILBOX, "rcpt.mailbox", "",
+    "the recipient as addresses are compared: no quotes, lower case, that "
+    "domain")
 FACT(RCPT_INDEX, "rcpt.index", "", "its RID in the log")
 FACT(RCPT_TLS, "rcpt.tls", "m",
     "the TLS it needs, a want; setting combines by maximum; for all "

@@ -80,10 +80,9 @@ subject_end_session(struct subject *s)
 static const char *
 folded(struct subject *s, struct str domain)
 {
-	char *p = pool_strndup(s->pool, domain.p, domain.n);
+	char name[ADDR_DOMAIN_MAX + 2];
 
-	str_lower(p, strlen(p));
-	return p;
+	return pool_str(s->pool, domain_fold(domain, name, sizeof(name))).p;
 }
 
 int
@@ -103,6 +102,7 @@ subject_mail(struct subject *s, const char *from, struct err *why)
 	s->fact[FACT_SENDER_LOCAL] = pool_strndup(s->pool, a.local.p,
 	    a.local.n);
 	s->fact[FACT_SENDER_DOMAIN] = folded(s, a.domain);
+	s->fact[FACT_SENDER_MAILBOX] = addr_fold(s->pool, &a);
 	s->fact[FACT_MESSAGE_QUARANTINE] = s->fact[FACT_MESSAGE_HOLD] = NULL;
 	/* As the relay has it of a client that asks for it. */
 	s->fact[FACT_RCPT_TLS] = s->fact[FACT_MESSAGE_REQUIRETLS] != NULL ?
@@ -276,6 +276,8 @@ get_rcpt(struct subject *s, enum fact f, int n, struct pool *pool)
 		return pool_strndup(pool, r->addr.local.p, r->addr.local.n);
 	case FACT_RCPT_DOMAIN:
 		return folded(s, r->addr.domain);
+	case FACT_RCPT_MAILBOX:
+		return addr_fold(pool, &r->addr);
 	case FACT_RCPT_INDEX:
 		return pool_printf(pool, "%d", n);
 	case FACT_RCPT_TLS:
@@ -308,6 +310,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	case FACT_RCPT:
 	case FACT_RCPT_LOCAL:
 	case FACT_RCPT_DOMAIN:
+	case FACT_RCPT_MAILBOX:
 	case FACT_RCPT_INDEX:
 	case FACT_RCPT_TLS:
 	case FACT_RCPT_ROUTE:
@@ -327,6 +330,7 @@ get(void *arg, enum fact f, int rcpt, struct pool *pool)
 	case FACT_SENDER:
 	case FACT_SENDER_LOCAL:
 	case FACT_SENDER_DOMAIN:
+	case FACT_SENDER_MAILBOX:
 		return s->message ? s->fact[f] : NULL;
 	case FACT_MESSAGE_RCPTS:
 		return s->message ? pool_printf(pool, "%u", s->nrcpt) : NULL;

@@ -34,9 +34,9 @@ static const struct {
 	const char *field; /* of when */
 	const char *fact;
 } looks[FILTER_COUNT] = {
-	[FILTER_SENDER] = { "sender", "sender" },
+	[FILTER_SENDER] = { "sender", "sender.mailbox" },
 	[FILTER_SENDER_DOMAIN] = { "sender_domain", "sender.domain" },
-	[FILTER_RCPT] = { "rcpt", "rcpt" },
+	[FILTER_RCPT] = { "rcpt", "rcpt.mailbox" },
 	[FILTER_RCPT_DOMAIN] = { "rcpt_domain", "rcpt.domain" },
 };
 

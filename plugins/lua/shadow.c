@@ -113,7 +113,8 @@ shadow_fact(struct event *r, lua_State *L, const char *name)
 	while (a != NULL && a->rcpt != r->rcpt)
 		a = a->next;
 	at = a != NULL ? strrchr(a->address, '@') : NULL;
-	if (a != NULL && strcmp(name, "rcpt") == 0)
+	if (a != NULL && (strcmp(name, "rcpt") == 0 ||
+		strcmp(name, "rcpt.mailbox") == 0))
 		(void)lua_pushstring(L, a->address);
 	else if (at != NULL && strcmp(name, "rcpt.domain") == 0)
 		(void)lua_pushstring(L, at + 1);

@@ -170,6 +170,7 @@ test. 60 IN SOA ns.test. h.test. 1 3600 600 86400 60
     ("a@friend.test", "250"), ("a@sub.friend.test", "553 5.1.8"),
     ("bad@good.test", "553 5.7.1 Envelope sender rejected"),
     ("BAD@Good.test", "553 5.7.1 Envelope sender rejected"),
+    ('"b\\ad"@good.test', "553 5.7.1 Envelope sender rejected"),
     ("a@x.spam.test", "450 4.7.1 Not today"), ("", "250")])
 def test_exceptions_come_before_the_question_for_the_domain(relay, sink,
                                                             sender, answer):

@@ -81,7 +81,8 @@ local rcpt_meta = class("rcpt", rcpt_methods)
 
 local function rcpt(address)
   return setmetatable({ done = {}, known = words "address domain localpart",
-    facts = { address = address, localpart = address:match("^(.*)@"),
+    facts = { address = address, mailbox = address:lower(),
+      localpart = address:match("^(.*)@"),
       domain = address:match("@([^@]*)$"):lower() } }, rcpt_meta)
 end
 
@@ -120,7 +121,8 @@ function fake.message(t)
     header_list = t.headers or { { "Subject", t.subject or "hello" } },
     mime = t.mime or {},
     known = words "id size auth direction generated",
-    facts = { recipients = list, sender = from, size = t.size or 1000,
+    facts = { recipients = list, sender = from,
+      sender_mailbox = from:lower(), size = t.size or 1000,
       sender_domain = from:match("@([^@]*)$") or "",
       direction = t.direction or "outbound" },
   }, msg_meta)

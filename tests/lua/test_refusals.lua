@@ -106,6 +106,8 @@ local conditions = {
     '"*.a.example" (what is below it) is meant' },
   { { rcpt_domain = "bücher.example" },
     'rcpt_domain: "bücher.example": write it as in the DNS (xn--…)' },
+  { { rcpt = "a@bücher.example" }, 'rcpt: "a@bücher.example": write its ' ..
+    'domain as in the DNS (xn--…)' },
   { { rcpt_domain = {} }, "rcpt_domain: an empty list matches nothing" },
   { { rcpt_domain = { x = 1 } }, "rcpt_domain: a table is no domain" },
   { { rcpt_domain = { "x.example", x = 1 } },

@@ -326,10 +326,11 @@ START_TEST(lists_have_addresses_and_domains)
 	static const char *const list[] = { "example.org", ".below.example",
 		"Jo@one.example", "di@b\xc3\xbc" "cher.example", NULL };
 	static const char *const in[] = { "a@EXAMPLE.org", "a@x.below.example",
-		"jo@One.example", "di@xn--bcher-kva.example" };
+		"jo@One.example", "di@xn--bcher-kva.example",
+		"\"JO\"@one.example", "\"j\\o\"@one.example" };
 	static const char *const out[] = { "a@x.example.org",
 		"a@below.example", "a@one.example", "ajo@one.example",
-		"di@one.example", "jo@x.one.example" };
+		"di@one.example", "jo@x.one.example", "\"j o\"@one.example" };
 	struct addr a;
 	size_t i;
 
@@ -350,6 +351,28 @@ START_TEST(lists_have_addresses_and_domains)
 }
 END_TEST
 
+START_TEST(spellings_of_a_mailbox_have_one_form)
+{
+	static const char *const all[] = { "jo.e@xn--bcher-kva.example",
+		"Jo.E@B\xc3\xbc" "cher.EXAMPLE", "\"jo.e\"@b\xc3\xbc"
+		"cher\xe3\x80\x82" "example", "\"j\\o.\\e\"@b\xc3\xbc"
+		"cher.\xef\xbd\x85xample" };
+	struct addr a;
+	size_t i;
+
+	for (i = 0; i < COUNT(all); i++) {
+		ck_assert_int_eq(addr_parse(pool, str_c(all[i]), ADDR_UTF8_OK,
+			&a, &why), 0);
+		ck_assert_str_eq(addr_fold(pool, &a), all[0]);
+	}
+	a = (struct addr){ .full = STR(""), .local = STR(""),
+		.domain = STR("") };
+	ck_assert_str_eq(addr_fold(pool, &a), "");
+	a.local = STR("Postmaster");
+	ck_assert_str_eq(addr_fold(pool, &a), "postmaster");
+}
+END_TEST
+
 UNIT_SUITE(addr)
 {
 	tcase_add_checked_fixture(tc, begin, end);
@@ -366,4 +389,5 @@ UNIT_SUITE(addr)
 	tcase_add_test(tc, literals_give_their_bare_address);
 	tcase_add_test(tc, patterns_match_a_domain_its_children_or_all);
 	tcase_add_test(tc, lists_have_addresses_and_domains);
+	tcase_add_test(tc, spellings_of_a_mailbox_have_one_form);
 }

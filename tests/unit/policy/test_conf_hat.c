@@ -111,6 +111,8 @@ static const struct taken takens[] = {
 	{ "a@OURS.Test", NULL, false, NULL },
 	{ "boss@ours.test", NULL, false, "450 4.7.1 On holiday" },
 	{ "BOSS@ours.test", NULL, false, "450 4.7.1 On holiday" },
+	{ "\"boss\"@ours.test", NULL, false, "450 4.7.1 On holiday" },
+	{ "\"ab\\use\"@simple.test", NULL, false, "451 4.7.1 By letter" },
 	{ "boss@ours.test", NULL, true, NULL },
 	{ "a@x.ours.test", NULL, false, "550 5.7.1 Relaying denied" },
 	{ "a@x.below.test", NULL, false, NULL },
