@@ -325,6 +325,12 @@ function answers.lint(q)
   return list
 end
 
+function answers.missing(q)
+  host.widen()
+  local found = lint.missing(engine.lookups, engine.rules, q.known, q.now)
+  return found and place(found.place, { text = found.text }) or {}
+end
+
 function answers.rules(q)
   local list = array {}
   host.widen()

@@ -4,6 +4,8 @@
 --                   the order of the rules; severity is "error" (it can never
 --                   do what it says), "warning" or "info"
 --   lint.tables(lookups, known)   such a list of tables that are not there
+--   lint.missing(lookups, set, known, now)   the first name for want of which
+--                   mail would be put off, as { place =, text = }, or nil
 --
 -- known: lists of the names that the boot file has: route, bounce_profile,
 -- listener, sender_group, lookup; nil: nobody knows them.
@@ -182,12 +184,23 @@ local function names_block(route)
   return not route:find(":", 1, true)
 end
 
+-- By list: each is asked for many names.
+local sets = setmetatable({}, { __mode = "k" })
+
+local function names_of(list, caseless)
+  local set = sets[list]
+  if not set then
+    set = {}
+    for _, k in ipairs(list) do set[caseless and k:lower() or k] = true end
+    sets[list] = set
+  end
+  return set
+end
+
 -- What is wrong with the name, or nil.
 local function missing(known, kind, what, name, caseless)
-  local set = {}
-  for _, k in ipairs(known and known[kind] or { name }) do
-    set[caseless and k:lower() or k] = true
-  end
+  if not (known and known[kind]) then return nil end
+  local set = names_of(known[kind], caseless)
   if set[caseless and name:lower() or name] then return nil end
   local near = values.near(name, set)
   return ('there is no %s "%s"%s'):format(what, name,
@@ -222,6 +235,23 @@ function lint.tables(lookups, known)
     end
   end
   return out
+end
+
+-- A rule that is not asked puts off nothing.
+function lint.missing(lookups, set, known, now)
+  local first = lint.tables(lookups, known)[1]
+  for _, rule in ipairs(set and set.active or {}) do
+    if first then break end
+    if not (rule.until_time and now >= rule.until_time) then
+      unknown(rule, known, function(severity, text)
+        if severity == "error" and not first then
+          first = { place = rule.place,
+            text = ('rule "%s": %s'):format(rule.name, text) }
+        end
+      end)
+    end
+  end
+  return first
 end
 
 local refusing = { reject = true, tempfail = true, discard = true }

@@ -1,7 +1,6 @@
 /*
  * `postern policy`: a policy is checked, tested and traced without a server.
  */
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,45 +120,14 @@ print_json(const json_t *o)
 	(void)fputc('\n', stdout);
 }
 
-/* Those of n blocks, which have them at off. */
-static json_t *
-names(const void *v, unsigned n, size_t size, size_t off)
-{
-	json_t *list = json_array();
-	const char *name;
-	unsigned i;
-
-	for (i = 0; i < n; i++) {
-		memcpy(&name, (const char *)v + i * size + off, sizeof(name));
-		(void)json_array_append_new(list, json_string(name));
-	}
-	return list;
-}
-
-#define NAMES(v, n) \
-	names((v), (n), sizeof((v)[0]), offsetof(__typeof__((v)[0]), name))
-
-/* What rules can refer to; null: nobody knows. */
-static json_t *
-known(const struct conf *c)
-{
-	if (c->alone)
-		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "route",
-	    NAMES(c->route, c->nroute), "bounce_profile",
-	    NAMES(c->profile, c->nprofile), "listener",
-	    NAMES(c->listener, c->nlistener), "sender_group",
-	    NAMES(c->group, c->ngroup), "lookup",
-	    NAMES(c->plugin, c->nplugin));
-}
-
 /* What the engine says of the rules as of now; a trial begins at its own time.
  * rows: NULL if it fails. */
 static int
 ask_rules(const struct what *w, const char *word, json_t **rows)
 {
 	json_t *q = json_pack("{s:s, s:I, s:o}", "ask", word, "now",
-	    (json_int_t)(clock_wall() / 1000), "known", known(w->conf));
+	    (json_int_t)(clock_wall() / 1000), "known",
+	    policytest_known(w->conf));
 	struct err why = ERR_INIT;
 	struct trial t;
 	int r;

@@ -1,5 +1,6 @@
 #include "trial/policytest.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "trial/drive.h"
@@ -123,6 +124,37 @@ open_for(struct trial *t, const struct conf *conf, const char *instance,
 	return -1;
 }
 
+/* Those of n blocks, which have them at off. */
+static json_t *
+names(const void *v, unsigned n, size_t size, size_t off)
+{
+	json_t *list = json_array();
+	const char *name;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		memcpy(&name, (const char *)v + i * size + off, sizeof(name));
+		(void)json_array_append_new(list, json_string(name));
+	}
+	return list;
+}
+
+#define NAMES(v, n) \
+	names((v), (n), sizeof((v)[0]), offsetof(__typeof__((v)[0]), name))
+
+json_t *
+policytest_known(const struct conf *c)
+{
+	if (c->alone)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "route",
+	    NAMES(c->route, c->nroute), "bounce_profile",
+	    NAMES(c->profile, c->nprofile), "listener",
+	    NAMES(c->listener, c->nlistener), "sender_group",
+	    NAMES(c->group, c->ngroup), "lookup",
+	    NAMES(c->plugin, c->nplugin));
+}
+
 static int
 ask(struct trial *t, const char *instance, const char *word, size_t n,
     json_t **answer_r, struct err *why)
@@ -132,6 +164,31 @@ ask(struct trial *t, const char *instance, const char *word, size_t n,
 
 	json_decref(q);
 	return r;
+}
+
+/* In missing, with file and line. An engine that fails at the question cannot
+ * say it. */
+static void
+ask_missing(struct trial *t, const struct conf *conf, const char *instance,
+    msec now, struct err *missing)
+{
+	json_t *answer = NULL, *q;
+	struct err why = ERR_INIT;
+	const char *text;
+
+	if (conf->alone)
+		return;
+	q = json_pack("{s:s, s:I, s:o}", "ask", "missing", "now",
+	    (json_int_t)(now / 1000), "known", policytest_known(conf));
+	(void)drive_ask(t, instance, q, &answer, &why);
+	text = json_string_value(json_object_get(answer, "text"));
+	if (text != NULL)
+		(void)err_text(missing, "%s:%lld: %s",
+		    json_string_value(json_object_get(answer, "file")),
+		    (long long)json_integer_value(json_object_get(answer,
+			"line")), text);
+	json_decref(answer);
+	json_decref(q);
 }
 
 /* One, in a world of its own. */
@@ -149,9 +206,10 @@ run_one(const struct conf *conf, const char *instance, size_t n,
 	return r;
 }
 
-int
-policytest_run(const struct conf *conf, const char *instance,
-    policytest_fn *fn, void *arg, struct err *why)
+/* missing: NULL, or for names that are, as of now. */
+static int
+run_all(const struct conf *conf, const char *instance, policytest_fn *fn,
+    void *arg, msec now, struct err *missing, struct err *why)
 {
 	json_t *tests = NULL, *result;
 	struct trial t;
@@ -161,6 +219,8 @@ policytest_run(const struct conf *conf, const char *instance,
 	if (open_for(&t, conf, instance, false, why) < 0)
 		return -1;
 	r = ask(&t, instance, "tests", 0, &tests, why);
+	if (r == 0 && missing != NULL)
+		ask_missing(&t, conf, instance, now, missing);
 	trial_fini(&t);
 	for (i = 0; r == 0 && i < json_array_size(tests); i++) {
 		result = NULL;
@@ -173,6 +233,13 @@ policytest_run(const struct conf *conf, const char *instance,
 	}
 	json_decref(tests);
 	return r < 0 ? -1 : failed;
+}
+
+int
+policytest_run(const struct conf *conf, const char *instance,
+    policytest_fn *fn, void *arg, struct err *why)
+{
+	return run_all(conf, instance, fn, arg, 0, NULL, why);
 }
 
 /* The first that failed, in the words of its first failure. */
@@ -193,19 +260,24 @@ keep_first(void *arg, const json_t *test, const json_t *result)
 int
 policytest_all(const struct conf *conf, struct err *why)
 {
-	struct err first = ERR_INIT;
+	struct err first = ERR_INIT, missing = ERR_INIT;
+	msec now = clock_wall(); /* a trial begins at its own time */
 	unsigned i;
 	int failed;
 
 	for (i = 0; i < conf->nplugin; i++) {
 		if (strcmp(conf->plugin[i].plugin, POLICY_ENGINE) != 0)
 			continue;
-		failed = policytest_run(conf, conf->plugin[i].name, keep_first,
-		    &first, why);
+		failed = run_all(conf, conf->plugin[i].name, keep_first,
+		    &first, now, &missing, why);
 		if (failed < 0)
 			return -1;
 		if (failed > 0) {
 			*why = first;
+			return -1;
+		}
+		if (missing.text[0] != '\0') {
+			*why = missing;
 			return -1;
 		}
 	}

@@ -29,6 +29,9 @@ int policytest_open_empty(struct trial *t, const struct conf *conf,
     struct err *why);
 bool policytest_content(const char *plugin, const char *instance);
 
+/* What rules can refer to; null: nobody knows. */
+json_t *policytest_known(const struct conf *conf);
+
 /* Of {"ask":"tests"} and {"ask":"test"}. */
 typedef void policytest_fn(void *arg, const json_t *test,
     const json_t *result);
@@ -36,7 +39,8 @@ typedef void policytest_fn(void *arg, const json_t *test,
 int policytest_run(const struct conf *conf, const char *instance,
     policytest_fn *fn, void *arg, struct err *why);
 
-/* Compiles all of them and runs the tests; 0, or -1 and what went wrong first.
+/* Compiles all of them, runs the tests, and looks for names that conf does not
+ * have; 0, or -1 and what went wrong first.
  * Leaves clock and log of the process as they are not wanted: for one of its
  * own. */
 int policytest_all(const struct conf *conf, struct err *why);

@@ -11,6 +11,9 @@
  *   {"ask":"lint","now":T,"known":{KIND:[NAME …] …}|null}
  *                           [{"file":…,"line":…,"severity":"error"|"warning"|
  *                           "info","text":…} …]; T: seconds since 1970
+ *   {"ask":"missing","now":T,"known":{KIND:[NAME …] …}}
+ *                           {"file":…,"line":…,"text":…}: the first name for
+ *                           want of which mail would be put off; {}: none
  *   {"ask":"rules","now":T} [{"name":…,"file":…,"line":…,"enabled":B,
  *                           "expires":DAY,"expired":B,"description":…,
  *                           "when":…,"sets":…,"test":B,"stop":B} …], in order;

@@ -172,10 +172,11 @@ def test_explain_tells_which_one_and_who_says_so(layered):
     assert "if deferred (of-listener, by listener): " in shown
 
 
-def test_a_rule_that_names_no_profile_puts_the_message_off(layered, folder):
+def test_a_handler_that_names_no_profile_puts_the_message_off(layered, folder):
     with open(os.path.join(folder, "policy.lua"), "w",
               encoding="utf-8") as f:
-        f.write('rule "odd" { bounce_profile = "none-such" }\n')
+        f.write('on("message", function(msg)\n'
+                '  msg:bounce_profile("none-such")\nend)\n')
     layered.stop()
     layered.start()
     with layered.client() as peer:

@@ -38,6 +38,11 @@ listener "inside" { address = { "127.0.0.1:2525" }, tls = "off" }
 relay { domains = { "ours.example" } }
 tls { store = "store" }
 """
+# A commit takes no policy whose table is not there.
+TABLE = """\
+plugin_dirs = { "%s/plugins/lookup_file" }
+plugin "lookup_file" "listed" { file = "%s" }
+"""
 # The word of explain for what the sink does wrong.
 POINTS = {"noehlo": "no-esmtp", "nostarttls": "no-starttls",
           "xxxx": "starttls-masked", "st454": "starttls-4yz",
@@ -119,7 +124,9 @@ def store(explain, *steps):
     boot = explain.dir / "postern.lua"
     boot.write_text('spool = "%s" user = "%s"\n' % (
         explain.dir / "spool", pwd.getpwuid(os.getuid()).pw_name) +
-        boot.read_text())
+        boot.read_text() + TABLE % (
+            os.path.dirname(base.POSTERN_BIN), explain.dir / "listed.txt"))
+    (explain.dir / "listed.txt").write_text("")
     (explain.dir / "spool").mkdir()
     for words in (*(["config", "set", *step] for step in steps), ["commit"]):
         done = subprocess.run([base.POSTERN_BIN, *words, "-c", str(boot)],

@@ -309,7 +309,7 @@ def test_a_table_that_fails_is_451_unless_it_is_tried(policy):
     base.write_file(path, "b.test none\n")
     tables["plugin"] = {("lookup_file", "levels"): {"file": path}}
     server = policy("""
-local levels, gone = lookup "levels", lookup "gone"
+local levels, gone = lookup "levels", lookup "policy"
 on("rcpt", function(rcpt)
   log.info("level %s %s", tostring(levels[rcpt.domain]),
     tostring(levels["other.test"]))
@@ -319,7 +319,8 @@ on("rcpt", function(rcpt)
 end)""", **tables)
     assert last(server)[1].startswith("250")
     server.wait_log("level none nil")
-    server.wait_log('tried nil policy.lua:6: lookup "gone": gone is no table')
+    server.wait_log(
+        'tried nil policy.lua:6: lookup "policy": policy is no table')
     assert last(server, rcpts=["bad@b.test"])[1].startswith("451 4.3.5")
 
 

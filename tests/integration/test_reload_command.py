@@ -70,6 +70,12 @@ WRONG = {
     "raises an error": (POLICY % "second" + 'error("no")\n', 2),
     "has a test that fails": (POLICY % "second" + (
         'test("never", function(t)\n  t:eq(1, 2)\nend)\n'), 3),
+    "names a table that is not there": (
+        POLICY % "second" + 'local t = lookup "nosuch"\n', 2),
+    "names a route that is not there": (
+        POLICY % "second" + '\nrule "r" { route = "nosuchroute" }\n', 3),
+    "names a bounce profile that is not there": (
+        POLICY % "second" + '\nrule "r" { bounce_profile = "nobody" }\n', 3),
 }
 
 
@@ -91,6 +97,56 @@ def test_a_policy_that(how, server):
     server.add_file("policy.lua", POLICY % "third")
     assert reload(server).returncode == 0
     assert "third" in said(server)
+
+
+MISSING = 'policy.lua:1: rule "r": there is no route "nosuchroute"\n'
+
+
+def test_check_and_start_refuse_a_name_that_is_not_there(server):
+    server.stop()
+    server.add_file("policy.lua", 'rule "r" { route = "nosuchroute" }\n')
+    for command in ("check", "serve"):
+        done = subprocess.run(
+            [base.POSTERN_BIN, command, "-c", server.conf_file],
+            capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert done.stderr.endswith(MISSING), done.stderr
+
+
+NAMES = POLICY % "second" + '''
+local t = lookup "people"
+rule "a" { when = { rcpt = t }, route = "OTHER", stop = true }
+rule "b" { when = { rcpt = t }, bounce_profile = "default" }
+rule "c" { when = { rcpt = "x@y.test" }, bounce_profile = "patient" }
+rule "d" { route = "192.0.2.25:25" }
+'''
+ODD = '''
+rule "off" { enabled = false, route = "nosuchroute" }
+rule "over" { expires = "2020-01-01", bounce_profile = "nobody" }
+rule "all" { when = { listener = "nosuch" }, stop = true }
+rule "never" { when = { listener = "nosuch" }, tag = "[x]" }
+'''
+
+
+def test_names_that_are_there_and_odd_rules_are_taken(server):
+    people = server.add_file("people.csv", "x@y.test,1\n")
+    server.write_config({
+        "route": {"other": {"hosts": ["127.0.0.1:9"]}},
+        "bounce_profile": {"patient": {}},
+        "plugin_dirs": [os.path.join(
+            os.path.dirname(base.POSTERN_BIN), "plugins", "lookup_file")],
+        "plugin": {("lookup_file", "people"): {"file": people}},
+        "policy": {"file": server.add_file("policy.lua", NAMES + ODD)}})
+    done = reload(server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "second" in said(server)
+    # A plugin that goes takes its table with it.
+    del server.config["plugin"]
+    server.write_config()
+    done = reload(server)
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        'policy.lua:3: lookup: there is no table "people"\n')
 
 
 @pytest.mark.parametrize("mistake", [

@@ -2,6 +2,7 @@
 
 local check = require "check"
 local fake = require "fake"
+local find = require "lint"
 
 local test, eq = check.test, check.eq
 
@@ -59,6 +60,28 @@ test("knows the names that the boot file has", function()
       '(did you mean "smarthost"?)',
     '3 error rule "r3": there is no route "[192.0.2.1]"',
     '4 error rule "r4": there is no bounce_profile "nobody"' })
+end)
+
+test("mail is put off for names of rules that are asked", function()
+  local known = { route = { "smarthost" }, bounce_profile = { "default" },
+    listener = {}, lookup = { "partners" } }
+  local function missing(lookups, list)
+    local w = fake.world()
+    for i, spec in ipairs(list) do w.rule("r" .. i) (spec) end
+    w.set:seal()
+    local found = find.missing(lookups, w.set, known, 86400)
+    return found and found.text
+  end
+  eq(missing({ { name = "partners", place = "p:1" } }, {
+    on("a.example", { route = "SMARTHOST", stop = true }),
+    on("a.example", { bounce_profile = "default" }),
+    { when = { listener = "nobody" }, tag = "x" },
+    { route = "nosuch", enabled = false },
+    { route = "nosuch", expires = "1970-01-01" } }), nil)
+  eq(missing({}, { { tag = "x" }, { bounce_profile = "late" } }),
+    'rule "r2": there is no bounce_profile "late"')
+  eq(missing({ { name = "other", place = "p:1" } }, { { route = "nosuch" } }),
+    'lookup: there is no table "other"')
 end)
 
 test("a rule behind one that stops is never reached", function()
