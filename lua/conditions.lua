@@ -371,7 +371,9 @@ local function one_text(name, v, env, fail, plain)
     if not ok then
       fail(("%s.re %s: %s"):format(name, quoted(v.re), tostring(match)))
     end
-    return match
+    return wording.windows(match, v.re, function(re)
+      return env.re(re, not case)
+    end)
   end
   return plain(v.text, case)
 end
@@ -401,7 +403,7 @@ local function folded(c, text, case)
   local key = case and "body, folded" or "body, folded, lower"
   local v = c.seen[key]
   if not v then
-    v = case and (text:gsub("%s+", " ")) or folded(c, text, true):lower()
+    v = case and wording.fold(text) or folded(c, text, true):lower()
     c.saw, c.seen[key] = true, v
   end
   return v

@@ -9,6 +9,9 @@
 --   decode(s)            a header's value with its encoded words (RFC 2047)
 --                        put into UTF-8
 --   encode(s)            s as an encoded word if it is not plain ASCII
+--   fold(s)              s with every run of blanks as one blank
+--   windows(match, re, compile)  match(s), the function of the expression re,
+--                        of any s: a long one is looked at in windows
 --   words(s, most)       the different words of s in small letters, at most so
 --                        many, and whether there were more
 --   ascii(s)             is it printable ASCII and one line?
@@ -112,6 +115,45 @@ function wording.contains(pattern, case, whole)
   return function(s) return test(s:lower()) end
 end
 
+function wording.fold(s)
+  if #s <= PIECE then return (s:gsub("%s+", " ")) end
+  local out, blank = {}, false
+  for from = 1, #s, PIECE do
+    local piece = s:sub(from, from + PIECE - 1):gsub("%s+", " ")
+    -- A run that goes over the border is one.
+    if blank and piece:byte() == 32 then piece = piece:sub(2) end
+    if piece ~= "" then blank = piece:byte(-1) == 32 end
+    out[#out + 1] = piece
+  end
+  return table.concat(out)
+end
+
+-- Windows overlap by half: what is at most a PIECE long is found. A match does
+-- not begin where a window was cut, nor end there: ^, $ and \b would be true of
+-- the cut.
+function wording.windows(match, re, compile)
+  local first, middle, last
+  local function window(head, tail)
+    local ok, f = pcall(compile, head .. re .. tail)
+    return ok and f or match
+  end
+  return function(s)
+    if #s <= 2 * PIECE then return match(s) end
+    if not first then
+      first = window("(?:", ")(?!\\n?\\z)")
+      middle = window("(?!\\A)(?:", ")(?!\\n?\\z)")
+      last = window("(?!\\A)(?:", ")")
+    end
+    if first(s:sub(1, 2 * PIECE)) then return true end
+    local from = PIECE + 1
+    while from + 2 * PIECE - 1 < #s do
+      if middle(s:sub(from, from + 2 * PIECE - 1)) then return true end
+      from = from + PIECE
+    end
+    return last(s:sub(from))
+  end
+end
+
 local digit = {}
 do
   local all = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -173,7 +215,7 @@ end
 local one_octet = { ["iso-8859-1"] = true, ["iso-8859-15"] = true,
   ["windows-1252"] = true, ["latin1"] = true }
 
-function wording.decode(s)
+local function decode(s)
   if not s:find("=?", 1, true) then return s end
   local out, at = {}, 1
   while true do
@@ -191,6 +233,20 @@ function wording.decode(s)
     out[#out + 1] = text
     at = to + 1
   end
+end
+
+function wording.decode(s)
+  if #s <= PIECE then return decode(s) end
+  local out, from = {}, 1
+  while from <= #s do
+    local to = from + PIECE - 1
+    -- No encoded word has a blank.
+    local blank = to < #s and s:sub(from, to):match("^.*()%s")
+    if blank then to = from + blank - 1 end
+    out[#out + 1] = decode(s:sub(from, to))
+    from = to + 1
+  end
+  return table.concat(out)
 end
 
 function wording.ascii(s)
@@ -216,15 +272,17 @@ function wording.words(s, most)
   local out, seen = {}, {}
   for from = 1, #s, PIECE do
     -- The word at the seam counts with the piece in which it begins.
-    local head = from
+    local head, border = from, from + PIECE
     if from > 1 and inside(s, from - 1) then
-      while inside(s, head) do head = head + 1 end
+      while head < border and inside(s, head) do head = head + 1 end
     end
-    local tail = from + PIECE - 1
-    while tail < #s and inside(s, tail) and inside(s, tail + 1) do
+    local tail = border - 1
+    while tail < #s and tail < border + PIECE - 2 and inside(s, tail) and
+        inside(s, tail + 1) do
       tail = tail + 1
     end
-    for word in s:sub(head, tail):lower():gmatch("[%w\128-\255]+") do
+    local piece = head < border and s:sub(head, tail):lower() or ""
+    for word in piece:gmatch("[%w\128-\255]+") do
       if not seen[word] then
         if #out == most then return out, true end
         seen[word] = true

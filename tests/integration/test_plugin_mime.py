@@ -221,6 +221,24 @@ def test_text_above_the_limit_is_cut_or_a_failure(policy, sink):
     server.wait_log('lookup "mime": the message has too much text')
 
 
+def test_expressions_see_all_of_a_long_text(policy, sink):
+    rules = {"far": r"merger\s+plan", "first": r"^filler",
+             "last": r"the end\s*$",
+             "cut": r"^(?!filler)", "begin": r"\A(?!filler)",
+             "stop": r"(filler|line|fill)\s*$",
+             "head": r"\b(iller|ller|ler|er|r|ine|ne|e)\b",
+             "tail": r"\b(f|fi|fil|fill|fille|l|li|lin)\b"}
+    server = policy("".join("""
+        rule "%s" { when = { body = { re = [[%s]] } },
+                    add_header = { ["X-%s"] = "yes" } }""" % (n, e, n)
+        for n, e in rules.items()))
+    text = "filler line\n" * 20000 + "merger\nplan\nthe end\n"
+    assert send(server, mail(text=text)) == TAKEN
+    got, = sink.wait(1)
+    assert [n for n in rules if got.header("X-" + n)] == [
+        "far", "first", "last"]
+
+
 def test_a_body_that_has_not_come_is_no_empty_body(policy):
     server = policy("""
         on("headers", function(msg) return #msg:attachments() end)""")

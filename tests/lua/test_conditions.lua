@@ -195,6 +195,32 @@ test("attachment: one file must have all that is asked", function()
     { mime = { attachments = { { name = "a.zip", unreadable = "limit" } } } })
 end)
 
+test("body: a long text is looked at as a whole, in pieces", function()
+  local function of(text) return { mime = { text = text } } end
+  local most = 32768
+  local t = of(("filler "):rep(20000) .. "merger \n plan.")
+  yes({ body = "merger plan" }, t)
+  no({ body = "merger plans" }, t)
+  yes({ body = { re = "merger%s+plan" } }, t)
+  no({ body = { re = "merger%s+plans" } }, t)
+  yes({ body = lookup { plan = 1 } }, t)
+  for at = most - 9, most + 1 do
+    t = of(("x"):rep(at - 8) .. " merger \n\t plan " .. ("y "):rep(40000))
+    yes({ body = "merger plan" }, t)
+  end
+  yes({ body = "a b" }, of("a" .. (" "):rep(4 * most) .. "b"))
+  yes({ body = lookup { word = 1 } }, of(("x"):rep(5 * most) .. " word"))
+  no({ body = lookup { x = 1 } }, of(("x"):rep(5 * most) .. " word"))
+end)
+
+test("subject, header: long ones are looked at as a whole", function()
+  local long = ("filler "):rep(10000) .. "=?utf-8?Q?pl=61n?="
+  yes({ subject = "plan" }, { subject = long })
+  yes({ subject = { re = "plan$" } }, { subject = long })
+  yes({ header = { name = "Subject", value = "*plan" } }, { subject = long })
+  yes({ header = { name = "Subject", re = "plan$" } }, { subject = long })
+end)
+
 test("body: words and phrases, whole", function()
   local t = { mime = { text = "Our merger plan,\nconfidential." } }
   yes({ body = "merger PLAN" }, t)
