@@ -61,19 +61,6 @@ once("listener", function(c) return c.conn.listener or "" end)
 once("sender_group", function(c) return c.conn.group or "" end)
 once("auth", function(c) return c.conn.auth or "" end)
 once("tls", function(c) return c.conn.tls end)
-once("subject", function(c)
-  local s = c.msg:header("Subject")
-  return s and wording.decode(s) or ""
-end)
-once("size", function(c) return c.msg.size or 0 end)
-once("direction", function(c) return c.msg.direction or "inbound" end)
-once("charset", function(c) return c.msg:charsets() or {} end)
-once("attachments", function(c) return c.msg:attachments() or {} end)
-once("body", function(c) return c.msg:text() or "" end)
-once("network", function(c)
-  local high, low, kind = network.parse(seen.client_ip(c))
-  return high and { high, low, kind }
-end)
 
 local function headers(c, name)
   local all = c.seen.headers
@@ -91,6 +78,17 @@ local function headers(c, name)
   end
   return list
 end
+
+once("subject", function(c) return headers(c, "Subject")[1] or "" end)
+once("size", function(c) return c.msg.size or 0 end)
+once("direction", function(c) return c.msg.direction or "inbound" end)
+once("charset", function(c) return c.msg:charsets() or {} end)
+once("attachments", function(c) return c.msg:attachments() or {} end)
+once("body", function(c) return c.msg:text() or "" end)
+once("network", function(c)
+  local high, low, kind = network.parse(seen.client_ip(c))
+  return high and { high, low, kind }
+end)
 
 -- Alternatives that are asked one by one: tests f(value), lookups, functions.
 local function ask(list, c, value, rcpt)
@@ -444,6 +442,19 @@ local function phrases(field, value, env, fail)
   return function(c, text) return ask(tests, c, text) end, nil, slow
 end
 
+-- Any field of that name is enough; get() has the first.
+local function subject(field, value, env, fail)
+  local test, keys, n = phrases(field, value, env, fail)
+  return function(c, first)
+    local list = headers(c, "Subject")
+    if #list == 0 then return test(c, first) end
+    for i = 1, #list do
+      if test(c, list[i]) then return true end
+    end
+    return false
+  end, keys, n
+end
+
 local header_fields = { name = true, value = true, re = true, case = true }
 
 local function one_header(field, v, env, fail)
@@ -614,7 +625,7 @@ local known = {
   size_under = { "message", 1, seen.size, under },
   recipients_over = { "message", 1, rcpt_count, over(false) },
   header = { "message", 3, nothing, header },
-  subject = { "message", 3, seen.subject, phrases },
+  subject = { "message", 3, seen.subject, subject },
   charset = { "message", 4, seen.charset, charset },
   attachment = { "message", 5, seen.attachments, attachment },
   body = { "message", 6, seen.body, phrases },

@@ -160,6 +160,16 @@ test("subject: phrases anywhere, also within encoded words", function()
   no({ subject = "x" }, { headers = {} })
 end)
 
+test("subject: any field of that name", function()
+  local t = { headers = { { "Subject", "hello" },
+    { "subject", "=?utf-8?Q?the_plans?=" } } }
+  yes({ subject = "hello" }, t)
+  yes({ subject = "the plans" }, t)
+  yes({ subject = { re = "^the" } }, t)
+  yes({ subject = lookup { plans = 1 } }, t)
+  no({ subject = "hello the" }, t)
+end)
+
 test("sizes and numbers: over and under, not at", function()
   yes({ size_over = "1K" }, { size = 1025 })
   no({ size_over = "1K" }, { size = 1024 })
