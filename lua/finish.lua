@@ -89,10 +89,19 @@ end
 local function tagged(tag, subject)
   if not subject or subject == "" then return tag end
   -- An answer to what was tagged has the tag already.
-  if wording.decode(subject):find(wording.decode(tag), 1, true) then
-    return nil
-  end
+  local seen = wording.decode(subject):sub(1, 32768)
+  if seen:find(wording.decode(tag), 1, true) then return nil end
   return tag .. " " .. subject
+end
+
+-- A subject that takes no tag is no reason to put the message off.
+local function set_subject(c, o, tag, subject)
+  local text = tagged(tag, subject)
+  if not text then return end
+  local value = wording.wrap(text, #"Subject: ")
+  if not value or not pcall(o.set_header, o, "Subject", value) then
+    c.env.log("warning", ("tag %s: the subject cannot be changed"):format(tag))
+  end
 end
 
 local function tag(c)
@@ -103,14 +112,11 @@ local function tag(c)
   if all and not one then return end
   local subject = c.msg:header("Subject")
   if all then
-    local text = tagged(one, c.subject[1] or subject)
-    if text then c.msg:set_header("Subject", text) end
-    return
+    return set_subject(c, c.msg, one, c.subject[1] or subject)
   end
   for i = 1, c.n do
     if c.tag[i] then
-      local text = tagged(c.tag[i], c.subject[i] or subject)
-      if text then c.rcpts[i]:set_header("Subject", text) end
+      set_subject(c, c.rcpts[i], c.tag[i], c.subject[i] or subject)
     end
   end
 end

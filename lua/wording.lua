@@ -9,6 +9,8 @@
 --   decode(s)            a header's value with its encoded words (RFC 2047)
 --                        put into UTF-8
 --   encode(s)            s as an encoded word if it is not plain ASCII
+--   wrap(s, room)        s for a header field, folded if it is too long for one
+--                        line, the first one shorter by room; nil: it cannot be
 --   fold(s)              s with every run of blanks as one blank
 --   windows(match, re, compile)  match(s), the function of the expression re,
 --                        of any s: a long one is looked at in windows
@@ -113,6 +115,22 @@ function wording.contains(pattern, case, whole)
   end
   if case then return test end
   return function(s) return test(s:lower()) end
+end
+
+-- RFC 5322 2.1.1: a line has 998 octets, and should have 78.
+function wording.wrap(s, room)
+  if #s + room <= 998 then return s end
+  local out, n = {}, room
+  -- Blanks go with the word behind them; a line needs one.
+  for blanks, word in s:sub(1, PIECE):gmatch("([ \t]*)([^ \t]+)") do
+    if #out > 0 and blanks ~= "" and n + #blanks + #word > 78 then
+      out[#out + 1], n = "\n", 0
+    end
+    out[#out + 1] = blanks .. word
+    n = n + #blanks + #word
+    if n > 998 then return nil end
+  end
+  return #s <= PIECE and table.concat(out) or nil
 end
 
 function wording.fold(s)

@@ -237,6 +237,16 @@ def test_held_back_for_one_it_is_not_tried_before_its_time(policy, sink):
     arrived(sink, "x@b.test", "y@b.test")
 
 
+def test_a_tag_does_not_lose_a_message(policy, sink):
+    server = policy("""rule "tag" { tag = "[ext]" }""")
+    long = "\r\n ".join(["word " * 13 + "end"] * 15)
+    assert send(server, ["x@b.test"], subject=long) == "250"
+    assert send(server, ["y@b.test"], subject="x" * 985) == "250"
+    got = arrived(sink, "x@b.test", "y@b.test")
+    assert got["x@b.test"].header("Subject").startswith("[ext] word")
+    assert got["y@b.test"].header("Subject") == "[ext]\r\n " + "x" * 985
+
+
 def test_a_tag_comes_once_and_headers_change(policy, sink):
     server = policy("""
         rule "tag" { when = { sender_domain = "a.test" }, tag = "[a]" }

@@ -180,6 +180,18 @@ test("tag: before the subject, once, not again on answers", function()
     { "Subject: new", "Subject: =?utf-8?B?W8OkXQ==?= new" })
 end)
 
+test("tag: a long subject is folded; what cannot be stays untagged", function()
+  local w = fake.world()
+  w.rule "r" { tag = "[ext]" }
+  local long = ("seventy "):rep(140) .. "end"
+  local value = w.send { subject = long }.msg.set_header[1]
+  eq(value:gsub("\n", ""), "Subject: [ext] " .. long)
+  for line in value:gmatch("[^\n]+") do eq(#line <= 78, true) end
+  eq(w.logs, {})
+  eq(w.send { subject = ("x"):rep(1200) }.msg, {})
+  eq(w.logs, { "warning: tag [ext]: the subject cannot be changed" })
+end)
+
 test("test: delivered unchanged, flagged, logged", function()
   local w = fake.world()
   w.rule "try" { when = { rcpt = a }, tls = "required-verify", test = true,
