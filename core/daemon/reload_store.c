@@ -7,6 +7,8 @@
 #include "base/obj.h"
 #include "daemon/master_priv.h"
 
+static int still_there(const struct master *, struct err *);
+
 void
 reload_commit(void *master, struct control_req *r, const json_t *args)
 {
@@ -44,7 +46,21 @@ reload_read(struct master *m, uint64_t generation, struct err *why)
 		from.proposal = m->trying.revision;
 		from.token = m->trying.token;
 	}
-	return epoch_read_from(&m->next, m->file, &from, generation, why);
+	if (epoch_read_from(&m->next, m->file, &from, generation, why) != 0)
+		return -1;
+	return still_there(m, why);
+}
+
+/* Objects that are in force do not go because the store has: that takes a
+ * commit, or a start. */
+static int
+still_there(const struct master *m, struct err *why)
+{
+	if (m->conf->revision == 0 || epoch_over(m->next)->revision != 0)
+		return 0;
+	return err_text(why, "%s is gone or has no revision, and revision %ju "
+	    "of it is in force: put it back, or restart the relay to go on "
+	    "without", m->conf->top.config, (uintmax_t)m->conf->revision);
 }
 
 int

@@ -48,7 +48,8 @@
 struct revs;
 
 /* A file that is not there: with edit it is made, its directory as well; else
- * *r_r is NULL. */
+ * *r_r is NULL. It is never there in part: one that is empty or without tables
+ * has lost what it had, and is refused. */
 int revs_open(struct revs **r_r, const char *path, bool edit,
     struct err *why);
 void revs_close(struct revs **rp);

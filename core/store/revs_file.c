@@ -1,6 +1,6 @@
 /*
- * The file of the configuration store: where it is, whose it is, its schema,
- * its lock, transactions.
+ * The file of the configuration store: where it is, whose it is, its lock,
+ * transactions.
  */
 #include "store/revs_priv.h"
 
@@ -22,39 +22,9 @@
 
 static int open_dir(struct revs *, bool, bool *, struct err *);
 static int guard_file(struct revs *, const char *, bool *, struct err *);
-static int make_file(struct revs *, const char *, struct err *);
-static int open_db(struct revs *, bool, bool *, struct err *);
-static int version(struct revs *, bool, bool *, struct err *);
-
-/* Views are for people: their columns stay, what is below them may change
- * with user_version. */
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE revision(n INTEGER PRIMARY KEY, parent INTEGER NOT NULL,"
-    " at INTEGER NOT NULL, who TEXT NOT NULL, comment TEXT NOT NULL,"
-    " changes INTEGER NOT NULL, objects INTEGER NOT NULL,"
-    " sum INTEGER NOT NULL, serial INTEGER NOT NULL, token TEXT NOT NULL,"
-    " accepted INTEGER NOT NULL);"
-    "CREATE TABLE object(kind TEXT NOT NULL, name TEXT NOT NULL,"
-    " from_rev INTEGER NOT NULL, to_rev INTEGER NOT NULL,"
-    " scope TEXT NOT NULL, who TEXT NOT NULL, at INTEGER NOT NULL,"
-    " body TEXT NOT NULL, PRIMARY KEY(kind, name, from_rev)) WITHOUT ROWID;"
-    "CREATE INDEX object_to ON object(to_rev);"
-    "CREATE TABLE draft(kind TEXT NOT NULL, name TEXT NOT NULL,"
-    " scope TEXT NOT NULL, body TEXT, who TEXT NOT NULL,"
-    " at INTEGER NOT NULL, serial INTEGER NOT NULL,"
-    " PRIMARY KEY(kind, name)) WITHOUT ROWID;"
-    "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1),"
-    " head INTEGER NOT NULL, serial INTEGER NOT NULL);"
-    "INSERT INTO state VALUES(1, 0, 0);"
-    "CREATE VIEW v_revisions AS SELECT n AS revision,"
-    " datetime(at / 1000, 'unixepoch') AS at, who, comment, changes, objects"
-    " FROM revision WHERE accepted = 1;"
-    "CREATE VIEW v_objects AS SELECT kind, name, scope, body, who,"
-    " from_rev AS revision FROM object, state WHERE from_rev <= head AND"
-    " to_rev > head;"
-    "PRAGMA user_version = 1;"
-    "COMMIT";
+static int nothing_left(struct revs *, const char *, bool *, struct err *);
+static int open_db(struct revs *, struct err *);
+static int version(struct revs *, struct err *);
 
 int
 revs_open(struct revs **r_r, const char *path, bool edit, struct err *why)
@@ -67,7 +37,7 @@ revs_open(struct revs **r_r, const char *path, bool edit, struct err *why)
 	r->dir = r->lock = -1;
 	r->path = mem_strdup(path);
 	if (open_dir(r, edit, &there, why) != 0 ||
-	    (there && open_db(r, edit, &there, why) != 0)) {
+	    (there && open_db(r, why) != 0)) {
 		revs_close(&r);
 		return -1;
 	}
@@ -130,7 +100,7 @@ open_dir(struct revs *r, bool edit, bool *there_r, struct err *why)
 	if (*there_r || !edit)
 		return 0;
 	*there_r = true;
-	return make_file(r, base, why);
+	return revs_make(r, why);
 }
 
 /* Looked at, not opened: closing a descriptor would end all locks that this
@@ -141,25 +111,41 @@ guard_file(struct revs *r, const char *base, bool *there_r, struct err *why)
 	struct stat st;
 
 	*there_r = fstatat(r->dir, base, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	if (!*there_r)
-		return errno == ENOENT ? 0 : err_errno(why, "%s", r->path);
-	return file_guard(r->path, &st, S_IFREG, why);
-}
-
-static int
-make_file(struct revs *r, const char *base, struct err *why)
-{
-	int fd;
-
-	fd = openat(r->dir, base, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd == -1 && errno != EEXIST)
+	if (!*there_r && errno != ENOENT)
 		return err_errno(why, "%s", r->path);
-	file_close(&fd);
-	return 0;
+	if (!*there_r)
+		return nothing_left(r, base, there_r, why);
+	if (file_guard(r->path, &st, S_IFREG, why) != 0)
+		return -1;
+	/* SQLite would drop what is in the file beside it. */
+	return st.st_size > 0 ? 0 : revs_lost(r, "is empty", why);
+}
+
+/* What was committed may be in the file beside it. */
+static int
+nothing_left(struct revs *r, const char *base, bool *there_r, struct err *why)
+{
+	size_t room = strlen(base) + sizeof("-wal");
+	char *wal = mem_alloc(room);
+	struct stat st;
+	bool left;
+
+	(void)snprintf(wal, room, "%s-wal", base);
+	left = fstatat(r->dir, wal, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_size > 0;
+	mem_free(wal);
+	if (!left)
+		return 0;
+	/* Or it was made just now. */
+	if (fstatat(r->dir, base, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return err_text(why, "%s is gone, and %s-wal has changes of "
+		    "it: put it back, or move that away, too", r->path,
+		    r->path);
+	return guard_file(r, base, there_r, why);
 }
 
 static int
-open_db(struct revs *r, bool edit, bool *there_r, struct err *why)
+open_db(struct revs *r, struct err *why)
 {
 	int rc, persist = 1;
 
@@ -176,12 +162,11 @@ open_db(struct revs *r, bool edit, bool *there_r, struct err *why)
 	    "PRAGMA journal_size_limit = 0;"
 	    "PRAGMA synchronous = FULL", why) != 0)
 		return -1;
-	return version(r, edit, there_r, why);
+	return version(r, why);
 }
 
-/* A file without a schema is one whose making was cut off: there is none. */
 static int
-version(struct revs *r, bool edit, bool *there_r, struct err *why)
+version(struct revs *r, struct err *why)
 {
 	sqlite3_stmt *st;
 	uint64_t n;
@@ -192,21 +177,15 @@ version(struct revs *r, bool edit, bool *there_r, struct err *why)
 	if (n > REVS_VERSION)
 		return err_text(why, "%s was made by a newer Postern "
 		    "(version %ju)", r->path, (uintmax_t)n);
-	*there_r = n > 0 || edit;
-	if (n > 0 || !edit)
-		return 0;
-	if (revs_exec(r, "PRAGMA journal_mode = WAL", why) != 0)
-		return -1;
-	if (revs_exec(r, schema, why) != 0) {
-		(void)sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
-		/* Or another was faster. */
-		st = revs_prepare(r, "PRAGMA user_version", why);
-		if (st == NULL || revs_number(r, st, &n, NULL) != 0 || n == 0)
-			return -1;
-	}
-	if (fsync(r->dir) != 0)
-		return err_errno(why, "%s", r->path);
-	return 0;
+	return n > 0 ? 0 : revs_lost(r, "has no tables", why);
+}
+
+int
+revs_lost(struct revs *r, const char *what, struct err *why)
+{
+	return err_text(why, "%s %s: what was committed is lost; put a copy "
+	    "of it in its place, or move it and the files beside it away to "
+	    "go on without", r->path, what);
 }
 
 int

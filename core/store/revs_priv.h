@@ -1,5 +1,6 @@
 /*
- * Private to revs.c (reading), revs_change.c and revs_file.c (the file).
+ * Private to revs.c (reading), revs_change.c, revs_file.c (the file) and
+ * revs_make.c (its making).
  */
 #ifndef STORE_REVS_PRIV_H
 #define STORE_REVS_PRIV_H
@@ -24,7 +25,12 @@ struct revs {
 	bool in, write; /* within begin and end */
 };
 
+/* revs_make.c: the file, without objects; it may be there already then. */
+int revs_make(struct revs *r, struct err *why);
+
 /* revs_file.c */
+/* -1: what the store had cannot be there. */
+int revs_lost(struct revs *r, const char *what, struct err *why);
 int revs_fail(struct revs *r, int rc, struct err *why);
 int revs_exec(struct revs *r, const char *sql, struct err *why);
 /* NULL: as why says. */

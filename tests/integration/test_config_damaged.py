@@ -2,10 +2,11 @@
 what somebody has committed, and there are ways back."""
 
 import os
+import signal
 
 import pytest
 
-from test_config_store import commit, config, status, store
+from test_config_store import ask_status, commit, config, status, store
 
 DAMAGE = "revision 2 is damaged"
 
@@ -70,3 +71,37 @@ def test_what_was_saved_makes_a_new_store(server):
     config(server, "load", path)
     assert "Revision 1: 2 objects" in commit(server)
     assert "olf" not in config(server, "show")
+
+
+def test_an_empty_store_is_not_taken_for_none(server):
+    os.truncate(store(server), 0)
+    server.signal(signal.SIGHUP)
+    server.wait_log("stays: .*revisions.db is empty")
+    for words in (("reload",), ("check",), ("config", "status"),
+                  ("config", "set", "delivery", "concurrency=7"),
+                  ("config", "show")):
+        done = server.cli(*words, check=False)
+        assert done.returncode == 1, words
+        assert "revisions.db is empty: what was committed is lost" in \
+            done.text, words
+    assert os.path.getsize(store(server)) == 0
+    assert ask_status(server, "master")[-1]["revision"] == 2
+    server.stop()
+    said = server.cli("serve", check=False)
+    assert said.returncode == 1 and "revisions.db is empty" in said.text
+    os.rename(store(server), store(server) + ".damaged")
+    server.start()
+    assert ask_status(server, "master")[-1]["revision"] == 0
+
+
+def test_a_store_that_is_gone_is_missed_by_a_relay_that_runs(server):
+    os.rename(store(server), store(server) + ".away")
+    done = server.cli("reload", check=False)
+    assert done.returncode == 1
+    assert "gone or has no revision, and revision 2 of it is" in done.text
+    config(server, "set", "destination", "new.example", "tls=none")
+    assert server.cli("reload", check=False).returncode == 1
+    assert ask_status(server, "master")[-1]["revision"] == 2
+    assert "Revision 1: 1 object" in commit(server)
+    server.cli("reload")
+    assert ask_status(server, "master")[-1]["revision"] == 1

@@ -12,124 +12,10 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "store/revs.h"
+#include "revs_util.h"
 
 #define ALL	  ((1U << SYS_CALLS) - 1)
 #define EXIT_FAULT 86
-
-struct place {
-	char dir[64], sub[80], path[100];
-	struct pool *pool;
-};
-
-static void
-place_init(struct place *p)
-{
-	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/revs-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(p->dir));
-	(void)snprintf(p->sub, sizeof(p->sub), "%s/config", p->dir);
-	(void)snprintf(p->path, sizeof(p->path), "%s/r.db", p->sub);
-	p->pool = pool_new(0);
-}
-
-static void
-place_fini(struct place *p)
-{
-	char cmd[128];
-
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", p->dir);
-	ck_assert_int_eq(system(cmd), 0);
-	pool_destroy(&p->pool);
-}
-
-static struct revs *
-must_open(struct place *p)
-{
-	struct err why = ERR_INIT;
-	struct revs *r;
-
-	ck_assert_msg(revs_open(&r, p->path, true, &why) == 0, "%s", why.text);
-	return r;
-}
-
-/* body NULL: deleted. */
-static int
-put(struct revs *r, const char *name, const char *body)
-{
-	struct revs_object o = { .kind = "k", .name = name,
-		.body = str_c(body), .who = "ann", .at = 1000 };
-	struct err why = ERR_INIT;
-	int rc;
-
-	if (revs_begin(r, true, &why) != 0)
-		return -1;
-	rc = revs_put(r, &o, &why);
-	return revs_end(r, rc == 0, &why) == 0 ? rc : -1;
-}
-
-static int
-propose(struct place *p, struct revs *r, struct rev *v, struct err *why)
-{
-	int rc;
-
-	if (revs_begin(r, true, why) != 0)
-		return -1;
-	rc = revs_propose(r, "ann", "why not", p->pool, v, why);
-	return revs_end(r, rc == 0, why) == 0 ? rc : -1;
-}
-
-static int
-accept_it(struct revs *r, const struct rev *v, struct err *why)
-{
-	int rc;
-
-	if (revs_begin(r, true, why) != 0)
-		return -1;
-	rc = revs_accept(r, v->n, v->token, why);
-	return revs_end(r, rc == 0, why) == 0 ? rc : -1;
-}
-
-static uint64_t
-commit(struct place *p, struct revs *r)
-{
-	struct err why = ERR_INIT;
-	struct rev v;
-
-	ck_assert_msg(propose(p, r, &v, &why) == 0, "%s", why.text);
-	ck_assert_msg(accept_it(r, &v, &why) == 0, "%s", why.text);
-	return v.n;
-}
-
-static int
-on_name(void *arg, const struct revs_object *o, struct err *why)
-{
-	(void)why;
-	(void)buf_printf(arg, "%s%s%.*s ", o->name,
-	    o->body.p != NULL ? "=" : "-", STR_FMT(o->body));
-	return 0;
-}
-
-enum what { HEAD, DRAFT, MERGED };
-
-static const char *
-content(struct place *p, struct revs *r, enum what what, uint64_t n)
-{
-	struct err why = ERR_INIT;
-	struct buf b;
-	char *text;
-	int rc;
-
-	buf_init(&b, 1 << 20);
-	ck_assert_int_eq(revs_begin(r, false, &why), 0);
-	rc = what == DRAFT ? revs_draft(r, on_name, &b, &why) :
-	    what == MERGED ? revs_merged(r, on_name, &b, &why) :
-			     revs_objects(r, n, on_name, &b, &why);
-	ck_assert_msg(rc == 0, "%s", why.text);
-	ck_assert_int_eq(revs_end(r, false, NULL), 0);
-	text = pool_strdup(p->pool, buf_p(&b));
-	buf_fini(&b);
-	return text;
-}
 
 static uint64_t
 head_text(struct place *p, const char **text_r)
@@ -156,16 +42,16 @@ START_TEST(has_revisions_of_what_was_put)
 
 	place_init(&p);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "b", "2"), 0);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "b", "2"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
 	ck_assert_str_eq(content(&p, r, MERGED, 0), "a=1 b=2 ");
 	ck_assert_uint_eq(head_text(&p, &text), 0);
 	ck_assert_str_eq(text, "");
 	ck_assert_uint_eq(commit(&p, r), 1);
 	ck_assert_str_eq(content(&p, r, DRAFT, 0), "");
-	ck_assert_int_eq(put(r, "a", NULL), 0);
-	ck_assert_int_eq(put(r, "b", "3"), 0);
-	ck_assert_int_eq(put(r, "c", "4"), 0);
+	ck_assert_int_eq(draft(r, "a", NULL), 0);
+	ck_assert_int_eq(draft(r, "b", "3"), 0);
+	ck_assert_int_eq(draft(r, "c", "4"), 0);
 	ck_assert_str_eq(content(&p, r, DRAFT, 0), "a- b=3 c=4 ");
 	ck_assert_str_eq(content(&p, r, MERGED, 0), "b=3 c=4 ");
 	ck_assert_uint_eq(head_text(&p, &text), 1);
@@ -196,11 +82,11 @@ START_TEST(what_the_head_has_is_no_change)
 
 	place_init(&p);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
 	(void)commit(&p, r);
-	ck_assert_int_eq(put(r, "a", "2"), 0);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
-	ck_assert_int_eq(put(r, "x", NULL), 0);
+	ck_assert_int_eq(draft(r, "a", "2"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "x", NULL), 0);
 	ck_assert_str_eq(content(&p, r, DRAFT, 0), "");
 	ck_assert_int_eq(propose(&p, r, &v, &why), -1);
 	ck_assert_str_eq(why.text, "there is nothing to commit");
@@ -219,10 +105,10 @@ START_TEST(a_refused_proposal_has_never_been)
 
 	place_init(&p);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
 	(void)commit(&p, r);
-	ck_assert_int_eq(put(r, "a", "2"), 0);
-	ck_assert_int_eq(put(r, "b", "3"), 0);
+	ck_assert_int_eq(draft(r, "a", "2"), 0);
+	ck_assert_int_eq(draft(r, "b", "3"), 0);
 	ck_assert_int_eq(propose(&p, r, &v, &why), 0);
 	ck_assert_uint_eq(v.n, 2);
 	ck_assert_uint_eq(head_text(&p, &text), 1);
@@ -255,10 +141,10 @@ START_TEST(what_is_drafted_during_a_commit_stays_in_the_draft)
 
 	place_init(&p);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
 	ck_assert_int_eq(propose(&p, r, &v, &why), 0);
-	ck_assert_int_eq(put(r, "a", "2"), 0);
-	ck_assert_int_eq(put(r, "b", "3"), 0);
+	ck_assert_int_eq(draft(r, "a", "2"), 0);
+	ck_assert_int_eq(draft(r, "b", "3"), 0);
 	ck_assert_int_eq(accept_it(r, &v, &why), 0);
 	ck_assert_str_eq(content(&p, r, HEAD, 1), "a=1 ");
 	ck_assert_str_eq(content(&p, r, DRAFT, 0), "a=2 b=3 ");
@@ -276,12 +162,12 @@ START_TEST(leads_back_to_any_revision)
 
 	place_init(&p);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
-	ck_assert_int_eq(put(r, "b", "1"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "b", "1"), 0);
 	(void)commit(&p, r);
-	ck_assert_int_eq(put(r, "a", NULL), 0);
-	ck_assert_int_eq(put(r, "b", "2"), 0);
-	ck_assert_int_eq(put(r, "c", "2"), 0);
+	ck_assert_int_eq(draft(r, "a", NULL), 0);
+	ck_assert_int_eq(draft(r, "b", "2"), 0);
+	ck_assert_int_eq(draft(r, "c", "2"), 0);
 	(void)commit(&p, r);
 	ck_assert_int_eq(revs_begin(r, true, &why), 0);
 	ck_assert_int_eq(revs_revert(r, 1, "bob", &why), 0);
@@ -308,13 +194,13 @@ START_TEST(a_reader_sees_one_revision_while_another_is_made)
 
 	place_init(&p);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
 	(void)commit(&p, r);
 	w = must_open(&p);
 	buf_init(&b, 1000);
 	ck_assert_int_eq(revs_begin(r, false, &why), 0);
 	ck_assert_int_eq(revs_head(r, &n, &why), 0);
-	ck_assert_int_eq(put(w, "a", "2"), 0);
+	ck_assert_int_eq(draft(w, "a", "2"), 0);
 	ck_assert_uint_eq(commit(&p, w), 2);
 	ck_assert_int_eq(revs_head(r, &n, &why), 0);
 	ck_assert_uint_eq(n, 1);
@@ -393,12 +279,12 @@ START_TEST(a_draft_is_read_over_the_head)
 	buf_init(&b, 1000);
 	ck_assert_int_eq(revs_read_draft(p.path, &b, NULL), 0);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
-	ck_assert_int_eq(put(r, "b", "2"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "b", "2"), 0);
 	ck_assert_int_eq(revs_read_draft(p.path, &b, NULL), 0);
 	ck_assert_str_eq(buf_p(&b), "12");
 	(void)commit(&p, r);
-	ck_assert_int_eq(put(r, "b", NULL), 0);
+	ck_assert_int_eq(draft(r, "b", NULL), 0);
 	buf_reset(&b);
 	ck_assert_int_eq(revs_read_draft(p.path, &b, NULL), 0);
 	ck_assert_str_eq(buf_p(&b), "1");
@@ -420,7 +306,7 @@ START_TEST(notices_damage)
 
 	place_init(&p);
 	r = must_open(&p);
-	ck_assert_int_eq(put(r, "a", "1"), 0);
+	ck_assert_int_eq(draft(r, "a", "1"), 0);
 	(void)commit(&p, r);
 	revs_close(&r);
 	ck_assert_int_eq(sqlite3_open(p.path, &db), SQLITE_OK);
@@ -486,7 +372,7 @@ live(struct place *p, struct told *told)
 		(void)snprintf(body, sizeof(body), "%u", i);
 		for (k = 1; k <= i; k++) {
 			(void)snprintf(name, sizeof(name), "o%u", k);
-			if (put(r, name, body) != 0)
+			if (draft(r, name, body) != 0)
 				break;
 			told->drafted++;
 		}
@@ -515,7 +401,7 @@ check(struct place *p, const struct told *told, uint64_t nth)
 	ck_assert_uint_le(n, 2);
 	ck_assert_str_eq(text, whole[n]);
 	r = must_open(p);
-	ck_assert_int_eq(put(r, "o9", "9"), 0);
+	ck_assert_int_eq(draft(r, "o9", "9"), 0);
 	ck_assert_uint_eq(commit(p, r), n + 1);
 	revs_close(&r);
 }
