@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "cli/ask.h"
 #include "cli/config_wait.h"
+#include "cli/confedit_priv.h"
 
 /* The objects of a revision, by kind and name. */
 struct listing {
@@ -501,7 +502,7 @@ config_status(struct confedit *ce, bool json, struct err *why)
 
 		config_print(j);
 		pool_destroy(&pool);
-		return 0;
+		return confedit_check_head(ce, why);
 	}
 	(void)printf("store        %s%s\n", confedit_path(ce),
 	    store == NULL ? " (not there yet)" : "");
@@ -529,7 +530,7 @@ config_status(struct confedit *ce, bool json, struct err *why)
 	if (confedit_broken(ce)[0] != '\0')
 		(void)printf("broken       %s\n", confedit_broken(ce));
 	pool_destroy(&pool);
-	return 0;
+	return confedit_check_head(ce, why);
 }
 
 static void

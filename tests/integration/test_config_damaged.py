@@ -41,13 +41,15 @@ def test_no_commit_carries_damage_on(server, text, other):
     damage(server, text, other)
     config(server, "set", "destination", "new.example", "tls=none")
     assert DAMAGE in commit(server, code=1)
-    assert DAMAGE in status(server)["broken"]
+    assert DAMAGE in config(server, "status", code=1)
+    assert DAMAGE in config(server, "status", "--json", code=1)
     config(server, "clear")
+    assert DAMAGE in config(server, "status", code=1)
     for words in (("destconfig", "list"), ("destconfig", "export"),
                   ("alertconfig", "list")):
         done = server.cli(*words, check=False)
         assert done.returncode == 1 and DAMAGE in done.text
-    assert status(server)["in_force"] == 2
+    assert ask_status(server, "master")[-1]["revision"] == 2
 
 
 def test_one_goes_back_to_what_is_sound_and_to_nothing_else(server):
