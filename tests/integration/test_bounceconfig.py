@@ -286,8 +286,10 @@ def test_a_profile_in_use_cannot_be_deleted_and_it_is_said_by_whom(place):
 def test_a_commit_warns_of_a_profile_that_only_the_policy_names(place):
     """However it was dropped; it may be meant, so it is no error."""
     policy = os.path.join(place.folder, "policy.lua")
-    base.write_file(policy, 'rule "x" {\n  when = { rcpt_domain = '
-                    '"x.example" },\n  bounce_profile = "fope",\n}\n')
+    base.write_file(policy, 'local of = {\n  late = "x.example",\n'
+                    '  bounce_profile = "fope",\n}\n'
+                    'on("message", function(msg)\n'
+                    '  msg:bounce_profile(of.bounce_profile)\nend)\n')
     place.write({"policy": {"file": policy}})
     place.cli("set", "fope", *FOPE)
     place.cli("set", "other")
@@ -306,6 +308,19 @@ def test_a_commit_warns_of_a_profile_that_only_the_policy_names(place):
     place.write({"bounce_profile": {"fope": {"max_retries": 7}}})
     place.tool("config", "delete", "bounce_profile", "fope")
     assert "any more" not in place.tool("commit")
+
+
+def test_a_commit_refuses_to_drop_a_profile_that_a_rule_names(place):
+    policy = os.path.join(place.folder, "policy.lua")
+    base.write_file(policy, 'rule "x" {\n  bounce_profile = "fope",\n}\n')
+    place.write({"policy": {"file": policy}})
+    place.cli("set", "fope", *FOPE)
+    place.tool("commit")
+    place.tool("config", "delete", "bounce_profile", "fope")
+    said = place.tool("commit", code=1)
+    assert said.endswith('policy.lua:1: rule "x": there is no bounce_profile '
+                         '"fope"\n'), said
+    assert "fope" in place.tool("config", "show", "head")
 
 
 def test_one_of_the_boot_file_can_be_changed_but_be_deleted_only_there(place):
