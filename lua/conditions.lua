@@ -158,6 +158,18 @@ local function set_test(set, suffix, asked)
   end
 end
 
+-- As rcpt.mailbox has it: quotes and backslashes only where they are needed.
+local function unquoted(text)
+  local bare = text:gsub("\\(.)", "%1")
+  if bare ~= "" and not bare:find("[^%w.!#$%%&'*+/=?^_`{|}~\128-\255-]") and
+      not ("." .. bare .. "."):find("..", 1, true) then
+    return bare .. "@"
+  end
+  return '"' .. text:gsub("\\(.)", function(c)
+    return c:find('["\\]') and "\\" .. c or c
+  end) .. '"@'
+end
+
 local function addresses(field, value, _, fail)
   local set, exact, wild = {}, {}, {}
   local asked = alternatives(field, value, fail, function(v)
@@ -174,9 +186,7 @@ local function addresses(field, value, _, fail)
     if v:find("@[^@]*[\128-\255][^@]*$") then
       return quoted(v) .. ": write its domain as in the DNS (xn--…)"
     end
-    v = v:gsub('^"(.*)"@', function(text)
-      return text:gsub("\\(.)", "%1") .. "@"
-    end):lower()
+    v = v:gsub('^"(.*)"@', unquoted):lower()
     if v:find("[*?]") then
       wild[#wild + 1] = wording.glob(v, true)
     elseif not set[v] then

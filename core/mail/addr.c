@@ -13,6 +13,8 @@ static int local_part(struct str *rest, unsigned flags, struct str *local_r,
 static int domain_part(struct str *rest, unsigned flags, struct addr *a,
     struct err *why);
 static int source_route(struct str *rest, unsigned flags, struct err *why);
+static size_t unescape(struct str s, bool keep, char *dst);
+static bool dot_string(struct str s);
 static size_t text_char(struct str s, unsigned flags, bool quoted);
 static void fill(struct pool *pool, struct str local, struct str domain,
     struct addr *a);
@@ -104,12 +106,12 @@ size_t
 addr_fold_local(struct str s, char *dst)
 {
 	bool quoted = s.n > 1 && s.p[0] == '"' && s.p[s.n - 1] == '"';
-	size_t i, n = 0, end = quoted ? s.n - 1 : s.n;
+	struct str in = quoted ? str_n(s.p + 1, s.n - 2) : s;
+	size_t n = unescape(in, !quoted, dst);
 
-	for (i = quoted ? 1 : 0; i < end; i++) {
-		if (quoted && s.p[i] == '\\' && i + 1 < end)
-			i++;
-		dst[n++] = s.p[i];
+	if (quoted && !dot_string(str_n(dst, n))) {
+		n = unescape(in, true, dst + 1) + 1;
+		dst[0] = dst[n++] = '"';
 	}
 	str_lower(dst, n);
 	return n;
@@ -136,6 +138,34 @@ bad(unsigned flags, struct err *why, const char *text)
 
 	return err_set(why, 501, sender ? "5.1.7" : "5.1.3", "%s %s",
 	    sender ? "Sender" : "Recipient", text);
+}
+
+/* The backslashes go; with keep, but for those that a quoted string needs. */
+static size_t
+unescape(struct str s, bool keep, char *dst)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] == '\\' && i + 1 < s.n) {
+			i++;
+			if (keep && (s.p[i] == '"' || s.p[i] == '\\'))
+				dst[n++] = '\\';
+		}
+		dst[n++] = s.p[i];
+	}
+	return n;
+}
+
+/* It needs no quotes. */
+static bool
+dot_string(struct str s)
+{
+	struct str rest = s, local;
+	struct err why = ERR_INIT;
+
+	return s.n > 0 && s.p[0] != '"' &&
+	    local_part(&rest, ADDR_UTF8_OK, &local, &why) == 0 && rest.n == 0;
 }
 
 /* "local@domain" at the front of rest; or postmaster alone. */

@@ -49,9 +49,9 @@ int addr_parse(struct pool *pool, struct str text, unsigned flags,
 bool addr_listed(const char *const *list, const struct addr *a);
 
 /* What two spellings of a mailbox have in common (RFC 5321 4.1.2, RFC 5890):
- * the local part without quotes and backslashes, in lower case, though a host
- * may tell cases apart; the domain as domain_fold() has it. A NUL is behind;
- * "" is the null sender. */
+ * the local part without needless quotes and backslashes, in lower case, though
+ * a host may tell cases apart; the domain as domain_fold() has it. A NUL is
+ * behind; "" is the null sender. */
 const char *addr_fold(struct pool *pool, const struct addr *a);
 /* The local part alone, into s.n octets or more; no NUL. */
 size_t addr_fold_local(struct str s, char *dst);

@@ -44,7 +44,8 @@ FACT(SENDER_LOCAL, "sender.local", "", "what stands before its @")
 FACT(SENDER_DOMAIN, "sender.domain", "",
     "what stands behind it, as in the DNS: A-labels, lower case")
 FACT(SENDER_MAILBOX, "sender.mailbox", "",
-    "the sender as addresses are compared: no quotes, lower case, that domain")
+    "the sender as addresses are compared: no needless quotes, lower case, "
+    "that domain")
 FACT(MESSAGE_SIZE, "message.size", "",
     "octets: as declared until data, then as received")
 FACT(MESSAGE_RCPTS, "message.rcpts", "", "number of recipients so far")
@@ -65,8 +66,8 @@ FACT(RCPT_LOCAL, "rcpt.local", "", "what stands before its @")
 FACT(RCPT_DOMAIN, "rcpt.domain", "",
     "what stands behind it, as in the DNS: A-labels, lower case")
 FACT(RCPT_MAILBOX, "rcpt.mailbox", "",
-    "the recipient as addresses are compared: no quotes, lower case, that "
-    "domain")
+    "the recipient as addresses are compared: no needless quotes, lower case, "
+    "that domain")
 FACT(RCPT_INDEX, "rcpt.index", "", "its RID in the log")
 FACT(RCPT_TLS, "rcpt.tls", "m",
     "the TLS it needs, a want; setting combines by maximum; for all "

@@ -368,6 +368,10 @@ START_TEST(spellings_of_a_mailbox_have_one_form)
 	a = (struct addr){ .full = STR(""), .local = STR(""),
 		.domain = STR("") };
 	ck_assert_str_eq(addr_fold(pool, &a), "");
+	a.local = STR("\"A \\\"\\b\\\\..\"");
+	a.domain = STR("c.example");
+	ck_assert_str_eq(addr_fold(pool, &a), "\"a \\\"b\\\\..\"@c.example");
+	a.domain = STR("");
 	a.local = STR("Postmaster");
 	ck_assert_str_eq(addr_fold(pool, &a), "postmaster");
 }
