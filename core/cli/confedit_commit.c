@@ -169,8 +169,8 @@ check(struct confedit *ce, const struct rev *rev, struct err *why)
 	return r;
 }
 
-/* A policy is not checked for the profiles that it names: it may make the
- * names. Mail for which it sets one that is gone would be put off. */
+/* What rules name was checked with the policy; a handler may make the names.
+ * Mail for which it sets one that is gone would be put off. */
 static void
 warn_of_profiles(struct confedit *ce, const struct conf *c)
 {
